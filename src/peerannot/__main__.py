@@ -1,0 +1,5 @@
+"""``python -m peerannot``."""
+
+from peerannot.cli import main
+
+main()

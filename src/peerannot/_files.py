@@ -1,0 +1,164 @@
+"""Files are written whole or not at all, and read with errors that name them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from peerannot.errors import DataError, StorageError
+
+__all__ = [
+    "atomic_path",
+    "atomic_write",
+    "load_npy",
+    "read_json",
+    "sha256",
+    "storage_errors",
+    "write_csv",
+    "write_json",
+    "write_npy",
+]
+
+_ADVICE = {
+    errno.ENOSPC: "no space left on the disk; free some and run again",
+    errno.EDQUOT: "the disk quota is used up; free some space and run again",
+    errno.EACCES: "permission denied; choose a folder that you can write to",
+    errno.EPERM: "permission denied; choose a folder that you can write to",
+    errno.EROFS: "the file system is read-only; choose a folder that you can write to",
+    errno.EISDIR: "it is a folder, not a file",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+}
+
+
+@contextlib.contextmanager
+def storage_errors(path: Path, verb: str = "write") -> Iterator[None]:
+    """Turn an `OSError` into one line that names the file and the way out."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        why = _ADVICE.get(error.errno or 0, error.strerror or str(error))
+        raise StorageError(f"cannot {verb} {path}: {why}") from error
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary name beside ``path``; renamed to it on success, removed on failure."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            with temporary.open("rb+") as handle:
+                os.fsync(handle.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """Open a binary file for writing that appears under its name only when complete."""
+    with atomic_path(path) as temporary, temporary.open("wb") as handle:
+        yield handle
+
+
+def write_json(path: Path, document: Any, *, indent: int | None = 1) -> None:
+    """Write JSON in UTF-8 with finite numbers only and keys in the order given."""
+    text = json.dumps(document, indent=indent, allow_nan=False, ensure_ascii=False, default=_plain)
+    with atomic_write(path) as handle:
+        handle.write(text.encode() + b"\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+
+
+def write_npy(path: Path, array: NDArray[Any]) -> None:
+    """Write an array as ``.npy`` (no pickles)."""
+    with atomic_write(path) as handle:
+        np.save(handle, array, allow_pickle=False)
+
+
+def write_csv(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> None:
+    """Write columns of equal length as CSV; floats in their shortest exact form."""
+    import polars as pl
+
+    frame = pl.DataFrame({k: np.asarray(v) for k, v in columns.items()})
+    with atomic_write(path) as handle:
+        frame.write_csv(handle)
+
+
+def load_npy(path: Path) -> NDArray[Any]:
+    """Read a ``.npy`` file without unpickling.
+
+    Raises
+    ------
+    DataError
+        The file is missing, truncated, or holds Python objects.
+    """
+    try:
+        array = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, EOFError) as error:
+        hint = "holds Python objects" if "pickle" in str(error).casefold() else "is truncated"
+        raise DataError(f"{path}: not a usable .npy file, it {hint} or is damaged") from None
+    if not isinstance(array, np.ndarray):
+        raise DataError(f"{path}: an .npz archive, expected a .npy file")
+    return array
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises
+    ------
+    DataError
+        The file is missing, not UTF-8, or not JSON; the message has line and column.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if not content.strip():
+        raise DataError(f"{path}: the file is empty, expected JSON")
+    try:
+        return orjson.loads(content.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError as error:
+        raise DataError(
+            f"{path} line {error.lineno} column {error.colno}: not JSON ({error.msg});"
+            " is the file complete?"
+        ) from None
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file, read in blocks."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as handle:
+        while block := handle.read(io.DEFAULT_BUFFER_SIZE * 64):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,433 @@
+"""`Answers`: three aligned integer arrays sorted by task, and three vocabularies."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from peerannot._text import did_you_mean, few
+from peerannot.answers._ids import Ids
+from peerannot.errors import DataError, DataWarning, ParameterError
+
+__all__ = ["Answers", "DuplicatePolicy"]
+
+DuplicatePolicy = Literal["last", "first", "all", "error"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Answers:
+    """Answers of workers about tasks.
+
+    Build one with `from_arrays`, `from_mapping`, or a reader of the dataset folder; the
+    constructor takes what is already coded and in order.
+
+    Attributes
+    ----------
+    task, worker, label : int32 arrays (n_answers,)
+        Positions in the vocabularies, read-only, in order of (task, worker).
+    tasks, workers, classes : Ids
+        Vocabularies. A task without answers stays a task.
+    weight : float64 array (n_answers,) or None
+        Weight of each answer; None means 1.
+    """
+
+    task: NDArray[np.int32]
+    worker: NDArray[np.int32]
+    label: NDArray[np.int32]
+    tasks: Ids
+    workers: Ids
+    classes: Ids
+    weight: NDArray[np.float64] | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        n = self.task.size
+        for name, size in (("task", self.tasks), ("worker", self.workers), ("label", self.classes)):
+            array = np.ascontiguousarray(getattr(self, name), dtype=np.int32)
+            if array.shape != (n,):
+                raise DataError(f"answers: task, worker and label differ in length at {name}")
+            if n and (int(array.min()) < 0 or int(array.max()) >= len(size)):
+                raise DataError(f"answers: a {name} code is outside 0..{len(size) - 1}")
+            object.__setattr__(self, name, _read_only(array))
+        if self.weight is not None:
+            weight = np.ascontiguousarray(self.weight, dtype=np.float64)
+            if weight.shape != (n,) or not np.isfinite(weight).all() or (weight < 0).any():
+                raise DataError("answers: weights must be one finite number >= 0 per answer")
+            object.__setattr__(self, "weight", _read_only(weight))
+        if n and bool((np.diff(self.task) < 0).any()):
+            raise DataError("answers: rows must be in order of task; use Answers.from_arrays")
+
+    @classmethod
+    def from_arrays(
+        cls,
+        task: Iterable[Any],
+        worker: Iterable[Any],
+        label: Iterable[Any],
+        weight: ArrayLike | None = None,
+        *,
+        tasks: Iterable[str] | None = None,
+        workers: Iterable[str] | None = None,
+        classes: Iterable[Any] | int | None = None,
+        duplicates: DuplicatePolicy = "last",
+    ) -> Answers:
+        """Build answers from three sequences, one row an answer, in any order.
+
+        Parameters
+        ----------
+        task, worker
+            Ids; whatever their type, they become strings.
+        label
+            Class names; or class indices (ints) when ``classes`` is given.
+        weight
+            Weight of each answer, finite and not negative.
+        tasks, workers
+            Vocabularies, where some tasks have no answers or the order matters; by default the
+            ids that occur, whole numbers by value, then text.
+        classes
+            Number of classes (labels are then ints 0..K-1), or class names in order; by default
+            the labels that occur, in the order of ids.
+        duplicates
+            What to do when a worker answers a task more than once: keep the ``"last"`` or
+            ``"first"`` row, keep ``"all"``, or raise an ``"error"``. Exact repeats are dropped
+            unless ``"all"``.
+
+        Raises
+        ------
+        DataError
+            A label is missing or unknown, or a row is a duplicate under ``"error"``.
+
+        Examples
+        --------
+        >>> Answers.from_arrays(["a", "a", "b"], [1, 2, 1], ["cat", "dog", "dog"])
+        Answers(2 tasks, 2 workers, 2 classes, 3 answers)
+        """
+        task_code, task_ids = _code(task, tasks, "task")
+        worker_code, worker_ids = _code(worker, workers, "worker")
+        label_code, class_ids = _code_labels(label, classes)
+        if not task_code.size == worker_code.size == label_code.size:
+            raise DataError(
+                "answers: task, worker and label differ in length:"
+                f" {task_code.size}, {worker_code.size}, {label_code.size}"
+            )
+        weights = None if weight is None else np.asarray(weight, dtype=np.float64)
+        return cls._ordered(
+            task_code, worker_code, label_code, task_ids, worker_ids, class_ids, weights, duplicates
+        )
+
+    @classmethod
+    def from_mapping(
+        cls,
+        votes: Mapping[Any, Mapping[Any, Any]],
+        *,
+        classes: Iterable[Any] | int | None = None,
+        where: str = "answers",
+    ) -> Answers:
+        """Build answers from ``{task: {worker: label}}``, the dataset's format.
+
+        Labels are class indices (ints) when ``classes`` is given, or class names. ``where`` is
+        the file that messages name. Cost: linear, about half a second a million answers.
+
+        Raises
+        ------
+        DataError
+            A task is not a mapping, or a label is missing, of a wrong type, or out of range;
+            the message has the task and the worker.
+        """
+        if not isinstance(votes, Mapping):
+            raise DataError(f"{where}: expected {{task: {{worker: label}}}}, not a list or a value")
+        rows = list(votes.values())
+        if set(map(type, rows)) != {dict} and any(not isinstance(row, Mapping) for row in rows):
+            task = next(t for t, row in votes.items() if not isinstance(row, Mapping))
+            raise DataError(
+                f"{where}: task {task!r} has {_kind(votes[task])} instead of {{worker: label}}"
+            )
+        keys = _texts(list(votes))
+        labels = list(chain.from_iterable(row.values() for row in rows))
+        names = _texts(list(chain.from_iterable(rows)))
+
+        def place(i: int) -> str:
+            at = int(np.searchsorted(np.cumsum([len(r) for r in rows]), i, side="right"))
+            return f"task {keys[at]!r}, worker {names[i]!r}"
+
+        try:
+            label_code, class_ids = _code_labels(labels, classes)
+        except _BadLabel as bad:
+            raise DataError(f"{where}: {place(bad.row)}: {bad.why}") from None
+        task_ids = Ids.sorted(keys)
+        if len(task_ids) != len(keys):
+            raise DataError(f"{where}: a task occurs twice")
+        worker_ids = Ids.sorted(names)
+        lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
+        task_code = np.repeat(task_ids.codes(keys), lengths)
+        worker_code = worker_ids.codes(names)
+        return cls._ordered(
+            task_code, worker_code, label_code, task_ids, worker_ids, class_ids, None, "last"
+        )
+
+    @classmethod
+    def _ordered(
+        cls,
+        task: NDArray[np.int32],
+        worker: NDArray[np.int32],
+        label: NDArray[np.int32],
+        tasks: Ids,
+        workers: Ids,
+        classes: Ids,
+        weight: NDArray[np.float64] | None,
+        duplicates: DuplicatePolicy,
+    ) -> Answers:
+        """Sort by (task, worker), apply the policy on duplicates, and build."""
+        from peerannot.answers import _order
+
+        if duplicates not in get_args(DuplicatePolicy):
+            raise ParameterError(
+                f"duplicates must be one of last, first, all, error, not {duplicates!r}"
+            )
+        state = int(_order.in_order(task, worker))
+        if state < 0:
+            order = np.arange(task.size, dtype=np.int64)
+            if duplicates == "all":
+                order = _order.counting_order(label, len(classes), order)
+            order = _order.counting_order(worker, len(workers), order)
+            order = _order.counting_order(task, len(tasks), order)
+            task, worker, label = task[order], worker[order], label[order]
+            weight = None if weight is None else weight[order]
+            state = int(_order.in_order(task, worker))
+        if state == 0 and duplicates != "all":
+            exact = _order.duplicate_marks(task, worker, label, True, True)
+            keep_last = duplicates == "last"
+            # Exact repeats go first, so that "error" speaks of contradictions only.
+            if duplicates == "error":
+                task_, worker_, kept = task[~exact], worker[~exact], label[~exact]
+                clash = _order.duplicate_marks(task_, worker_, kept, False, False)
+                if clash.any():
+                    row = int(np.flatnonzero(clash)[0])
+                    raise DataError(
+                        f"answers: worker {workers[int(worker_[row])]!r} gave different answers to"
+                        f" task {tasks[int(task_[row])]!r}; choose duplicates=last, first or all"
+                    )
+                drop = exact
+            else:
+                drop = _order.duplicate_marks(task, worker, label, keep_last, False)
+            conflicts = int(drop.sum()) - int(exact.sum())
+            if conflicts > 0:
+                warnings.warn(
+                    f"{conflicts} answers replaced by another answer of the same worker to the"
+                    f" same task (duplicates={duplicates})",
+                    DataWarning,
+                    stacklevel=3,
+                )
+            task, worker, label = task[~drop], worker[~drop], label[~drop]
+            weight = None if weight is None else weight[~drop]
+        return cls(task, worker, label, tasks, workers, classes, weight)
+
+    @property
+    def n_tasks(self) -> int:
+        return len(self.tasks)
+
+    @property
+    def n_workers(self) -> int:
+        return len(self.workers)
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.classes)
+
+    @property
+    def n_answers(self) -> int:
+        return int(self.task.size)
+
+    @cached_property
+    def task_ptr(self) -> NDArray[np.int64]:
+        """Answers of task ``i`` are rows ``task_ptr[i]:task_ptr[i + 1]``; int64 (n_tasks + 1,)."""
+        counts = np.bincount(self.task, minlength=self.n_tasks)
+        return _read_only(np.concatenate(([0], np.cumsum(counts))).astype(np.int64))
+
+    @cached_property
+    def answers_per_task(self) -> NDArray[np.int64]:
+        """Number of answers of each task, int64 (n_tasks,)."""
+        return _read_only(np.diff(self.task_ptr))
+
+    @cached_property
+    def answers_per_worker(self) -> NDArray[np.int64]:
+        """Number of answers of each worker, int64 (n_workers,)."""
+        return _read_only(np.bincount(self.worker, minlength=self.n_workers).astype(np.int64))
+
+    def class_code(self, label: Any) -> int:
+        """Position of a class given by name or by index (an int); -1 when it is neither."""
+        if isinstance(label, int | np.integer) and not isinstance(label, bool):
+            named = self.classes.index_of.get(str(label))
+            if named is not None:
+                return named
+            return int(label) if 0 <= label < self.n_classes else -1
+        return self.classes.index_of.get(str(label), -1)
+
+    def digest(self) -> str:
+        """SHA-256 of the content, the same whatever the order or the format of the source."""
+        state = hashlib.sha256()
+        for array in (self.task, self.worker, self.label, self.weight):
+            state.update(b"-" if array is None else array.tobytes())
+        for ids in (self.tasks, self.workers, self.classes):
+            state.update("\0".join(ids).encode() + b"\1")
+        return state.hexdigest()
+
+    def without_tasks(self, removed: Iterable[str]) -> Answers:
+        """These answers without some tasks; workers and classes stay.
+
+        Raises
+        ------
+        DataError
+            A task is not one of these.
+        """
+        ids = list(removed)
+        codes = self.tasks.codes(ids)
+        if (codes < 0).any():
+            unknown = [i for i, c in zip(ids, codes, strict=True) if c < 0]
+            raise DataError(f"tasks to remove that have no entry in the answers: {few(unknown)}")
+        keep = np.ones(self.n_tasks, np.bool_)
+        keep[codes] = False
+        new_code = np.cumsum(keep, dtype=np.int32) - np.int32(1)
+        rows = keep[self.task]
+        return Answers(
+            new_code[self.task[rows]],
+            self.worker[rows],
+            self.label[rows],
+            self.tasks.take(np.flatnonzero(keep)),
+            self.workers,
+            self.classes,
+            None if self.weight is None else self.weight[rows],
+        )
+
+    def __len__(self) -> int:
+        return self.n_answers
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Answers) and self.digest() == other.digest()
+
+    def __hash__(self) -> int:
+        return hash(self.digest())
+
+    def __repr__(self) -> str:
+        return (
+            f"Answers({self.n_tasks} tasks, {self.n_workers} workers,"
+            f" {self.n_classes} classes, {self.n_answers} answers)"
+        )
+
+
+class _BadLabel(DataError):
+    """A label that cannot be, with its row; callers that know the place say more."""
+
+    def __init__(self, row: int, why: str) -> None:
+        super().__init__(f"answers row {row + 1}: {why}")
+        self.row, self.why = row, why
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _kind(value: Any) -> str:
+    return {type(None): "null", list: "a list", dict: "an object", bool: "a truth value"}.get(
+        type(value), repr(value)
+    )
+
+
+def _texts(values: list[Any]) -> list[str]:
+    return values if set(map(type, values)) <= {str} else list(map(str, values))
+
+
+def _values(column: Iterable[Any]) -> Sequence[Any] | NDArray[Any]:
+    """A column as an array of ints, or as a list."""
+    to_numpy = getattr(column, "to_numpy", None)
+    values = to_numpy() if to_numpy is not None else column
+    if isinstance(values, np.ndarray):
+        if values.ndim != 1:
+            raise DataError(f"answers: a column must have one dimension, not {values.ndim}")
+        return values if values.dtype.kind in "iu" else values.tolist()  # type: ignore[no-any-return]
+    return values if isinstance(values, list) else list(values)
+
+
+def _code(
+    column: Iterable[Any], vocabulary: Iterable[str] | None, what: str
+) -> tuple[NDArray[np.int32], Ids]:
+    values = _values(column)
+    if vocabulary is not None:
+        ids = vocabulary if isinstance(vocabulary, Ids) else Ids(map(str, vocabulary))
+        codes = ids.codes(map(str, values))
+        if (codes < 0).any():
+            first = int(np.flatnonzero(codes < 0)[0])
+            raise DataError(
+                f"answers row {first + 1}: {what} {str(values[first])!r} is not one of the known"
+                + did_you_mean(str(values[first]), ids)
+            )
+        return codes, ids
+    if isinstance(values, np.ndarray):
+        unique, codes_ = np.unique(values, return_inverse=True)
+        return codes_.astype(np.int32), Ids.sorted(map(str, unique.tolist()))
+    for row, value in enumerate(values):
+        if value is None or value != value:
+            raise DataError(f"answers row {row + 1}: the {what} is missing")
+    texts = _texts(values)
+    ids = Ids.sorted(texts)
+    return ids.codes(texts), ids
+
+
+def _code_labels(
+    column: Iterable[Any], classes: Iterable[Any] | int | None
+) -> tuple[NDArray[np.int32], Ids]:
+    values = _values(column)
+    if isinstance(classes, int):
+        ids = Ids(classes)
+    elif classes is not None:
+        ids = classes if isinstance(classes, Ids) else Ids(map(str, classes))
+    else:
+        ids = Ids.sorted(_label_texts(values))
+        return ids.codes(_label_texts(values)), ids
+    integral = isinstance(values, np.ndarray) or set(map(type, values)) <= {int}
+    if integral:
+        # Names that are themselves whole numbers in another order ("1".."4") win over indices.
+        if ids.numbers() is not None and not isinstance(ids._values, range):
+            codes = ids.codes(map(str, values))
+        else:
+            codes_ = np.asarray(values, dtype=np.int64)
+            codes = np.where((codes_ >= 0) & (codes_ < len(ids)), codes_, -1).astype(np.int32)
+    else:
+        codes = ids.codes(_label_texts(values))
+    bad = np.flatnonzero(codes < 0)
+    if bad.size:
+        row = int(bad[0])
+        value = values[row]
+        if isinstance(value, int | np.integer) and isinstance(ids._values, range):
+            raise _BadLabel(row, f"label {value} is not in 0..{len(ids) - 1}")
+        if isinstance(value, int | np.integer):
+            raise _BadLabel(row, f"label {value} is not in 0..{len(ids) - 1} ({few(ids, 12)})")
+        raise _BadLabel(
+            row,
+            f"label {str(value)!r} is not one of {few(ids, 12)}" + did_you_mean(str(value), ids),
+        )
+    return codes, ids
+
+
+def _label_texts(values: Sequence[Any] | NDArray[Any]) -> list[str]:
+    texts = []
+    for row, value in enumerate(values):
+        if isinstance(value, str):
+            texts.append(value)
+            continue
+        if value is None or value != value:
+            raise _BadLabel(row, "the label is missing")
+        if isinstance(value, bool | list | dict):
+            raise _BadLabel(row, f"a label must be a whole number or a name, not {_kind(value)}")
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        texts.append(str(value))
+    return texts

@@ -1,0 +1,116 @@
+"""Ordered vocabularies of string ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot._text import natural_key
+
+__all__ = ["Ids"]
+
+
+class Ids(Sequence[str]):
+    """An immutable vocabulary: position to id and back. Ids are always strings (``"01" != "1"``).
+
+    Parameters
+    ----------
+    values
+        Distinct ids in their order, or an int ``n`` for ``"0" ... str(n - 1)``, which takes no
+        memory.
+
+    Raises
+    ------
+    ValueError
+        An id occurs twice.
+    """
+
+    __slots__ = ("_index", "_values")
+
+    def __init__(self, values: Iterable[str] | int) -> None:
+        self._values: range | tuple[str, ...]
+        self._index: dict[str, int] | None = None
+        if isinstance(values, int):
+            self._values = range(values)
+        else:
+            self._values = tuple(values)
+            if len(self.index_of) != len(self._values):
+                raise ValueError("ids must be distinct")
+
+    @classmethod
+    def sorted(cls, values: Iterable[str]) -> Ids:
+        """Distinct ids: whole numbers by value first, then other text by code point."""
+        distinct = set(values)
+        n = len(distinct)
+        if "0" in distinct and str(n - 1) in distinct and distinct == set(map(str, range(n))):
+            return cls(n)
+        if n and all(map(str.isdecimal, distinct)) and all(map(str.isascii, distinct)):
+            texts = list(distinct)
+            numbers = np.array([int(t) for t in texts])
+            if numbers.dtype.kind == "i" and np.unique(numbers).size == n:
+                return cls([texts[i] for i in np.argsort(numbers)])
+        return cls(sorted(distinct, key=natural_key))
+
+    @property
+    def index_of(self) -> dict[str, int]:
+        """Dictionary from id to position, built on first use. Do not change it."""
+        if self._index is None:
+            self._index = {v: i for i, v in enumerate(self)}
+        return self._index
+
+    def codes(self, values: Iterable[str]) -> NDArray[np.int32]:
+        """Positions of ids; -1 for an id that is not in the vocabulary."""
+        listed = values if isinstance(values, list) else list(values)
+        try:
+            found = map(self.index_of.__getitem__, listed)
+            return np.fromiter(found, dtype=np.int32, count=len(listed))
+        except KeyError:
+            get = self.index_of.get
+            return np.fromiter((get(v, -1) for v in listed), np.int32, count=len(listed))
+
+    @overload
+    def __getitem__(self, position: int) -> str: ...
+    @overload
+    def __getitem__(self, position: slice) -> tuple[str, ...]: ...
+    def __getitem__(self, position: int | slice) -> str | tuple[str, ...]:
+        if isinstance(position, slice):
+            return tuple(map(str, self._values[position]))
+        return str(self._values[position])
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __iter__(self) -> Iterator[str]:
+        return map(str, self._values) if isinstance(self._values, range) else iter(self._values)
+
+    def __contains__(self, value: object) -> bool:
+        return value in self.index_of
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Ids):
+            return NotImplemented
+        same_kind = type(self._values) is type(other._values)
+        return self._values == other._values if same_kind else tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash((len(self), *self[:8]))
+
+    def __repr__(self) -> str:
+        head = ", ".join(map(repr, self[:3]))
+        return f"Ids({head}{', ...' if len(self) > 3 else ''}; {len(self)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        argument = len(self) if isinstance(self._values, range) else self._values
+        return (Ids, (argument,))
+
+    def take(self, positions: NDArray[Any]) -> Ids:
+        """The vocabulary of the ids at these positions, in this order."""
+        return Ids([self[int(i)] for i in positions])
+
+    def numbers(self) -> NDArray[np.int64] | None:
+        """The ids as integers where all are whole numbers, else None."""
+        keys = [natural_key(v) for v in self]
+        return None if any(k[0] for k in keys) else np.array([k[1] for k in keys], dtype=np.int64)

@@ -1,0 +1,71 @@
+"""Compiled loops that put answers in order: by task, then worker, then label."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot._compiled import compiled
+
+__all__ = ["counting_order", "duplicate_marks", "in_order"]
+
+
+@compiled()
+def in_order(
+    task: NDArray[np.int32], worker: NDArray[np.int32]
+) -> int:  # pragma: no cover - compiled
+    """1 when rows rise strictly by (task, worker), 0 when they rise but repeat, -1 otherwise."""
+    strict = 1
+    for i in range(1, task.size):
+        if task[i] < task[i - 1] or (task[i] == task[i - 1] and worker[i] < worker[i - 1]):
+            return -1
+        if task[i] == task[i - 1] and worker[i] == worker[i - 1]:
+            strict = 0
+    return strict
+
+
+@compiled()
+def counting_order(
+    key: NDArray[np.int32], n_keys: int, order: NDArray[np.int64]
+) -> NDArray[np.int64]:  # pragma: no cover - compiled
+    """Stable order by ``key`` of the rows listed in ``order``: O(rows + keys)."""
+    start = np.zeros(n_keys + 1, np.int64)
+    for i in range(key.size):
+        start[key[i] + 1] += 1
+    for k in range(n_keys):
+        start[k + 1] += start[k]
+    out = np.empty(order.size, np.int64)
+    for i in range(order.size):
+        k = key[order[i]]
+        out[start[k]] = order[i]
+        start[k] += 1
+    return out
+
+
+@compiled()
+def duplicate_marks(
+    task: NDArray[np.int32],
+    worker: NDArray[np.int32],
+    label: NDArray[np.int32],
+    keep_last: bool,
+    only_exact: bool,
+) -> NDArray[np.bool_]:  # pragma: no cover - compiled
+    """Rows to drop among rows in order: exact repeats, or all but one of each (task, worker)."""
+    drop = np.zeros(task.size, np.bool_)
+    start = 0
+    for i in range(1, task.size + 1):
+        if i < task.size and task[i] == task[start] and worker[i] == worker[start]:
+            continue
+        if i - start > 1:
+            if only_exact:
+                for a in range(start + 1, i):
+                    for b in range(start, a):
+                        if label[a] == label[b]:
+                            drop[a] = True
+                            break
+            else:
+                keep = i - 1 if keep_last else start
+                for a in range(start, i):
+                    drop[a] = a != keep
+        start = i
+    return drop

@@ -1,0 +1,73 @@
+"""What the commands share: options, notes and progress on stderr, JSON on stdout."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from peerannot._progress import Progress, silent
+
+__all__ = ["emit_json", "json_option", "note", "progress_bar", "spoken_warnings"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def json_option(function: F) -> F:
+    """``--json``: print one document instead of text."""
+    decorate = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+    return decorate(function)
+
+
+def emit_json(schema: str, facts: Mapping[str, Any]) -> None:
+    """Print one JSON document with its schema: ``peerannot/<command>/1``."""
+    click.echo(json.dumps({"schema": f"peerannot/{schema}/1", **facts}, allow_nan=False))
+
+
+def note(text: str) -> None:
+    """A line for people, on stderr."""
+    click.echo(text, err=True)
+
+
+@contextlib.contextmanager
+def spoken_warnings() -> Iterator[None]:
+    """Print warnings as one line each on stderr, instead of Python's two with source code."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        note(f"Warning: {message}")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = show
+        yield
+
+
+@contextlib.contextmanager
+def progress_bar(title: str) -> Iterator[Progress]:
+    """A progress bar on stderr where that is a terminal; silence elsewhere."""
+    if not sys.stderr.isatty():
+        yield silent
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("[dim]{task.fields[text]}"),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        row = bar.add_task(title, total=None, text="")
+
+        def update(done: int, total: int | None = None, text: str = "") -> None:
+            bar.update(row, completed=done, total=total, text=text)
+
+        yield update

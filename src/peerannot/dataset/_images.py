@@ -1,0 +1,106 @@
+"""Images of a dataset folder, and the key in a file's name that ties it to its votes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot._text import few, natural_key
+from peerannot.answers import Ids
+from peerannot.errors import DataError
+
+__all__ = ["SPLITS", "SUFFIXES", "Image", "list_images", "match_tasks"]
+
+SPLITS = ("train", "val", "test")
+SUFFIXES = frozenset(".bmp .gif .jpeg .jpg .pgm .png .ppm .tif .tiff .webp".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image: its file, and the folder that says its class."""
+
+    path: Path
+    folder: str
+
+    @property
+    def key(self) -> str:
+        """What stands behind the last hyphen of the file's name: ``cat-12.png`` has ``"12"``."""
+        return self.path.stem.rpartition("-")[2]
+
+    def keys(self) -> Iterable[str]:
+        """Every reading of the name as a key, the usual one first, for ids that hold hyphens."""
+        parts = self.path.stem.split("-")
+        for n in range(len(parts) - 1, -1, -1):
+            yield "-".join(parts[n:])
+
+
+def list_images(root: Path, split: str) -> list[Image]:
+    """Images under ``root/split/<class>/``, in the order of class folder and file name.
+
+    This is the order of torchvision's ImageFolder, which pruning files of the published package
+    count in. Links are followed; hidden files are passed over.
+
+    Raises
+    ------
+    DataError
+        The folder is missing or holds no image in a class folder.
+    """
+    base = root / split
+    if not base.is_dir():
+        raise DataError(f"{base}: no such folder; images belong in {split}/<class>/<name>-<key>.png")
+    images = [
+        Image(file, folder.name)
+        for folder in sorted(p for p in base.iterdir() if p.is_dir() and p.name[0] != ".")
+        for file in sorted(folder.rglob("*"))
+        if file.suffix.lower() in SUFFIXES and file.name[0] != "." and file.is_file()
+    ]
+    if not images:
+        raise DataError(f"{base}: no image in it; images belong in {split}/<class>/<name>-<key>.png")
+    return images
+
+
+def match_tasks(images: Sequence[Image], tasks: Ids) -> NDArray[np.int64]:
+    """Position in ``tasks`` of each image, by the key in its name.
+
+    Raises
+    ------
+    DataError
+        An image has no task, a task has no image, or two images have one task; the message
+        lists the first few.
+    """
+    positions = np.full(len(images), -1, np.int64)
+    index = tasks.index_of
+    for i, image in enumerate(images):
+        for key in image.keys():
+            found = index.get(key)
+            if found is None and natural_key(key)[0] == 0:
+                found = index.get(str(int(key)))
+            if found is not None:
+                positions[i] = found
+                break
+    lost = np.flatnonzero(positions < 0)
+    if lost.size:
+        names = few(images[int(i)].path.name for i in lost)
+        raise DataError(
+            f"{images[0].path.parent.parent}: {lost.size} images have no votes under the key in"
+            f" their name (<name>-<key>): {names}"
+        )
+    counts = np.bincount(positions, minlength=len(tasks))
+    if (counts > 1).any():
+        twice = int(np.flatnonzero(counts > 1)[0])
+        same = few(images[int(i)].path.name for i in np.flatnonzero(positions == twice))
+        raise DataError(
+            f"{images[0].path.parent.parent}: several images have the key {tasks[twice]!r}: {same}"
+        )
+    absent = np.flatnonzero(counts == 0)
+    if absent.size:
+        raise DataError(
+            f"{images[0].path.parent.parent}: {absent.size} tasks with votes have no image:"
+            f" {few(tasks[int(i)] for i in absent)}; add the images, or name the tasks in"
+            " --path-remove"
+        )
+    return positions

@@ -1,0 +1,91 @@
+"""What can go wrong, and the exit code that says so.
+
+::
+
+    PeerannotError                    1  something failed (disk full, download, ...)
+    ├── DataError(ValueError)         3  the input is wrong
+    ├── ParameterError(ValueError)    2  an option is wrong
+    ├── MissingDependencyError(ImportError)
+    │                                 4  an extra is not installed
+    ├── StorageError(OSError)         1  a file could not be read or written
+    ├── DownloadError(OSError)        1  a download failed or has a wrong checksum
+    └── NotConvergedError             5  no convergence, under ``--strict``
+
+Every message is one line that says where, what and how to mend it.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar
+
+__all__ = [
+    "ConvergenceWarning",
+    "DataError",
+    "DataWarning",
+    "DownloadError",
+    "ExitCode",
+    "MissingDependencyError",
+    "NotConvergedError",
+    "ParameterError",
+    "PeerannotError",
+    "StorageError",
+]
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the command line; codes over 125 belong to the shell."""
+
+    OK = 0
+    FAILURE = 1
+    USAGE = 2
+    DATA = 3
+    MISSING_DEPENDENCY = 4
+    NOT_CONVERGED = 5
+    INTERRUPTED = 130
+
+
+class PeerannotError(Exception):
+    """Base of every error that peerannot raises on purpose."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILURE
+
+
+class DataError(PeerannotError, ValueError):
+    """The input data are wrong; the message names the place."""
+
+    exit_code = ExitCode.DATA
+
+
+class ParameterError(PeerannotError, ValueError):
+    """An option has a value that it cannot have, or does not exist."""
+
+    exit_code = ExitCode.USAGE
+
+
+class MissingDependencyError(PeerannotError, ImportError):
+    """A feature needs an extra that is not installed."""
+
+    exit_code = ExitCode.MISSING_DEPENDENCY
+
+
+class StorageError(PeerannotError, OSError):
+    """A file could not be read or written (disk full, permission, ...)."""
+
+
+class DownloadError(PeerannotError, OSError):
+    """A download failed, or what came is not what was expected."""
+
+
+class NotConvergedError(PeerannotError):
+    """An iterative method stopped at its cap, and the user asked for strictness."""
+
+    exit_code = ExitCode.NOT_CONVERGED
+
+
+class ConvergenceWarning(UserWarning):
+    """An iterative method stopped at its cap before it converged."""
+
+
+class DataWarning(UserWarning):
+    """The data are usable but look odd."""
