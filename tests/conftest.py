@@ -1,0 +1,67 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure() -> None:
+    # Two threads a process at most: tests run side by side.
+    os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real answers and images; tests that need it are skipped where it is absent."""
+    home = Path(os.environ.get("PEERANNOT_TEST_DATA", ROOT.parent / "shared" / "datasets"))
+    if not (home / "cifar10s").is_dir():
+        pytest.skip("real data not found; set PEERANNOT_TEST_DATA to the folder that holds cifar10s")
+    return home
+
+
+@pytest.fixture
+def cifar10s(real_data: Path, tmp_path: Path) -> Path:
+    """A writable copy of cifar10s, images linked."""
+    target = tmp_path / "cifar10s"
+    target.mkdir()
+    for entry in (real_data / "cifar10s").iterdir():
+        if entry.is_dir():
+            (target / entry.name).symlink_to(entry, target_is_directory=True)
+        else:
+            shutil.copyfile(entry, target / entry.name)
+    return target
+
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run() -> Run:
+    """Run ``peerannot ARGS`` as a user would and return the finished process."""
+
+    def call(
+        *args: object, cwd: Path | None = None, code: int | None = 0, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "peerannot", *map(str, args)],
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            env={**os.environ, **env},
+            timeout=600,
+        )
+        if code is not None:
+            assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    return call
