@@ -1,0 +1,177 @@
+"""Dawid-Skene: a confusion matrix for each worker, by expectation-maximisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot._options import option
+from peerannot._progress import Progress
+from peerannot.aggregation import kernels
+from peerannot.aggregation.base import Fit, Iterative, Start
+from peerannot.aggregation.kernels import Pairs
+from peerannot.aggregation.registry import STRATEGIES
+from peerannot.aggregation.result import Diagnostics
+from peerannot.aggregation.support import Support
+from peerannot.aggregation.votes import vote_fit
+from peerannot.answers import Answers
+
+__all__ = ["DawidSkene", "WeightedDawidSkene", "ds_skill"]
+
+# Least probability of an answer. Log 0 would let one answer that a worker never gave to a class
+# outvote any number of others; the floor keeps that a strong hint, not a proof.
+FLOOR = 1e-10
+
+
+def ds_skill(
+    confusion: NDArray[np.float64], prior: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Probability that each worker is right: the diagonal, averaged by the class prior."""
+    return np.asarray(np.einsum("jkk,k->j", confusion, prior))
+
+
+@STRATEGIES.register("dawid-skene", "DS")
+@dataclass(frozen=True, kw_only=True)
+class DawidSkene(Iterative):
+    r"""Dawid and Skene's model: each worker has a confusion matrix, each class a frequency.
+
+    .. math::
+        P(z_i = k) = \rho_k, \qquad P(y_{ij} = l \mid z_i = k) = \pi^j_{kl}
+
+    EM from vote shares (or ``init``). M: :math:`\pi^j_{kl} \propto \sum_i z_{ik} 1[y_{ij}=l]`
+    plus pseudo-counts, :math:`\rho_k` = mean of :math:`z_{ik}`. E: in logarithms, so that any
+    number of answers on a task is safe. Pseudo-counts of ``diagonal`` on the diagonal and
+    ``off_diagonal`` elsewhere make it MAP estimation (Raykar et al. 2010); 0, the default, is
+    maximum likelihood as in the paper.
+
+    Parameters
+    ----------
+    diagonal, off_diagonal
+        Pseudo-counts of each worker's confusion matrix.
+
+    Notes
+    -----
+    Cost: O(answers x classes) an iteration; memory O(tasks x classes) for the result and
+    O(classes) for each (worker, label) pair that occurs. A task without answers gets the prior.
+
+    References
+    ----------
+    Dawid, A. P. and Skene, A. M. (1979). Maximum likelihood estimation of observer error-rates
+    using the EM algorithm. Applied Statistics 28(1), 20-28, equations 2.3 to 2.5.
+
+    Raykar, V. C. et al. (2010). Learning from crowds. JMLR 11, 1297-1322.
+    """
+
+    takes_gold: ClassVar[bool] = True
+    takes_init: ClassVar[bool] = True
+
+    diagonal: float = option(0.0, at_least=0.0, help="pseudo-count of right answers")
+    off_diagonal: float = option(0.0, at_least=0.0, help="pseudo-count of each wrong answer")
+
+    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
+        k = answers.n_classes
+        pairs = Pairs.of(answers, model=self.name)
+        bounds = kernels.blocks_of(answers, len(pairs))
+        weight = np.empty(0) if answers.weight is None else answers.weight
+        given = np.empty((0, k)) if start.posterior is None else start.posterior
+        pair = pairs.of_answer
+        counts, mass = kernels.vote_pass(
+            answers.task_ptr, pair, answers.label, weight, start.gold, given, bounds, len(pairs), k
+        )
+        objective: list[float] = []
+        stopped = False
+        while not stopped and len(objective) < self.max_iter:
+            table, log_prior = self._tables(pairs, counts, mass)
+            counts, mass, loglik, _ = kernels.em_pass(
+                answers.task_ptr, pair, weight, start.gold, table, log_prior, bounds, False, False
+            )
+            objective.append(float(loglik))
+            stopped = self._stops(objective, answers.n_answers)
+            progress(len(objective), self.max_iter, f"log-likelihood {loglik:.4f}")
+        table, log_prior = self._tables(pairs, counts, mass)
+        *_, posterior = kernels.em_pass(
+            answers.task_ptr, pair, weight, start.gold, table, log_prior, bounds, False, True
+        )
+        prior = np.exp(log_prior)
+        confusion = self._confusion(pairs, counts, answers.n_workers)
+        return Fit(
+            posterior,
+            skill=None if confusion is None else ds_skill(confusion, prior),
+            confusion=confusion,
+            prior=prior,
+            diagnostics=Diagnostics(
+                len(objective), stopped or self.tol == 0, tuple(objective)
+            ),
+        )
+
+    def _tables(
+        self, pairs: Pairs, counts: NDArray[np.float64], mass: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Logarithms of the confusion rows of each pair and of the class prior."""
+        probability = self._probability(pairs, counts)
+        total = mass.sum()
+        prior = mass / total if total > 0 else np.full(mass.size, 1 / mass.size)
+        return np.log(np.maximum(probability, FLOOR)), np.log(np.maximum(prior, FLOOR))
+
+    def _probability(self, pairs: Pairs, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        k = counts.shape[1]
+        smooth = np.full(k, self.off_diagonal)
+        own = counts + smooth
+        own[np.arange(len(pairs)), pairs.label] += self.diagonal - self.off_diagonal
+        sums = pairs.worker_sums(counts) + self.diagonal + (k - 1) * self.off_diagonal
+        # A worker who never met a class says nothing about it: the row is uniform.
+        return np.where(sums[pairs.worker] > 0, own / np.maximum(sums[pairs.worker], 1e-300), 1 / k)
+
+    def _confusion(
+        self, pairs: Pairs, counts: NDArray[np.float64], n_workers: int
+    ) -> NDArray[np.float64] | None:
+        """Confusion matrices (n_workers, true, answered) with rows that sum to 1."""
+        out = pairs.confusion(counts, n_workers)
+        if out is None:
+            return None
+        k = counts.shape[1]
+        out += self.off_diagonal
+        out[:, np.arange(k), np.arange(k)] += self.diagonal - self.off_diagonal
+        sums = out.sum(2, keepdims=True)
+        return np.where(sums > 0, out / np.where(sums > 0, sums, 1.0), 1.0 / k)
+
+
+@STRATEGIES.register("wds")
+@dataclass(frozen=True, kw_only=True)
+class WeightedDawidSkene(DawidSkene):
+    r"""Votes weighted by Dawid-Skene: how far each worker can be trusted on the class they say.
+
+    :math:`z_{ik} \propto \sum_{j} \pi^j_{kk} 1[y_{ij} = k]`, with :math:`\pi` fitted by
+    Dawid-Skene. It keeps the shape of the votes where Dawid-Skene would be sure, which suits
+    training on soft labels.
+
+    References
+    ----------
+    Lefort, T., Charlier, B., Joly, A. and Salmon, J. (2024). Identify ambiguous tasks combining
+    crowdsourced labels by weighting areas under the margin. TMLR.
+    """
+
+    takes_gold: ClassVar[bool] = True
+
+    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
+        from dataclasses import replace
+
+        base = super()._fit(answers, start, progress)
+        pairs = Pairs.of(answers, model=self.name)
+        counts = base.confusion
+        assert counts is not None
+        trust = counts[answers.worker, answers.label, answers.label]
+        weighted = replace(
+            answers, weight=trust if answers.weight is None else trust * answers.weight
+        )
+        support = Support.of(answers)
+        fit = vote_fit(
+            weighted, support, support.votes(weighted), self.ties, self.seed, hard=False
+        )
+        fit.skill, fit.confusion, fit.prior = base.skill, base.confusion, base.prior
+        fit.diagnostics = base.diagnostics
+        del pairs
+        return fit

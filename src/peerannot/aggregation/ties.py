@@ -1,0 +1,100 @@
+"""How a hard label is drawn from scores: the one place that knows about ties."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot._compiled import compiled, prange
+
+__all__ = ["TIE", "Ties", "label_rows", "pick"]
+
+Ties = Literal["first", "random", "share", "abstain"]
+
+# Scores closer than this, relative to the largest, are tied: it is far above rounding noise,
+# which depends on the order of sums, and far below any difference that means something.
+TIE = 1e-9
+
+
+def label_rows(posterior: Any, ties: Ties, seed: int) -> NDArray[np.int32]:
+    """Hard label of each row of a posterior (dense or CSR); -1 for a row without any mass.
+
+    Parameters
+    ----------
+    posterior : (n_tasks, n_classes)
+        Dense float array or `scipy.sparse.csr_array`.
+    ties, seed
+        The rule, see `peerannot.aggregation.base.Strategy`.
+    """
+    if isinstance(posterior, np.ndarray):
+        n, k = posterior.shape
+        flat = np.ascontiguousarray(posterior).ravel()
+        ptr = np.arange(n + 1, dtype=np.int64) * k
+        return pick(ptr, np.diff(ptr), None, flat, ties, seed)
+    ptr = np.asarray(posterior.indptr, dtype=np.int64)
+    return pick(
+        ptr,
+        np.diff(ptr),
+        np.asarray(posterior.indices, dtype=np.int32),
+        np.asarray(posterior.data),
+        ties,
+        seed,
+    )
+
+
+def pick(
+    ptr: NDArray[np.int64],
+    size: NDArray[np.int64],
+    column: NDArray[np.int32] | None,
+    score: NDArray[Any],
+    ties: Ties,
+    seed: int,
+) -> NDArray[np.int32]:
+    """Label of each ragged row of scores ``score[ptr[i]:ptr[i] + size[i]]``."""
+    n = ptr.size - 1
+    if ties in ("random", "share"):
+        draw = np.random.default_rng(seed).random(n)
+    else:
+        draw = np.zeros(n)
+    columns = np.empty(0, np.int32) if column is None else column
+    return _pick(ptr, size, columns, score, draw, ties == "abstain")
+
+
+@compiled(parallel=True)
+def _pick(
+    ptr: NDArray[np.int64],
+    size: NDArray[np.int64],
+    column: NDArray[np.int32],
+    score: NDArray[Any],
+    draw: NDArray[np.float64],
+    abstain: bool,
+) -> NDArray[np.int32]:  # pragma: no cover - compiled
+    n = ptr.size - 1
+    out = np.empty(n, np.int32)
+    for i in prange(n):
+        start = ptr[i]
+        end = start + size[i]
+        best = -1.0
+        for s in range(start, end):
+            best = max(best, score[s])
+        if best <= 0.0:
+            out[i] = -1
+            continue
+        floor = best - TIE * best
+        tied = 0
+        for s in range(start, end):
+            if score[s] >= floor:
+                tied += 1
+        if tied > 1 and abstain:
+            out[i] = -1
+            continue
+        nth = int(draw[i] * tied)
+        for s in range(start, end):
+            if score[s] >= floor:
+                if nth == 0:
+                    out[i] = column[s] if column.size else s - start
+                    break
+                nth -= 1
+    return out
