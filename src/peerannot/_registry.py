@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import Generic, TypeVar
 
 from peerannot._text import did_you_mean, plain
 from peerannot.errors import ParameterError
 
-__all__ = ["Registry"]
+__all__ = ["Registry", "import_siblings"]
 
 T = TypeVar("T", bound=type)
 
@@ -89,11 +90,7 @@ class Registry(Generic[T]):
         return isinstance(name, str) and plain(name) in self._names
 
 
-def import_all(modules: Iterable[str]) -> Callable[[], None]:
-    """A loader for `Registry` that imports the named modules."""
-
-    def load() -> None:
-        for module in modules:
-            import_module(module)
-
-    return load
+def import_siblings(package: str) -> None:
+    """Import every module of a package, so that its classes register themselves."""
+    for module in iter_modules(import_module(package).__path__, f"{package}."):
+        import_module(module.name)

@@ -1,24 +1,25 @@
 """From votes to labels: the strategies, and the `Result` that each returns.
 
-To add a strategy, write one file here with a class registered by ``@STRATEGIES.register(...)``
-and name it in `registry.MODULES`; command line, contract tests and lists pick it up.
+To add a strategy, write one file here with a class under ``@STRATEGIES.register(...)``. The
+registry imports every module of this package, so command line, lists and contract tests pick it
+up, and ``from peerannot.aggregation import YourStrategy`` works.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from peerannot.aggregation.registry import HOMES, STRATEGIES, aggregate, build
+from peerannot.aggregation.registry import STRATEGIES, aggregate, build
 from peerannot.aggregation.result import Diagnostics, Result
 
-if TYPE_CHECKING:
-    from peerannot.aggregation.base import Strategy
-    from peerannot.aggregation.dawid_skene import DawidSkene
-    from peerannot.aggregation.votes import MajorityVote, NaiveSoft, TwoThird
-
-__all__ = ["STRATEGIES", "Diagnostics", "Result", "aggregate", "build", *sorted(HOMES)]
+__all__ = ["STRATEGIES", "Diagnostics", "Result", "aggregate", "build"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in HOMES:
-        return getattr(import_module(f"peerannot.aggregation.{HOMES[name]}"), name)
+    if name[:1].isupper():
+        for strategy in map(STRATEGIES.__getitem__, STRATEGIES):
+            if strategy.__name__ == name:
+                return strategy
     raise AttributeError(f"module 'peerannot.aggregation' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *(STRATEGIES[name].__name__ for name in STRATEGIES)])

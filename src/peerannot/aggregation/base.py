@@ -175,7 +175,7 @@ class Iterative(Strategy):
     """
 
     max_iter: int = option(200, at_least=1, help="most iterations")
-    tol: float = option(1e-7, at_least=0.0, help="least gain of the objective per answer")
+    tol: float = option(2e-6, at_least=0.0, help="least gain of the objective per answer")
 
     def _stops(self, objective: list[float], n_answers: int) -> bool:
         """Whether the last gain is under the tolerance."""

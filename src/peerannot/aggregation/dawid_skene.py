@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -18,6 +18,7 @@ from peerannot.aggregation.result import Diagnostics
 from peerannot.aggregation.support import Support
 from peerannot.aggregation.votes import vote_fit
 from peerannot.answers import Answers
+from peerannot.errors import ParameterError
 
 __all__ = ["DawidSkene", "WeightedDawidSkene", "ds_skill"]
 
@@ -26,9 +27,7 @@ __all__ = ["DawidSkene", "WeightedDawidSkene", "ds_skill"]
 FLOOR = 1e-10
 
 
-def ds_skill(
-    confusion: NDArray[np.float64], prior: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def ds_skill(confusion: NDArray[np.float64], prior: NDArray[np.float64]) -> NDArray[np.float64]:
     """Probability that each worker is right: the diagonal, averaged by the class prior."""
     return np.asarray(np.einsum("jkk,k->j", confusion, prior))
 
@@ -102,9 +101,7 @@ class DawidSkene(Iterative):
             skill=None if confusion is None else ds_skill(confusion, prior),
             confusion=confusion,
             prior=prior,
-            diagnostics=Diagnostics(
-                len(objective), stopped or self.tol == 0, tuple(objective)
-            ),
+            diagnostics=Diagnostics(len(objective), stopped or self.tol == 0, tuple(objective)),
         )
 
     def _tables(
@@ -122,8 +119,9 @@ class DawidSkene(Iterative):
         own = counts + smooth
         own[np.arange(len(pairs)), pairs.label] += self.diagonal - self.off_diagonal
         sums = pairs.worker_sums(counts) + self.diagonal + (k - 1) * self.off_diagonal
+        rows = sums[pairs.worker]
         # A worker who never met a class says nothing about it: the row is uniform.
-        return np.where(sums[pairs.worker] > 0, own / np.maximum(sums[pairs.worker], 1e-300), 1 / k)
+        return np.where(rows > 0, own / np.maximum(rows, 1e-300), np.float64(1 / k))
 
     def _confusion(
         self, pairs: Pairs, counts: NDArray[np.float64], n_workers: int
@@ -157,21 +155,18 @@ class WeightedDawidSkene(DawidSkene):
     takes_gold: ClassVar[bool] = True
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        from dataclasses import replace
-
         base = super()._fit(answers, start, progress)
-        pairs = Pairs.of(answers, model=self.name)
-        counts = base.confusion
-        assert counts is not None
-        trust = counts[answers.worker, answers.label, answers.label]
+        if base.confusion is None:
+            raise ParameterError(
+                f"{self.name} needs the confusion matrices of {answers.n_workers} workers over"
+                f" {answers.n_classes} classes, too large to hold; use wawa"
+            )
+        trust = base.confusion[answers.worker, answers.label, answers.label]
         weighted = replace(
             answers, weight=trust if answers.weight is None else trust * answers.weight
         )
         support = Support.of(answers)
-        fit = vote_fit(
-            weighted, support, support.votes(weighted), self.ties, self.seed, hard=False
-        )
+        fit = vote_fit(weighted, support, support.votes(weighted), self.ties, self.seed, hard=False)
         fit.skill, fit.confusion, fit.prior = base.skill, base.confusion, base.prior
         fit.diagnostics = base.diagnostics
-        del pairs
         return fit

@@ -7,30 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from peerannot._options import from_text, parse_spec
 from peerannot._progress import Progress
-from peerannot._registry import Registry, import_all
+from peerannot._registry import Registry, import_siblings
 from peerannot.answers import Answers
 
 if TYPE_CHECKING:
     from peerannot.aggregation.base import Strategy
     from peerannot.aggregation.result import Result
 
-__all__ = ["HOMES", "STRATEGIES", "aggregate", "build"]
+__all__ = ["STRATEGIES", "aggregate", "build"]
 
-# Public class: the module of this package that holds it. A new strategy is one line here.
-HOMES: dict[str, str] = {
-    "DawidSkene": "dawid_skene",
-    "MajorityVote": "votes",
-    "NaiveSoft": "votes",
-    "Strategy": "base",
-    "TwoThird": "votes",
-    "Wawa": "wawa",
-    "WeightedDawidSkene": "dawid_skene",
-}
 
-STRATEGIES: Registry[type["Strategy"]] = Registry(
-    "strategy",
-    import_all(sorted({f"peerannot.aggregation.{m}" for m in HOMES.values()})),
-)
+def _load() -> None:
+    import_siblings("peerannot.aggregation")
+
+
+STRATEGIES: Registry[type[Strategy]] = Registry("strategy", _load)
 
 
 def build(spec: str, options: Mapping[str, str] | None = None) -> Strategy:

@@ -133,7 +133,7 @@ class Result:
         if isinstance(self.posterior, np.ndarray):
             return np.asarray(terms.sum(1))
         rows = np.repeat(np.arange(len(self.tasks)), np.diff(self.posterior.indptr))
-        return np.bincount(rows, weights=terms, minlength=len(self.tasks))
+        return np.bincount(rows, weights=terms, minlength=len(self.tasks)).astype(np.float64)
 
     def label_names(self) -> list[str]:
         """Names of the hard labels; an empty text where undecided."""

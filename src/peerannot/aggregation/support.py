@@ -50,15 +50,18 @@ class Support:
         none = np.empty(0, np.float64)
         by_worker = none if worker_weight is None else np.asarray(worker_weight, np.float64)
         by_answer = none if answers.weight is None else answers.weight
-        return _votes(self.ptr, self.slot, answers.worker, by_worker, by_answer)
+        out: NDArray[np.float64] = _votes(self.ptr, self.slot, answers.worker, by_worker, by_answer)
+        return out
 
     def winners(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
         """Share of each slot among the best of its task: 1 for a sole winner, 1/m for m tied."""
-        return _winners(self.ptr, self.size, score)
+        out: NDArray[np.float64] = _winners(self.ptr, self.size, score)
+        return out
 
     def shares(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scores divided by their sum in each task; equal shares where nothing is positive."""
-        return _shares(self.ptr, self.size, score)
+        out: NDArray[np.float64] = _shares(self.ptr, self.size, score)
+        return out
 
     def confidence(self, share: NDArray[np.float64], winner: NDArray[np.float64]) -> Any:
         """Share of the winner, and entropy of the shares, of each task."""

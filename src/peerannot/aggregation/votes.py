@@ -52,7 +52,7 @@ def _one_hot(support: Support, labels: NDArray[np.int32]) -> NDArray[np.float64]
     task = np.repeat(np.arange(support.size.size), np.diff(support.ptr))
     offset = np.arange(task.size) - support.ptr[task]
     chosen = (support.label == labels[task]) & (offset < support.size[task])
-    return chosen.astype(np.float64)
+    return np.asarray(chosen, dtype=np.float64)
 
 
 @STRATEGIES.register("majority-vote", "MV", "majority_voting")
@@ -67,9 +67,7 @@ class MajorityVote(Strategy):
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         support = Support.of(answers)
-        return vote_fit(
-            answers, support, support.votes(answers), self.ties, self.seed, hard=True
-        )
+        return vote_fit(answers, support, support.votes(answers), self.ties, self.seed, hard=True)
 
 
 @STRATEGIES.register("naive-soft", "NS", "soft")
@@ -83,9 +81,7 @@ class NaiveSoft(Strategy):
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         support = Support.of(answers)
-        return vote_fit(
-            answers, support, support.votes(answers), self.ties, self.seed, hard=False
-        )
+        return vote_fit(answers, support, support.votes(answers), self.ties, self.seed, hard=False)
 
 
 @STRATEGIES.register("two-third", "twothird", "two-thirds")

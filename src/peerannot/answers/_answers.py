@@ -341,8 +341,8 @@ def _kind(value: Any) -> str:
     )
 
 
-def _texts(values: list[Any]) -> list[str]:
-    return values if set(map(type, values)) <= {str} else list(map(str, values))
+def _texts(values: Sequence[Any]) -> list[str]:
+    return list(values) if set(map(type, values)) <= {str} else list(map(str, values))
 
 
 def _values(column: Iterable[Any]) -> Sequence[Any] | NDArray[Any]:
@@ -352,7 +352,7 @@ def _values(column: Iterable[Any]) -> Sequence[Any] | NDArray[Any]:
     if isinstance(values, np.ndarray):
         if values.ndim != 1:
             raise DataError(f"answers: a column must have one dimension, not {values.ndim}")
-        return values if values.dtype.kind in "iu" else values.tolist()  # type: ignore[no-any-return]
+        return values if values.dtype.kind in "iu" else values.tolist()
     return values if isinstance(values, list) else list(values)
 
 

@@ -15,9 +15,7 @@ from peerannot.errors import DataError
 __all__ = ["gold_labels"]
 
 
-def gold_labels(
-    answers: Answers, gold: Mapping[str, Any] | ArrayLike | None
-) -> NDArray[np.int32]:
+def gold_labels(answers: Answers, gold: Mapping[str, Any] | ArrayLike | None) -> NDArray[np.int32]:
     """Known classes as an int32 array (n_tasks,), -1 where nothing is known.
 
     Parameters

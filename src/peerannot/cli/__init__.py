@@ -1,4 +1,4 @@
-"""The command line: parse, call one library function, print. The only layer that prints or exits."""
+"""The command line: parse, call one library function, print. Only this layer prints or exits."""
 
 from peerannot.cli._main import main
 
