@@ -92,6 +92,13 @@ class Strategy(ABC):
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         """Fit the model; options are checked, the data are valid."""
 
+    def side_files(self, result: Result) -> dict[str, Any]:
+        """Files of its own that the strategy leaves in a dataset's ``identification`` folder.
+
+        Name to an array (``.npy``), a text, or a mapping of columns (``.csv``).
+        """
+        return {}
+
     def fit(
         self,
         answers: Answers,

@@ -1,0 +1,83 @@
+"""``peerannot agginfo``, ``identificationinfo`` and ``modelinfo``: what there is."""
+
+from __future__ import annotations
+
+import click
+
+from peerannot._registry import Registry
+from peerannot.cli._common import emit_json, json_option
+
+__all__ = ["agginfo", "identificationinfo", "modelinfo"]
+
+verbose_option = click.option("-v", "--verbose", is_flag=True, help="Show the options of each.")
+
+
+def _facts(registry: Registry[type]) -> list[dict[str, object]]:
+    from peerannot._options import describe
+
+    return [
+        {
+            "name": name,
+            "aliases": list(getattr(registry[name], "aliases", ())),
+            "summary": (registry[name].__doc__ or "").strip().partition("\n")[0],
+            "options": [
+                {"name": key, "type": kind, "default": default, "help": text}
+                for key, kind, default, text in describe(registry[name])
+            ],
+        }
+        for name in registry
+    ]
+
+
+def _show(title: str, registries: dict[str, Registry[type]], verbose: bool, as_json: bool) -> None:
+    if as_json:
+        emit_json(title, {group: _facts(entries) for group, entries in registries.items()})
+        return
+    for group, entries in registries.items():
+        click.secho(group.replace("_", " ").capitalize(), bold=True)
+        for fact in _facts(entries):
+            also = f" ({', '.join(fact['aliases'])})" if fact["aliases"] else ""  # type: ignore[arg-type]
+            click.echo(f"  {fact['name']}{also}: {fact['summary']}")
+            if verbose:
+                for item in fact["options"]:  # type: ignore[attr-defined]
+                    click.echo(
+                        f"      {item['name']} = {item['default']} ({item['type']}): {item['help']}"
+                    )
+
+
+@click.command()
+@verbose_option
+@json_option
+def agginfo(verbose: bool, as_json: bool) -> None:
+    """List the aggregation strategies, and those that train a network on the votes."""
+    from peerannot.aggregation import STRATEGIES
+
+    _show("agginfo", {"aggregation": STRATEGIES}, verbose, as_json)
+    if not as_json:
+        click.secho("Aggregation with a network (peerannot aggregate-deep)", bold=True)
+        click.echo("  see peerannot aggregate-deep --help")
+
+
+@click.command()
+@verbose_option
+@json_option
+def identificationinfo(verbose: bool, as_json: bool) -> None:
+    """List the methods that find ambiguous tasks and unreliable workers."""
+    from peerannot.identification import METHODS
+
+    _show("identificationinfo", {"identification": METHODS}, verbose, as_json)
+
+
+@click.command()
+@click.argument("pattern", default="*")
+@json_option
+def modelinfo(pattern: str, as_json: bool) -> None:
+    """List the networks that can be trained, those whose name matches PATTERN (resnet*)."""
+    from peerannot.learning import list_models
+
+    names = list_models(pattern)
+    if as_json:
+        emit_json("modelinfo", {"models": names})
+        return
+    for name in names:
+        click.echo(name)
