@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -13,9 +14,16 @@ import click
 
 from peerannot._progress import Progress, silent
 
-__all__ = ["emit_json", "json_option", "note", "progress_bar", "spoken_warnings"]
+__all__ = ["EqualsCommand", "emit_json", "json_option", "note", "progress_bar", "spoken_warnings"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class EqualsCommand(click.Command):
+    """A command that takes ``-K=5`` as ``-K 5``: users write so, click reads the value ``=5``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [re.sub(r"^(-[A-Za-z])=", r"\1", arg) for arg in args])
 
 
 def json_option(function: F) -> F:

@@ -1,0 +1,1 @@
+"""Models of crowds, one family a file; importing a file registers its models."""

@@ -1,0 +1,132 @@
+"""The files of a simulation."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from peerannot._files import (
+    atomic_path,
+    atomic_write,
+    read_json,
+    storage_errors,
+    write_json,
+    write_npy,
+)
+from peerannot.answers import Answers
+from peerannot.errors import DataError
+from peerannot.simulation.base import Simulation
+
+__all__ = ["metadata", "save", "write_answers", "write_parquet"]
+
+_TASKS_AT_ONCE = 100_000
+
+
+def save(
+    simulation: Simulation,
+    folder: str | Path,
+    *,
+    parquet: str | Path | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> list[Path]:
+    """Write a simulation as a dataset folder; each file whole or not at all.
+
+    ``answers.json``, one ``.npy`` for each array that is known (``ground_truth.npy``,
+    ``matrices.npy``, ...), and at last ``metadata.json``. Arrays of an earlier simulation in the
+    same folder that this one lacks are removed.
+
+    Parameters
+    ----------
+    folder
+        Made where it is missing.
+    parquet
+        Write the answers to this file instead of ``answers.json``.
+    more
+        Further entries of the metadata.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+    """
+    folder = Path(folder)
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    arrays = simulation.arrays()
+    earlier = _earlier_files(folder)
+    written = [folder / f"{stem}.npy" for stem in arrays]
+    for path, array in zip(written, arrays.values(), strict=True):
+        write_npy(path, array)
+    answers = folder / "answers.json" if parquet is None else Path(parquet)
+    if parquet is None:
+        write_answers(answers, simulation.answers)
+    else:
+        write_parquet(answers, simulation.answers)
+    document = {**metadata(simulation), **(more or {})}
+    document["files"] = [p.name for p in written] + ["answers.json"] * (parquet is None)
+    write_json(folder / "metadata.json", document)
+    for name in earlier - set(document["files"]):
+        with storage_errors(folder / name, "remove"):
+            (folder / name).unlink(missing_ok=True)
+    return [answers, *written, folder / "metadata.json"]
+
+
+def metadata(simulation: Simulation) -> dict[str, Any]:
+    """Name, sizes and every option of a simulation, without Nones."""
+    crowd, model = simulation.crowd, simulation.simulator
+    options = dataclasses.asdict(crowd) | dataclasses.asdict(model)
+    sizes = {"n_workers": crowd.n_worker, "n_classes": crowd.n_classes, "n_task": crowd.n_task}
+    rest = {k: v for k, v in options.items() if k not in ("n_worker", "n_task", "n_classes")}
+    document = {"name": model.name, **sizes, "strategy": model.name, **rest}
+    document["stream"] = simulation.stream
+    return {k: v for k, v in document.items() if v is not None}
+
+
+def _earlier_files(folder: Path) -> set[str]:
+    """Files that an earlier simulation says it wrote in this folder."""
+    path = folder / "metadata.json"
+    if not path.exists():
+        return set()
+    try:
+        earlier = read_json(path)
+    except DataError:
+        return set()
+    names = earlier.get("files") if isinstance(earlier, dict) and "stream" in earlier else None
+    known = isinstance(names, list) and all(isinstance(n, str) for n in names)
+    return {Path(n).name for n in names} if known and names else set()
+
+
+def write_answers(path: Path, answers: Answers) -> None:
+    """Write ``{task: {worker: label}}``, a line a task; about 2 million answers a second."""
+    inner = [f'"{w}": ' for w in range(answers.n_workers)]
+    pointer = answers.task_ptr
+    with atomic_write(path) as handle:
+        handle.write(b"{")
+        for first in range(0, answers.n_tasks, _TASKS_AT_ONCE):
+            last = min(first + _TASKS_AT_ONCE, answers.n_tasks)
+            rows = slice(int(pointer[first]), int(pointer[last]))
+            workers, labels = answers.worker[rows].tolist(), answers.label[rows].tolist()
+            pieces = [f"{inner[w]}{k}" for w, k in zip(workers, labels, strict=True)]
+            ends = (pointer[first : last + 1] - pointer[first]).tolist()
+            lines = [
+                f' "{first + i}": {{{", ".join(pieces[a:b])}}}'
+                for i, (a, b) in enumerate(pairwise(ends))
+            ]
+            start = "\n" if first == 0 else ",\n"
+            handle.write((start + ",\n".join(lines)).encode())
+        handle.write(b"\n}\n")
+
+
+def write_parquet(path: str | Path, answers: Answers) -> None:
+    """Write columns ``task``, ``worker``, ``label`` (int32), a row an answer."""
+    import polars as pl
+
+    columns = {"task": answers.task, "worker": answers.worker, "label": answers.label}
+    frame = pl.DataFrame({k: np.asarray(v) for k, v in columns.items()})
+    with atomic_path(Path(path)) as temporary:
+        frame.write_parquet(temporary, compression="zstd", statistics=True)
