@@ -10,6 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Compiled loops make the first example slow; time says nothing about correctness here.
+settings.register_profile("peerannot", deadline=None, derandomize=True)
+settings.load_profile("peerannot")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from peerannot.errors import DataError, StorageError
+from peerannot.errors import DataError, PeerannotError, StorageError
 
 __all__ = [
     "atomic_path",
@@ -36,6 +36,7 @@ _ADVICE = {
     errno.EACCES: "permission denied; choose a folder that you can write to",
     errno.EPERM: "permission denied; choose a folder that you can write to",
     errno.EROFS: "the file system is read-only; choose a folder that you can write to",
+    errno.EEXIST: "a part of the path is a file, not a folder",
     errno.EISDIR: "it is a folder, not a file",
     errno.ENOTDIR: "a part of the path is a file, not a folder",
 }
@@ -46,7 +47,7 @@ def storage_errors(path: Path, verb: str = "write") -> Iterator[None]:
     """Turn an `OSError` into one line that names the file and the way out."""
     try:
         yield
-    except StorageError:
+    except PeerannotError:
         raise
     except OSError as error:
         why = _ADVICE.get(error.errno or 0, error.strerror or str(error))

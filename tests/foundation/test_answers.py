@@ -1,0 +1,156 @@
+"""`Answers`: whatever the order, the types and the gaps of the input, one content."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from peerannot.answers import Answers, Ids, gold_labels
+from peerannot.errors import DataError, DataWarning, ParameterError
+
+rows = st.lists(
+    st.tuples(st.integers(0, 9), st.integers(0, 6), st.integers(0, 3)),
+    max_size=60,
+    unique_by=lambda row: row[:2],
+)
+
+
+def build(table: list[tuple[int, int, int]], **options: object) -> Answers:
+    task, worker, label = zip(*table, strict=True) if table else ((), (), ())
+    return Answers.from_arrays(list(task), list(worker), list(label), classes=4, **options)  # type: ignore[arg-type]
+
+
+@given(rows, st.randoms(use_true_random=False))
+def test_row_order_and_id_types_do_not_matter(table, random):
+    shuffled = list(table)
+    random.shuffle(shuffled)
+    texts = [(str(t), str(w), label) for t, w, label in shuffled]
+    arrays = [np.array(c) for c in zip(*table, strict=True)] if table else [[], [], []]
+    assert build(table) == build(shuffled) == build(texts)
+    assert build(table) == Answers.from_arrays(*arrays, classes=4)
+
+
+@given(rows)
+def test_mapping_and_arrays_agree(table):
+    votes: dict[str, dict[str, int]] = {}
+    for task, worker, label in table:
+        votes.setdefault(str(task), {})[str(worker)] = label
+    assert Answers.from_mapping(votes, classes=4) == build(table)
+
+
+@given(rows)
+def test_rows_are_sorted_and_pointers_are_right(table):
+    answers = build(table)
+    key = answers.task.astype(np.int64) * 1000 + answers.worker
+    assert (np.diff(key) > 0).all()
+    for i in range(answers.n_tasks):
+        own = slice(answers.task_ptr[i], answers.task_ptr[i + 1])
+        assert (answers.task[own] == i).all()
+    assert answers.answers_per_task.sum() == answers.answers_per_worker.sum() == len(table)
+
+
+def test_integer_like_ids_sort_by_value_and_keep_their_spelling():
+    answers = Answers.from_mapping(
+        {"10": {"2": 0}, "9": {"10": 1}, "x": {}, "01": {"2": 0}}, classes=2
+    )
+    assert list(answers.tasks) == ["01", "9", "10", "x"]
+    assert list(answers.workers) == ["2", "10"]
+    assert answers.answers_per_task.tolist() == [1, 1, 1, 0]
+
+
+def test_arrays_are_read_only_and_the_callers_are_not():
+    mine = np.array([0, 1], dtype=np.int32)
+    answers = Answers.from_arrays(mine, mine, mine, classes=2)
+    with pytest.raises(ValueError, match="read-only"):
+        answers.label[0] = 1
+    mine[0] = 1
+
+
+@pytest.mark.parametrize(
+    ("policy", "kept"), [("last", [1, 0]), ("first", [0, 0]), ("all", [0, 0, 0, 1])]
+)
+def test_duplicates(policy, kept):
+    columns = (["t", "t", "t", "u"], ["w", "w", "w", "w"], [0, 0, 1, 0])
+    if policy != "all":
+        with pytest.warns(DataWarning, match="1 answers replaced"):
+            answers = Answers.from_arrays(*columns, classes=2, duplicates=policy)
+    else:
+        answers = Answers.from_arrays(*columns, classes=2, duplicates=policy)
+        kept = [0, 0, 1, 0]
+    assert answers.label.tolist() == kept
+
+
+def test_exact_repeats_are_dropped_in_silence_and_contradictions_can_be_errors():
+    assert len(Answers.from_arrays("tt", "ww", [1, 1], classes=2, duplicates="error")) == 1
+    with pytest.raises(DataError, match="worker 'w' gave different answers to task 't'"):
+        Answers.from_arrays("tt", "ww", [0, 1], classes=2, duplicates="error")
+    with pytest.raises(ParameterError, match="last, first, all, error"):
+        Answers.from_arrays("tt", "ww", [0, 1], classes=2, duplicates="never")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("votes", "message"),
+    [
+        ({"5": {"a": 4}}, "task '5', worker 'a': label 4 is not in 0..2"),
+        ({"5": {"a": -1}}, "label -1 is not in 0..2"),
+        ({"5": {"a": None}}, "task '5', worker 'a': the label is missing"),
+        ({"5": {"a": 1.5}}, "label '1.5' is not one of"),
+        ({"5": {"a": True}}, "not a truth value"),
+        ({"5": {"a": [1]}}, "not a list"),
+        ({"5": 1}, "task '5' has 1 instead of"),
+        ([1], "expected {task: {worker: label}}"),
+    ],
+)
+def test_wrong_labels_name_their_place(votes, message):
+    with pytest.raises(DataError) as caught:
+        Answers.from_mapping(votes, classes=3, where="answers.json")
+    assert str(caught.value).startswith("answers.json: ")
+    assert message in str(caught.value)
+
+
+def test_class_names_in_the_votes_and_a_near_match():
+    answers = Answers.from_mapping({"1": {"a": "dog"}}, classes=["cat", "dog"])
+    assert answers.label.tolist() == [1]
+    with pytest.raises(DataError, match="label 'dgo' is not one of cat, dog; did you mean 'dog'"):
+        Answers.from_mapping({"1": {"a": "dgo"}}, classes=["cat", "dog"])
+
+
+def test_whole_floats_are_whole_numbers():
+    assert Answers.from_mapping({"1": {"a": 1.0}}, classes=2).label.tolist() == [1]
+
+
+def test_without_tasks_keeps_workers_and_classes():
+    answers = build([(1, 0, 0), (2, 1, 1), (3, 0, 2)])
+    left = answers.without_tasks(["2"])
+    assert list(left.tasks) == ["1", "3"]
+    assert left.workers == answers.workers
+    assert left.label.tolist() == [0, 2]
+    with pytest.raises(DataError, match="7, 8"):
+        answers.without_tasks(["7", "8"])
+
+
+def test_gold():
+    answers = Answers.from_mapping({"1": {"a": 0}, "2": {"a": 1}}, classes=["cat", "dog"])
+    assert gold_labels(answers, {"2": "cat"}).tolist() == [-1, 0]
+    assert gold_labels(answers, np.array([1, -1])).tolist() == [1, -1]
+    for wrong in ({"9": "cat"}, {"1": "cta"}, np.array([0]), np.array([0, 2])):
+        with pytest.raises(DataError, match="gold"):
+            gold_labels(answers, wrong)
+
+
+def test_ids():
+    assert Ids.sorted(["2", "0", "1"]) == Ids(3) == Ids(["0", "1", "2"])
+    assert Ids(["b", "a"]).codes(["a", "z", "b"]).tolist() == [1, -1, 0]
+    assert pickle.loads(pickle.dumps(Ids(["b", "a"]))) == Ids(["b", "a"])
+    with pytest.raises(ValueError, match="distinct"):
+        Ids(["a", "a"])
+
+
+def test_pickle_and_repr():
+    answers = build([(1, 0, 0)])
+    assert pickle.loads(pickle.dumps(answers)) == answers
+    assert repr(answers) == "Answers(1 tasks, 1 workers, 4 classes, 1 answers)"

@@ -1,0 +1,76 @@
+"""Starting is light, imports point down, and errors carry their documented codes."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import peerannot
+from peerannot import errors
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = {"torch", "pandas", "polars", "matplotlib", "numba", "dask", "scipy", "PIL", "rich", "timm"}
+
+
+def modules_after(code: str) -> set[str]:
+    script = f"import sys\n{code}\nprint(' '.join(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.split())
+
+
+def test_import_is_light():
+    assert not modules_after("import peerannot") & HEAVY
+
+
+def test_help_is_light():
+    code = (
+        "sys.argv = ['peerannot', '--help']\n"
+        "from peerannot.cli import main\n"
+        "try: main()\nexcept SystemExit: pass"
+    )
+    assert not modules_after(code) & HEAVY
+
+
+@pytest.mark.parametrize("command", ["aggregate", "aggregate-deep", "install", "simulate", "train"])
+def test_help_of_commands_is_light(command):
+    code = (
+        f"sys.argv = ['peerannot', {command!r}, '--help']\n"
+        "from peerannot.cli import main\n"
+        "try: main()\nexcept SystemExit: pass"
+    )
+    assert not modules_after(code) & HEAVY
+
+
+def test_imports_point_down():
+    lint = shutil.which("lint-imports", path=str(Path(sys.executable).parent))
+    if lint is None:
+        pytest.skip("import-linter is not installed")
+    done = subprocess.run([lint], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_public_names():
+    assert list(peerannot.__all__) == sorted(peerannot.__all__)
+    for name in peerannot.__all__:
+        assert getattr(peerannot, name) is not None
+    with pytest.raises(AttributeError):
+        peerannot.nothing  # noqa: B018
+
+
+def test_exit_codes():
+    codes = {
+        "PeerannotError": 1,
+        "ParameterError": 2,
+        "DataError": 3,
+        "MissingDependencyError": 4,
+        "NotConvergedError": 5,
+        "StorageError": 1,
+        "DownloadError": 1,
+    }
+    for name, code in codes.items():
+        assert getattr(errors, name).exit_code == code
