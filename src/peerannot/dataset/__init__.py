@@ -1,6 +1,36 @@
 """The dataset folder: metadata, votes, images, and how to install one."""
 
+from peerannot.dataset._archive import Limits, unpack
+from peerannot.dataset._cifar import CIFAR10_NAMES, read_batch
+from peerannot.dataset._custom import CustomOptions, install_custom
+from peerannot.dataset._download import Remote, cache_folder, fetch
 from peerannot.dataset._folder import Dataset, read_removed
 from peerannot.dataset._images import SPLITS, Image, list_images, match_tasks
+from peerannot.dataset._recipe import Recipe, write_votes
+from peerannot.dataset._run import CUSTOM, Installed, run_recipe
+from peerannot.dataset._stage import Stage, staged
 
-__all__ = ["SPLITS", "Dataset", "Image", "list_images", "match_tasks", "read_removed"]
+__all__ = [
+    "CIFAR10_NAMES",
+    "CUSTOM",
+    "SPLITS",
+    "CustomOptions",
+    "Dataset",
+    "Image",
+    "Installed",
+    "Limits",
+    "Recipe",
+    "Remote",
+    "Stage",
+    "cache_folder",
+    "fetch",
+    "install_custom",
+    "list_images",
+    "match_tasks",
+    "read_batch",
+    "read_removed",
+    "run_recipe",
+    "staged",
+    "unpack",
+    "write_votes",
+]
