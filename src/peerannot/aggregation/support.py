@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._compiled import compiled, prange
-from peerannot.aggregation.ties import TIE
+from peerannot.aggregation.ties import TIE, Ties, pick
 from peerannot.answers import Answers
 
-__all__ = ["Support", "posterior_of"]
+__all__ = ["Support", "clamped", "one_hot", "posterior_of"]
 
 # Dense posteriors up to this many bytes; above, rows hold only the labels received.
 DENSE_BYTES = 2**31
@@ -53,35 +53,131 @@ class Support:
         out: NDArray[np.float64] = _votes(self.ptr, self.slot, answers.worker, by_worker, by_answer)
         return out
 
-    def winners(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Share of each slot among the best of its task: 1 for a sole winner, 1/m for m tied."""
-        out: NDArray[np.float64] = _winners(self.ptr, self.size, score)
+    def winners(self, score: NDArray[np.float64], n_classes: int = 0) -> NDArray[np.float64]:
+        """Share of each slot among the best of its task: 1 for a sole winner, 1/m for m tied.
+
+        With ``n_classes``, the classes that a task did not receive compete with score 0: where
+        every score is negative they win, and no slot does.
+        """
+        out: NDArray[np.float64] = _winners(self.ptr, self.size, score, n_classes, _zero(score))
         return out
 
-    def shares(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Scores divided by their sum in each task; equal shares where nothing is positive."""
-        out: NDArray[np.float64] = _shares(self.ptr, self.size, score)
+    def decide(
+        self, winner: NDArray[np.float64], ties: Ties, seed: int, gold: NDArray[np.int32]
+    ) -> NDArray[np.float64]:
+        """Winners as a strategy should see them while it iterates.
+
+        Known classes win their tasks. Under ``"first"`` and ``"random"`` one of tied winners
+        is taken; else they stay tied, each with its share.
+        """
+        if ties in ("first", "random"):
+            labels = pick(self.ptr, self.size, self.label, winner, ties, seed)
+            winner = one_hot(self, labels)
+        if (gold >= 0).any():
+            known = one_hot(self, gold)
+            winner = np.where(np.repeat(gold >= 0, np.diff(self.ptr)), known, winner)
+        return winner
+
+    def shares(self, score: NDArray[np.float64], n_classes: int = 0) -> NDArray[np.float64]:
+        """Positive scores divided by their sum in each task; its winners where none is positive.
+
+        With ``n_classes`` see `winners`.
+        """
+        out: NDArray[np.float64] = _shares(self.ptr, self.size, score, n_classes, _zero(score))
         return out
+
+    def rest(self, share: NDArray[np.float64], n_classes: int) -> NDArray[np.float64]:
+        """What the shares leave of 1 for each class that a task did not receive, (n_tasks,)."""
+        task = np.repeat(np.arange(self.size.size), np.diff(self.ptr))
+        left = 1.0 - np.bincount(task, weights=share, minlength=self.size.size)
+        left[left < 1e-9] = 0.0
+        return np.asarray(left / np.maximum(n_classes - self.size, 1))
+
+    def values(self, posterior: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The entries of a posterior (n_tasks, n_classes) on the slots."""
+        used = np.arange(self.label.size) - np.repeat(self.ptr[:-1], np.diff(self.ptr))
+        task = np.repeat(np.arange(self.size.size), np.diff(self.ptr))
+        return np.where(used < self.size[task], posterior[task, self.label], 0.0)
+
+    def worker_sums(self, answers: Answers, value: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sum over each worker's answers of the value on the answer's slot, (n_workers,).
+
+        Answers' weights count. The sums of fixed blocks of answers are added in order, so the
+        result is the same for any number of threads.
+        """
+        weight = np.empty(0, np.float64) if answers.weight is None else answers.weight
+        blocks = 8 if answers.n_workers * 8 <= answers.n_answers else 1
+        bounds = np.linspace(0, answers.n_answers, blocks + 1).astype(np.int64)
+        parts = _worker_sums(
+            self.ptr,
+            self.slot,
+            answers.task,
+            answers.worker,
+            weight,
+            value,
+            bounds,
+            answers.n_workers,
+        )
+        return np.asarray(parts.sum(0))
 
     def confidence(self, share: NDArray[np.float64], winner: NDArray[np.float64]) -> Any:
         """Share of the winner, and entropy of the shares, of each task."""
         return _confidence(self.ptr, self.size, share, winner)
 
 
-def posterior_of(support: Support, share: NDArray[np.float64], n_classes: int) -> Any:
+def posterior_of(
+    support: Support,
+    share: NDArray[np.float64],
+    n_classes: int,
+    rest: NDArray[np.float64] | None = None,
+) -> Any:
     """Posterior (n_tasks, n_classes) from shares on slots: dense where that is small, else CSR.
 
     A task without answers is uniform in the dense form, and an empty row in the sparse one.
+    ``rest`` is the mass of each class that a task did not receive (default 0); the sparse form
+    has no room for it and scales the shares to 1 instead.
     """
     n_tasks = support.size.size
     if n_tasks * n_classes * 8 <= DENSE_BYTES:
-        return _dense(support.ptr, support.size, support.label, share, n_classes)
+        other = np.empty(0) if rest is None else rest
+        return _dense(support.ptr, support.size, support.label, share, other, n_classes)
+    if rest is not None:
+        share = support.shares(share)
     from scipy.sparse import csr_array
 
     indptr = np.concatenate(([0], np.cumsum(support.size)))
     used = _compact(support.ptr, support.size, indptr)
     shape = (n_tasks, n_classes)
     return csr_array((share[used], support.label[used], indptr), shape=shape)
+
+
+def clamped(posterior: Any, gold: NDArray[np.int32]) -> Any:
+    """The posterior with rows of known class (``gold >= 0``) certain; dense is changed in place."""
+    known = np.flatnonzero(gold >= 0)
+    if not known.size:
+        return posterior
+    if isinstance(posterior, np.ndarray):
+        posterior[known] = 0.0
+        posterior[known, gold[known]] = 1.0
+        return posterior
+    from scipy.sparse import csr_array, diags_array
+
+    sure = csr_array((np.ones(known.size), (known, gold[known])), shape=posterior.shape)
+    kept = csr_array(diags_array((gold < 0).astype(np.float64)) @ posterior + sure)
+    kept.eliminate_zeros()
+    kept.sort_indices()
+    return kept
+
+
+def one_hot(support: Support, labels: NDArray[np.int32]) -> NDArray[np.float64]:
+    """1 on the slot of each task's label, 0 elsewhere."""
+    out: NDArray[np.float64] = _one_hot(support.ptr, support.size, support.label, labels)
+    return out
+
+
+def _zero(score: NDArray[np.float64]) -> float:
+    """Below this, a score is the rounding noise of a sum that is zero."""
+    return 1e-12 * float(np.abs(score).max(initial=0.0))
 
 
 @compiled(parallel=True)
@@ -135,7 +231,9 @@ def _votes(
 
 
 @compiled(parallel=True)
-def _winners(ptr: Any, size: Any, score: Any) -> Any:  # pragma: no cover - compiled
+def _winners(
+    ptr: Any, size: Any, score: Any, n_classes: int, zero: float
+) -> Any:  # pragma: no cover - compiled
     out = np.zeros(score.size, np.float64)
     for i in prange(size.size):
         start, end = ptr[i], ptr[i] + size[i]
@@ -144,6 +242,11 @@ def _winners(ptr: Any, size: Any, score: Any) -> Any:  # pragma: no cover - comp
             best = max(best, score[s])
         floor = best - TIE * abs(best)
         tied = 0
+        if n_classes > size[i] and best <= zero:
+            if best < -zero:
+                continue
+            floor = -zero
+            tied = n_classes - size[i]
         for s in range(start, end):
             if score[s] >= floor:
                 tied += 1
@@ -154,15 +257,43 @@ def _winners(ptr: Any, size: Any, score: Any) -> Any:  # pragma: no cover - comp
 
 
 @compiled(parallel=True)
-def _shares(ptr: Any, size: Any, score: Any) -> Any:  # pragma: no cover - compiled
-    out = np.zeros(score.size, np.float64)
+def _shares(
+    ptr: Any, size: Any, score: Any, n_classes: int, zero: float
+) -> Any:  # pragma: no cover - compiled
+    out = _winners(ptr, size, score, n_classes, zero)
     for i in prange(size.size):
         start, end = ptr[i], ptr[i] + size[i]
-        total = 0.0
+        total, best = 0.0, 0.0
         for s in range(start, end):
             total += max(score[s], 0.0)
-        for s in range(start, end):
-            out[s] = max(score[s], 0.0) / total if total > 0.0 else 1.0 / size[i]
+            best = max(best, score[s])
+        if best > (zero if n_classes else 0.0):
+            for s in range(start, end):
+                out[s] = max(score[s], 0.0) / total
+    return out
+
+
+@compiled(parallel=True)
+def _one_hot(ptr: Any, size: Any, label: Any, chosen: Any) -> Any:  # pragma: no cover - compiled
+    out = np.zeros(label.size, np.float64)
+    for i in prange(size.size):
+        for s in range(ptr[i], ptr[i] + size[i]):
+            if label[s] == chosen[i]:
+                out[s] = 1.0
+    return out
+
+
+@compiled(parallel=True)
+def _worker_sums(
+    ptr: Any, slot: Any, task: Any, worker: Any, weight: Any, value: Any, bounds: Any, n: int
+) -> Any:  # pragma: no cover - compiled
+    out = np.zeros((bounds.size - 1, n), np.float64)
+    for b in prange(bounds.size - 1):
+        for a in range(bounds[b], bounds[b + 1]):
+            v = value[ptr[task[a]] + slot[a]]
+            if weight.size:
+                v *= weight[a]
+            out[b, worker[a]] += v
     return out
 
 
@@ -181,11 +312,13 @@ def _confidence(ptr: Any, size: Any, share: Any, winner: Any) -> Any:  # pragma:
 
 @compiled(parallel=True)
 def _dense(
-    ptr: Any, size: Any, label: Any, share: Any, n_classes: int
+    ptr: Any, size: Any, label: Any, share: Any, rest: Any, n_classes: int
 ) -> Any:  # pragma: no cover - compiled
     out = np.zeros((size.size, n_classes), np.float64)
     for i in prange(size.size):
-        if size[i] == 0:
+        if rest.size:
+            out[i, :] = rest[i]
+        elif size[i] == 0:
             out[i, :] = 1.0 / n_classes
         for s in range(ptr[i], ptr[i] + size[i]):
             out[i, label[s]] = share[s]

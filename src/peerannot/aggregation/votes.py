@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,12 @@ from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Start, Strategy
 from peerannot.aggregation.registry import STRATEGIES
-from peerannot.aggregation.support import Support, posterior_of
-from peerannot.aggregation.ties import Ties, pick
+from peerannot.aggregation.result import Result
+from peerannot.aggregation.support import Support, clamped, one_hot, posterior_of
+from peerannot.aggregation.ties import Ties, label_rows, pick
 from peerannot.answers import Answers
 
-__all__ = ["MajorityVote", "NaiveSoft", "TwoThird", "vote_fit"]
+__all__ = ["MajorityVote", "NaiveSoft", "TwoThird", "signed_vote_fit", "too_hard", "vote_fit"]
 
 
 def vote_fit(
@@ -27,11 +28,13 @@ def vote_fit(
     seed: int,
     *,
     hard: bool,
+    gold: NDArray[np.int32] | None = None,
 ) -> Fit:
-    """The `Fit` of any weighted vote from the scores on its slots.
+    """The `Fit` of any weighted vote from the scores (not negative) on its slots.
 
     With ``hard`` the posterior is the winner (shared or drawn by the tie rule), else the shares
-    of the scores; confidence and entropy are those of the shares either way.
+    of the scores; confidence and entropy are those of the shares either way. Known classes
+    (``gold >= 0``) are certain.
     """
     share = support.shares(score)
     winner = support.winners(score)
@@ -39,20 +42,50 @@ def vote_fit(
     confidence, entropy = support.confidence(share, winner)
     if hard:
         decided = ties in ("first", "random")
-        share = _one_hot(support, labels) if decided else winner
-    return Fit(
+        share = one_hot(support, labels) if decided else winner
+    fit = Fit(
         posterior_of(support, share, answers.n_classes),
         labels=labels,
         confidence=confidence,
         entropy=entropy,
     )
+    if gold is not None and (gold >= 0).any():
+        fit.posterior = clamped(fit.posterior, gold)
+        fit.labels = np.where(gold >= 0, gold, labels).astype(np.int32)
+        fit.confidence = np.where(gold >= 0, 1.0, confidence)
+        fit.entropy = np.where(gold >= 0, 0.0, entropy)
+    return fit
 
 
-def _one_hot(support: Support, labels: NDArray[np.int32]) -> NDArray[np.float64]:
-    task = np.repeat(np.arange(support.size.size), np.diff(support.ptr))
-    offset = np.arange(task.size) - support.ptr[task]
-    chosen = (support.label == labels[task]) & (offset < support.size[task])
-    return np.asarray(chosen, dtype=np.float64)
+def too_hard(result: Result) -> str:
+    """Lines ``-1 task`` of the tasks without a label: a file for ``--path-remove``."""
+    undecided = np.flatnonzero(result.labels < 0)
+    return "".join(f"-1 {result.tasks[int(i)]}\n" for i in undecided)
+
+
+def signed_vote_fit(
+    answers: Answers,
+    support: Support,
+    score: NDArray[np.float64],
+    ties: Ties,
+    seed: int,
+    gold: NDArray[np.int32],
+) -> Fit:
+    """The `Fit` of a vote whose weights may be negative.
+
+    A class that a task did not receive has score 0, so it wins over classes voted down; the
+    posterior is the shares of the positive scores, or the winners where there are none. Where
+    the posterior is sparse, a task with nothing but classes voted down stays undecided.
+    """
+    share = support.shares(score, answers.n_classes)
+    rest = support.rest(share, answers.n_classes)
+    posterior = posterior_of(
+        support, share, answers.n_classes, rest if (rest[support.size > 0] > 0).any() else None
+    )
+    posterior = clamped(posterior, gold)
+    labels = label_rows(posterior, ties, seed)
+    answered = (answers.answers_per_task > 0) | (gold >= 0)
+    return Fit(posterior, labels=np.where(answered, labels, np.int32(-1)).astype(np.int32))
 
 
 @STRATEGIES.register("majority-vote", "MV", "majority_voting")
@@ -63,11 +96,19 @@ class MajorityVote(Strategy):
     ``label_i = argmax_k sum_j 1[y_ij = k]``. The posterior is the winner (1), shared equally
     among tied classes under ``ties="share"`` and ``"abstain"``; confidence and entropy are
     those of the vote shares. Answers' weights count. Cost: O(answers).
+
+    References
+    ----------
+    Li, H. and Yu, B. (2014). Error rate bounds and iterative weighted majority voting for
+    crowdsourcing. arXiv:1411.4086, section 3, bounds its error.
     """
+
+    takes_gold: ClassVar[bool] = True
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         support = Support.of(answers)
-        return vote_fit(answers, support, support.votes(answers), self.ties, self.seed, hard=True)
+        score = support.votes(answers)
+        return vote_fit(answers, support, score, self.ties, self.seed, hard=True, gold=start.gold)
 
 
 @STRATEGIES.register("naive-soft", "NS", "soft")
@@ -79,12 +120,15 @@ class NaiveSoft(Strategy):
     on it equals training on every single vote. Cost: O(answers).
     """
 
+    takes_gold: ClassVar[bool] = True
+
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         support = Support.of(answers)
-        return vote_fit(answers, support, support.votes(answers), self.ties, self.seed, hard=False)
+        score = support.votes(answers)
+        return vote_fit(answers, support, score, self.ties, self.seed, hard=False, gold=start.gold)
 
 
-@STRATEGIES.register("two-third", "twothird", "two-thirds")
+@STRATEGIES.register("twothird", "two-thirds")
 @dataclass(frozen=True, kw_only=True)
 class TwoThird(Strategy):
     """Two-thirds rule of iNaturalist: decide where enough votes agree, else stay undecided.
@@ -100,18 +144,24 @@ class TwoThird(Strategy):
         Least share of the winning class.
     """
 
+    takes_gold: ClassVar[bool] = True
+
     min_votes: int = option(2, at_least=1, help="fewest votes to decide")
     share: float = option(2 / 3, above=0.0, at_most=1.0, help="least share of the winner")
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         support = Support.of(answers)
-        fit = vote_fit(answers, support, support.votes(answers), self.ties, self.seed, hard=False)
+        score, gold = support.votes(answers), start.gold
+        fit = vote_fit(answers, support, score, self.ties, self.seed, hard=False, gold=gold)
         assert fit.labels is not None and fit.confidence is not None
         # The smallest margin over rounding: 2 of 3 votes must pass a share of 2/3.
-        enough = (fit.confidence >= self.share - 1e-12) & (
-            answers.answers_per_task >= self.min_votes
-        )
+        agreed = fit.confidence >= self.share - 1e-12
+        enough = (agreed & (answers.answers_per_task >= self.min_votes)) | (gold >= 0)
         fit.labels = np.where(enough, fit.labels, np.int32(-1)).astype(np.int32)
         undecided: dict[str, Any] = {"undecided": (~enough).astype(np.int8)}
         fit.task_columns.update(undecided)
         return fit
+
+    def side_files(self, result: Result) -> dict[str, Any]:
+        """``too_hard.txt``: a pruning file of the undecided tasks, rows ``-1 task``."""
+        return {"too_hard.txt": too_hard(result)}

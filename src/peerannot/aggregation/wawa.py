@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._compiled import compiled
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Start, Strategy
 from peerannot.aggregation.registry import STRATEGIES
@@ -16,7 +15,14 @@ from peerannot.aggregation.support import Support
 from peerannot.aggregation.votes import vote_fit
 from peerannot.answers import Answers
 
-__all__ = ["Wawa", "agreement"]
+__all__ = ["Wawa", "agreement", "worker_weight"]
+
+
+def worker_weight(answers: Answers) -> NDArray[np.float64]:
+    """Sum of the weights of each worker's answers (their number, where all are 1)."""
+    return np.bincount(answers.worker, weights=answers.weight, minlength=answers.n_workers).astype(
+        np.float64
+    )
 
 
 def agreement(
@@ -26,39 +32,50 @@ def agreement(
 
     An answer that is one of m tied winners counts 1/m. A worker without answers gets 0.
     """
-    right = _right(support.ptr, support.slot, answers.worker, winner, answers.n_workers)
-    return np.asarray(right / np.maximum(answers.answers_per_worker, 1))
-
-
-@compiled()
-def _right(ptr: Any, slot: Any, worker: Any, winner: Any, n: int) -> Any:  # pragma: no cover
-    right = np.zeros(n, np.float64)
-    for i in range(ptr.size - 1):
-        for a in range(ptr[i], ptr[i + 1]):
-            right[worker[a]] += winner[ptr[i] + slot[a]]
-    return right
+    total = worker_weight(answers)
+    right = support.worker_sums(answers, winner)
+    return np.divide(right, total, out=np.zeros_like(right), where=total > 0)
 
 
 @STRATEGIES.register("wawa")
 @dataclass(frozen=True, kw_only=True)
 class Wawa(Strategy):
-    """Worker agreement with aggregate: one vote weighted by agreement with the majority.
+    r"""Worker agreement with aggregate: one vote weighted by agreement with the majority.
 
-    ``s_j`` = share of worker j's answers equal to the majority vote; then
-    ``argmax_k sum_j s_j 1[y_ij = k]``. The posterior is the shares of the weighted votes.
-    Cost: two passes over the answers.
+    .. math::
+        s_j = \frac{1}{n_j} \sum_i 1[y_{ij} = \hat y_i^{MV}], \qquad
+        z_{ik} \propto \sum_j s_j 1[y_{ij} = k]
+
+    The posterior is the shares of the weighted votes; the skill is :math:`s_j`. Under
+    ``ties="first"`` and ``"random"`` one of tied majorities is taken when agreement is counted.
+    Else a tie is settled by the weights of a first round, in which each of m tied classes
+    counts 1/m; so no order of classes plays a part.
+
+    Notes
+    -----
+    Cost: three passes over the answers. A known (gold) class takes the place of the majority.
+    Weights are never negative: a worker who always errs still counts a little, see `IWMV`.
 
     References
     ----------
-    Appen, "How to calculate worker agreement with aggregate (Wawa)".
+    Appen (2021). Calculating worker agreement with aggregate (Wawa).
     """
+
+    takes_gold: ClassVar[bool] = True
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         support = Support.of(answers)
         winner = support.winners(support.votes(answers))
-        skill = agreement(answers, support, winner)
-        fit = vote_fit(
-            answers, support, support.votes(answers, skill), self.ties, self.seed, hard=False
+        skill = agreement(
+            answers, support, support.decide(winner, self.ties, self.seed, start.gold)
         )
+        if self.ties in ("share", "abstain"):
+            weighted = support.votes(answers, skill)
+            settled = support.winners(np.where(winner > 0, weighted, -np.inf))
+            skill = agreement(
+                answers, support, support.decide(settled, self.ties, self.seed, start.gold)
+            )
+        score = support.votes(answers, skill)
+        fit = vote_fit(answers, support, score, self.ties, self.seed, hard=False, gold=start.gold)
         fit.skill = skill
         return fit
