@@ -33,6 +33,7 @@ __all__ = [
 _ADVICE = {
     errno.ENOSPC: "no space left on the disk; free some and run again",
     errno.EDQUOT: "the disk quota is used up; free some space and run again",
+    errno.EFBIG: "the file would be larger than is allowed here",
     errno.EACCES: "permission denied; choose a folder that you can write to",
     errno.EPERM: "permission denied; choose a folder that you can write to",
     errno.EROFS: "the file system is read-only; choose a folder that you can write to",
@@ -97,7 +98,14 @@ def _plain(value: Any) -> Any:
 def write_npy(path: Path, array: NDArray[Any]) -> None:
     """Write an array as ``.npy`` (no pickles)."""
     with atomic_write(path) as handle:
-        np.save(handle, array, allow_pickle=False)
+        np.lib.format.write_array(_Plain(handle), np.asarray(array), allow_pickle=False)
+
+
+class _Plain:
+    """A file that numpy does not know for one: its own fast path hides why a write failed."""
+
+    def __init__(self, handle: IO[bytes]) -> None:
+        self.write = handle.write
 
 
 def write_csv(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> None:

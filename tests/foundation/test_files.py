@@ -39,14 +39,13 @@ def test_a_killed_write_leaves_the_old_file(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_full_disk_is_one_line(tmp_path, monkeypatch):
-    def full(handle: object, array: object, allow_pickle: bool) -> None:
-        with open("/dev/full", "wb", buffering=0) as device:  # noqa: PTH123
-            device.write(b"x")
-
-    monkeypatch.setattr(np, "save", full)
-    with pytest.raises(StorageError, match="no space left on the disk"):
-        _files.write_npy(tmp_path / "a.npy", np.zeros(3))
+def test_full_disk_is_one_line(tmp_path):
+    with (
+        pytest.raises(StorageError, match="no space left on the disk"),
+        _files.atomic_write(tmp_path / "a.bin"),
+        Path("/dev/full").open("wb", buffering=0) as device,
+    ):
+        device.write(b"x")
     assert not list(tmp_path.iterdir())
 
 

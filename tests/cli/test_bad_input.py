@@ -1,0 +1,156 @@
+"""Broken data sets: one helpful line, the documented exit code, nothing half written."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+VOTES: dict[str, Any] = {"0": {"0": 0, "1": 1}, "1": {"0": 1, "2": 1}, "2": {"1": 0}}
+META: dict[str, Any] = {"name": "tiny", "n_classes": 2, "n_workers": 3}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "set"
+    root.mkdir()
+    (root / "answers.json").write_text(json.dumps(VOTES))
+    (root / "metadata.json").write_text(json.dumps(META))
+    return root
+
+
+def answers(value: Any) -> Callable[[Path], None]:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return lambda root: (root / "answers.json").write_text(text) and None
+
+
+def metadata(value: Any) -> Callable[[Path], None]:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return lambda root: (root / "metadata.json").write_text(text) and None
+
+
+BROKEN: dict[str, tuple[Callable[[Path], Any], list[str], int, str]] = {
+    "no answers": (lambda r: (r / "answers.json").unlink(), [], 3, "answers.json: no such file"),
+    "empty answers": (answers(""), [], 3, "the file is empty"),
+    "truncated answers": (answers('{"0": {"0": 1'), [], 3, "answers.json line 1 column"),
+    "answers as a list": (answers([1, 2]), [], 3, "expected {task: {worker: label}}"),
+    "task without workers": (answers({"0": 1}), [], 3, "task '0' has 1 instead of"),
+    "label too large": (answers({"4": {"9": 2}}), [], 3, "worker '9': label 2 is not in 0..1"),
+    "negative label": (answers({"4": {"9": -1}}), [], 3, "label -1 is not in 0..1"),
+    "missing label": (answers({"4": {"9": None}}), [], 3, "worker '9': the label is missing"),
+    "fractional label": (answers({"4": {"9": 0.5}}), [], 3, "label '0.5' is not one of"),
+    "NaN label": (answers('{"4": {"9": NaN}}'), [], 3, "answers.json line 1"),
+    "no metadata": (lambda r: (r / "metadata.json").unlink(), [], 3, "needs metadata.json with"),
+    "truncated metadata": (metadata('{"name":'), [], 3, "metadata.json line 1 column"),
+    "no n_classes": (metadata({"name": "t"}), [], 3, "n_classes is missing"),
+    "n_classes as text": (metadata({"name": "t", "n_classes": "2"}), [], 3, "a whole number"),
+    "names of other length": (
+        metadata({**META, "class_names": ["a"]}), [], 3, "has 1 names for n_classes = 2",
+    ),
+    "slash in the name": (metadata({**META, "name": "a/b"}), [], 3, "without slashes"),
+    "unknown strategy": (lambda r: None, ["-s", "DSS"], 2, "did you mean 'DS'"),
+    "unknown option": (lambda r: None, ["-s", "DS[iter=3]"], 2, "no option 'iter'"),
+    "option out of range": (lambda r: None, ["-s", "DS[max_iter=0]"], 2, "must be at least 1"),
+    "open bracket": (lambda r: None, ["-s", "DS[max_iter=3"], 2, "bracket is not closed"),
+    "no pruning file": (lambda r: None, ["--path-remove", "no.txt"], 3, "no.txt: no such file"),
+    "pruning of unknown tasks": (
+        lambda r: Path("drop.txt").write_text("-1 77\n"), ["--path-remove", "drop.txt"], 3, "77",
+    ),
+    "labels is a file": (lambda r: (r / "labels").write_text(""), [], 1, "is a file, not a folder"),
+}  # fmt: skip
+
+
+def left(root: Path) -> dict[str, bytes]:
+    return {str(p): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_one_line_and_nothing_written(folder, run, kind, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    breakage, arguments, code, message = BROKEN[kind]
+    breakage(folder)
+    before = left(folder)
+    done = run("aggregate", folder, *arguments, code=code, cwd=folder.parent)
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    assert message in done.stderr
+    assert done.stdout == ""
+    assert left(folder) == before
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", disk], capture_output=True
+    ).returncode:
+        pytest.skip("cannot mount a small file system here")
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)
+
+
+def fill(root: Path) -> None:
+    votes = {str(t): {"0": t % 2} for t in range(3000)}
+    (root / "answers.json").write_text(json.dumps(votes))
+    (root / "metadata.json").write_text(json.dumps(META))
+
+
+def test_full_disk(small_disk, run):
+    fill(small_disk)
+    before = left(small_disk)
+    done = run("aggregate", small_disk, "-s", "MV", code=1)
+    assert done.stderr.count("\n") == 1
+    assert "no space left on the disk" in done.stderr
+    assert left(small_disk) == before
+
+
+def test_read_only_folder(small_disk, run):
+    (small_disk / "answers.json").write_text(json.dumps(VOTES))
+    (small_disk / "metadata.json").write_text(json.dumps(META))
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    done = run("aggregate", small_disk, "-s", "MV", code=1)
+    assert "read-only" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_file_size_limit(folder):
+    fill(folder)
+    before = left(folder)
+    done = subprocess.run(
+        [sys.executable, "-m", "peerannot", "aggregate", folder],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
+    )
+    assert done.returncode == 1, done.stderr
+    assert "cannot write" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert left(folder) == before
+
+
+def test_killed_between_files_leaves_whole_files(folder):
+    fill(folder)
+    script = (
+        "import os, sys, numpy as np\n"
+        "from peerannot import _files\n"
+        "from peerannot.aggregation import output\n"
+        "def die(*a, **k): os.kill(os.getpid(), 9)\n"
+        "output.write_csv = die\n"
+        f"sys.argv = ['peerannot', 'aggregate', {str(folder)!r}]\n"
+        "from peerannot.cli import main\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True)
+    assert done.returncode == -9
+    labels = folder / "labels" / "labels_tiny_majority_voting.npy"
+    assert np.load(labels).shape == (3000, 2)
+    assert [p.name for p in labels.parent.iterdir()] == [labels.name]
