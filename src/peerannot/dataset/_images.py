@@ -37,6 +37,17 @@ class Image:
         for n in range(len(parts) - 1, -1, -1):
             yield "-".join(parts[n:])
 
+    def task(self, tasks: Ids) -> int:
+        """Position of its task among ``tasks`` by the first reading that is one, or -1."""
+        index = tasks.index_of
+        for key in self.keys():
+            found = index.get(key)
+            if found is None and natural_key(key)[0] == 0:
+                found = index.get(str(int(key)))
+            if found is not None:
+                return found
+        return -1
+
 
 def list_images(root: Path, split: str) -> list[Image]:
     """Images under ``root/split/<class>/``, in the order of class folder and file name.
@@ -51,7 +62,9 @@ def list_images(root: Path, split: str) -> list[Image]:
     """
     base = root / split
     if not base.is_dir():
-        raise DataError(f"{base}: no such folder; images belong in {split}/<class>/<name>-<key>.png")
+        raise DataError(
+            f"{base}: no such folder; images belong in {split}/<class>/<name>-<key>.png"
+        )
     images = [
         Image(file, folder.name)
         for folder in sorted(p for p in base.iterdir() if p.is_dir() and p.name[0] != ".")
@@ -59,7 +72,9 @@ def list_images(root: Path, split: str) -> list[Image]:
         if file.suffix.lower() in SUFFIXES and file.name[0] != "." and file.is_file()
     ]
     if not images:
-        raise DataError(f"{base}: no image in it; images belong in {split}/<class>/<name>-<key>.png")
+        raise DataError(
+            f"{base}: no image in it; images belong in {split}/<class>/<name>-<key>.png"
+        )
     return images
 
 
@@ -72,16 +87,7 @@ def match_tasks(images: Sequence[Image], tasks: Ids) -> NDArray[np.int64]:
         An image has no task, a task has no image, or two images have one task; the message
         lists the first few.
     """
-    positions = np.full(len(images), -1, np.int64)
-    index = tasks.index_of
-    for i, image in enumerate(images):
-        for key in image.keys():
-            found = index.get(key)
-            if found is None and natural_key(key)[0] == 0:
-                found = index.get(str(int(key)))
-            if found is not None:
-                positions[i] = found
-                break
+    positions = np.array([image.task(tasks) for image in images], np.int64)
     lost = np.flatnonzero(positions < 0)
     if lost.size:
         names = few(images[int(i)].path.name for i in lost)

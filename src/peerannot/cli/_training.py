@@ -1,0 +1,116 @@
+"""Options and output that ``train`` and ``aggregate-deep`` share."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from peerannot.cli._common import emit_json, note
+from peerannot.learning import TrainOptions
+
+if TYPE_CHECKING:
+    from peerannot.learning import TrainReport
+
+__all__ = ["dataset_options", "show_report", "take_options", "training_options"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_SHORT = {"optimizer": ("-optim",), "milestones": ("-m",)}
+
+
+def dataset_options(function: F) -> F:
+    """``-K``, ``-o``, ``--metadata_path``, ``--path-remove``, ``--resume``."""
+    for decorate in (
+        click.option(
+            "--resume", is_flag=True, help="Go on from the checkpoint of an interrupted run."
+        ),
+        click.option(
+            "--path-remove",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="Pruning file of tasks to leave out.",
+        ),
+        click.option(
+            "--metadata_path",
+            "--metadata-path",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="Metadata, when not DATASET/metadata.json.",
+        ),
+        click.option(
+            "--n-classes", "-K", type=int, help="Number of classes; by default the metadata's."
+        ),
+    ):
+        function = decorate(function)
+    return function
+
+
+def training_options(function: F) -> F:
+    """One option for each field of `TrainOptions`, with its default and help."""
+    hints = typing.get_type_hints(TrainOptions)
+    for field in reversed(dataclasses.fields(TrainOptions)):
+        name = "--" + field.name.replace("_", "-")
+        facts: dict[str, Any] = {"default": field.default, "show_default": True}
+        hint = hints[field.name]
+        if field.name == "scheduler":
+            # Bare, it means multistep; a value that is none of the three, a constant rate.
+            facts |= {"type": str, "is_flag": False, "flag_value": "multistep"}
+            facts["metavar"] = "[multistep|cosine|none]"
+        elif field.name == "milestones":
+            facts |= {"type": int, "multiple": True}
+        elif hint is bool:
+            facts |= {"is_flag": True, "show_default": False}
+        elif typing.get_origin(hint) is typing.Literal:
+            facts["type"] = click.Choice(typing.get_args(hint), case_sensitive=False)
+        else:
+            facts["type"] = int if hint == (int | None) else hint
+        help_text = field.metadata["option"].help
+        decls = (name, *_SHORT.get(field.name, ()))
+        function = click.option(*decls, field.name, help=help_text, **facts)(function)
+    return function
+
+
+def take_options(values: dict[str, Any]) -> TrainOptions:
+    """Pop the fields of `TrainOptions` from the values that click read."""
+    taken = {field.name: values.pop(field.name) for field in dataclasses.fields(TrainOptions)}
+    scheduler = taken["scheduler"].strip().casefold()
+    if scheduler not in ("multistep", "cosine", "none"):
+        if scheduler != "constant":
+            note(f"--scheduler {taken['scheduler']}: not multistep or cosine, so the rate is constant")
+        scheduler = "none"
+    options = TrainOptions(**{**taken, "scheduler": scheduler})
+    options.validate()
+    return options
+
+
+def show_report(command: str, report: TrainReport, as_json: bool) -> None:
+    """The results in short, or as one JSON document."""
+    results = report.results
+    if as_json:
+        emit_json(
+            command,
+            {
+                "results": dict(results),
+                "results_file": str(report.results_file),
+                "weights_file": str(report.weights_file),
+                "worker_files": [str(path) for path in report.worker_files],
+                "resumed_at": report.resumed_at,
+            },
+        )
+        return
+    epochs, best = len(results["val_loss"]), results["best_epoch"]
+    note(
+        f"{results['options']['model']}: {results['n_train']} images, {epochs} epochs; best epoch"
+        f" {best} with validation loss {results['val_loss'][best - 1]:.4f},"
+        f" accuracy {results['val_accuracy'][best - 1]:.2f} %"
+    )
+    if results["test_accuracy"] is not None:
+        note(
+            f"test accuracy {results['test_accuracy']:.2f} %, loss {results['test_loss']:.4f},"
+            f" ECE {results['test_ece']:.4f}"
+        )
+    for path in (report.results_file, report.weights_file, *report.worker_files):
+        click.echo(str(path))

@@ -1,0 +1,71 @@
+"""``peerannot aggregate-deep``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from peerannot.cli._common import EqualsCommand, json_option, progress_bar, spoken_warnings
+from peerannot.cli._training import dataset_options, show_report, take_options, training_options
+from peerannot.learning import strategy_names
+
+__all__ = ["aggregate_deep"]
+
+
+@click.command(
+    "aggregate-deep", cls=EqualsCommand, epilog="Networks: peerannot modelinfo [PATTERN]"
+)
+@click.argument(
+    "dataset", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@click.option(
+    "--output-name",
+    "-o",
+    help="Name of the files written; by default those of dataset and strategy.",
+)
+@click.option(
+    "--strategy",
+    "-s",
+    default="conal",
+    show_default=True,
+    help='Strategy, options in brackets: "CoNAL[scale=1e-4]". There are: '
+    + ", ".join(strategy_names())
+    + ".",
+)
+@click.option(
+    "--answers",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The votes, when not DATASET/answers.json.",
+)
+@dataset_options
+@training_options
+@json_option
+def aggregate_deep(
+    dataset: Path,
+    output_name: str | None,
+    strategy: str,
+    answers: Path | None,
+    as_json: bool,
+    **values: Any,
+) -> None:
+    """Train a network on the votes in DATASET (default: this folder), with a model of the workers.
+
+    Writes best_models/NAME.pth, results/NAME.json, and what was learned of the workers as
+    results/NAME_workers.csv and results/NAME_confusion.npy.
+    """
+    options = take_options(values)
+    from peerannot.learning import train_on_votes
+
+    with spoken_warnings(), progress_bar(strategy) as progress:
+        report = train_on_votes(
+            dataset,
+            strategy=strategy,
+            answers=answers,
+            options=options,
+            output_name=output_name,
+            progress=progress,
+            **values,
+        )
+    show_report("aggregate-deep", report, as_json)

@@ -1,0 +1,56 @@
+"""Train networks on aggregated labels or directly on votes.
+
+>>> from peerannot.learning import TrainOptions, train
+>>> options = TrainOptions(model="resnet18", img_size=32, n_epochs=100)
+>>> report = train("cifar10s", labels="labels/labels_cifar10s_DS.npy", options=options)  # doctest: +SKIP
+
+Importing this package is quick; PyTorch is imported on first use of a function.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from peerannot._optional import require
+from peerannot.learning._labels import find_file, load_labels
+from peerannot.learning._options import TrainOptions
+from peerannot.learning.strategies import strategy_names
+
+if TYPE_CHECKING:
+    from peerannot.learning._models import build_model, list_models
+    from peerannot.learning._run import TrainReport, train, train_on_votes
+    from peerannot.learning.strategies._base import STRATEGIES
+
+__all__ = [
+    "STRATEGIES",
+    "TrainOptions",
+    "TrainReport",
+    "build_model",
+    "find_file",
+    "list_models",
+    "load_labels",
+    "strategy_names",
+    "train",
+    "train_on_votes",
+]
+
+_HOMES = {
+    "STRATEGIES": "strategies._base",
+    "TrainReport": "_run",
+    "build_model": "_models",
+    "list_models": "_models",
+    "train": "_run",
+    "train_on_votes": "_run",
+}
+_NEEDS = ("torch", "torchvision", "timm", "lightning_fabric", "safetensors")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'peerannot.learning' has no attribute {name!r}")
+    for module in _NEEDS:
+        require(module, extra="deep", feature="training")
+    return getattr(import_module(f"peerannot.learning.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,159 @@
+"""Images decoded once and kept as bytes, or decoded batch by batch where they do not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from peerannot._progress import Progress, silent
+from peerannot._text import few
+from peerannot.errors import DataError
+from peerannot.learning._augment import augment
+
+__all__ = ["ImageStore", "Source", "read_image"]
+
+# Means and standard deviations of ImageNet, with which published weights were trained.
+_MEAN = (0.485, 0.456, 0.406)
+_STD = (0.229, 0.224, 0.225)
+
+
+class Source:
+    """Inputs of a network, by row."""
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def batches(
+        self, rows: Sequence[Tensor], generator: torch.Generator | None = None
+    ) -> Iterator[Tensor]:
+        """The inputs of each list of rows; changed at random where a generator is given."""
+        raise NotImplementedError
+
+
+class ImageStore(Source):
+    """Images as square arrays of bytes.
+
+    Parameters
+    ----------
+    paths
+        The files, in the order of rows.
+    size
+        Side of the square in pixels; images are resized to it whatever their shape, as
+        torchvision's ``Resize((size, size))`` does.
+    threads
+        Threads that decode.
+    keep
+        Decode everything now and keep it (``3 * size**2`` bytes an image); otherwise images are
+        decoded for each batch, the next batch while the present one trains.
+    progress
+        Told about each image.
+
+    Raises
+    ------
+    DataError
+        Some images cannot be read; the message lists the first few. Both ways of keeping check
+        every image here, before training starts.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        size: int,
+        *,
+        threads: int = 1,
+        keep: bool = True,
+        progress: Progress = silent,
+    ) -> None:
+        self.paths, self.size = list(paths), size
+        self._pool = ThreadPoolExecutor(max(1, threads), thread_name_prefix="decode")
+        self._pixels: Tensor | None = None
+        pixels = np.empty((len(self.paths), size, size, 3), np.uint8) if keep else None
+        bad: list[tuple[Path, str]] = []
+
+        def load(row: int) -> None:
+            try:
+                if pixels is None:
+                    # A small draft of a JPEG tells whether the file is whole, at less cost.
+                    read_image(self.paths[row], 1)
+                else:
+                    pixels[row] = read_image(self.paths[row], size)
+            except Exception as error:  # Pillow's decoders raise almost anything
+                bad.append((self.paths[row], str(error) or type(error).__name__))
+
+        for done, _ in enumerate(self._pool.map(load, range(len(self.paths))), 1):
+            progress(done, len(self.paths), "reading images")
+        if bad:
+            bad.sort()
+            what = few((f"{path} ({' '.join(why.split())})" for path, why in bad), 3)
+            raise DataError(f"{len(bad)} images cannot be read: {what}; mend or remove them")
+        if pixels is not None:
+            self._pixels = torch.from_numpy(pixels)
+        self._mean = torch.tensor(_MEAN).view(1, 3, 1, 1)
+        self._std = torch.tensor(_STD).view(1, 3, 1, 1)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def batches(
+        self, rows: Sequence[Tensor], generator: torch.Generator | None = None
+    ) -> Iterator[Tensor]:
+        """Normalised float32 images (n, 3, size, size), channels last in memory."""
+        for pixels in self._bytes(rows):
+            batch = pixels.permute(0, 3, 1, 2).float().div_(255)
+            if generator is not None:
+                batch = augment(batch, generator)
+            yield batch.sub_(self._mean).div_(self._std)
+
+    def _bytes(self, rows: Sequence[Tensor]) -> Iterator[Tensor]:
+        if self._pixels is not None:
+            for chosen in rows:
+                yield self._pixels[chosen]
+            return
+        pending = [self._submit(chosen) for chosen in rows[:1]]
+        for following in [*rows[1:], None]:
+            current = pending.pop()
+            if following is not None:
+                pending.append(self._submit(following))
+            yield torch.from_numpy(np.stack([future.result() for future in current]))
+
+    def _submit(self, rows: Tensor) -> list[Future[NDArray[np.uint8]]]:
+        return [
+            self._pool.submit(read_image, self.paths[row], self.size) for row in rows.tolist()
+        ]
+
+
+def read_image(path: Path, size: int) -> NDArray[np.uint8]:
+    """Read an image of any mode as RGB bytes (size, size, 3), turned upright by its EXIF tag.
+
+    Transparency is dropped; of an animation the first frame counts.
+    """
+    from PIL import Image, ImageOps
+
+    with Image.open(path) as opened:
+        opened.draft("RGB", (size, size))
+        opened.load()
+        image: Any = ImageOps.exif_transpose(opened)
+        if image.mode.startswith(("I", "F")):
+            image = _eight_bits(image)
+        elif "transparency" in image.info:
+            image = image.convert("RGBA")
+        resized = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
+        return np.asarray(resized, np.uint8)
+
+
+def _eight_bits(image: Any) -> Any:
+    """Images of 16 and 32 bits on the scale of 8 bits; Pillow's own conversion would clip them."""
+    from PIL import Image
+
+    values = np.asarray(image, np.float64)
+    top = 1.0 if image.mode == "F" and values.max(initial=0) <= 1 else 255.0
+    if values.max(initial=0) > 255:
+        top = 65535.0
+    return Image.fromarray((values.clip(0, top) / top * 255).round().astype(np.uint8))

@@ -1,0 +1,95 @@
+"""The options of a training run, shared by both ways to train and by the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from peerannot._options import check, option
+from peerannot.errors import ParameterError
+
+__all__ = ["TrainOptions"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """How a network is trained. The defaults are those of the published package.
+
+    Every option has its meaning and limits beside it; `peerannot.learning.train` checks them.
+    """
+
+    model: str = option("resnet18", help="Network, by its name in `peerannot modelinfo`.")
+    img_size: int = option(224, at_least=1, help="Images are resized to this square, in pixels.")
+    pretrained: bool = option(False, help="Start from published weights (downloaded once).")
+    freeze: bool = option(False, help="Train the last layer only; the rest keeps its weights.")
+    n_epochs: int = option(100, at_least=1, help="Passes over the training set.")
+    lr: float = option(0.1, above=0, help="Learning rate.")
+    momentum: float = option(0.9, at_least=0, below=1, help="Momentum of SGD.")
+    decay: float = option(5e-4, at_least=0, help="Weight decay of SGD.")
+    scheduler: Literal["multistep", "cosine", "none"] = option(
+        "multistep",
+        help="Learning rate: times --lr-decay at each milestone; cosine with restarts every"
+        " (first milestone) epochs; or none, constant.",
+    )
+    milestones: tuple[int, ...] = option((50,), help="Epochs of the schedule.")
+    lr_decay: float = option(0.1, above=0, at_most=1, help="Factor of the multistep schedule.")
+    optimizer: Literal["sgd", "adam"] = option("sgd", help="SGD or Adam.")
+    batch_size: int = option(64, at_least=1, help="Images in a batch.")
+    data_augmentation: bool = option(
+        False,
+        help="Change each training image at random: shear by up to 15 degrees, mirror, or crop.",
+    )
+    num_workers: int = option(1, at_least=0, help="Threads that decode images.")
+    n_params: int | None = option(
+        None, at_least=1, help="Inputs of the logistic regression: 3 x img-size x img-size."
+    )
+    memory_gb: float = option(
+        4.0, at_least=0, help="Keep decoded images in memory up to this size, in GB."
+    )
+    seed: int = option(0, at_least=0, help="Seed of every random choice.")
+
+    def validate(self) -> None:
+        """Check every option.
+
+        Raises
+        ------
+        ParameterError
+            The first option that has a value it cannot have.
+        """
+        check(self)
+        good = isinstance(self.milestones, tuple) and self.milestones
+        if not good or any(not _whole(m) or m < 1 for m in self.milestones):
+            raise ParameterError(
+                f"TrainOptions: milestones must be whole numbers >= 1, not {self.milestones!r}"
+            )
+        inputs = 3 * self.img_size**2
+        if self.n_params is not None and self.model.casefold().startswith("logistic"):
+            if self.n_params != inputs:
+                raise ParameterError(
+                    f"--n-params {self.n_params} contradicts --img-size {self.img_size}, which"
+                    f" makes 3 x {self.img_size} x {self.img_size} = {inputs} inputs; drop one"
+                )
+
+    def learning_rate(self, epoch: int) -> float:
+        """Learning rate in an epoch, counted from 0.
+
+        ``multistep`` multiplies by ``lr_decay`` at each milestone; ``cosine`` falls to 1e-4 and
+        starts again every ``milestones[0]`` epochs (SGDR, Loshchilov and Hutter, ICLR 2017).
+        """
+        import math
+
+        if self.scheduler == "multistep":
+            return self.lr * self.lr_decay ** sum(m <= epoch for m in self.milestones)
+        if self.scheduler == "cosine":
+            period = self.milestones[0]
+            part = (1 + math.cos(math.pi * (epoch % period) / period)) / 2
+            return _LOWEST + (self.lr - _LOWEST) * part
+        return self.lr
+
+
+# The floor of the published cosine schedule.
+_LOWEST = 1e-4
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,274 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from peerannot._progress import Progress, silent
+from peerannot.errors import DataWarning, ParameterError, PeerannotError
+from peerannot.learning._checkpoint import CheckpointFile
+from peerannot.learning._images import Source
+from peerannot.learning._learner import Learner
+from peerannot.learning._metrics import score
+from peerannot.learning._options import TrainOptions
+
+__all__ = ["Outcome", "Trainer", "predict", "reproducible"]
+
+# At most this share of the time goes into checkpoints.
+_CHECKPOINT_SHARE = 0.1
+_EVALUATION_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What training did; the learner has the weights of the best epoch.
+
+    Attributes
+    ----------
+    history : mapping
+        ``train_loss``, ``val_loss`` (means over images) and ``val_accuracy`` (percent) of each
+        epoch.
+    best_epoch : int
+        The epoch with the lowest validation loss, counted from 0.
+    resumed_at : int
+        Epochs that an earlier run had done.
+    """
+
+    history: Mapping[str, list[float]]
+    best_epoch: int
+    resumed_at: int
+
+
+class Trainer:
+    """Trains a learner and keeps its best weights.
+
+    Parameters
+    ----------
+    learner
+        Network and objective.
+    train, val
+        Inputs by row; row ``i`` of ``train`` is row ``i`` of the objective.
+    val_target
+        Reference of the validation inputs, (n, n_classes).
+    options
+        How to train.
+    checkpoint
+        Where the state goes after each epoch; less often when writing it would take more than a
+        tenth of the time.
+    identity
+        What a checkpoint must agree in to be resumed.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        train: Source,
+        val: Source,
+        val_target: Tensor,
+        options: TrainOptions,
+        checkpoint: CheckpointFile | None = None,
+        identity: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.fabric = Fabric(accelerator="auto", devices=1)
+        self.fabric.launch()
+        self.options = options
+        self.learner = learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.train, self.val, self.val_target = train, val, val_target
+        self.checkpoint, self.identity = checkpoint, dict(identity or {})
+        self.module, self.optimizer = self.fabric.setup(self.learner, self._make_optimizer())
+        self.history: dict[str, list[float]] = {"train_loss": [], "val_loss": [], "val_accuracy": []}
+        self.best_epoch = -1
+        self.best: dict[str, Tensor] = {}
+        self._saved_at, self._save_cost = -math.inf, 0.0
+
+    def _make_optimizer(self) -> torch.optim.Optimizer:
+        options = self.options
+        network = [p for p in self.learner.classifier.parameters() if p.requires_grad]
+        crowd = list(self.learner.objective.parameters())
+        groups: list[dict[str, Any]] = [{"params": network}]
+        if crowd:
+            groups.append({"params": crowd, "weight_decay": 0.0})
+        if options.optimizer == "adam":
+            return torch.optim.Adam(groups, lr=options.lr)
+        return torch.optim.SGD(
+            groups, lr=options.lr, momentum=options.momentum, weight_decay=options.decay
+        )
+
+    def run(self, *, resume: bool = False, progress: Progress = silent) -> Outcome:
+        """Train all epochs, then put the best weights back.
+
+        Raises
+        ------
+        DataError
+            The checkpoint to resume from is damaged, and so is the one before it.
+        ParameterError
+            The checkpoint belongs to a run with other options or data.
+        PeerannotError
+            The loss stopped being a number before any epoch was good.
+        """
+        start = self._resume() if resume else 0
+        for epoch in range(start, self.options.n_epochs):
+            train_loss = self._train_epoch(epoch)
+            scores = score(predict(self.fabric, self.learner, self.val), self.val_target)
+            if not (math.isfinite(train_loss) and math.isfinite(scores.loss)):
+                self._diverged(epoch)
+                break
+            self.history["train_loss"].append(train_loss)
+            self.history["val_loss"].append(scores.loss)
+            self.history["val_accuracy"].append(scores.accuracy)
+            if scores.loss < min(self.history["val_loss"][:-1], default=math.inf):
+                self.best_epoch = epoch
+                self.best = {k: v.detach().clone() for k, v in self.learner.state_dict().items()}
+            self._save(last=epoch + 1 == self.options.n_epochs)
+            progress(
+                epoch + 1,
+                self.options.n_epochs,
+                f"loss {train_loss:.3f}, validation {scores.loss:.3f} ({scores.accuracy:.1f} %)",
+            )
+        self.learner.load_state_dict(self.best)
+        return Outcome(self.history, self.best_epoch, start)
+
+    def _train_epoch(self, epoch: int) -> float:
+        # Every epoch has a seed of its own: a resumed run needs no state of any generator.
+        seeds = np.random.SeedSequence([self.options.seed, epoch]).generate_state(2)
+        torch.manual_seed(int(seeds[0]))
+        generator = torch.Generator().manual_seed(int(seeds[1]))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.options.learning_rate(epoch)
+        self.learner.objective.begin_epoch(epoch)
+        self.module.train()
+        rows = _batches(torch.randperm(len(self.train), generator=generator), self.options)
+        total = torch.zeros((), device=self.fabric.device)
+        change = generator if self.options.data_augmentation else None
+        for chosen, inputs in zip(rows, self.train.batches(rows, change), strict=True):
+            inputs, at = self.fabric.to_device((inputs, chosen))
+            loss = self.module(inputs, at)
+            self.optimizer.zero_grad(set_to_none=True)
+            self.fabric.backward(loss)
+            self.optimizer.step()
+            total += loss.detach() * len(chosen)
+        return float(total) / sum(map(len, rows))
+
+    def _diverged(self, epoch: int) -> None:
+        problem = f"the loss is not a number in epoch {epoch + 1}; a lower --lr may help"
+        if self.best_epoch < 0:
+            raise PeerannotError(f"{problem} (now {self.options.lr:g})")
+        warnings.warn(
+            f"{problem}; training stopped with the weights of epoch {self.best_epoch + 1}",
+            DataWarning,
+            stacklevel=3,
+        )
+
+    def _save(self, *, last: bool) -> None:
+        if self.checkpoint is None:
+            return
+        began = time.monotonic()
+        if not last and began - self._saved_at < self._save_cost / _CHECKPOINT_SHARE:
+            return
+        self.checkpoint.save(
+            {
+                "identity": self.identity,
+                "history": self.history,
+                "best_epoch": self.best_epoch,
+                "best": self.best,
+                "learner": self.learner.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+            }
+        )
+        self._saved_at = time.monotonic()
+        self._save_cost = self._saved_at - began
+
+    def _resume(self) -> int:
+        state = self.checkpoint.load() if self.checkpoint is not None else None
+        if state is None:
+            warnings.warn(
+                "--resume: there is no checkpoint yet; training starts from the beginning",
+                DataWarning,
+                stacklevel=3,
+            )
+            return 0
+        theirs = state["identity"]
+        differ = sorted(
+            key
+            for key in theirs.keys() | self.identity.keys()
+            if theirs.get(key) != self.identity.get(key)
+        )
+        if differ:
+            raise ParameterError(
+                f"--resume: the checkpoint is of a run with another {', '.join(differ)};"
+                " use the same, or run without --resume"
+            )
+        self.history = state["history"]
+        done = len(self.history["val_loss"])
+        if done > self.options.n_epochs:
+            raise ParameterError(
+                f"--resume: the checkpoint has {done} epochs, more than --n-epochs"
+                f" {self.options.n_epochs}; ask for more, or run without --resume"
+            )
+        self.best_epoch, self.best = state["best_epoch"], state["best"]
+        self.learner.load_state_dict(state["learner"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        _match_layout(self.optimizer)
+        return done
+
+
+def predict(fabric: Fabric, learner: Learner, source: Source) -> Tensor:
+    """Logits of all rows of a source, (n, n_classes) on the CPU."""
+    learner.eval()
+    rows = list(torch.arange(len(source)).split(_EVALUATION_BATCH))
+    with torch.no_grad(), fabric.autocast():
+        return torch.cat(
+            [
+                learner.classifier(fabric.to_device(inputs)).logits.float().cpu()
+                for inputs in source.batches(rows)
+            ]
+        )
+
+
+@contextlib.contextmanager
+def reproducible(seed: int) -> Iterator[None]:
+    """Seed PyTorch and keep to algorithms of fixed results; leave no trace outside."""
+    strict = torch.are_deterministic_algorithms_enabled()
+    lenient = torch.is_deterministic_algorithms_warn_only_enabled()
+    fill = torch.utils.deterministic.fill_uninitialized_memory
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        # Some CUDA kernels have no such algorithm: there it is a wish, on the CPU a promise.
+        torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
+        torch.utils.deterministic.fill_uninitialized_memory = False
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(strict, warn_only=lenient)
+            torch.utils.deterministic.fill_uninitialized_memory = fill
+
+
+def _batches(order: Tensor, options: TrainOptions) -> list[Tensor]:
+    """Rows of each batch. None has a single image, of which batch norm would learn nothing."""
+    batches = list(order.split(options.batch_size))
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        single = batches.pop()
+        batches[-1] = torch.cat([batches[-1], single])
+    return [rows.repeat(2) if len(rows) == 1 else rows for rows in batches]
+
+
+def _match_layout(optimizer: torch.optim.Optimizer) -> None:
+    """Lay the optimizer's state out in memory as its parameters are.
+
+    A file keeps values only; another layout may round sums differently.
+    """
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                state[name] = torch.empty_like(parameter).copy_(value).detach()

@@ -1,0 +1,102 @@
+"""CrowdLayer: one linear layer a worker on top of the network's predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from peerannot._options import option
+from peerannot.answers import Answers
+from peerannot.learning._models import Outputs
+from peerannot.learning.strategies._base import (
+    STRATEGIES,
+    CrowdHead,
+    EndToEnd,
+    Votes,
+    WorkerReport,
+    mean_diagonal,
+    refuse_if_large,
+    rows_of,
+    to_numpy,
+    vote_loss,
+)
+
+__all__ = ["CrowdLayer"]
+
+Variant = Literal["MW", "VW", "VW+B"]
+
+
+@STRATEGIES.register("crowdlayer", "CrowdLayer", "crowd_layer")
+@dataclass(frozen=True, kw_only=True)
+class CrowdLayer(EndToEnd):
+    """Crowd layer of Rodrigues and Pereira.
+
+    The scores of worker ``j`` for an image with predicted distribution ``p`` are ``W_j p`` (MW),
+    ``w_j * p`` (VW) or ``w_j * p + b_j`` (VW+B); the loss is the cross entropy of the votes
+    with the softmax of the scores, averaged over the votes. ``W_j`` starts as the identity,
+    ``w_j`` as ones and ``b_j`` as zeros, without which classes may come out permuted.
+
+    Notes
+    -----
+    The learned ``W_j`` are not probabilities. The confusion matrix that is reported is what the
+    model predicts for a certain image: row ``k`` is the softmax of the scores at ``p = e_k``.
+    Memory and time grow with the answers; parameters are ``n_workers * n_classes**2`` (MW).
+
+    References
+    ----------
+    F. Rodrigues and F. Pereira, "Deep learning from crowds", AAAI 2018, section 4.
+    """
+
+    variant: Variant = option(
+        "MW", help="a matrix (MW), a weight a class (VW), or that with a bias (VW+B) a worker"
+    )
+
+    def head(self, answers: Answers, n_features: int) -> CrowdHead:
+        k = answers.n_classes
+        if self.variant == "MW":
+            refuse_if_large(
+                "CrowdLayer", answers.n_workers, k * k, "choose CrowdLayer[variant=VW]"
+            )
+        return _Head(self.variant, answers.n_workers, k)
+
+
+class _Head(CrowdHead):
+    def __init__(self, variant: Variant, n_workers: int, n_classes: int) -> None:
+        super().__init__()
+        self.variant = variant
+        if variant == "MW":
+            start = torch.eye(n_classes).repeat(n_workers, 1, 1)
+        else:
+            start = torch.ones(n_workers, n_classes)
+        # W[worker, answered, true], as in the paper.
+        self.weight = nn.Parameter(start)
+        if variant == "VW+B":
+            self.bias = nn.Parameter(torch.zeros(n_workers, n_classes))
+
+    def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
+        p = rows_of(outputs.probability, votes.row)
+        weight = rows_of(self.weight, votes.worker)
+        if self.variant == "MW":
+            return vote_loss(torch.bmm(weight, p[:, :, None]).squeeze(2), votes)
+        scores = weight * p
+        if self.variant == "VW+B":
+            scores = scores + rows_of(self.bias, votes.worker)
+        return vote_loss(scores, votes)
+
+    def report(self) -> WorkerReport:
+        if self.variant == "MW":
+            scores = self.weight.transpose(1, 2)
+        else:
+            scores = torch.diag_embed(self.weight)
+            if self.variant == "VW+B":
+                scores = scores + self.bias[:, None, :]
+        confusion = scores.softmax(dim=2)
+        return WorkerReport(mean_diagonal(confusion), to_numpy(confusion))
+
+    def parts(self) -> Mapping[str, object]:
+        state = self.state_dict()
+        return {"confusion": state.pop("weight"), **state}
