@@ -52,7 +52,7 @@ class LabelMe(Recipe):
 
     def images(self, folder):
         found = sorted(
-            (p for p in folder.glob("*/*") if p.suffix.lower() in (".jpg", ".jpeg", ".png")),
+            (p for p in folder.glob("*/[!.]*") if p.suffix.lower() in (".jpg", ".jpeg", ".png")),
             key=lambda p: (p.parent.name, p.name),
         )
         if not found:

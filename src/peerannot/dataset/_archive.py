@@ -21,7 +21,7 @@ from typing import IO
 
 from peerannot._files import storage_errors
 from peerannot._progress import Progress, silent
-from peerannot.errors import DataError
+from peerannot.errors import DataError, PeerannotError, StorageError
 
 __all__ = ["Limits", "unpack"]
 
@@ -111,24 +111,24 @@ def unpack(
     budget = _Budget(archive, limits)
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with _opened(archive) as members, _sound(archive):
-            for member in members:
-                budget.member(member.size)
-                if want is not None and not want(member.name):
-                    continue
-                parts = _safe(member.name, archive)
-                target = folder.joinpath(*parts)
-                if member.kind == "folder":
-                    _make_folder(target, archive)
-                elif member.kind == "link":
-                    links["/".join(parts)] = _inside(member, parts, archive)
-                else:
-                    _make_folder(target.parent, archive)
-                    _copy(member, target, archive, budget)
-                    made.append(target)
-                progress(len(made), None, f"files of {archive.name}")
-        for name in links:
-            made.append(_follow(name, links, folder, archive, budget))
+    with _opened(archive) as members, _sound(archive):
+        for member in members:
+            budget.member(member.size)
+            if want is not None and not want(member.name):
+                continue
+            parts = _safe(member.name, archive)
+            target = folder.joinpath(*parts)
+            if member.kind == "folder":
+                _make_folder(target, archive)
+            elif member.kind == "link":
+                links["/".join(parts)] = _inside(member, parts, archive)
+            else:
+                _make_folder(target.parent, archive)
+                _copy(member, target, archive, budget)
+                made.append(target)
+            progress(len(made), None, f"files of {archive.name}")
+    for name in links:
+        made.append(_follow(name, links, folder, archive, budget))
     return made
 
 
@@ -213,25 +213,34 @@ def _follow(name: str, links: dict[str, str], folder: Path, archive: Path, budge
     _make_folder(target.parent, archive)
     if target.exists():
         raise DataError(f"{archive}: entry {name!r} occurs twice")
-    shutil.copyfile(path, target)
+    with storage_errors(target):
+        shutil.copyfile(path, target)
     return target
 
 
 def _make_folder(path: Path, archive: Path) -> None:
     try:
-        path.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise DataError(f"{archive}: {path.name!r} is a file and a folder in it") from None
+        with storage_errors(path):
+            path.mkdir(parents=True, exist_ok=True)
+    except StorageError as error:
+        if isinstance(error.__cause__, FileExistsError | NotADirectoryError):
+            raise DataError(f"{archive}: {path.name!r} is a file and a folder in it") from None
+        raise
 
 
 def _copy(member: _Member, target: Path, archive: Path, budget: _Budget) -> None:
     source = member.open()
     if source is None or target.is_dir():
         raise DataError(f"{archive}: entry {member.name!r} cannot be unpacked as a file")
-    with source, target.open("wb") as handle:
-        while block := source.read(_BLOCK):
+    with source, storage_errors(target), target.open("wb") as handle:
+        while block := _read(source, archive):
             budget.block(len(block))
             handle.write(block)
+
+
+def _read(source: IO[bytes], archive: Path) -> bytes:
+    with _sound(archive):
+        return source.read(_BLOCK)
 
 
 @contextmanager
@@ -245,15 +254,18 @@ def _sound(archive: Path) -> Iterator[None]:
         if "password" not in str(error):
             raise
         raise DataError(f"{archive}: the archive is locked with a password") from None
+    except PeerannotError:
+        raise
     except OSError as error:
-        # gzip reports damage as an OSError without a number.
-        if error.errno is not None:
-            raise
+        # Damage may also show as a seek to nowhere, and gzip's fault is an OSError.
         raise DataError(_damaged(archive, error)) from None
 
 
 def _damaged(archive: Path, error: BaseException) -> str:
-    return f"{archive}: the archive is damaged or truncated ({error}); remove it and run again"
+    why = " ".join(str(error).split())
+    if why.startswith("file could not be opened"):
+        why = "neither zip nor tar"
+    return f"{archive}: the archive is damaged or truncated ({why}); remove it and run again"
 
 
 @contextmanager

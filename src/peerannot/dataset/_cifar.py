@@ -7,6 +7,7 @@ things only, and for each of them it gets a stand-in that holds data.
 
 from __future__ import annotations
 
+import io
 import pickle
 from pathlib import Path
 from typing import Any, ClassVar
@@ -60,7 +61,8 @@ def _encode(text: str, encoding: str = "latin1") -> bytes:
     return text.encode("latin1")
 
 
-class _Unpickler(pickle.Unpickler):
+# The unpickler written in Python: the C one allocates whatever a damaged file says.
+class _Unpickler(pickle._Unpickler):
     known: ClassVar[dict[tuple[str, str], Any]] = {
         ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
         ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
@@ -101,9 +103,8 @@ def read_batch(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     https://www.cs.toronto.edu/~kriz/cifar.html.
     """
     try:
-        with path.open("rb") as handle:
-            # Latin-1 keeps each byte of a Python 2 string as one character.
-            batch = _Unpickler(handle, encoding="latin1").load()
+        # Latin-1 keeps each byte of a Python 2 string as one character.
+        batch = _Unpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load()
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; is the archive complete?") from None
     except _Forbidden as error:

@@ -34,7 +34,8 @@ logger = logging.getLogger("peerannot.dataset")
 _ATTEMPTS = 4
 _PAUSE = 0.5
 _TIMEOUT = (10.0, 30.0)
-_BLOCK = 1 << 18
+# What a broken transfer loses at most; small, so that a bad line still gets on.
+_BLOCK = 1 << 14
 # Some servers turn away clients that do not look like a browser.
 _AGENT = f"Mozilla/5.0 (compatible; peerannot/{__version__})"
 
@@ -224,9 +225,8 @@ class _Resuming:
                     self._once(session, url, before)
                 return resumed
             except (requests.RequestException, _Broken) as error:
-                if isinstance(
-                    error, requests.exceptions.InvalidURL | requests.exceptions.MissingSchema
-                ):
+                # Addresses that are none are ValueErrors to requests.
+                if isinstance(error, ValueError):
                     raise DownloadError(f"{url}: not an address; {self.advice}") from None
                 # A line that drops now and then still gets there.
                 attempt = 0 if self._have(url) > before else attempt + 1
@@ -291,8 +291,9 @@ class _Resuming:
             for block in response.iter_content(_BLOCK):
                 with storage_errors(self.part):
                     handle.write(block)
+                if done // 2**20 != (done + len(block)) // 2**20:
+                    self.progress((done + len(block)) // 2**20, megabytes, f"MB of {self.name}")
                 done += len(block)
-                self.progress(done // 2**20, megabytes, f"MB of {self.name}")
         if total is not None and done != total:
             raise _Broken(f"the transfer broke off at {done} of {total} bytes")
 
