@@ -70,7 +70,7 @@ def _list_models(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     "--ratio",
     "-r",
     type=float,
-    help="Share of spammers, students, good workers, ... (by model).  [default: 0.1]",
+    help="Share of spammers, students, good workers, ... by model.  [default: as in --list]",
 )
 @click.option("--ratio-diff", type=float, help="Easy tasks for each hard one.  [default: 1]")
 @click.option("--random", type=float, help="Share of tasks that nobody can tell.  [default: 0]")

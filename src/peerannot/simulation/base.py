@@ -53,7 +53,7 @@ class Plan:
     extra: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Simulation:
     """Answers of a simulated crowd, and everything that is true about it.
 
@@ -101,6 +101,9 @@ class Simulation:
     def association(self) -> NDArray[np.int64] | None:
         """Pairs of student and teacher, int64 (n_student, 2), where the model has them."""
         return self.plan.association
+
+    def __repr__(self) -> str:
+        return f"Simulation({self.name}, {self.answers!r})"
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All that is known, by the stem of its ``.npy`` file."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,8 +43,8 @@ def digits(
 
     1,000 train, 300 validation and 497 test images of 32 x 32 grey pixels, the digits that ship
     with scikit-learn; the train images are answered by the crowd of `MixedCrowd` (mean accuracy
-    0.75, a tenth spammers, one worker who always gives one class, 3-8, 4-9, 1-7 and 2-5
-    confused, a quarter of the tasks hard; the image of a hard task is blended with a digit of
+    0.75, a tenth spammers, one worker who always gives one class, 0-6, 3-8, 4-9, 1-7 and
+    2-5 confused, a quarter of the tasks hard; the image of a hard task is blended with a digit of
     the class that it is mistaken for). The same bytes for the same arguments and versions of
     scikit-learn and Pillow.
 
@@ -67,7 +69,7 @@ def digits(
     crowd = Crowd(
         n_worker=n_worker, n_task=_IN_TRAIN, n_classes=10, feedback=feedback, zipf=0.4, seed=seed
     )
-    model = MixedCrowd(accuracy=0.75, pairs="3-8,4-9,1-7,2-5", hard=0.25)
+    model = MixedCrowd(accuracy=0.75, pairs="0-6,3-8,4-9,1-7,2-5", hard=0.25)
     simulation = model.draw(crowd, truth=source.label[source.train])
     save_with_images(simulation, folder, source=source, progress=progress, name="digits")
     return simulation
@@ -108,36 +110,44 @@ def save_with_images(
         **({} if name is None else {"name": name}),
     }
     written = save(simulation, folder, parquet=parquet, more=more)
-    chosen = source.choose(simulation.truth)
-    n_task, done = simulation.truth.size, 0
+    hardness, lookalike = simulation.plan.hardness, simulation.plan.lookalike
+
+    def train_image(i: int, position: int) -> NDArray[np.float64]:
+        hard = 0.0 if hardness is None else float(hardness[i])
+        other = None if lookalike is None else int(lookalike[i])
+        return _shifted(source.harden(position, hard, other, rng), rng)
+
+    n_task = simulation.truth.size
     total = n_task + source.val.size + source.test.size
-    hard = simulation.plan.hardness
-    alike = simulation.plan.lookalike
-    for split, positions, first in (
-        ("train", chosen, 0),
-        ("val", source.val, n_task),
-        ("test", source.test, n_task + source.val.size),
+    first = 0
+    for split, positions in (
+        ("train", source.choose(simulation.truth)),
+        ("val", source.val),
+        ("test", source.test),
     ):
-        with storage_errors(folder / split):
-            temporary = folder / f".{split}.tmp"
-            shutil.rmtree(temporary, ignore_errors=True)
+        with _whole_folder(folder / split) as temporary:
             for i, position in enumerate(positions.tolist()):
                 label = int(source.label[position])
-                pixels = source.pixels[position]
-                if split == "train":
-                    h = 0.0 if hard is None else float(hard[i])
-                    pixels = source.harden(
-                        pixels, label, h, None if alike is None else alike[i], rng
-                    )
-                    pixels = _shifted(pixels, rng)
-                _write_png(temporary / str(label) / f"{label}-{first + i}.png", pixels)
-                done += 1
-                if done % 100 == 0:
-                    progress(done, total, split)
-            shutil.rmtree(folder / split, ignore_errors=True)
-            temporary.rename(folder / split)
+                image = train_image(i, position) if split == "train" else source.pixels[position]
+                _write_png(temporary / str(label) / f"{label}-{first + i}.png", image)
+                progress(first + i + 1, total, split)
+        first += positions.size
         written.append(folder / split)
     return written
+
+
+@contextlib.contextmanager
+def _whole_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside ``path`` that takes its place when it is complete."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with storage_errors(path):
+        try:
+            temporary.mkdir(parents=True)
+            yield temporary
+            shutil.rmtree(path, ignore_errors=True)
+            temporary.rename(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -173,17 +183,18 @@ class _Digits:
 
     def harden(
         self,
-        pixels: NDArray[np.float64],
-        label: int,
+        position: int,
         hardness: float,
         lookalike: int | None,
         rng: np.random.Generator,
     ) -> NDArray[np.float64]:
-        """Blend with a digit of another class, and add noise, by the hardness."""
+        """An image blended with a digit of another class, and noised, by the hardness."""
+        pixels: NDArray[np.float64] = self.pixels[position]
         if hardness == 0:
             return pixels
-        own = self.label[self.train]
-        others = self.train[own != label] if lookalike is None else self.train[own == lookalike]
+        label = self.label[self.train]
+        wanted = label != self.label[position] if lookalike is None else label == lookalike
+        others = self.train[wanted]
         weight = 0.45 * hardness
         blend: NDArray[np.float64] = (1 - weight) * pixels + weight * self.pixels[
             rng.choice(others)

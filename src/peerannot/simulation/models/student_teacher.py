@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._options import option
-from peerannot.errors import ParameterError
 from peerannot.simulation.base import SIMULATIONS, Plan, Simulator, read_matrices
 from peerannot.simulation.crowd import Crowd
 from peerannot.simulation.models.confusion import benevolent
@@ -42,8 +41,6 @@ class StudentTeacher(Simulator):
 
     def check(self, crowd: Crowd) -> None:
         super().check(crowd)
-        if self._teachers(crowd) < 1:
-            raise ParameterError("student-teacher needs one teacher at least; lower the ratio")
         read_matrices(self.matrix_file, crowd, at_least=self._teachers(crowd))
 
     def plan(self, crowd: Crowd, truth: NDArray[np.int64], rng: np.random.Generator) -> Plan:
