@@ -1,0 +1,185 @@
+"""How often each task got each label, and tasks with equal counts as one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot._compiled import compiled, prange
+from peerannot.answers import Answers
+from peerannot.errors import ParameterError
+
+__all__ = ["LabelCounts", "coincidence_matrix"]
+
+MATRIX_BYTES = 2**31  # of a table over pairs of classes, over which it is refused
+
+
+@dataclass(frozen=True)
+class LabelCounts:
+    """Counts of the labels that tasks got, in sparse rows.
+
+    Attributes
+    ----------
+    ptr : int64 array (n_rows + 1,)
+        Entries of row ``r`` are ``ptr[r]:ptr[r + 1]``.
+    label, count : int32 arrays (n_entries,)
+        The labels of a row in ascending order, and how often each was given (at least 1).
+    size : int64 array (n_rows,)
+        Answers of a row.
+    tasks : int64 array (n_rows,)
+        How many tasks have these counts: 1, or more after `merged`.
+    n_classes : int
+    """
+
+    ptr: NDArray[np.int64]
+    label: NDArray[np.int32]
+    count: NDArray[np.int32]
+    size: NDArray[np.int64]
+    tasks: NDArray[np.int64]
+    n_classes: int
+
+    @classmethod
+    def of(cls, answers: Answers) -> LabelCounts:
+        """One row a task, in order: O(answers x distinct labels of a task)."""
+        used, label, count = _count(answers.task_ptr, answers.label)
+        ptr = np.concatenate(([0], np.cumsum(used))).astype(np.int64)
+        label, count = _compact(answers.task_ptr, ptr, label, count)
+        ones = np.ones(answers.n_tasks, np.int64)
+        return cls(ptr, label, count, answers.answers_per_task, ones, answers.n_classes)
+
+    def rows(self, chosen: NDArray[np.int64], tasks: NDArray[np.int64]) -> LabelCounts:
+        """The chosen rows, with new numbers of tasks."""
+        length = np.diff(self.ptr)[chosen]
+        ptr = np.concatenate(([0], np.cumsum(length))).astype(np.int64)
+        entry = np.arange(ptr[-1]) + np.repeat(self.ptr[chosen] - ptr[:-1], length)
+        return LabelCounts(
+            ptr, self.label[entry], self.count[entry], self.size[chosen], tasks, self.n_classes
+        )
+
+    def merged(self, at_least: int = 1) -> LabelCounts:
+        """Equal rows as one, without rows of fewer than ``at_least`` answers.
+
+        What does not depend on which task it was can be computed on these, and drawn again from
+        these: with a million tasks of five answers over ten classes there are 2002 at most.
+        Rows are told apart by a 64-bit sum of random numbers, one a class; among 10^8 tasks two
+        different rows meet with a probability under 10^-3.
+        """
+        draws = np.random.default_rng(0).integers(0, 2**64, self.n_classes, dtype=np.uint64)
+        kept = np.flatnonzero(self.size >= at_least)
+        key = _keys(self.ptr, self.label, self.count, draws)[kept]
+        _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+        tasks = np.bincount(inverse, weights=self.tasks[kept], minlength=first.size)
+        return self.rows(kept[first], tasks.astype(np.int64))
+
+    def per_entry(self, per_row: NDArray[Any]) -> NDArray[Any]:
+        """A value of each row, repeated for its entries."""
+        return np.repeat(per_row, np.diff(self.ptr))
+
+    def row_sums(self, per_entry: NDArray[Any]) -> NDArray[np.float64]:
+        """Sums of values of entries over each row, float64 (n_rows,)."""
+        row = self.per_entry(np.arange(self.size.size))
+        return np.bincount(row, weights=per_entry, minlength=self.size.size).astype(np.float64)
+
+    def margins(self, weight: NDArray[Any]) -> NDArray[np.float64]:
+        """Answers of each class, each row counted ``weight`` times, float64 (n_classes,)."""
+        entries = self.count * self.per_entry(weight)
+        return np.bincount(self.label, weights=entries, minlength=self.n_classes).astype(np.float64)
+
+    @property
+    def pair_agreement(self) -> NDArray[np.float64]:
+        """Share of the pairs of answers of each row that agree; NaN under two answers."""
+        count = self.count.astype(np.float64)
+        pairs = self.size * (self.size - 1.0)
+        agreeing = self.row_sums(count * (count - 1))
+        return np.where(pairs > 0, agreeing / np.where(pairs > 0, pairs, 1.0), np.nan)
+
+
+def coincidence_matrix(answers: Answers) -> NDArray[np.float64]:
+    r"""Krippendorff's coincidence matrix, float64 (n_classes, n_classes), symmetric.
+
+    .. math:: o_{ck} = \sum_i \frac{n_{ic} (n_{ik} - [c = k])}{n_i - 1}
+
+    over tasks of two answers or more. Its sum is their number of answers.
+
+    Raises
+    ------
+    ParameterError
+        There are so many classes that it takes over 2 GiB.
+    """
+    k = answers.n_classes
+    if k * k * 8 > MATRIX_BYTES:
+        raise ParameterError(
+            f"coincidence matrix: {k} classes take {k * k * 8 / 2**30:.0f} GiB; the nominal,"
+            " ordinal and interval alpha do not need it"
+        )
+    counts = LabelCounts.of(answers).merged(at_least=2)
+    matrix: NDArray[np.float64] = _coincidences(
+        counts.ptr, counts.label, counts.count, counts.size, counts.tasks, k
+    )
+    return matrix
+
+
+@compiled(parallel=True)
+def _count(ptr: Any, label: Any) -> Any:  # pragma: no cover - compiled
+    n = ptr.size - 1
+    used = np.empty(n, np.int64)
+    slots = np.empty(label.size, np.int32)
+    count = np.empty(label.size, np.int32)
+    for i in prange(n):
+        start = ptr[i]
+        m = 0
+        for a in range(start, ptr[i + 1]):
+            y = label[a]
+            s = m
+            while s > 0 and slots[start + s - 1] > y:
+                s -= 1
+            if s > 0 and slots[start + s - 1] == y:
+                count[start + s - 1] += 1
+                continue
+            for t in range(m, s, -1):
+                slots[start + t] = slots[start + t - 1]
+                count[start + t] = count[start + t - 1]
+            slots[start + s] = y
+            count[start + s] = 1
+            m += 1
+        used[i] = m
+    return used, slots, count
+
+
+@compiled(parallel=True)
+def _compact(wide: Any, ptr: Any, label: Any, count: Any) -> Any:  # pragma: no cover - compiled
+    out_label = np.empty(ptr[-1], np.int32)
+    out_count = np.empty(ptr[-1], np.int32)
+    for i in prange(ptr.size - 1):
+        for s in range(ptr[i + 1] - ptr[i]):
+            out_label[ptr[i] + s] = label[wide[i] + s]
+            out_count[ptr[i] + s] = count[wide[i] + s]
+    return out_label, out_count
+
+
+@compiled(parallel=True)
+def _keys(ptr: Any, label: Any, count: Any, draws: Any) -> Any:  # pragma: no cover - compiled
+    out = np.zeros(ptr.size - 1, np.uint64)
+    for i in prange(ptr.size - 1):
+        key = np.uint64(0)
+        for e in range(ptr[i], ptr[i + 1]):
+            key += draws[label[e]] * np.uint64(count[e])
+        out[i] = key
+    return out
+
+
+@compiled()
+def _coincidences(
+    ptr: Any, label: Any, count: Any, size: Any, tasks: Any, k: int
+) -> Any:  # pragma: no cover - compiled
+    out = np.zeros((k, k), np.float64)
+    for i in range(ptr.size - 1):
+        scale = tasks[i] / (size[i] - 1.0)
+        for e in range(ptr[i], ptr[i + 1]):
+            for f in range(ptr[i], ptr[i + 1]):
+                others = count[f] - 1 if e == f else count[f]
+                out[label[e], label[f]] += scale * count[e] * others
+    return out

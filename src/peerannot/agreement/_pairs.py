@@ -1,0 +1,169 @@
+"""Pairs of workers who answered the same tasks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot._compiled import compiled, prange
+from peerannot.answers import Answers
+from peerannot.errors import ParameterError
+
+__all__ = ["WorkerPairs", "wilson"]
+
+BLOCKS = 8
+
+
+@dataclass(frozen=True)
+class WorkerPairs:
+    """Pairs of workers who share enough tasks, and the answers in order of worker.
+
+    Attributes
+    ----------
+    first, second : int32 arrays (n_pairs,)
+        Positions of the workers, ``first < second``, in order of (first, second).
+    shared : int64 array (n_pairs,)
+        Answers in common: tasks that both answered.
+    ptr : int64 array (n_workers + 1,)
+        Pairs whose first worker is ``j`` are ``ptr[j]:ptr[j + 1]``.
+    order, worker_ptr : int64 arrays
+        Rows of the answers of worker ``j``: ``order[worker_ptr[j]:worker_ptr[j + 1]]``.
+    bounds : int64 array
+        Blocks of workers with about equal work.
+    """
+
+    first: NDArray[np.int32]
+    second: NDArray[np.int32]
+    shared: NDArray[np.int64]
+    ptr: NDArray[np.int64]
+    order: NDArray[np.int64]
+    worker_ptr: NDArray[np.int64]
+    bounds: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, answers: Answers, min_shared: int) -> WorkerPairs:
+        """Find the pairs with ``min_shared`` tasks or more in common.
+
+        Cost O(sum over tasks of answers squared); memory grows with the pairs found.
+
+        Raises
+        ------
+        ParameterError
+            ``min_shared`` is under 1.
+        """
+        if min_shared < 1:
+            raise ParameterError(f"min_shared must be at least 1, not {min_shared}")
+        order = np.argsort(answers.worker, kind="stable")
+        worker_ptr = np.concatenate(([0], np.cumsum(answers.answers_per_worker))).astype(np.int64)
+        work = np.bincount(
+            answers.worker,
+            weights=answers.answers_per_task[answers.task],
+            minlength=answers.n_workers,
+        )
+        goals = np.linspace(0, work.sum(), BLOCKS + 1)[1:-1]
+        inner = np.searchsorted(np.cumsum(work), goals)
+        bounds = np.concatenate(([0], inner, [answers.n_workers])).astype(np.int64)
+        where = (answers.task_ptr, answers.task, answers.worker, order, worker_ptr, bounds)
+        per_worker = _count_pairs(*where, min_shared)
+        ptr = np.concatenate(([0], np.cumsum(per_worker))).astype(np.int64)
+        second, shared = _fill_pairs(*where, min_shared, ptr)
+        first = np.repeat(np.arange(answers.n_workers, dtype=np.int32), per_worker)
+        return cls(first, second, shared, ptr, order, worker_ptr, bounds)
+
+    def __len__(self) -> int:
+        return int(self.first.size)
+
+
+def wilson(
+    hits: NDArray[Any], trials: NDArray[Any], confidence: float = 0.95
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Wilson's interval for a proportion, low and high; NaN without trials.
+
+    References
+    ----------
+    Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference.
+    JASA 22, 209-212.
+    """
+    from scipy.special import ndtri
+
+    z = float(ndtri(0.5 + confidence / 2))
+    n = np.where(np.asarray(trials) > 0, trials, np.nan).astype(np.float64)
+    p = hits / n
+    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    # At 0 and 1 the bound is exact; rounding would put it a hair inside.
+    low = np.where(p == 0, 0.0, centre - half)
+    high = np.where(p == 1, 1.0, centre + half)
+    return low, high
+
+
+@compiled(parallel=True)
+def _count_pairs(
+    task_ptr: Any,
+    task: Any,
+    worker: Any,
+    order: Any,
+    worker_ptr: Any,
+    bounds: Any,
+    least: int,
+) -> Any:  # pragma: no cover - compiled
+    n_workers = worker_ptr.size - 1
+    out = np.zeros(n_workers, np.int64)
+    for block in prange(bounds.size - 1):
+        seen = np.zeros(n_workers, np.int64)
+        for j in range(bounds[block], bounds[block + 1]):
+            for at in range(worker_ptr[j], worker_ptr[j + 1]):
+                i = task[order[at]]
+                for a in range(task_ptr[i], task_ptr[i + 1]):
+                    if worker[a] > j:
+                        seen[worker[a]] += 1
+                        if seen[worker[a]] == least:
+                            out[j] += 1
+            for at in range(worker_ptr[j], worker_ptr[j + 1]):
+                i = task[order[at]]
+                for a in range(task_ptr[i], task_ptr[i + 1]):
+                    seen[worker[a]] = 0
+    return out
+
+
+@compiled(parallel=True)
+def _fill_pairs(
+    task_ptr: Any,
+    task: Any,
+    worker: Any,
+    order: Any,
+    worker_ptr: Any,
+    bounds: Any,
+    least: int,
+    ptr: Any,
+) -> Any:  # pragma: no cover - compiled
+    n_workers = worker_ptr.size - 1
+    second = np.empty(ptr[-1], np.int32)
+    shared = np.empty(ptr[-1], np.int64)
+    for block in prange(bounds.size - 1):
+        seen = np.zeros(n_workers, np.int64)
+        for j in range(bounds[block], bounds[block + 1]):
+            place = ptr[j]
+            if place == ptr[j + 1]:
+                continue
+            for at in range(worker_ptr[j], worker_ptr[j + 1]):
+                i = task[order[at]]
+                for a in range(task_ptr[i], task_ptr[i + 1]):
+                    if worker[a] > j:
+                        seen[worker[a]] += 1
+            for at in range(worker_ptr[j], worker_ptr[j + 1]):
+                i = task[order[at]]
+                for a in range(task_ptr[i], task_ptr[i + 1]):
+                    b = worker[a]
+                    if seen[b] >= least:
+                        second[place] = b
+                        place += 1
+                        shared[place - 1] = seen[b]
+                    seen[b] = 0
+            found = np.argsort(second[ptr[j] : place])
+            second[ptr[j] : place] = second[ptr[j] : place][found]
+            shared[ptr[j] : place] = shared[ptr[j] : place][found]
+    return second, shared
