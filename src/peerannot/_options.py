@@ -113,9 +113,8 @@ def _fits(value: Any, hint: Any) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
-    if isinstance(hint, type):
-        return isinstance(value, hint)
-    return True
+    hint = typing.get_origin(hint) or hint
+    return isinstance(value, hint) if isinstance(hint, type) else True
 
 
 def parse_spec(text: str) -> tuple[str, dict[str, str]]:

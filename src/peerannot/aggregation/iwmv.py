@@ -63,7 +63,7 @@ class IWMV(Strategy):
         if start.posterior is None:
             winner = support.winners(support.votes(answers))
         else:
-            winner = support.winners(support.values(start.posterior))
+            winner = support.values(start.posterior)
         winner = support.decide(winner, self.ties, self.seed, start.gold)
         stays, rounds = False, 0
         while not stays and rounds < self.max_iter:

@@ -95,9 +95,8 @@ class Support:
 
     def values(self, posterior: NDArray[np.float64]) -> NDArray[np.float64]:
         """The entries of a posterior (n_tasks, n_classes) on the slots."""
-        used = np.arange(self.label.size) - np.repeat(self.ptr[:-1], np.diff(self.ptr))
-        task = np.repeat(np.arange(self.size.size), np.diff(self.ptr))
-        return np.where(used < self.size[task], posterior[task, self.label], 0.0)
+        out: NDArray[np.float64] = _values(self.ptr, self.size, self.label, posterior)
+        return out
 
     def worker_sums(self, answers: Answers, value: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sum over each worker's answers of the value on the answer's slot, (n_workers,).
@@ -280,6 +279,15 @@ def _one_hot(ptr: Any, size: Any, label: Any, chosen: Any) -> Any:  # pragma: no
         for s in range(ptr[i], ptr[i] + size[i]):
             if label[s] == chosen[i]:
                 out[s] = 1.0
+    return out
+
+
+@compiled(parallel=True)
+def _values(ptr: Any, size: Any, label: Any, posterior: Any) -> Any:  # pragma: no cover - compiled
+    out = np.zeros(label.size, np.float64)
+    for i in prange(size.size):
+        for s in range(ptr[i], ptr[i] + size[i]):
+            out[s] = posterior[i, label[s]]
     return out
 
 
