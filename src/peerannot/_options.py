@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import operator
 import types
 import typing
 from collections.abc import Mapping
@@ -48,12 +49,12 @@ class Option:
         if isinstance(value, float) and math.isnan(value):
             return "a number"
         for limit, sign, ok in (
-            (self.at_least, "at least", lambda lim: value >= lim),
-            (self.above, "above", lambda lim: value > lim),
-            (self.at_most, "at most", lambda lim: value <= lim),
-            (self.below, "below", lambda lim: value < lim),
+            (self.at_least, "at least", operator.ge),
+            (self.above, "above", operator.gt),
+            (self.at_most, "at most", operator.le),
+            (self.below, "below", operator.lt),
         ):
-            if limit is not None and not ok(limit):
+            if limit is not None and not ok(value, limit):
                 return f"{sign} {limit:g}"
         return None
 
