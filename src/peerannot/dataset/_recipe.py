@@ -169,7 +169,8 @@ class Recipe:
         except FileNotFoundError:
             raise DataError(f"{path.name}: no such file; expected it at {path}") from None
         except pl.exceptions.PolarsError as error:
-            raise DataError(f"{path.name}: cannot be read as a table: {error}") from None
+            why = str(error).partition("\n")[0].rstrip(".:")
+            raise DataError(f"{path.name}: cannot be read as a table: {why}") from None
         absent = [name for name in columns if name not in frame.columns]
         if absent:
             raise DataError(
