@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from peerannot._options import option
 from peerannot._progress import Progress
-from peerannot.aggregation import kernels
 from peerannot.aggregation.base import Fit, Iterative, Start
-from peerannot.aggregation.kernels import Pairs
+from peerannot.aggregation.kernels import EM, Pairs
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
 from peerannot.aggregation.support import Support
@@ -71,31 +70,19 @@ class DawidSkene(Iterative):
     off_diagonal: float = option(0.0, at_least=0.0, help="pseudo-count of each wrong answer")
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        k = answers.n_classes
-        pairs = Pairs.of(answers, model=self.name)
-        bounds = kernels.blocks_of(answers, len(pairs))
-        weight = np.empty(0) if answers.weight is None else answers.weight
-        given = np.empty((0, k)) if start.posterior is None else start.posterior
-        pair = pairs.of_answer
-        counts, mass = kernels.vote_pass(
-            answers.task_ptr, pair, answers.label, weight, start.gold, given, bounds, len(pairs), k
-        )
+        em = EM.of(answers, start, model=self.name)
+        counts, mass = em.first()
         objective: list[float] = []
         stopped = False
         while not stopped and len(objective) < self.max_iter:
-            table, log_prior = self._tables(pairs, counts, mass)
-            counts, mass, loglik, _ = kernels.em_pass(
-                answers.task_ptr, pair, weight, start.gold, table, log_prior, bounds, False, False
-            )
-            objective.append(float(loglik))
+            counts, mass, loglik = em.step(*self._tables(em.pairs, counts, mass))
+            objective.append(loglik)
             stopped = self._stops(objective, answers.n_answers)
             progress(len(objective), self.max_iter, f"log-likelihood {loglik:.4f}")
-        table, log_prior = self._tables(pairs, counts, mass)
-        *_, posterior = kernels.em_pass(
-            answers.task_ptr, pair, weight, start.gold, table, log_prior, bounds, False, True
-        )
+        table, log_prior = self._tables(em.pairs, counts, mass)
+        posterior = em.posterior(table, log_prior)
         prior = np.exp(log_prior)
-        confusion = self._confusion(pairs, counts, answers.n_workers)
+        confusion = self._confusion(em.pairs, counts, answers.n_workers)
         return Fit(
             posterior,
             skill=None if confusion is None else ds_skill(confusion, prior),

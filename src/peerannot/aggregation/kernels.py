@@ -9,7 +9,7 @@ the counts of blocks are added in their order, so results are the same for any n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,10 @@ from peerannot._compiled import compiled, prange
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
 
-__all__ = ["Pairs", "blocks_of", "em_pass", "vote_pass"]
+if TYPE_CHECKING:
+    from peerannot.aggregation.base import Start
+
+__all__ = ["EM", "Pairs", "add_blocks", "blocks_of", "em_pass", "vote_pass"]
 
 BLOCK_BYTES = 2**28  # memory that all blocks' counts may take together
 MAX_BLOCKS = 8
@@ -93,17 +96,89 @@ class Pairs:
         return out
 
 
-def blocks_of(answers: Answers, n_rows: int) -> NDArray[np.int64]:
+def blocks_of(answers: Answers, n_rows: int, width: int | None = None) -> NDArray[np.int64]:
     """Bounds of blocks of tasks with about equal numbers of answers, int64 (n_blocks + 1,).
 
-    ``n_rows`` rows of K float64 are held by each block.
+    ``n_rows`` rows of ``width`` float64 (default: the number of classes) are held by each block.
     """
-    size = max(n_rows * answers.n_classes * 8, 1)
+    size = max(n_rows * (answers.n_classes if width is None else width) * 8, 1)
     n = int(np.clip(BLOCK_BYTES // size, 1, MAX_BLOCKS))
     goals = np.linspace(0, answers.n_answers, n + 1)[1:-1]
     inner = np.searchsorted(answers.task_ptr, goals)
     bounds = np.concatenate(([0], inner, [answers.n_tasks])).astype(np.int64)
     return np.maximum.accumulate(bounds)
+
+
+@dataclass(frozen=True)
+class EM:
+    """Answers, prepared for E/M passes of models with a confusion matrix for each worker.
+
+    Attributes
+    ----------
+    answers, pairs
+        The votes, and the (worker, label) pairs that occur.
+    gold : int32 array (n_tasks,)
+        Known classes, -1 for unknown.
+    start : float64 array (n_tasks, n_classes), or (0, n_classes) to start from vote shares
+    """
+
+    answers: Answers
+    pairs: Pairs
+    gold: NDArray[np.int32]
+    start: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    bounds: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, answers: Answers, start: Start, *, model: str) -> EM:
+        """Prepare; refuses where the counts would not fit, see `Pairs.of`."""
+        pairs = Pairs.of(answers, model=model)
+        given = start.posterior
+        return cls(
+            answers,
+            pairs,
+            start.gold,
+            np.empty((0, answers.n_classes)) if given is None else given,
+            np.empty(0) if answers.weight is None else answers.weight,
+            blocks_of(answers, len(pairs)),
+        )
+
+    def first(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Counts (n_pairs, K) and class sums (K,) of the start."""
+        counts, mass = vote_pass(
+            self.answers.task_ptr, self.pairs.of_answer, self.answers.label, self.weight,
+            self.gold, self.start, self.bounds, len(self.pairs), self.answers.n_classes,
+        )  # fmt: skip
+        return counts, mass
+
+    def step(
+        self, table: NDArray[np.float64], log_prior: NDArray[np.float64], *, hard: bool = False
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        """One pass: expected counts, class sums, and log-likelihood of the parameters given.
+
+        Parameters
+        ----------
+        table : (n_pairs, K)
+            Log-probability of each pair's label, given each true class.
+        log_prior : (K,)
+        hard
+            Count only the most probable class of each task; ties are shared.
+        """
+        counts, mass, loglik, _ = self._pass(table, log_prior, hard, False)
+        return counts, mass, float(loglik)
+
+    def posterior(
+        self, table: NDArray[np.float64], log_prior: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Posterior (n_tasks, K) of the parameters."""
+        posterior: NDArray[np.float64] = self._pass(table, log_prior, False, True)[3]
+        return posterior
+
+    def _pass(self, table: Any, log_prior: Any, hard: bool, write: bool) -> Any:
+        return em_pass(
+            self.answers.task_ptr, self.pairs.of_answer, self.weight, self.gold, table,
+            log_prior, self.bounds, hard, write,
+        )  # fmt: skip
 
 
 @compiled()
@@ -173,7 +248,7 @@ def vote_pass(
                 p = pair[a]
                 for c in range(k):
                     counts[b, p, c] += v * z[c]
-    return _add_blocks(counts), _add_blocks(prior)
+    return add_blocks(counts), add_blocks(prior)
 
 
 @compiled(parallel=True)
@@ -266,11 +341,12 @@ def em_pass(
                     for c in range(k):
                         counts[b, p, c] += v * z[c]
         loglik[b, 0] = gain
-    return _add_blocks(counts), _add_blocks(prior), _add_blocks(loglik)[0], posterior
+    return add_blocks(counts), add_blocks(prior), add_blocks(loglik)[0], posterior
 
 
 @compiled()
-def _add_blocks(blocks: Any) -> Any:  # pragma: no cover - compiled
+def add_blocks(blocks: Any) -> Any:  # pragma: no cover - compiled
+    """Sum over the first axis, in its order."""
     out = blocks[0].copy()
     for b in range(1, blocks.shape[0]):
         out += blocks[b]

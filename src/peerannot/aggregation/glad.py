@@ -1,0 +1,311 @@
+"""GLAD: the ability of each worker against the difficulty of each task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot._compiled import compiled, prange
+from peerannot._options import option
+from peerannot._progress import Progress
+from peerannot.aggregation.base import Fit, Iterative, Start
+from peerannot.aggregation.kernels import add_blocks, blocks_of
+from peerannot.aggregation.registry import STRATEGIES
+from peerannot.aggregation.result import Diagnostics, Result
+from peerannot.aggregation.support import Support, clamped, posterior_of
+from peerannot.answers import Answers
+
+__all__ = ["GLAD"]
+
+# Log inverse difficulties stay within +-30: exp(30) is far past any task that data can tell
+# from a trivial one, and far from overflow.
+BETA_LIMIT = 30.0
+
+
+@STRATEGIES.register("glad")
+@dataclass(frozen=True, kw_only=True)
+class GLAD(Iterative):
+    r"""Whitehill's model: able workers are right on easy tasks, and both are estimated.
+
+    .. math::
+        P(y_{ij} = z_i) = \sigma(\alpha_j e^{\beta_i}), \qquad
+        P(y_{ij} = l) = \frac{1 - \sigma(\alpha_j e^{\beta_i})}{K - 1} \text{ for } l \ne z_i
+
+    with classes equally frequent, :math:`\alpha_j \sim N(\mu_\alpha, 1)` and
+    :math:`\beta_i \sim N(\mu_\beta, 1)`. :math:`\alpha_j` is the ability of worker j (negative:
+    worse than chance), :math:`e^{\beta_i}` the easiness of task i.
+
+    Generalised EM. Given the posterior of its class, each task takes ``steps`` safeguarded
+    Newton steps in its own :math:`\beta_i`; each worker then takes one Newton step in
+    :math:`\alpha_j`, shortened so that it cannot overshoot (Bach 2010). Every pass therefore
+    raises the log-posterior, at any size, where the conjugate gradient of the original walks
+    all parameters on one common line.
+
+    Parameters
+    ----------
+    alpha_mean, beta_mean
+        Means of the priors of ability and of log inverse difficulty.
+    steps
+        Newton steps of each task in a pass.
+
+    Notes
+    -----
+    Task column ``beta`` and worker column ``alpha``. Skill is the expected share of right
+    answers of a worker. The objective is the log-posterior of :math:`\alpha, \beta`.
+
+    Cost: O(answers x steps) an iteration whatever the number of classes, as classes that a task
+    did not receive are all alike.
+
+    References
+    ----------
+    Whitehill, J., Wu, T., Bergsma, J., Movellan, J. and Ruvolo, P. (2009). Whose vote should
+    count more: optimal integration of labels from labelers of unknown expertise. NIPS 22.
+
+    Bach, F. (2010). Self-concordant analysis for logistic regression. Electronic Journal of
+    Statistics 4, 384-414, proposition 2.
+    """
+
+    takes_gold: ClassVar[bool] = True
+    takes_init: ClassVar[bool] = True
+
+    alpha_mean: float = option(1.0, help="mean of the prior of ability")
+    beta_mean: float = option(1.0, help="mean of the prior of log inverse difficulty")
+    steps: int = option(2, at_least=1, help="Newton steps of each task in an iteration")
+
+    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
+        support = Support.of(answers)
+        bounds = blocks_of(answers, 3 * answers.n_workers, width=1)
+        weight = np.empty(0) if answers.weight is None else answers.weight
+        given = np.empty(0)
+        if start.posterior is not None:
+            given = start_shares(support, start.posterior)
+        alpha = np.full(answers.n_workers, float(self.alpha_mean))
+        beta = np.full(answers.n_tasks, float(self.beta_mean))
+
+        def run(steps: int, given: NDArray[np.float64]) -> Any:
+            return glad_pass(
+                support.ptr, support.size, support.label, support.slot, answers.worker, weight,
+                start.gold, given, alpha, beta, float(self.beta_mean), answers.n_classes, steps,
+                bounds,
+            )  # fmt: skip
+
+        objective: list[float] = []
+        stopped = False
+        while not stopped and len(objective) < self.max_iter:
+            beta, gradient, curvature, reach, loglik, *_ = run(self.steps, given)
+            gap = alpha - self.alpha_mean
+            objective.append(float(loglik - 0.5 * gap @ gap))
+            alpha = alpha + _safe_step(gradient - gap, curvature + 1.0, reach)
+            given = np.empty(0)
+            stopped = self._stops(objective, answers.n_answers)
+            progress(len(objective), self.max_iter, f"log-posterior {objective[-1]:.4f}")
+        *_, share, rest, right = run(0, given)
+        total = np.bincount(
+            answers.worker, weights=answers.weight, minlength=answers.n_workers
+        ).astype(np.float64)
+        return Fit(
+            clamped(posterior_of(support, share, answers.n_classes, rest), start.gold),
+            skill=np.where(total > 0, right / np.where(total > 0, total, 1.0), 0.0),
+            worker_columns={"alpha": alpha},
+            task_columns={"beta": beta},
+            diagnostics=Diagnostics(len(objective), stopped or self.tol == 0, tuple(objective)),
+        )
+
+    def side_files(self, result: Result) -> dict[str, Any]:
+        """``difficulties.npy`` (n_tasks, 2): task, beta; ``abilities.npy`` (n_workers, 2).
+
+        Ids that are not whole numbers are replaced by their positions.
+        """
+
+        def numbered(ids: Any, values: NDArray[Any]) -> NDArray[np.float64]:
+            numbers = ids.numbers()
+            return np.column_stack((np.arange(len(ids)) if numbers is None else numbers, values))
+
+        return {
+            "difficulties.npy": numbered(result.tasks, result.task_columns["beta"]),
+            "abilities.npy": numbered(result.workers, result.worker_columns["alpha"]),
+        }
+
+
+def start_shares(support: Support, posterior: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A given posterior (n_tasks, n_classes) on the slots of a support."""
+    task = np.repeat(np.arange(support.size.size), np.diff(support.ptr))
+    used = np.arange(task.size) - support.ptr[task] < support.size[task]
+    return np.where(used, posterior[task, np.where(used, support.label, 0)], 0.0)
+
+
+def _safe_step(
+    gradient: NDArray[np.float64], curvature: NDArray[np.float64], reach: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Newton steps, shortened where the curvature may change: ``reach`` bounds |d log curv|."""
+    step = gradient / curvature
+    stretch = reach * np.abs(step)
+    return np.where(stretch > 1e-8, step * np.log1p(stretch) / np.maximum(stretch, 1e-8), step)
+
+
+@compiled(parallel=True)
+def glad_pass(
+    ptr: Any,
+    size: Any,
+    slot_label: Any,
+    slot: Any,
+    worker: Any,
+    weight: Any,
+    gold: Any,
+    given: Any,
+    alpha: Any,
+    beta: Any,
+    beta_mean: float,
+    k: int,
+    steps: int,
+    bounds: Any,
+) -> Any:  # pragma: no cover - compiled
+    """E-step, Newton steps in every beta, and the derivatives by every alpha.
+
+    Returns
+    -------
+    beta, gradient and curvature by alpha (without the prior), largest easiness that each worker
+    met, log-likelihood and log-prior of beta before the steps, share of each slot, mass of each
+    class that a task did not receive, expected right answers of each worker. The last three only
+    with ``steps == 0``, when nothing moves.
+    """
+    n_blocks, n_workers = bounds.size - 1, alpha.size
+    log_wrong = np.log(max(k - 1, 1))
+    write = steps == 0
+    out = beta.copy()
+    gradient = np.zeros((n_blocks, n_workers))
+    curvature = np.zeros((n_blocks, n_workers))
+    reach = np.zeros((n_blocks, n_workers))
+    loglik = np.zeros(n_blocks)
+    share = np.zeros(slot.size if write else 0)
+    rest = np.full(ptr.size - 1 if write else 0, 1.0 / k)
+    for b in prange(n_blocks):
+        longest = 0
+        for i in range(bounds[b], bounds[b + 1]):
+            longest = max(longest, ptr[i + 1] - ptr[i])
+        score = np.empty(longest)
+        q = np.empty(longest)
+        gain = 0.0
+        for i in range(bounds[b], bounds[b + 1]):
+            first, last, n = ptr[i], ptr[i + 1], size[i]
+            if first == last:
+                continue
+            easy = np.exp(beta[i])
+            base = -np.log(k) - 0.5 * (beta[i] - beta_mean) ** 2
+            for s in range(n):
+                score[s] = 0.0
+            for a in range(first, last):
+                v = weight[a] if weight.size else 1.0
+                x = alpha[worker[a]] * easy
+                base -= v * (np.log1p(np.exp(-abs(x))) + max(x, 0.0) + log_wrong)
+                score[slot[a]] += v * (x + log_wrong)
+            other = 0.0
+            if gold[i] >= 0:
+                for s in range(n):
+                    if slot_label[first + s] == gold[i]:
+                        base += score[s]
+                        score[s] = 1.0
+                    else:
+                        score[s] = 0.0
+            else:
+                top = 0.0 if n < k else -np.inf
+                for s in range(n):
+                    top = max(top, score[s])
+                other = np.exp(-top)
+                total = (k - n) * other
+                for s in range(n):
+                    score[s] = np.exp(score[s] - top)
+                    total += score[s]
+                base += top + np.log(total)
+                for s in range(n):
+                    score[s] = given[first + s] if given.size else score[s] / total
+                other /= total
+            gain += base
+            if write:
+                rest[i] = other
+                for s in range(n):
+                    share[first + s] = score[s]
+                for a in range(first, last):
+                    v = weight[a] if weight.size else 1.0
+                    gradient[b, worker[a]] += v * score[slot[a]]
+                continue
+            for a in range(first, last):
+                q[a - first] = score[slot[a]]
+            now = _newton(first, last, worker, weight, alpha, q, beta[i], beta_mean, steps)
+            out[i] = now
+            easy = np.exp(now)
+            for a in range(first, last):
+                v = weight[a] if weight.size else 1.0
+                j = worker[a]
+                p = 1.0 / (1.0 + np.exp(-alpha[j] * easy))
+                gradient[b, j] += v * (q[a - first] - p) * easy
+                curvature[b, j] += v * p * (1.0 - p) * easy * easy
+                reach[b, j] = max(reach[b, j], easy)
+        loglik[b] = gain
+    widest = reach[0].copy()
+    for b in range(1, n_blocks):
+        widest = np.maximum(widest, reach[b])
+    total_gain = 0.0
+    for b in range(n_blocks):
+        total_gain += loglik[b]
+    slopes = add_blocks(gradient)
+    return out, slopes, add_blocks(curvature), widest, total_gain, share, rest, slopes
+
+
+@compiled()
+def _newton(
+    first: int,
+    last: int,
+    worker: Any,
+    weight: Any,
+    alpha: Any,
+    q: Any,
+    start: float,
+    mean: float,
+    steps: int,
+) -> Any:  # pragma: no cover - compiled
+    """Newton steps in the beta of one task, each halved until the expected log-posterior rises."""
+    now = start
+    value, slope, bend = _expected(first, last, worker, weight, alpha, q, now, mean)
+    for _ in range(steps):
+        step = min(max(slope / bend, -2.0), 2.0)
+        for _ in range(20):
+            to = min(max(now + step, -BETA_LIMIT), BETA_LIMIT)
+            new, new_slope, new_bend = _expected(first, last, worker, weight, alpha, q, to, mean)
+            if new >= value:
+                now, value, slope, bend = to, new, new_slope, new_bend
+                break
+            step *= 0.5
+        if abs(step) < 1e-6:
+            break
+    return now
+
+
+@compiled()
+def _expected(
+    first: int,
+    last: int,
+    worker: Any,
+    weight: Any,
+    alpha: Any,
+    q: Any,
+    beta: float,
+    mean: float,
+) -> Any:  # pragma: no cover - compiled
+    """Expected log-posterior of one beta, its slope, and a positive curvature (Fisher's)."""
+    easy = np.exp(beta)
+    value = -0.5 * (beta - mean) ** 2
+    slope = mean - beta
+    bend = 1.0
+    for a in range(first, last):
+        v = weight[a] if weight.size else 1.0
+        x = alpha[worker[a]] * easy
+        e = np.exp(-abs(x))
+        p = 1.0 / (1.0 + e) if x >= 0.0 else e / (1.0 + e)
+        value += v * (q[a - first] * x - np.log1p(e) - max(x, 0.0))
+        slope += v * (q[a - first] - p) * x
+        bend += v * p * (1.0 - p) * x * x
+    return value, slope, bend
