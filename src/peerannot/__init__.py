@@ -18,14 +18,16 @@ if TYPE_CHECKING:
     from peerannot.aggregation import Result, aggregate
     from peerannot.answers import Answers
     from peerannot.dataset import Dataset
+    from peerannot.io import read_answers
 
-__all__ = ["Answers", "Dataset", "Result", "__version__", "aggregate"]
+__all__ = ["Answers", "Dataset", "Result", "__version__", "aggregate", "read_answers"]
 
 _HOMES = {
     "Answers": "peerannot.answers",
     "Dataset": "peerannot.dataset",
     "Result": "peerannot.aggregation",
     "aggregate": "peerannot.aggregation",
+    "read_answers": "peerannot.io",
 }
 
 

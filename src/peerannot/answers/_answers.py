@@ -193,10 +193,16 @@ class Answers:
         state = int(_order.in_order(task, worker))
         if state < 0:
             order = np.arange(task.size, dtype=np.int64)
-            if duplicates == "all":
+            sizes = np.bincount(task, minlength=len(tasks))
+            small = int(sizes.max()) <= _order.INSERTION_LIMIT
+            if duplicates == "all" and not small:
                 order = _order.counting_order(label, len(classes), order)
-            order = _order.counting_order(worker, len(workers), order)
+            if not small:
+                order = _order.counting_order(worker, len(workers), order)
             order = _order.counting_order(task, len(tasks), order)
+            if small:
+                start = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
+                _order.sort_in_tasks(start, worker, label, duplicates == "all", order)
             task, worker, label = task[order], worker[order], label[order]
             weight = None if weight is None else weight[order]
             state = int(_order.in_order(task, worker))

@@ -31,7 +31,8 @@ class Ids(Sequence[str]):
     __slots__ = ("_index", "_values")
 
     def __init__(self, values: Iterable[str] | int) -> None:
-        self._values: range | tuple[str, ...]
+        # A range, a tuple of str, an integer array, or a polars Series of str (see `of_column`).
+        self._values: Any
         self._index: dict[str, int] | None = None
         if isinstance(values, int):
             self._values = range(values)
@@ -53,6 +54,20 @@ class Ids(Sequence[str]):
             if numbers.dtype.kind == "i" and np.unique(numbers).size == n:
                 return cls([texts[i] for i in np.argsort(numbers)])
         return cls(sorted(distinct, key=natural_key))
+
+    @classmethod
+    def of_column(cls, column: Any) -> Ids:
+        """A vocabulary kept in the column it came in, for millions of ids.
+
+        Parameters
+        ----------
+        column
+            Distinct ids in their order: an integer array, or a polars Series of strings. It is
+            not copied and not checked; texts are made when they are asked for.
+        """
+        ids = cls(0)
+        ids._values = column
+        return ids
 
     @property
     def index_of(self) -> dict[str, int]:
@@ -78,13 +93,19 @@ class Ids(Sequence[str]):
     def __getitem__(self, position: int | slice) -> str | tuple[str, ...]:
         if isinstance(position, slice):
             return tuple(map(str, self._values[position]))
-        return str(self._values[position])
+        return str(self._values[int(position)])
 
     def __len__(self) -> int:
         return len(self._values)
 
     def __iter__(self) -> Iterator[str]:
-        return map(str, self._values) if isinstance(self._values, range) else iter(self._values)
+        if isinstance(self._values, range):
+            return map(str, self._values)
+        if isinstance(self._values, tuple):
+            return iter(self._values)
+        # One conversion of the whole column costs less than one call an id.
+        plain = getattr(self._values, "to_list", None) or self._values.tolist
+        return map(str, plain())
 
     def __contains__(self, value: object) -> bool:
         return value in self.index_of
@@ -92,8 +113,14 @@ class Ids(Sequence[str]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Ids):
             return NotImplemented
-        same_kind = type(self._values) is type(other._values)
-        return self._values == other._values if same_kind else tuple(self) == tuple(other)
+        if self is other or self._values is other._values:
+            return True
+        if len(self) != len(other):
+            return False
+        a, b = self._values, other._values
+        if type(a) is type(b) and isinstance(a, range | tuple):
+            return bool(a == b)
+        return tuple(self) == tuple(other)
 
     def __hash__(self) -> int:
         return hash((len(self), *self[:8]))
@@ -103,14 +130,20 @@ class Ids(Sequence[str]):
         return f"Ids({head}{', ...' if len(self) > 3 else ''}; {len(self)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        argument = len(self) if isinstance(self._values, range) else self._values
+        argument = len(self) if isinstance(self._values, range) else tuple(self)
         return (Ids, (argument,))
 
     def take(self, positions: NDArray[Any]) -> Ids:
         """The vocabulary of the ids at these positions, in this order."""
-        return Ids([self[int(i)] for i in positions])
+        if isinstance(self._values, tuple | range):
+            return Ids([self[int(i)] for i in positions])
+        return Ids.of_column(self._values[np.asarray(positions, dtype=np.int64)])
 
     def numbers(self) -> NDArray[np.int64] | None:
         """The ids as integers where all are whole numbers, else None."""
+        if isinstance(self._values, range):
+            return np.arange(len(self), dtype=np.int64)
+        if isinstance(self._values, np.ndarray):
+            return self._values.astype(np.int64)
         keys = [natural_key(v) for v in self]
         return None if any(k[0] for k in keys) else np.array([k[1] for k in keys], dtype=np.int64)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._compiled import compiled
+from peerannot._compiled import compiled, prange
 
-__all__ = ["counting_order", "duplicate_marks", "in_order"]
+__all__ = ["INSERTION_LIMIT", "counting_order", "duplicate_marks", "in_order", "sort_in_tasks"]
+
+# Answers of one task up to which an insertion sort beats another counting sort of all answers.
+INSERTION_LIMIT = 128
 
 
 @compiled()
@@ -40,6 +43,31 @@ def counting_order(
         out[start[k]] = order[i]
         start[k] += 1
     return out
+
+
+@compiled(parallel=True)
+def sort_in_tasks(
+    start: NDArray[np.int64],
+    worker: NDArray[np.int32],
+    label: NDArray[np.int32],
+    by_label: bool,
+    order: NDArray[np.int64],
+) -> None:  # pragma: no cover - compiled
+    """Sort, in place and stably, the rows of each task by worker (and label); few rows a task."""
+    for i in prange(start.size - 1):
+        for a in range(start[i] + 1, start[i + 1]):
+            row = order[a]
+            w, y = worker[row], label[row]
+            b = a
+            while b > start[i]:
+                before = order[b - 1]
+                if worker[before] < w:
+                    break
+                if worker[before] == w and (not by_label or label[before] <= y):
+                    break
+                order[b] = before
+                b -= 1
+            order[b] = row
 
 
 @compiled()

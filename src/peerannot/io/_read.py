@@ -1,0 +1,250 @@
+"""From a source to `Answers`: find the format, read, code ids, apply the policies, report."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot._options import from_text
+from peerannot._text import did_you_mean, few
+from peerannot.answers import Answers, DuplicatePolicy, Ids
+from peerannot.errors import DataError, DataWarning, ParameterError
+from peerannot.io._coding import encode
+from peerannot.io._source import Source
+from peerannot.io.base import FORMATS, NO, Votes
+
+__all__ = ["ImportReport", "Imported", "detect", "read", "read_answers", "read_classes"]
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What became of the rows of a source.
+
+    Attributes
+    ----------
+    format : str
+        Name of the format.
+    rows : int
+        Answers found, with those left out; gold labels are not among them.
+    kept : int
+        Answers kept.
+    dropped : dict of reason to count
+        Why the others are not.
+    gold : int
+        Tasks with a known label.
+    """
+
+    format: str
+    rows: int
+    kept: int
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    gold: int = 0
+
+    def __str__(self) -> str:
+        why = "; ".join(f"{n} dropped: {reason}" for reason, n in self.dropped.items())
+        gold = f"; {self.gold} gold labels" if self.gold else ""
+        return f"{self.format}: {self.rows} rows, {self.kept} answers kept{gold}" + (
+            f"; {why}" if why else ""
+        )
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What was read: answers, known labels, images of tasks, and the report."""
+
+    answers: Answers
+    gold: Mapping[str, str]
+    images: Mapping[str, str]
+    report: ImportReport
+
+
+def read(
+    path: str | Path,
+    *,
+    format: str | None = None,
+    classes: Iterable[Any] | int | None = None,
+    duplicates: DuplicatePolicy = "last",
+    **options: Any,
+) -> Imported:
+    """Read answers from any supported format.
+
+    Parameters
+    ----------
+    path
+        A file, a folder, a pattern (``"shards/*.parquet"``), or ``"-"`` for standard input.
+    format
+        Name of the format; by default it is found by content.
+    classes
+        Class names in order, or their number (labels are then 0..K-1); by default the labels
+        that occur, whole numbers by value, then text. Where names are given and a label is a
+        whole number that is no name, it is the position of the class.
+    duplicates
+        Which of several answers of a worker to a task counts, see `Answers.from_arrays`.
+    **options
+        Options of the format: ``task_col="item"``, ``control="choice"``, ...
+
+    Raises
+    ------
+    DataError
+        The content is not usable; the message has file and line.
+    ParameterError
+        The format or an option is unknown, or several formats fit.
+
+    Examples
+    --------
+    >>> read("answers.csv", classes=["cat", "dog"]).answers  # doctest: +SKIP
+    Answers(2 tasks, 2 workers, 2 classes, 4 answers)
+    """
+    source = Source.open(path)
+    texts = {key: str(value) for key, value in options.items() if value is not None}
+    if source.shape == "empty":
+        raise DataError(f"{source.name}: the file is empty")
+    name = FORMATS.resolve(format) if format is not None else detect(source, texts)
+    votes = from_text(FORMATS[name], texts).read(source)
+    return _finish(votes, name, source.name, classes, duplicates)
+
+
+def read_answers(
+    path: str | Path,
+    *,
+    format: str | None = None,
+    classes: Iterable[Any] | int | None = None,
+    duplicates: DuplicatePolicy = "last",
+    **options: Any,
+) -> Answers:
+    """Read answers from any supported format; `read` without the gold labels and the report."""
+    return read(path, format=format, classes=classes, duplicates=duplicates, **options).answers
+
+
+def detect(source: Source, given: Mapping[str, str]) -> str:
+    """Name of the format that the content of a source has.
+
+    Raises
+    ------
+    ParameterError
+        Several formats fit; the message names them.
+    DataError
+        None fits.
+    """
+    sure: dict[str, int] = {}
+    for name in FORMATS:
+        fields = FORMATS[name].__dataclass_fields__
+        if all(key in fields for key in given):
+            how = FORMATS[name].sniff(source, given)
+            if how > NO:
+                sure[name] = how
+    best = [name for name, how in sure.items() if how == max(sure.values())]
+    if len(best) == 1:
+        return best[0]
+    if best:
+        raise ParameterError(
+            f"{source.name}: it may be {' or '.join(best)}; say which with --format"
+        )
+    if source.shape in ("table", "parquet", "ndjson"):
+        # The table's own error lists the columns and what is near.
+        return "table"
+    what = {"json": "JSON", "xml": "XML", "zip": "a zip archive", "npy": "a NumPy array"}
+    raise DataError(
+        f"{source.name}: {what.get(source.shape, f'a {source.shape}')} of no known format; say"
+        f" which with --format: {', '.join(FORMATS)}"
+    )
+
+
+def read_classes(text: str) -> list[str] | int:
+    """Class names as a user gives them: their number, a list with commas, or a file of lines.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, is empty, or a name occurs twice.
+    """
+    if text.isascii() and text.isdecimal() and int(text) > 0:
+        return int(text)
+    path = Path(text)
+    if "," not in text and not path.is_file():
+        raise DataError(f"{text}: no such file; give a file with a class a line, or a,b,c")
+    names = text.split(",") if "," in text else Source.open(path).text().splitlines()
+    names = [name.strip() for name in names if name.strip()]
+    twice = [name for i, name in enumerate(names) if name in names[:i]]
+    if twice or not names:
+        raise DataError(f"{text}: " + (f"class {twice[0]!r} occurs twice" if twice else "no class"))
+    return names
+
+
+def _finish(
+    votes: Votes, name: str, where: str, classes: Iterable[Any] | int | None,
+    duplicates: DuplicatePolicy,
+) -> Imported:  # fmt: skip
+    frame = votes.frame
+    if frame.height == 0 and not votes.tasks:
+        why = "; ".join(f"{n} left out: {reason}" for reason, n in votes.dropped.items())
+        raise DataError(f"{where}: no answers in it" + (f" ({why})" if why else ""))
+    with ThreadPoolExecutor(2) as pool:
+        coded = {c: pool.submit(encode, frame[c]) for c in ("task", "worker", "label")}
+        (task, tasks), (worker, workers), (label, labels) = (coded[c].result() for c in coded)
+    if votes.tasks is not None:
+        every = Ids.sorted(votes.tasks)
+        task, tasks = every.codes(list(tasks))[task], every
+    wanted = classes if classes is not None else votes.classes
+    if wanted is not None:
+        to_class, class_ids = _classes(labels, wanted, label, votes, where)
+        label, labels = to_class[label], class_ids
+    weight = frame["weight"].to_numpy() if "weight" in frame.columns else None
+    with warnings.catch_warnings():
+        # The report tells of answers replaced; other warnings are the user's to see.
+        warnings.filterwarnings("ignore", r"\d+ answers replaced", DataWarning)
+        answers = Answers._ordered(task, worker, label, tasks, workers, labels, weight, duplicates)
+    dropped = dict(votes.dropped)
+    repeats = frame.height - answers.n_answers
+    if repeats:
+        dropped["a repeated answer of the same worker to the same task"] = repeats
+    gold = _gold(votes.gold, answers, classes, where)
+    report = ImportReport(
+        name, frame.height + sum(votes.dropped.values()), answers.n_answers, dropped, len(gold)
+    )
+    return Imported(answers, gold, votes.images, report)
+
+
+def _classes(
+    labels: Ids, wanted: Iterable[Any] | int, label: NDArray[np.int32], votes: Votes, where: str
+) -> tuple[NDArray[np.int32], Ids]:
+    """Position in the classes of each label that occurs."""
+    ids = Ids(wanted) if isinstance(wanted, int) else Ids(map(str, wanted))
+    codes = ids.codes(list(labels))
+    if ids.numbers() is None:
+        for i in np.flatnonzero(codes < 0):
+            text = labels[int(i)]
+            if text.isascii() and text.isdecimal() and int(text) < len(ids):
+                codes[i] = int(text)
+    unknown = codes < 0
+    if unknown.any():
+        row = int(np.flatnonzero(unknown[label])[0])
+        text = labels[int(label[row])]
+        known = f"in 0..{len(ids) - 1}" if isinstance(wanted, int) else f"one of {few(ids, 12)}"
+        raise DataError(
+            f"{votes.place(row)}: label {text!r} is not {known}" + did_you_mean(text, ids)
+        )
+    return codes, ids
+
+
+def _gold(gold: Mapping[str, str], answers: Answers, classes: Any, where: str) -> dict[str, str]:
+    known = {}
+    for task, text in gold.items():
+        code = answers.classes.index_of.get(text, -1)
+        if code < 0 and classes is not None:
+            whole = text.isascii() and text.isdecimal()
+            code = answers.class_code(int(text) if whole else text)
+            if code < 0:
+                raise DataError(
+                    f"{where}: gold label {text!r} of task {task!r} is not one of"
+                    f" {few(answers.classes, 12)}" + did_you_mean(text, answers.classes)
+                )
+        known[task] = answers.classes[code] if code >= 0 else text
+    return known

@@ -1,0 +1,251 @@
+"""What a format is: how it is recognised and read; and what every reader hands on."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import polars as pl
+
+from peerannot._options import option
+from peerannot._registry import Registry, import_siblings
+from peerannot.errors import DataError
+from peerannot.io._source import Source
+
+__all__ = [
+    "CERTAIN",
+    "FORMATS",
+    "NO",
+    "PLAUSIBLE",
+    "Format",
+    "Row",
+    "RowFormat",
+    "Skip",
+    "Votes",
+    "WorkerFormat",
+]
+
+# How sure a format is that a source is its own. The surest wins; two alike are an error.
+NO, PLAUSIBLE, CERTAIN = 0, 1, 2
+
+
+def _load() -> None:
+    import_siblings("peerannot.io.formats")
+
+
+FORMATS: Registry[type[Format]] = Registry("format", _load)
+
+
+class Row(NamedTuple):
+    """One answer as a tool wrote it.
+
+    Attributes
+    ----------
+    task, worker, label : str
+    place : str
+        Where it stands, for messages: ``"export.json entry 3"``.
+    time : float or None
+        When it was given, seconds; of two answers of a worker to a task, the newest counts.
+    gold : bool
+        Whether it is a known label and not an answer; ``worker`` is then unused.
+    image : str or None
+        File of the task's image, as the source names it.
+    """
+
+    task: str
+    worker: str
+    label: str
+    place: str
+    time: float | None = None
+    gold: bool = False
+    image: str | None = None
+
+
+class Skip(NamedTuple):
+    """A row that holds no answer, and why; counted in the report.
+
+    ``task`` and ``image`` keep the task itself, which may have no other answer.
+    """
+
+    reason: str
+    task: str | None = None
+    image: str | None = None
+
+
+@dataclass
+class Votes:
+    """What a reader hands on, before ids are coded.
+
+    Attributes
+    ----------
+    frame : polars DataFrame
+        Columns task, worker, label (strings or whole numbers) and, where there are weights,
+        weight; no nulls.
+    place : callable
+        From a row of the frame to its place in the source, for messages.
+    tasks : tuple of str or None
+        The vocabulary of tasks where the source has tasks without answers.
+    classes : tuple of str or None
+        Class names in order, where the source knows them.
+    gold : dict of task to label
+        Known labels.
+    images : dict of task to file
+    dropped : Counter
+        Rows left out, by reason.
+    """
+
+    frame: pl.DataFrame
+    place: Callable[[int], str]
+    tasks: tuple[str, ...] | None = None
+    classes: tuple[str, ...] | None = None
+    gold: dict[str, str] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
+    dropped: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format(ABC):
+    """Base of the formats. Options are fields, so one given to the wrong format is an error."""
+
+    name: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]]
+
+    @classmethod
+    @abstractmethod
+    def sniff(cls, source: Source, given: Mapping[str, str]) -> int:
+        """How sure it is, by content, that this source is its own: NO, PLAUSIBLE or CERTAIN.
+
+        ``given`` holds the options that the user typed.
+        """
+
+    @abstractmethod
+    def read(self, source: Source) -> Votes:
+        """Read all answers.
+
+        Raises
+        ------
+        DataError
+            The content is not what the format says; the message has the place.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowFormat(Format):
+    """A format of a labelling tool, read as a stream of rows.
+
+    Parameters
+    ----------
+    multiple
+        What to do where a worker chose several labels for one task: ``"error"``, or ``"drop"``
+        the answer.
+    """
+
+    multiple: Literal["error", "drop"] = option("error", help="several labels in one answer")
+
+    @abstractmethod
+    def rows(self, source: Source) -> Iterator[Row | Skip]:
+        """Every answer, gold label, and row passed over, in the order of the source."""
+
+    def several(self, labels: list[str], place: str) -> Skip:
+        """What to do with several labels in one answer."""
+        if self.multiple == "drop":
+            return Skip("several labels")
+        raise DataError(
+            f"{place}: several labels in one answer ({', '.join(labels[:5])}); peerannot handles"
+            " one label an answer, give -P multiple=drop to leave such answers out"
+        )
+
+    def read(self, source: Source) -> Votes:
+        return collect(self.rows(source))
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerFormat(RowFormat):
+    """A format that does not say who answered, so that the user must.
+
+    Parameters
+    ----------
+    worker
+        Who gave all the answers of this source.
+    """
+
+    worker: str | None = option(None, help="who gave the answers of this source")
+
+
+def collect(rows: Iterator[Row | Skip]) -> Votes:
+    """Gather rows: gold apart, the newest of a worker's answers to a task, skips counted."""
+    kept: list[Row] = []
+    gold: dict[str, tuple[str, str]] = {}
+    images: dict[str, str] = {}
+    tasks: dict[str, None] = {}
+    dropped: Counter[str] = Counter()
+    for row in rows:
+        if row.task is not None:
+            tasks[row.task] = None
+            if row.image is not None:
+                images.setdefault(row.task, row.image)
+        if isinstance(row, Skip):
+            if row.reason:
+                dropped[row.reason] += 1
+        elif row.gold:
+            label, place = gold.setdefault(row.task, (row.label, row.place))
+            if label != row.label:
+                raise DataError(
+                    f"{row.place}: task {row.task!r} has the gold label {row.label!r}, but"
+                    f" {label!r} at {place}"
+                )
+        else:
+            kept.append(row)
+    if any(row.time is not None for row in kept):
+        kept.sort(key=lambda row: row.time if row.time is not None else float("-inf"))
+        newest = {(row.task, row.worker): row for row in kept}
+        dropped["an older answer of the same worker"] += len(kept) - len(newest)
+        kept = list(newest.values())
+    frame = pl.DataFrame(
+        {name: [getattr(row, name) for row in kept] for name in ("task", "worker", "label")},
+        schema={"task": pl.String, "worker": pl.String, "label": pl.String},
+    )
+    answered = {row.task for row in kept}
+    return Votes(
+        frame,
+        lambda i: kept[i].place,
+        tasks=None if len(answered) == len(tasks) else tuple(tasks),
+        gold={task: label for task, (label, _) in gold.items()},
+        images=images,
+        dropped=+dropped,
+    )
+
+
+def moment(value: Any) -> float | None:
+    """Seconds of a time as tools write it (ISO 8601, or seconds), None where it is no time."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int | float):
+        return float(value)
+    try:
+        time = datetime.fromisoformat(str(value))
+        # A time without a zone is taken as UTC, so that no machine's own zone plays a part.
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def text_id(value: Any, place: str, what: str) -> str:
+    """An id as text.
+
+    Raises
+    ------
+    DataError
+        It is missing, or a list, an object or a truth value.
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool | list | dict) or value is None or value == "":
+        raise DataError(
+            f"{place}: the {what} is {'missing' if value in (None, '') else 'unusable'}"
+        )
+    return str(value)

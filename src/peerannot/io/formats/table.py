@@ -1,0 +1,333 @@
+"""Long tables, one row an answer: CSV, TSV, Parquet, NDJSON and JSON records."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from peerannot._options import option
+from peerannot._text import did_you_mean, few, plain
+from peerannot.errors import DataError
+from peerannot.io._source import Source, check_header
+from peerannot.io.base import CERTAIN, FORMATS, NO, PLAUSIBLE, Format, Votes
+
+__all__ = ["Table", "column_names", "find_column", "polars_errors", "scan"]
+
+TASK = ("task", "task_id", "item", "item_id", "object", "object_id", "question", "question_id")
+WORKER = ("worker", "worker_id", "performer", "annotator", "annotator_id", "rater", "user")
+LABEL = ("label", "answer", "response", "annotation", "class", "category", "rating")
+GOLD = ("gold", "truth", "true_label", "ground_truth")
+TABULAR = ("table", "parquet", "ndjson", "json")
+
+polars_errors = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError)
+
+
+@FORMATS.register("table", "csv", "tsv", "parquet", "ndjson", "crowdkit", "crowd-kit")
+@dataclass(frozen=True, kw_only=True)
+class Table(Format):
+    """Columns task, worker and label, one row an answer, as crowd-kit has them.
+
+    CSV, TSV (comma, tab or semicolon, also gzipped), Parquet (one file, a folder or a pattern
+    of shards), NDJSON, or a JSON list of objects. Columns are found by their usual names
+    (``performer``, ``workerId``, ``annotator``; ``answer``; ...) unless named here. A column of
+    known labels (``truth``, ``true_label``, ``gold``) is kept apart.
+
+    Parameters
+    ----------
+    task_col, worker_col, label_col
+        Names of the columns.
+    weight_col
+        Column of the weights of answers, where there are any.
+    gold_col
+        Column of known labels of the tasks.
+    """
+
+    task_col: str | None = option(None, help="column of the task")
+    worker_col: str | None = option(None, help="column of the worker")
+    label_col: str | None = option(None, help="column of the label")
+    weight_col: str | None = option(None, help="column of the answer's weight")
+    gold_col: str | None = option(None, help="column of the task's known label")
+
+    @classmethod
+    def sniff(cls, source: Source, given: Mapping[str, str]) -> int:
+        if source.shape not in TABULAR or (source.shape == "json" and not _is_list(source)):
+            return NO
+        columns = column_names(source)
+        picked = [
+            find_column(columns, given.get(f"{what}_col"), known, exact=True)
+            for what, known in (("task", TASK), ("worker", WORKER), ("label", LABEL))
+        ]
+        if None in picked:
+            return NO
+        return (
+            CERTAIN if {*map(plain, map(str, picked))} == {"task", "worker", "label"} else PLAUSIBLE
+        )
+
+    def read(self, source: Source) -> Votes:
+        columns = column_names(source)
+        names = {
+            "task": pick(source.name, columns, self.task_col, TASK, "task"),
+            "worker": pick(source.name, columns, self.worker_col, WORKER, "worker"),
+            "label": pick(source.name, columns, self.label_col, LABEL, "label"),
+        }
+        if self.weight_col is not None:
+            names["weight"] = pick(source.name, columns, self.weight_col, (), "weight")
+        gold = find_column(columns, self.gold_col, GOLD, exact=True)
+        if self.gold_col is not None:
+            gold = pick(source.name, columns, self.gold_col, (), "gold")
+        if gold is not None:
+            names["gold"] = gold
+        if len(set(names.values())) < len(names):
+            raise DataError(
+                f"{source.name}: one column serves twice ({few(names.values())}); name them with"
+                " --task-col, --worker-col and --label-col"
+            )
+        frame, place = scan(source, names)
+        if frame.height == 0:
+            raise DataError(f"{source.name}: there are column names but no answers")
+        for name in ("task", "worker", "label"):
+            frame = frame.with_columns(_ids(frame[name], place, name))
+        if "weight" in names:
+            frame = frame.with_columns(_weights(frame["weight"], place))
+        known: dict[str, str] = {}
+        if gold is not None:
+            known = _gold(frame, place)
+            frame = frame.drop("gold")
+        return Votes(frame, place, gold=known)
+
+
+def _is_list(source: Source) -> bool:
+    return isinstance(source.document, list)
+
+
+def column_names(source: Source) -> tuple[str, ...]:
+    """Columns of a table, or keys of its first record.
+
+    Raises
+    ------
+    DataError
+        The Parquet file is damaged, or a column of a CSV file occurs twice.
+    """
+    if source.shape in ("table", "matrix"):
+        check_header(source.name, source.header)
+        return source.header
+    if source.shape == "parquet":
+        try:
+            return tuple(pl.read_parquet_schema(_first(source)))
+        except polars_errors as error:
+            raise DataError(f"{source.name}: a damaged Parquet file ({_line(error)})") from None
+    return tuple(source.first) if isinstance(source.first, dict) else ()
+
+
+def find_column(
+    columns: Sequence[str], named: str | None, known: Iterable[str], *, exact: bool = False
+) -> str | None:
+    """The column that the user named, or the first with a usual name; None where there is none."""
+    if named is not None:
+        return named if named in columns else None
+    by_fold = {plain(c): c for c in reversed(columns)}
+    return next((by_fold[plain(name)] for name in known if plain(name) in by_fold), None)
+
+
+def pick(
+    where: str, columns: Sequence[str], named: str | None, known: Sequence[str], what: str
+) -> str:
+    """`find_column`, or an error that lists the columns and the nearest.
+
+    Raises
+    ------
+    DataError
+        There is no such column.
+    """
+    found = find_column(columns, named, known)
+    if found is not None:
+        return found
+    if named is not None:
+        problem, near = f"no column {named!r}", did_you_mean(named, columns)
+    else:
+        problem = f"no column for the {what} ({', '.join(known[:4])}, ...)"
+        near = next((hint for name in known if (hint := did_you_mean(name, columns))), "")
+    raise DataError(
+        f"{where}: {problem}; there are {few(columns, 12)}{near or f'; give --{what}-col'}"
+    )
+
+
+def scan(source: Source, names: Mapping[str, str]) -> tuple[pl.DataFrame, Callable[[int], str]]:
+    """Read some columns under new names; and how to find the place of a row.
+
+    Parameters
+    ----------
+    source
+        A table in any shape.
+    names
+        From the new name to the column.
+
+    Raises
+    ------
+    DataError
+        The file is damaged, not UTF-8, or a row has more or fewer cells than the header.
+    """
+    columns = [pl.col(column).alias(name) for name, column in names.items()]
+    if source.shape == "parquet":
+        return _scan_parquet(source, columns)
+    parts, places = [], []
+    for one in [source] if source.content is not None else map(_single, source.files):
+        frame, place = _scan_text(one, list(names.values()))
+        parts.append(frame.select(columns))
+        places.append((frame.height, place))
+    return pl.concat(parts), lambda row: _place(places, row)
+
+
+def _single(path: Path) -> Source:
+    return Source(str(path), (path,))
+
+
+def _place(places: Sequence[tuple[int, Callable[[int], str]]], row: int) -> str:
+    for height, place in places:
+        if row < height:
+            return place(row)
+        row -= height
+    raise IndexError(row)
+
+
+def _scan_parquet(
+    source: Source, columns: list[pl.Expr]
+) -> tuple[pl.DataFrame, Callable[[int], str]]:
+    files: Any = list(source.files) or io.BytesIO(source.content_bytes())
+    try:
+        frame = pl.scan_parquet(files).select(columns).collect()
+    except polars_errors as error:
+        raise DataError(f"{source.name}: cannot be read as Parquet ({_line(error)})") from None
+
+    def place(row: int) -> str:
+        at = row
+        for file in source.files:
+            height = pl.scan_parquet(file).select(pl.len()).collect().item()
+            if at < height:
+                return f"{file} row {at + 1}"
+            at -= height
+        return f"{source.name} row {row + 1}"
+
+    return frame, place
+
+
+def _scan_text(source: Source, columns: list[str]) -> tuple[pl.DataFrame, Callable[[int], str]]:
+    missing = [c for c in columns if c not in column_names(source)]
+    if missing:
+        raise DataError(
+            f"{source.name}: no column {missing[0]!r}; there are {few(column_names(source), 12)}"
+        )
+    in_memory = source.content is not None or source.packed
+    content: Any = io.BytesIO(source.content_bytes()) if in_memory else source.files[0]
+    schema = dict.fromkeys(columns, pl.String)
+    try:
+        if source.shape == "table":
+            frame = pl.read_csv(
+                content, columns=columns, separator=source.separator, infer_schema=False
+            )
+        elif source.shape == "ndjson":
+            frame = pl.read_ndjson(content, schema=schema)
+        else:
+            frame = _from_records(source, columns)
+        doubtful = any(frame[c].null_count() for c in columns)
+    except polars_errors as error:
+        if isinstance(error, DataError):
+            raise
+        doubtful = True
+    if doubtful:
+        # Python's readers are slow but know the line: they name it, or read what Polars cannot.
+        frame = _from_records(source, columns)
+
+    def place(row: int) -> str:
+        return next(islice(_records(source), row, None))[0]
+
+    return frame, place
+
+
+def _records(source: Source) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    return source.csv_rows() if source.shape == "table" else source.records()
+
+
+def _from_records(source: Source, columns: list[str]) -> pl.DataFrame:
+    rows: dict[str, list[str | None]] = {c: [] for c in columns}
+    for place, record in _records(source):
+        for column in columns:
+            value = record.get(column)
+            if isinstance(value, list | dict):
+                raise DataError(
+                    f"{place}: {column!r} holds a list or an object, expected one value"
+                )
+            if isinstance(value, float) and value.is_integer():
+                value = int(value)
+            if isinstance(value, bool):
+                value = str(value).lower()
+            rows[column].append(None if value is None or value == "" else str(value))
+    return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String))
+
+
+def _ids(column: pl.Series, place: Callable[[int], str], what: str) -> pl.Series:
+    """A column as whole numbers or strings, without nulls."""
+    kind = column.dtype
+    if isinstance(kind, pl.List | pl.Array | pl.Struct | pl.Object):
+        raise DataError(
+            f"{place(0)}: the {what} is a list or an object; for parallel lists give"
+            " --format huggingface"
+        )
+    if kind.is_float():
+        column = column.fill_nan(None)
+        whole = column.cast(pl.Int64, strict=False)
+        column = whole if bool((whole == column).all()) else column.cast(pl.String)
+    elif not kind.is_integer() and kind != pl.String:
+        column = column.cast(pl.String)
+    missing = column.is_null()
+    if column.dtype == pl.String:
+        missing |= column == ""
+    if bool(missing.any()):
+        row = missing.fill_null(True).arg_true()[0]
+        raise DataError(f"{place(row)}: the {what} is missing; fill it in or remove the row")
+    return column
+
+
+def _weights(column: pl.Series, place: Callable[[int], str]) -> pl.Series:
+    numbers = column.cast(pl.Float64, strict=False)
+    bad = (numbers.is_null() | ~numbers.is_finite() | (numbers < 0)).fill_null(True)
+    if bool(bad.any()):
+        row = bad.arg_true()[0]
+        raise DataError(f"{place(row)}: the weight {column[row]!r} is not a number >= 0")
+    return numbers
+
+
+def _gold(frame: pl.DataFrame, place: Callable[[int], str]) -> dict[str, str]:
+    known = frame.with_row_index("row").filter(
+        pl.col("gold").is_not_null() & (pl.col("gold").cast(pl.String) != "")
+    )
+    known = known.with_columns(gold=_ids(known["gold"], place, "gold label")).unique(
+        ["task", "gold"], maintain_order=True, keep="first"
+    )
+    twice = known.filter(pl.col("task").is_duplicated())
+    if twice.height:
+        raise DataError(
+            f"{place(twice['row'][1])}: task {twice['task'][0]!s} has two gold labels,"
+            f" {twice['gold'][0]!s} and {twice['gold'][1]!s}"
+        )
+    return dict(
+        zip(
+            known["task"].cast(pl.String).to_list(),
+            known["gold"].cast(pl.String).to_list(),
+            strict=True,
+        )
+    )
+
+
+def _first(source: Source) -> Any:
+    return source.files[0] if source.files else io.BytesIO(source.content_bytes())
+
+
+def _line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
