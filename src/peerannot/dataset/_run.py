@@ -176,7 +176,8 @@ def _placed(file: Path) -> Iterator[None]:
             f"{_place(error, file)}: the recipe exits before it is done: {error.code}"
         ) from error
     except Exception as error:
-        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        said = " ".join(str(error).split())
+        text = type(error).__name__ + (f": {said}" if said else "")
         raise PeerannotError(f"{_place(error, file)}: {text}") from error
 
 

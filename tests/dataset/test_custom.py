@@ -1,0 +1,484 @@
+"""A user's own images and votes become a dataset that opens."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from small_archives import picture
+
+from peerannot.dataset import CustomOptions, Dataset, install_custom, match_tasks
+from peerannot.dataset._custom_votes import code_labels, read_votes
+from peerannot.errors import DataError, ExitCode, ParameterError, StorageError
+
+DATASETS = Path(__file__).resolve().parents[2] / "datasets"
+CUSTOM = DATASETS / "customDataset.py"
+
+
+@dataclass
+class Source:
+    """A user's files, and a folder to install into."""
+
+    base: Path
+    into: Path
+    matrix: np.ndarray
+
+    def options(self, form: int = 0, **others: Any) -> CustomOptions:
+        return CustomOptions(
+            **{
+                "answers_format": form,
+                "answers": self.base / f"votes{form}",
+                "files_path": self.base / "filenames.txt",
+                "train_path": self.base / "images",
+                **others,
+            }
+        )
+
+    def install(self, form: int = 0, **others: Any) -> Dataset:
+        install_custom(self.into, self.options(form, **others))
+        return Dataset.open(self.into)
+
+    def json(self, name: str) -> Any:
+        return json.loads((self.into / name).read_text())
+
+    def row_of(self, name: str) -> int:
+        return (self.base / "filenames.txt").read_text().splitlines().index(name)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    """Thirty images of three classes, listed in no order; each voted on by some of five."""
+    base, into = tmp_path / "mine", tmp_path / "set"
+    into.mkdir()
+    rng = np.random.default_rng(1)
+    names = []
+    for i in range(30):
+        kind, suffix = ("ant", "bee", "cat")[i % 3], (".jpg", ".PNG", ".jpeg")[i % 3]
+        path = base / "images" / kind / f"pic-{i}{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture(i))
+        names.append(path.name)
+    rng.shuffle(names)
+    matrix = rng.integers(-1, 3, (30, 5))
+    matrix[4] = -1
+    np.savetxt(base / "votes0", matrix, fmt="%d")
+    tasks = {
+        str(i): {str(w): int(x) for w, x in enumerate(r) if x >= 0} for i, r in enumerate(matrix)
+    }
+    workers = {str(w): {t: r[str(w)] for t, r in tasks.items() if str(w) in r} for w in range(5)}
+    (base / "votes1").write_text(json.dumps(tasks))
+    (base / "votes2").write_text(json.dumps(workers))
+    (base / "filenames.txt").write_text("\n".join(names) + "\n")
+    (base / "labels.txt").write_text("ant\nbee\ncat\n")
+    (base / "images/.DS_Store").write_text("x")
+    (base / "images/ant/notes.txt").write_text("x")
+    return Source(base, into, matrix)
+
+
+def check_fits(source: Source, dataset: Dataset) -> None:
+    """Images, keys, votes and split agree."""
+    answers = dataset.answers()
+    train = dataset.images("train")
+    positions = match_tasks(train, answers.tasks)
+    for image, position in zip(train, positions, strict=True):
+        stem, _, key = image.path.stem.rpartition("-")
+        row = source.row_of(stem + image.path.suffix)
+        assert answers.tasks[int(position)] == key == str(row)
+        own = slice(*answers.task_ptr[int(position) : int(position) + 2])
+        got = {
+            answers.workers[w]: l
+            for w, l in zip(answers.worker[own], answers.label[own], strict=True)
+        }
+        assert got == {str(w): x for w, x in enumerate(source.matrix[row]) if x >= 0}
+        assert image.path.is_symlink()
+        assert image.path.read_bytes() == image.path.resolve().read_bytes()
+
+
+@pytest.mark.parametrize("form", [0, 1, 2])
+def test_through_the_command(source: Source, run: Callable[..., Any], form: int) -> None:
+    done = run(
+        *("install", CUSTOM, "--answers", f"../mine/votes{form}", "--answers-format", form),
+        *("--files-path", "../mine/filenames.txt", "--train-path", "../mine/images"),
+        *("--label-names", "../mine/labels.txt"),
+        cwd=source.into,
+    )
+    assert "no --val-path: 3 of 30 train images (seed 12345, 0.2) are val" in done.stderr
+    assert f"CustomDataset is installed in {source.into}" in done.stdout
+    dataset = Dataset.open(source.into)
+    check_fits(source, dataset)
+    assert len(dataset.images("train")) == 27
+    held_back = {image.key for image in dataset.images("val")}
+    assert set(source.json("answers_valid.json")) == held_back
+    assert not held_back & set(source.json("answers.json"))
+    assert source.json("metadata.json") == {
+        "name": "set",
+        "n_classes": 3,
+        "n_workers": 5,
+        "nb_workers": 5,
+        "n_task": 27,
+        "class_names": ["ant", "bee", "cat"],
+    }
+
+
+def test_the_three_forms_give_the_same_files(source: Source) -> None:
+    seen = []
+    for form in (0, 1, 2):
+        source.install(form)
+        seen.append(
+            {
+                p.relative_to(source.into).as_posix(): p.read_bytes()
+                for p in source.into.rglob("*")
+                if p.is_file()
+            }
+        )
+    assert seen[0] == seen[1] == seen[2]
+    assert not [name for name in seen[0] if ".bak" in name]
+
+
+def test_the_split_is_the_published_one_in_sorted_order(source: Source) -> None:
+    dataset = source.install()
+    draws = np.random.default_rng(12345).random(30) < 0.2
+    order = sorted((source.base / "images").glob("*/pic*"), key=lambda p: (p.parent.name, p.name))
+    expected = {f"{p.stem}-{source.row_of(p.name)}" for p, v in zip(order, draws, strict=True) if v}
+    assert {image.path.stem for image in dataset.images("val")} == expected
+
+
+def test_val_and_test_folders(source: Source) -> None:
+    for split, n in (("v", 3), ("t", 4)):
+        for i in range(n):
+            path = source.base / split / "bee" / f"{split}{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(picture(i))
+    dataset = source.install(val_path=source.base / "v", test_path=source.base / "t")
+    check_fits(source, dataset)
+    assert len(dataset.images("train")) == 30
+    assert [i.path.name for i in dataset.images("val")] == ["v0-30.png", "v1-31.png", "v2-32.png"]
+    assert [i.key for i in dataset.images("test")] == ["33", "34", "35", "36"]
+    assert source.json("test_groundTruth.json") == {str(k): {"0": 1} for k in range(33, 37)}
+    assert not (source.into / "answers_valid.json").exists()
+    # Without a val folder, the test keys follow the tasks; leftovers go.
+    dataset = source.install(test_path=source.base / "t")
+    assert [i.key for i in dataset.images("test")] == ["30", "31", "32", "33"]
+    dataset = source.install(val_path=source.base / "v")
+    assert not (source.into / "test").exists()
+    assert not (source.into / "answers_valid.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [(0, "2\n1\n"), (1, '{"0": {"0": 2}, "1": {"0": "bee"}}'), (2, '{"0": {"0": 2, "1": 1}}')],
+)
+def test_test_ground_truth(source: Source, form: int, text: str) -> None:
+    (source.base / "t/bee").mkdir(parents=True)
+    (source.base / "t/bee/x.png").write_bytes(picture(0))
+    (source.base / "truth").write_text(text)
+    source.install(
+        test_path=source.base / "t",
+        test_ground_truth=source.base / "truth",
+        test_ground_truth_format=form,
+    )
+    assert source.json("test_groundTruth.json") == {"0": {"0": 2}, "1": {"0": 1}}
+
+
+def test_ground_truth_has_the_form_of_the_answers_by_default(source: Source) -> None:
+    (source.base / "t/bee").mkdir(parents=True)
+    (source.base / "t/bee/x.png").write_bytes(picture(0))
+    (source.base / "truth").write_text('{"7": {"3": 2}}')
+    options = {"test_path": source.base / "t", "test_ground_truth": source.base / "truth"}
+    source.install(2, **options)
+    assert source.json("test_groundTruth.json")["3"] == {"7": 2}
+    with pytest.raises(DataError, match=r"is it JSON"):
+        source.install(0, **options)
+
+
+def test_metadata_given_win(source: Source) -> None:
+    path = source.base / "meta.json"
+    path.write_text('{"name": "bugs", "n_workers": 9, "url": "x"}')
+    source.install(metadata=path)
+    assert source.json("metadata.json") == {
+        "name": "bugs",
+        "n_workers": 9,
+        "url": "x",
+        "n_classes": 3,
+        "nb_workers": 5,
+        "n_task": 27,
+        "class_names": ["ant", "bee", "cat"],
+    }
+    for text, said in {
+        '{"n_classes": 4}': "n_classes = 4, but there are 3 classes",
+        '{"n_workers": 4}': "n_workers = 4, but the votes need at least 5",
+        '{"class_names": ["ant", "bee"]}': "folder 'cat' is not one of the classes",
+        "[]": "expected a JSON object",
+        "{": "not JSON",
+    }.items():
+        path.write_text(text)
+        with pytest.raises(DataError, match=said):
+            source.install(metadata=path)
+
+
+def test_label_names_give_the_order(source: Source) -> None:
+    (source.base / "labels.txt").write_text("cat\r\n\nbee\r\nant\r\nunseen kind\r\n")
+    dataset = source.install(label_names=source.base / "labels.txt")
+    assert list(dataset.classes) == ["cat", "bee", "ant", "unseen kind"]
+    train = dataset.images("train")
+    folders = {i.folder: int(k) for i, k in zip(train, dataset.folder_labels(train), strict=True)}
+    assert folders == {"ant": 2, "bee": 1, "cat": 0}
+    for text, said in {
+        "ant\nbee\n": "folder 'cat' is not one of the classes ant, bee",
+        "ant\nant\n": "class 'ant' occurs twice",
+        "\n": "the file is empty",
+    }.items():
+        (source.base / "labels.txt").write_text(text)
+        with pytest.raises(DataError, match=said):
+            source.install(label_names=source.base / "labels.txt")
+
+
+def test_without_images(source: Source, run: Callable[..., Any]) -> None:
+    args = ("--no-task", "--answers", "../mine/votes2", "--answers-format", "2")
+    run("install", CUSTOM, *args, cwd=source.into)
+    assert sorted(p.name for p in source.into.iterdir() if p.name[0] != ".") == [
+        "answers.json",
+        "metadata.json",
+    ]
+    answers = Dataset.open(source.into).answers()
+    assert (answers.n_tasks, answers.n_classes, answers.n_workers) == (30, 3, 5)
+    assert source.json("answers.json")["4"] == {}
+    run("install", CUSTOM, *args, "--label-names", "../mine/labels.txt", cwd=source.into)
+    assert list(Dataset.open(source.into).classes) == ["ant", "bee", "cat"]
+    done = run(
+        *("install", CUSTOM, *args, "--train-path", "x"), cwd=source.into, code=ExitCode.USAGE
+    )
+    assert done.stderr == "Error: --train-path contradicts --no-task\n"
+
+
+def test_without_images_the_users_metadata_stay(source: Source) -> None:
+    own = source.into / "metadata.json"
+    own.write_text('{"name": "mine", "n_classes": 7}')
+    options = CustomOptions(no_task=True, answers=source.base / "votes0")
+    install_custom(source.into, options)
+    assert own.read_text() == '{"name": "mine", "n_classes": 7}'
+    # Its own output may be its input, and gives itself.
+    before = (source.into / "answers.json").read_bytes()
+    install_custom(
+        source.into,
+        CustomOptions(no_task=True, answers=source.into / "answers.json", answers_format=1),
+    )
+    assert (source.into / "answers.json").read_bytes() == before
+
+
+def test_toy_data(tmp_path: Path, run: Callable[..., Any]) -> None:
+    toy = shutil.copytree(DATASETS / "toy-data", tmp_path / "toy")
+    (tmp_path / "set").mkdir()
+    for form, name in enumerate(("answers.txt", "answers.json", "answers_inversed.json")):
+        install_custom(
+            tmp_path / "set",
+            CustomOptions(
+                answers_format=form,
+                answers=toy / name,
+                files_path=toy / "filenames.txt",
+                train_path=toy / "train",
+                label_names=toy / "labelNames.txt",
+            ),
+        )
+        dataset = Dataset.open(tmp_path / "set")
+        assert dataset.answers() == Dataset.open(toy).answers()
+        keys = {i.path.resolve().stem.split("-")[1]: i.key for i in dataset.images("train")}
+        assert keys == {"0": "0", "1": "1", "2": "2"}
+        assert not (tmp_path / "set/val").exists()
+
+
+def test_copies_where_links_are_impossible(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(1, "no links here")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    train = source.install().images("train")
+    assert not any(image.path.is_symlink() for image in train)
+    assert all(image.path.stat().st_size > 50 for image in train)
+
+
+def test_silent_images_become_tasks_without_votes(
+    source: Source, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "peerannot.dataset")
+    votes = json.loads((source.base / "votes1").read_text())
+    gone = [key for key in ("3", "17", "29") if votes.pop(key, None) is not None]
+    (source.base / "votes1").write_text(json.dumps(votes))
+    source.matrix[[int(key) for key in gone]] = -1
+    check_fits(source, source.install(1))
+    assert "3 train images have no votes: tasks 3, 17, 29" in caplog.text
+
+
+BROKEN: dict[str, tuple[Callable[[Source], object], str]] = {
+    "task without line": (
+        lambda s: (s.base / "votes1").write_text('{"30": {"0": 1}, "x": {}}'),
+        r"2 tasks are not the number of a line of .*filenames.txt \(0..29\): '30', 'x'",
+    ),
+    "unlisted image": (
+        lambda s: (s.base / "images/ant/new.jpg").write_bytes(picture(1)),
+        r"does not list 1 images of --train-path: ant/new.jpg",
+    ),
+    "listed file absent": (
+        lambda s: (s.base / "images/ant/pic-0.jpg").unlink(),
+        r"1 files are not in --train-path: pic-0.jpg",
+    ),
+    "one name twice": (
+        lambda s: shutil.copy(s.base / "images/ant/pic-0.jpg", s.base / "images/bee/pic-0.jpg"),
+        r"'pic-0.jpg' is the name of two images",
+    ),
+    "listed twice": (
+        lambda s: (s.base / "filenames.txt").write_text("a\nb\na\n"),
+        r"'a' occurs twice \(entries 1 and 3\)",
+    ),
+    "no list": (lambda s: (s.base / "filenames.txt").unlink(), "no such file"),
+    "no images": (lambda s: shutil.rmtree(s.base / "images"), r"no such folder \(--train-path\)"),
+    "label too large": (
+        lambda s: (s.base / "votes1").write_text('{"2": {"4": 3}}'),
+        r"votes1: task '2', worker '4': label 3 is not in 0..2 \(ant, bee, cat\)",
+    ),
+    "label misspelt": (
+        lambda s: (s.base / "votes1").write_text('{"2": {"4": "bea"}}'),
+        r"label 'bea' is not in .*did you mean 'bee'\?",
+    ),
+    "label missing": (
+        lambda s: (s.base / "votes1").write_text('{"2": {"4": null}}'),
+        r"task '2', worker '4': label None is not in 0..2",
+    ),
+    "label true": (lambda s: (s.base / "votes1").write_text('{"2": {"4": true}}'), "label True"),
+    "label 1.5": (lambda s: (s.base / "votes1").write_text('{"2": {"4": 1.5}}'), "label 1.5"),
+    "not an object": (lambda s: (s.base / "votes1").write_text("[1]"), r"not a list"),
+    "row is a list": (
+        lambda s: (s.base / "votes1").write_text('{"2": [1]}'),
+        r"task '2' has a list instead of {worker: label}",
+    ),
+    "truncated": (lambda s: (s.base / "votes1").write_text('{"2": {"4"'), "is the file complete"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_input_changes_nothing(source: Source, name: str) -> None:
+    spoil, said = BROKEN[name]
+    spoil(source)
+    with pytest.raises(DataError, match=said) as error:
+        source.install(1)
+    assert "\n" not in str(error.value)
+    assert list(source.into.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("0 1\n1\n", "line 2: 1 columns, the lines before have 2"),
+        ("0 1\n1 x\n", "line 2 column 2: expected a label or -1, not 'x'"),
+        ("0 1\n\n1 -2\n", "line 3 column 2: expected a label or -1, not '-2'"),
+        ("0 nan\n", "line 1 column 2: expected a label or -1, not 'nan'"),
+        ("0.5\n", "line 1 column 1: expected a label or -1, not '0.5'"),
+        ("", "the file is empty"),
+        ('{"0": 1}', "is it JSON"),
+    ],
+)
+def test_broken_matrix(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "votes"
+    path.write_text(text)
+    with pytest.raises(DataError, match=said):
+        read_votes(path, 0)
+
+
+def test_matrix_as_numpy_writes_it(tmp_path: Path) -> None:
+    path = tmp_path / "votes"
+    np.savetxt(path, [[0, -1], [-1, 3]], header="made by numpy")
+    assert read_votes(path, 0) == {"0": {"0": 0}, "1": {"1": 3}}
+
+
+def test_class_names_that_are_numbers() -> None:
+    where = Path("votes")
+    assert code_labels({"0": {"a": 4}}, ["1", "2", "3", "4"], where) == {"0": {"a": 4}}
+    # 0 is no name, so these are positions; the reader wants the names.
+    assert code_labels({"0": {"a": 0, "b": 3}}, ["1", "2", "3", "4"], where) == {
+        "0": {"a": 1, "b": 4}
+    }
+
+
+def test_folders_that_are_numbers(source: Source) -> None:
+    for old, new in (("ant", "2"), ("bee", "10"), ("cat", "0")):
+        (source.base / "images" / old).rename(source.base / "images" / new)
+    (source.base / "votes1").write_text('{"0": {"0": 10, "1": 2, "2": 0}}')
+    dataset = source.install(1)
+    assert list(dataset.classes) == ["0", "2", "10"]
+    answers = (
+        dataset.answers()
+        if "0" in source.json("answers.json")
+        else dataset.answers("answers_valid.json")
+    )
+    assert [
+        answers.classes[x] for x in answers.label[answers.task == answers.tasks.index_of["0"]]
+    ] == [
+        "10",
+        "2",
+        "0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"answers": ""}, "--answers FILE is needed"),
+        ({"files_path": ""}, "--files-path is needed"),
+        ({"train_path": ""}, "--train-path is needed"),
+        ({"test_ground_truth": "x"}, "--test-ground-truth needs --test-path"),
+        ({"test_ground_truth_format": 1}, "--test-ground-truth-format needs"),
+        ({"answers_format": 3}, "--answers-format must be 0, 1 or 2"),
+    ],
+)
+def test_options_that_do_not_fit(source: Source, change: dict[str, Any], said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
+        install_custom(source.into, source.options(**change))
+
+
+def test_the_users_images_are_never_replaced(source: Source) -> None:
+    own = shutil.copytree(source.base / "images", source.into / "train")
+    with pytest.raises(ParameterError, match=r"install writes train/ here"):
+        source.install(train_path=own)
+    with pytest.raises(ParameterError, match=r"install writes train/ here"):
+        source.install(val_path=own / "ant")
+    assert len(list(own.glob("*/pic*"))) == 30
+    source.install()
+    assert len(list((source.into / "train.bak").glob("*/pic*"))) == 30
+
+
+def test_votes_are_not_taken_from_their_own_file(source: Source) -> None:
+    own = shutil.copy(source.base / "votes1", source.into / "answers.json")
+    with pytest.raises(ParameterError, match="give your file another name"):
+        source.install(1, answers=own)
+    assert Path(own).read_bytes() == (source.base / "votes1").read_bytes()
+
+
+def test_a_name_in_two_classes_with_paths_in_the_list(source: Source) -> None:
+    shutil.rmtree(source.base / "images")
+    for kind in ("ant", "bee"):
+        (source.base / "images" / kind).mkdir(parents=True)
+        (source.base / "images" / kind / "1.png").write_bytes(picture(1))
+    (source.base / "filenames.txt").write_text("images/bee/1.png\nimages/ant/1.png\n")
+    (source.base / "votes1").write_text('{"0": {"0": 1}, "1": {"0": 0}}')
+    train = source.install(1).images("train")
+    assert [(image.folder, image.path.name) for image in train] == [
+        ("ant", "1-1.png"),
+        ("bee", "1-0.png"),
+    ]
+
+
+def test_a_folder_that_cannot_be_written(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(StorageError, match="no space left"):
+        source.install()
+    monkeypatch.undo()
+    assert list(source.into.iterdir()) == []
