@@ -140,8 +140,10 @@ class PlantNet(Strategy):
             progress(rounds, self.max_iter, f"{int(valid.sum())} valid tasks")
         fit = vote_fit(human, support, score, self.ties, self.seed, hard=False, gold=start.gold)
         assert fit.labels is not None
-        fit.confidence = np.divide(conf, total, out=np.zeros_like(conf), where=total > 0)
-        decided = valid | (start.gold >= 0)
+        known_class = start.gold >= 0
+        share = np.divide(conf, total, out=np.zeros_like(conf), where=total > 0)
+        fit.confidence = np.where(known_class, 1.0, share)
+        decided = valid | known_class
         if not self.output_unvalidated:
             fit.labels = np.where(decided, fit.labels, np.int32(-1)).astype(np.int32)
         fit.worker_columns = {"weight": weight, "n_identified": before}

@@ -118,6 +118,11 @@ class NaiveSoft(Strategy):
 
     ``z_ik = sum_j 1[y_ij = k] / |A_i|``. Not calibrated: three votes of three give 1. Training
     on it equals training on every single vote. Cost: O(answers).
+
+    References
+    ----------
+    Lefort, T., Charlier, B., Joly, A. and Salmon, J. (2024). Peerannot: classification for
+    crowdsourced image datasets with Python. Computo, section 3.1.
     """
 
     takes_gold: ClassVar[bool] = True
@@ -142,6 +147,15 @@ class TwoThird(Strategy):
         Fewest votes to decide.
     share
         Least share of the winning class.
+
+    Notes
+    -----
+    Cost: O(answers). A known (gold) class decides its task.
+
+    References
+    ----------
+    Van Horn, G. et al. (2018). The iNaturalist species classification and detection dataset.
+    CVPR: observations of research grade.
     """
 
     takes_gold: ClassVar[bool] = True
