@@ -47,7 +47,7 @@ class IndependentConfusion(Simulator):
 
     published: ClassVar[bool] = True
 
-    matrix_file: Path | None = option(  # noqa: RUF009
+    matrix_file: Path | None = option(
         None, help=".npy of confusion matrices (n_worker, n_classes, n_classes)"
     )
 

@@ -34,7 +34,7 @@ class DiscreteDifficulty(Simulator):
     ratio: float = option(0.1, at_least=0, at_most=1, help="share of good workers")
     ratio_diff: float = option(1.0, at_least=0, help="easy tasks for each hard one")
     random: float = option(0.0, at_least=0, at_most=1, help="share of tasks nobody can tell")
-    matrix_file: Path | None = option(  # noqa: RUF009
+    matrix_file: Path | None = option(
         None, help=".npy of confusion matrices (n_worker, n_classes, n_classes)"
     )
 

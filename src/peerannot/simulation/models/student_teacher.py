@@ -32,7 +32,7 @@ class StudentTeacher(Simulator):
     published: ClassVar[bool] = True
 
     ratio: float = option(0.1, at_least=0, below=1, help="share of students")
-    matrix_file: Path | None = option(  # noqa: RUF009
+    matrix_file: Path | None = option(
         None, help=".npy of confusion matrices; the first are taken, one a teacher"
     )
 
