@@ -22,9 +22,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "aggregate-deep": ("aggregate_deep", "Train a network directly on the votes."),
     "agginfo": ("info", "List the aggregation strategies."),
     "demo": ("demo", "Build the demo data set and run the main job on it."),
+    "explore": ("explore", "Look at the tasks in the browser and correct labels."),
     "identificationinfo": ("info", "List the identification methods."),
+    "identify": ("identify", "Find ambiguous tasks and unreliable workers."),
     "install": ("install", "Install a data set from its recipe."),
     "modelinfo": ("info", "List the networks that can be trained."),
+    "report": ("report", "Draw a report of votes, workers and labels into one HTML file."),
     "simulate": ("simulate", "Simulate a crowd with known truth."),
     "train": ("train", "Train a network on aggregated labels."),
 }

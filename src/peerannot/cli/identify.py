@@ -1,0 +1,323 @@
+"""``peerannot identify``."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from peerannot.cli._common import (
+    EqualsCommand,
+    emit_json,
+    json_option,
+    note,
+    progress_bar,
+    spoken_warnings,
+)
+from peerannot.cli._training import take_options, training_options
+
+if TYPE_CHECKING:
+    from peerannot._progress import Progress
+    from peerannot.answers import Answers
+    from peerannot.dataset import Dataset, Image
+    from peerannot.identification import Evidence, Method
+    from peerannot.learning import TrainOptions
+
+__all__ = ["identify"]
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+# Options of a method, by the name of the field, where the command has an option for it.
+_OWN = ("alpha", "topk", "use_pleiss", "max_iter", "seed")
+_WORST_SHOWN = 10
+
+
+@click.command(
+    cls=EqualsCommand,
+    # Published defaults, where they differ from those of `peerannot train`.
+    context_settings={"default_map": {"n_epochs": 50, "scheduler": "none"}},
+    epilog="Methods and their options: peerannot identificationinfo -v",
+)
+@click.argument(
+    "folder", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@click.option(
+    "--method",
+    "-s",
+    default="WAUM",
+    show_default=True,
+    help='Method by name, options in brackets: "krippendorffAlpha[metric=ordinal]".',
+)
+@click.option("-P", "options", multiple=True, metavar="KEY=VALUE", help="An option of the method.")
+@click.option("--n-classes", "-K", type=int, help="Number of classes; by default the metadata's.")
+@click.option(
+    "--labels", type=click.Path(path_type=Path), help="Votes; by default FOLDER/answers.json."
+)
+@click.option(
+    "--hard-labels",
+    type=_FILE,
+    help="One label a task, a .npy of `peerannot aggregate`, for AUM, cartography and"
+    " label-errors; by default the majority vote.",
+)
+@click.option("--metadata_path", "--metadata-path", type=_FILE, help="Metadata, when elsewhere.")
+@click.option("--alpha", type=float, default=0.01, show_default=True, help="Quantile to prune.")
+@click.option("--use-pleiss", is_flag=True, help="Pleiss' margin instead of Yang's.")
+@click.option(
+    "--topk",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Margin to the (k+1)-th largest score; 0 is 1.",
+)
+@click.option(
+    "--maxiter-dawid-skene",
+    "--maxiter-DS",
+    "max_iter",
+    type=int,
+    default=50,
+    show_default=True,
+    help="Most iterations of Dawid-Skene.",
+)
+@click.option(
+    "--matrix-file", type=_FILE, help="Confusion matrices .npy (n_workers, K, K), instead of DS."
+)
+@click.option(
+    "--logits",
+    type=_FILE,
+    help="Logits .npy (epochs, n_tasks, K) of any training, tasks by ascending key: no training.",
+)
+@click.option(
+    "--probabilities",
+    type=_FILE,
+    help="Out-of-sample probabilities .npy (n_tasks, K) of a classifier, for label-errors.",
+)
+@click.option("--plot", is_flag=True, help="Draw the scores and the worst images as PNG files.")
+@training_options
+@json_option
+@click.pass_context
+def identify(
+    ctx: click.Context,
+    /,
+    folder: Path,
+    method: str,
+    options: tuple[str, ...],
+    n_classes: int | None,
+    labels: Path | None,
+    hard_labels: Path | None,
+    metadata_path: Path | None,
+    matrix_file: Path | None,
+    logits: Path | None,
+    probabilities: Path | None,
+    plot: bool,
+    as_json: bool,
+    **values: Any,
+) -> None:
+    """Find ambiguous tasks and unreliable workers in the data set FOLDER (default: this folder).
+
+    Writes scores under FOLDER/identification/: arrays, tables sorted worst first, and for AUM
+    and WAUM a list of tasks for --path-remove.
+    """
+    from peerannot._files import load_npy
+    from peerannot._options import parse_pairs
+    from peerannot.dataset import Dataset
+    from peerannot.identification import Evidence, build, write_findings
+
+    own = {name: values[name] for name in _OWN}
+    for name in _OWN:
+        if name != "seed":
+            del values[name]
+    wanted = build(method, parse_pairs(options))
+    wanted = _with_flags(ctx, wanted, own, {*parse_pairs(options), *_bracketed(method)})
+    training = take_options(values)
+    with spoken_warnings(), progress_bar(wanted.name) as progress:
+        dataset = Dataset.open(folder, metadata_path=metadata_path, n_classes=n_classes)
+        answers = dataset.answers(labels.resolve() if labels is not None else "answers.json")
+        images = _images(dataset, answers, needed="network" in wanted.needs and logits is None)
+        evidence = Evidence(
+            answers,
+            n_workers=_n_workers(dataset),
+            confusion=load_npy(matrix_file) if matrix_file is not None else None,
+            files=[image.path.name if image else "" for image, _ in images] if images else (),
+            index=_positions(images),
+            labels=_hard_labels(hard_labels) if hard_labels is not None else None,
+            probabilities=load_npy(probabilities) if probabilities is not None else None,
+            progress=progress,
+        )
+        if "network" in wanted.needs:
+            evidence = _with_network(evidence, logits, images, dataset, training, progress)
+        findings = wanted.run(evidence)
+        written = write_findings(findings, folder)
+        if plot:
+            from peerannot.identification.plots import plot_findings
+
+            paths = {answers.tasks[i]: image.path for i, (image, _) in enumerate(images) if image}
+            written += plot_findings(findings, answers, paths, folder / findings.table_file)
+    rows = len(next(iter(findings.table.values())))
+    if as_json:
+        emit_json(
+            "identify",
+            {
+                "method": wanted.name,
+                "subject": findings.subject,
+                "n_rows": rows,
+                "table": str(written[0]),
+                "files": [str(path) for path in written[1:]],
+                "summary": {k: _finite(v) for k, v in findings.summary.items()},
+                "worst": _worst(findings.table, findings.score),
+            },
+        )
+        return
+    for path in written:
+        click.echo(str(path))
+    facts = ", ".join(f"{k} {_short(v)}" for k, v in findings.summary.items() if v is not None)
+    note(f"{wanted.name}: {rows} {findings.subject}s" + (f"; {facts}" if facts else ""))
+
+
+def _bracketed(method: str) -> set[str]:
+    from peerannot._options import parse_spec
+
+    return {key.replace("-", "_") for key in parse_spec(method)[1]}
+
+
+def _with_flags(ctx: click.Context, method: Method, own: dict[str, Any], said: set[str]) -> Method:
+    """Put the command's own options into the method that has them; say which act on nothing."""
+    fields = {field.name for field in dataclasses.fields(method)}
+    given = {
+        name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+    taken = {k: v for k, v in own.items() if k in fields and k in given and k not in said}
+    idle = given & {"alpha", "use_pleiss", "topk", "max_iter"} - fields
+    if "network" not in method.needs:
+        from peerannot.learning import TrainOptions
+
+        training = {field.name for field in dataclasses.fields(TrainOptions)} - {"seed"}
+        idle |= given & (training | {"logits"})
+    if "labels" not in method.needs:
+        idle |= given & {"hard_labels"}
+    if "probabilities" not in method.needs:
+        idle |= given & {"probabilities"}
+    if idle:
+        names = ", ".join(_flag(ctx, name) for name in sorted(idle))
+        note(f"{method.name} makes no use of {names}")
+    return dataclasses.replace(method, **taken)
+
+
+def _flag(ctx: click.Context, name: str) -> str:
+    return next(p.opts[0] for p in ctx.command.params if p.name == name)
+
+
+def _n_workers(dataset: Dataset) -> int | None:
+    n = dataset.metadata.get("n_workers")
+    return n if isinstance(n, int) and not isinstance(n, bool) and n > 0 else None
+
+
+def _images(dataset: Dataset, answers: Answers, *, needed: bool) -> list[tuple[Image | None, int]]:
+    """Image and position in the train folder of each task; empty without any image."""
+    from peerannot.errors import DataError
+
+    if not needed and not any((dataset.path / "train").glob("*/*")):
+        return []
+    images = dataset.images("train")
+    found: list[tuple[Image | None, int]] = [(None, -1)] * answers.n_tasks
+    for position, image in enumerate(images):
+        task = image.task(answers.tasks)
+        if task < 0:
+            continue
+        other = found[task][0]
+        if other is not None:
+            raise DataError(
+                f"{dataset.path / 'train'}: {other.path.name} and {image.path.name} have the same"
+                f" key {answers.tasks[task]!r}"
+            )
+        found[task] = (image, position)
+    return found
+
+
+def _positions(images: list[tuple[Image | None, int]]) -> Any:
+    import numpy as np
+
+    return np.array([at for _, at in images], dtype=np.int64) if images else None
+
+
+def _hard_labels(path: Path) -> Any:
+    """Labels of a file of hard labels, or the likeliest class of soft ones."""
+    import numpy as np
+
+    from peerannot._files import load_npy
+    from peerannot.errors import DataError
+
+    array = load_npy(path)
+    if array.ndim == 2 and array.dtype.kind == "f":
+        return np.where(array.sum(1) > 0, array.argmax(1), -1)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise DataError(
+            f"{path}: expected whole numbers (n_tasks,), or probabilities (n_tasks, K), not"
+            f" {array.dtype} {array.shape}"
+        )
+    return array
+
+
+def _with_network(
+    evidence: Evidence,
+    logits: Path | None,
+    images: list[tuple[Image | None, int]],
+    dataset: Dataset,
+    training: TrainOptions,
+    progress: Progress,
+) -> Evidence:
+    """The evidence with a network to train, or with the logits of one that has been."""
+    if logits is not None:
+        from peerannot._files import load_npy
+        from peerannot.identification.replay import Replay
+
+        replay = Replay(load_npy(logits), evidence.answers, str(logits))
+        return dataclasses.replace(evidence, train=replay, one_network=True, model=logits.stem)
+    from peerannot._optional import require
+    from peerannot._text import few
+    from peerannot.errors import DataError
+
+    for module in ("torch", "torchvision", "timm", "lightning_fabric"):
+        require(module, extra="deep", feature="training a network")
+    from peerannot.learning.dynamics import WatchedTraining
+
+    answers = evidence.answers
+    lost = [
+        answers.tasks[i]
+        for i, (image, _) in enumerate(images)
+        if image is None and answers.answers_per_task[i]
+    ]
+    if lost:
+        raise DataError(
+            f"{dataset.path / 'train'}: {len(lost)} tasks with votes have no image: {few(lost)};"
+            " add <name>-<key>.png files, or give --logits"
+        )
+    train = WatchedTraining(
+        [image.path if image else None for image, _ in images],
+        answers.n_classes,
+        training,
+        progress,
+    )
+    return dataclasses.replace(evidence, train=train, model=training.model.replace("/", "_"))
+
+
+def _worst(table: Any, score: str) -> list[dict[str, Any]]:
+    """The worst rows, for ``--json``."""
+    first = next(iter(table))
+    return [
+        {first: str(table[first][i]), score: _finite(table[score][i])}
+        for i in range(min(_WORST_SHOWN, len(table[first])))
+    ]
+
+
+def _finite(value: Any) -> Any:
+    """A value as JSON has it: plain types, null for NaN."""
+    import math
+
+    plain = value.item() if hasattr(value, "item") else value
+    return None if isinstance(plain, float) and not math.isfinite(plain) else plain
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,78 @@
+"""Which tasks are ambiguous or mislabelled, and which workers are unreliable.
+
+To add a method, write one file here with a class under ``@METHODS.register(...)``; the command
+line, the lists and the tests pick it up.
+
+>>> from peerannot.identification import METHODS
+>>> "spam_score" in METHODS
+True
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from peerannot.identification.registry import METHODS, build
+
+if TYPE_CHECKING:
+    from peerannot.identification.base import Evidence, Findings, Method, Trainer
+    from peerannot.identification.classes import confused_classes
+    from peerannot.identification.confusion import spam_score
+    from peerannot.identification.copies import copied_pairs
+    from peerannot.identification.crowdlab import Crowdlab, crowdlab
+    from peerannot.identification.dynamics import Tally, margin
+    from peerannot.identification.label_errors import ConfidentLearning, confident_learning
+    from peerannot.identification.output import write_findings
+    from peerannot.identification.waum import Waum, waum
+    from peerannot.identification.workers import worker_cards
+
+_HOMES = {
+    "ConfidentLearning": "label_errors",
+    "Crowdlab": "crowdlab",
+    "Evidence": "base",
+    "Findings": "base",
+    "Method": "base",
+    "Tally": "dynamics",
+    "Trainer": "base",
+    "Waum": "waum",
+    "confident_learning": "label_errors",
+    "confused_classes": "classes",
+    "copied_pairs": "copies",
+    "crowdlab": "crowdlab",
+    "margin": "dynamics",
+    "spam_score": "confusion",
+    "waum": "waum",
+    "worker_cards": "workers",
+    "write_findings": "output",
+}
+
+__all__ = [
+    "METHODS",
+    "ConfidentLearning",
+    "Crowdlab",
+    "Evidence",
+    "Findings",
+    "Method",
+    "Tally",
+    "Trainer",
+    "Waum",
+    "build",
+    "confident_learning",
+    "confused_classes",
+    "copied_pairs",
+    "crowdlab",
+    "margin",
+    "spam_score",
+    "waum",
+    "worker_cards",
+    "write_findings",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"peerannot.identification.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'peerannot.identification' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,33 @@
+"""Names of identification methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from peerannot._options import from_text, parse_spec
+from peerannot._registry import Registry, import_siblings
+
+if TYPE_CHECKING:
+    from peerannot.identification.base import Method
+
+__all__ = ["METHODS", "build"]
+
+
+def _load() -> None:
+    import_siblings("peerannot.identification")
+
+
+METHODS: Registry[type[Method]] = Registry("identification method", _load)
+
+
+def build(spec: str, options: Mapping[str, str] | None = None) -> Method:
+    """A method from what a user types: ``"krippendorffAlpha[metric=ordinal]"``, and more options.
+
+    Raises
+    ------
+    ParameterError
+        The name or an option is unknown, or a value is out of its range.
+    """
+    name, bracketed = parse_spec(spec)
+    return from_text(METHODS[name], {**(options or {}), **bracketed})

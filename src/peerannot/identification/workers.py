@@ -1,0 +1,299 @@
+"""Worker cards: what there is to know about each worker, on one line and one matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot._compiled import compiled, prange
+from peerannot._options import option
+from peerannot.aggregation import Result
+from peerannot.answers import Answers
+from peerannot.errors import DataError, ParameterError
+from peerannot.identification.base import Evidence, Findings, Method, worst_first
+from peerannot.identification.confusion import spam_score
+from peerannot.identification.registry import METHODS
+
+__all__ = ["Workers", "answer_counts", "false_discovery", "worker_cards"]
+
+_MOST_BYTES = 2**33
+
+
+def answer_counts(answers: Answers, posterior: NDArray[np.float64]) -> NDArray[np.float64]:
+    r"""Expected counts :math:`\sum_i z_{ik} 1[y_{ij} = l]`, float64 (n_workers, true, answered).
+
+    Raises
+    ------
+    ParameterError
+        They take over 8 GiB.
+    """
+    n, k = answers.n_workers, answers.n_classes
+    if n * k * k * 8 > _MOST_BYTES:
+        raise ParameterError(
+            f"confusion matrices of {n} workers over {k} classes take {n * k * k * 8 / 2**30:.0f}"
+            " GiB; leave out workers or classes"
+        )
+    order, ptr = _by_worker(answers)
+    counts: NDArray[np.float64] = _counts(
+        ptr, order, answers.task, answers.label, np.ascontiguousarray(posterior)
+    )
+    return counts
+
+
+def _by_worker(answers: Answers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows in order of worker, and where each worker's begin."""
+    order = np.argsort(answers.worker, kind="stable")
+    return order, np.concatenate(([0], np.cumsum(answers.answers_per_worker))).astype(np.int64)
+
+
+@compiled(parallel=True)
+def _counts(
+    ptr: Any, order: Any, task: Any, label: Any, posterior: Any
+) -> Any:  # pragma: no cover - compiled
+    n, k = ptr.size - 1, posterior.shape[1]
+    out = np.zeros((n, k, k), np.float64)
+    for j in prange(n):
+        for at in range(ptr[j], ptr[j + 1]):
+            row = order[at]
+            for c in range(k):
+                out[j, c, label[row]] += posterior[task[row], c]
+    return out
+
+
+def worker_cards(
+    answers: Answers,
+    result: Result,
+    *,
+    prior: float = 1.0,
+    confidence: float = 0.95,
+    one_class: float = 0.9,
+    min_answers: int = 10,
+) -> tuple[dict[str, Any], NDArray[np.float64]]:
+    r"""Everything about each worker, given a posterior of the true classes.
+
+    Parameters
+    ----------
+    answers
+        The votes.
+    result
+        An aggregation of these votes; its posterior stands for the truth.
+    prior
+        Pseudo-answers that each row of a confusion matrix starts with, spread evenly.
+    confidence
+        Probability that the skill lies in its interval.
+    one_class
+        Share of one label from which a worker may count as always giving it.
+    min_answers
+        Fewest answers to speak of a pattern.
+
+    Returns
+    -------
+    columns, one row a worker in the order of ``answers.workers``
+        ``worker``, ``n_answers``; ``agreement``: mean posterior of the classes answered;
+        ``skill`` with ``skill_low``, ``skill_high``: probability to be right on a task drawn
+        with the class prior; ``spam_score``; ``confused_true``, ``confused_answered``,
+        ``confused_rate``: the wrong answer expected most often, and how often it is given when
+        the first is true; ``bias_class``, ``bias``: the class given too often, and by how much
+        its share exceeds what the tasks hold; ``bias_total``: half the sum of all such
+        differences, 0..1; ``top_class``, ``top_share``; ``longest_run`` of one answer;
+        ``run_z``: surprise of the number of repeats, in standard deviations; ``pattern``:
+        ``"one class"``, ``"straight-lining"`` or empty.
+    confusion : float64 array (n_workers, true, answered)
+        Posterior means; rows sum to 1.
+
+    Raises
+    ------
+    DataError
+        The result is not one of these answers.
+    ParameterError
+        The confusion matrices do not fit in memory.
+
+    Notes
+    -----
+    Row k of a confusion matrix is Dirichlet with the expected counts plus ``prior / K``, so its
+    diagonal is a Beta; the skill is their mean under the class prior, and its interval that of
+    the Beta with the same mean and variance.
+
+    A worker is straight-lining when consecutive tasks (in order of key, which is all that the
+    data tell of the order of work) get the same answer more often than the classes of those
+    tasks and the worker's confusion explain: z by the variance of independent repeats, with
+    Benjamini and Hochberg's control of the false discovery rate at 5 % over the workers. Sorted
+    data sets do not make everybody a suspect, since the tasks' own classes are allowed for.
+
+    Cost O(answers x K^2).
+    """
+    from scipy.special import betaincinv, ndtr
+
+    if result.tasks != answers.tasks or result.classes != answers.classes:
+        raise DataError("worker cards: the result is not one of these answers")
+    k = answers.n_classes
+    n_answers = answers.answers_per_worker
+    posterior = result.dense_posterior()
+    counts = answer_counts(answers, posterior)
+    given = counts + prior / k
+    confusion = given / given.sum(2, keepdims=True)
+    rate = np.bincount(answers.task, minlength=answers.n_tasks) @ posterior if k else np.empty(0)
+    class_prior = result.prior if result.prior is not None else rate / max(rate.sum(), 1.0)
+
+    right = np.einsum("jkk->jk", given)
+    rest = given.sum(2) - right
+    total = right + rest
+    mean = np.einsum("jk,k->j", right / total, class_prior)
+    variance = np.einsum("jk,k->j", right * rest / (total**2 * (total + 1)), class_prior**2)
+    # Beta with this mean and variance; a variance of 0 (one class) leaves a point.
+    strength = np.where(variance > 0, mean * (1 - mean) / np.where(variance > 0, variance, 1), 2)
+    strength = np.maximum(strength - 1, 1e-9)
+    tail = (1 - confidence) / 2
+    low = betaincinv(mean * strength, (1 - mean) * strength, tail)
+    high = betaincinv(mean * strength, (1 - mean) * strength, 1 - tail)
+    point = variance <= 0
+    low, high = np.where(point, mean, low), np.where(point, mean, high)
+
+    true_share = counts.sum(2) / np.maximum(n_answers, 1)[:, None]
+    said_share = counts.sum(1) / np.maximum(n_answers, 1)[:, None]
+    excess = said_share - true_share
+    wrong = counts.copy()
+    wrong[:, np.arange(k), np.arange(k)] = 0
+    worst = wrong.reshape(len(wrong), -1).argmax(1)
+    true, answered = np.divmod(worst, k)
+    worker = np.arange(answers.n_workers)
+    per_true = counts[worker, true].sum(1)
+    missed = wrong[worker, true, answered]
+    erred = missed > 0
+
+    order, ptr = _by_worker(answers)
+    longest, repeats, expected, spread = _runs(
+        ptr, answers.task[order], answers.label[order], posterior, confusion
+    )
+    run_z = np.where(spread > 0, (repeats - expected) / np.sqrt(np.where(spread > 0, spread, 1)), 0)
+    p_value = np.where(n_answers >= min_answers, ndtr(-run_z), 1.0)
+    straight = false_discovery(p_value) <= 0.05
+    top = said_share.argmax(1) if k else np.zeros(0, np.int64)
+    top_share = said_share[worker, top]
+    one = (
+        (n_answers >= min_answers)
+        & (top_share >= one_class)
+        & (true_share[worker, top] < top_share - 0.1)
+    )
+    agreement = np.einsum("jkk->j", counts) / np.where(n_answers > 0, n_answers, np.nan)
+    names = np.array([*answers.classes, ""], dtype=object)
+    columns = {
+        "worker": list(answers.workers),
+        "n_answers": n_answers,
+        "agreement": agreement,
+        "skill": mean,
+        "skill_low": low,
+        "skill_high": high,
+        "spam_score": spam_score(confusion),
+        "confused_true": list(names[np.where(erred, true, k)]),
+        "confused_answered": list(names[np.where(erred, answered, k)]),
+        "confused_rate": np.where(erred, missed / np.where(per_true > 0, per_true, 1), 0.0),
+        "bias_class": list(names[np.where(n_answers > 0, excess.argmax(1), k)]),
+        "bias": excess.max(1),
+        "bias_total": np.abs(excess).sum(1) / 2,
+        "top_class": list(names[np.where(n_answers > 0, top, k)]),
+        "top_share": top_share,
+        "longest_run": longest,
+        "run_z": run_z,
+        "pattern": np.where(one, "one class", np.where(straight, "straight-lining", "")).tolist(),
+    }
+    return columns, confusion
+
+
+def false_discovery(p_value: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Benjamini and Hochberg's adjusted p-values (1995): below q, a share q is false on average."""
+    n = p_value.size
+    order = np.argsort(p_value, kind="stable")
+    scaled = p_value[order] * n / np.arange(1, n + 1)
+    adjusted = np.empty(n)
+    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    return adjusted
+
+
+@compiled()
+def _runs(
+    ptr: Any, task: Any, label: Any, posterior: Any, confusion: Any
+) -> Any:  # pragma: no cover
+    n, k = ptr.size - 1, posterior.shape[1]
+    longest = np.zeros(n, np.int64)
+    repeats = np.zeros(n, np.int64)
+    expected = np.zeros(n, np.float64)
+    spread = np.zeros(n, np.float64)
+    now = np.zeros(k, np.float64)
+    before = np.zeros(k, np.float64)
+    for j in range(n):
+        run = 0
+        for a in range(ptr[j], ptr[j + 1]):
+            for c in range(k):
+                now[c] = 0.0
+            for t in range(k):
+                z = posterior[task[a], t]
+                if z > 0.0:
+                    for c in range(k):
+                        now[c] += z * confusion[j, t, c]
+            same = a > ptr[j] and label[a] == label[a - 1]
+            run = run + 1 if same else 1
+            longest[j] = max(longest[j], run)
+            if a > ptr[j]:
+                p = 0.0
+                for c in range(k):
+                    p += now[c] * before[c]
+                repeats[j] += 1 if same else 0
+                expected[j] += p
+                spread[j] += p * (1.0 - p)
+            for c in range(k):
+                before[c] = now[c]
+    return longest, repeats, expected, spread
+
+
+@METHODS.register("workers", "worker-cards")
+@dataclass(frozen=True, kw_only=True)
+class Workers(Method):
+    """Worker cards: agreement, skill with interval, confusions, bias, spam score, patterns.
+
+    Files: ``workers.csv``, the least skilled first; ``worker_confusion_matrices.npy``
+    (n_workers, true, answered), rows by worker id, NaN for workers without answers. See
+    `worker_cards`.
+
+    Parameters
+    ----------
+    max_iter
+        Most iterations of Dawid-Skene, whose posterior stands for the truth.
+    prior
+        Pseudo-answers in each row of a confusion matrix.
+    confidence
+        Of the interval of the skill.
+    """
+
+    max_iter: int = option(50, at_least=1, help="most iterations of Dawid-Skene")
+    prior: float = option(1.0, above=0, help="pseudo-answers in each row of a confusion matrix")
+    confidence: float = option(0.95, above=0, below=1, help="of the interval of the skill")
+
+    def _run(self, evidence: Evidence) -> Findings:
+        from peerannot.aggregation.dawid_skene import DawidSkene
+
+        answers = evidence.answers
+        result = DawidSkene(max_iter=self.max_iter).fit(answers, progress=evidence.progress)
+        columns, confusion = worker_cards(
+            answers, result, prior=self.prior, confidence=self.confidence
+        )
+        order = worst_first(columns["skill"])
+        table = {
+            k: v[order] if isinstance(v, np.ndarray) else [v[int(i)] for i in order]
+            for k, v in columns.items()
+        }
+        patterns = columns["pattern"]
+        return Findings(
+            table,
+            "identification/workers.csv",
+            "skill",
+            "worker",
+            files={"identification/worker_confusion_matrices.npy": evidence.spread(confusion)},
+            summary={
+                "n_one_class": patterns.count("one class"),
+                "n_straight_lining": patterns.count("straight-lining"),
+            },
+        )
