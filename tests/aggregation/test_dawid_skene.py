@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from simulated import crowd
 
 from peerannot.aggregation import STRATEGIES, build
-from peerannot.aggregation.base import Start
+from peerannot.aggregation.confusions import EM
 from peerannot.aggregation.dawid_skene import FLOOR
-from peerannot.aggregation.kernels import EM
 from peerannot.answers import Answers
 from peerannot.errors import ConvergenceWarning
 
@@ -98,7 +97,7 @@ def twin(
 def test_the_compiled_pass_equals_its_twin(n_classes: int, weighted: bool, hard: bool) -> None:
     answers, truth = crowd(80, 9, n_classes, 4, seed=n_classes, weighted=weighted)
     gold = np.where(np.arange(80) % 9 == 0, truth, -1).astype(np.int32)
-    em = EM.of(answers, Start(gold, None), model="test")
+    em = EM.of(answers, gold, model="test")
     rng = np.random.default_rng(1)
     table = np.log(rng.dirichlet(np.ones(n_classes + 1), len(em.pairs))[:, :n_classes])
     log_prior = np.log(rng.dirichlet(np.ones(n_classes)))
@@ -113,7 +112,7 @@ def test_the_compiled_pass_equals_its_twin(n_classes: int, weighted: bool, hard:
 def test_the_start_equals_its_twin() -> None:
     answers, truth = crowd(40, 6, 3, 4, weighted=True)
     gold = np.where(np.arange(40) % 7 == 0, truth, -1).astype(np.int32)
-    em = EM.of(answers, Start(gold, None), model="test")
+    em = EM.of(answers, gold, model="test")
     counts, mass = em.first()
     votes = np.zeros((40, 3))
     np.add.at(votes, (answers.task, answers.label), answers.weight)

@@ -13,8 +13,8 @@ from scipy.special import logsumexp
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Iterative, Start
+from peerannot.aggregation.confusions import EM, Pairs
 from peerannot.aggregation.dawid_skene import FLOOR, ds_skill
-from peerannot.aggregation.kernels import EM, Pairs
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
 from peerannot.aggregation.ties import TIE
@@ -76,7 +76,7 @@ class DawidSkeneClust(Iterative):
     restarts: int = option(10, at_least=0, help="most fresh starts after a collapse on one class")
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        em = EM.of(answers, start, model=self.name)
+        em = EM.of(answers, start.gold, start.posterior, model=self.name)
         varied = np.unique(answers.label).size > 1
         for restart in range(self.restarts + 1):
             fit = self._run(em if restart == 0 else _sharper(em, 1 + restart), progress)
@@ -138,7 +138,7 @@ def _sharper(em: EM, power: int) -> EM:
     """The same answers, to start from vote shares raised to a power."""
     shares = NaiveSoft().fit(em.answers).dense_posterior()
     sharp = shares**power
-    return replace(em, start=sharp / sharp.sum(1, keepdims=True))
+    return replace(em, given=sharp / sharp.sum(1, keepdims=True))
 
 
 def _nuclear_norms(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Iterative, Start
-from peerannot.aggregation.kernels import EM, Pairs
+from peerannot.aggregation.confusions import EM, Pairs
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
 from peerannot.aggregation.support import Support
@@ -70,7 +70,7 @@ class DawidSkene(Iterative):
     off_diagonal: float = option(0.0, at_least=0.0, help="pseudo-count of each wrong answer")
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        em = EM.of(answers, start, model=self.name)
+        em = EM.of(answers, start.gold, start.posterior, model=self.name)
         counts, mass = em.first()
         objective: list[float] = []
         stopped = False

@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._compiled import compiled, prange
+from peerannot._compiled import compiled
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Iterative, Start
-from peerannot.aggregation.kernels import add_blocks, blocks_of
+from peerannot.aggregation.confusions import blocks_of, weights_of
+from peerannot.aggregation.kernels import over_blocks
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics, Result
 from peerannot.aggregation.support import Support, clamped, posterior_of
@@ -78,31 +79,42 @@ class GLAD(Iterative):
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         support = Support.of(answers)
         bounds = blocks_of(answers, 3 * answers.n_workers, width=1)
-        weight = np.empty(0) if answers.weight is None else answers.weight
+        weight = weights_of(answers)
         given = np.empty(0)
         if start.posterior is not None:
             given = start_shares(support, start.posterior)
         alpha = np.full(answers.n_workers, float(self.alpha_mean))
         beta = np.full(answers.n_tasks, float(self.beta_mean))
+        share = np.empty(0)
+        rest = np.empty(0)
 
-        def run(steps: int, given: NDArray[np.float64]) -> Any:
-            return glad_pass(
-                support.ptr, support.size, support.label, support.slot, answers.worker, weight,
-                start.gold, given, alpha, beta, float(self.beta_mean), answers.n_classes, steps,
-                bounds,
-            )  # fmt: skip
+        def run(steps: int) -> tuple[NDArray[np.float64], float]:
+            """Sums (gradient, curvature, reach of each worker), and the log-likelihood."""
+            sums = np.zeros((bounds.size - 1, 3, answers.n_workers))
+
+            def work(b: int) -> float:
+                return float(glad_block(
+                    support.ptr, support.size, support.label, support.slot, answers.worker,
+                    weight, start.gold, given, alpha, beta, float(self.beta_mean),
+                    answers.n_classes, steps, bounds[b], bounds[b + 1], sums[b], share, rest,
+                ))  # fmt: skip
+
+            gains = over_blocks(work, bounds.size - 1)
+            return np.concatenate((sums[:, :2].sum(0), sums[:, 2:].max(0))), sum(gains)
 
         objective: list[float] = []
         stopped = False
         while not stopped and len(objective) < self.max_iter:
-            beta, gradient, curvature, reach, loglik, *_ = run(self.steps, given)
+            (gradient, curvature, reach), loglik = run(self.steps)
             gap = alpha - self.alpha_mean
-            objective.append(float(loglik - 0.5 * gap @ gap))
+            objective.append(loglik - 0.5 * float(gap @ gap))
             alpha = alpha + _safe_step(gradient - gap, curvature + 1.0, reach)
             given = np.empty(0)
             stopped = self._stops(objective, answers.n_answers)
             progress(len(objective), self.max_iter, f"log-posterior {objective[-1]:.4f}")
-        *_, share, rest, right = run(0, given)
+        share = np.zeros(answers.n_answers)
+        rest = np.full(answers.n_tasks, 1.0 / answers.n_classes)
+        (right, *_), _ = run(0)
         total = np.bincount(
             answers.worker, weights=answers.weight, minlength=answers.n_workers
         ).astype(np.float64)
@@ -146,8 +158,8 @@ def _safe_step(
     return np.where(stretch > 1e-8, step * np.log1p(stretch) / np.maximum(stretch, 1e-8), step)
 
 
-@compiled(parallel=True)
-def glad_pass(
+@compiled()
+def glad_block(
     ptr: Any,
     size: Any,
     slot_label: Any,
@@ -161,98 +173,83 @@ def glad_pass(
     beta_mean: float,
     k: int,
     steps: int,
-    bounds: Any,
-) -> Any:  # pragma: no cover - compiled
-    """E-step, Newton steps in every beta, and the derivatives by every alpha.
+    lo: int,
+    hi: int,
+    sums: Any,
+    share: Any,
+    rest: Any,
+) -> float:  # pragma: no cover - compiled
+    """E-step of tasks lo..hi, Newton steps in their beta, and derivatives by every alpha.
+
+    ``sums`` (3, n_workers) gets the gradient and curvature by alpha, without the prior, and the
+    largest easiness that each worker met. With ``steps == 0`` nothing moves: ``share`` gets the
+    posterior of each slot, ``rest`` that of each class that a task did not receive, and
+    ``sums[0]`` the expected right answers of each worker.
 
     Returns
     -------
-    beta, gradient and curvature by alpha (without the prior), largest easiness that each worker
-    met, log-likelihood and log-prior of beta before the steps, share of each slot, mass of each
-    class that a task did not receive, expected right answers of each worker. The last three only
-    with ``steps == 0``, when nothing moves.
+    Log-likelihood and log-prior of beta, before the steps.
     """
-    n_blocks, n_workers = bounds.size - 1, alpha.size
     log_wrong = np.log(max(k - 1, 1))
-    write = steps == 0
-    out = beta.copy()
-    gradient = np.zeros((n_blocks, n_workers))
-    curvature = np.zeros((n_blocks, n_workers))
-    reach = np.zeros((n_blocks, n_workers))
-    loglik = np.zeros(n_blocks)
-    share = np.zeros(slot.size if write else 0)
-    rest = np.full(ptr.size - 1 if write else 0, 1.0 / k)
-    for b in prange(n_blocks):
-        longest = 0
-        for i in range(bounds[b], bounds[b + 1]):
-            longest = max(longest, ptr[i + 1] - ptr[i])
-        score = np.empty(longest)
-        q = np.empty(longest)
-        gain = 0.0
-        for i in range(bounds[b], bounds[b + 1]):
-            first, last, n = ptr[i], ptr[i + 1], size[i]
-            if first == last:
-                continue
-            easy = np.exp(beta[i])
-            base = -np.log(k) - 0.5 * (beta[i] - beta_mean) ** 2
+    longest = 0
+    for i in range(lo, hi):
+        longest = max(longest, ptr[i + 1] - ptr[i])
+    score = np.empty(longest)
+    q = np.empty(longest)
+    gain = 0.0
+    for i in range(lo, hi):
+        first, last, n = ptr[i], ptr[i + 1], size[i]
+        if first == last:
+            continue
+        easy = np.exp(beta[i])
+        gain -= np.log(k) + 0.5 * (beta[i] - beta_mean) ** 2
+        for s in range(n):
+            score[s] = 0.0
+        for a in range(first, last):
+            v = weight[a] if weight.size else 1.0
+            x = alpha[worker[a]] * easy
+            gain -= v * (np.log1p(np.exp(-abs(x))) + max(x, 0.0) + log_wrong)
+            score[slot[a]] += v * (x + log_wrong)
+        other = 0.0
+        if gold[i] >= 0:
             for s in range(n):
-                score[s] = 0.0
+                if slot_label[first + s] == gold[i]:
+                    gain += score[s]
+                    score[s] = 1.0
+                else:
+                    score[s] = 0.0
+        else:
+            top = 0.0 if n < k else -np.inf
+            for s in range(n):
+                top = max(top, score[s])
+            other = np.exp(-top)
+            total = (k - n) * other
+            for s in range(n):
+                score[s] = np.exp(score[s] - top)
+                total += score[s]
+            gain += top + np.log(total)
+            for s in range(n):
+                score[s] = given[first + s] if given.size else score[s] / total
+            other /= total
+        if steps == 0:
+            rest[i] = other
+            for s in range(n):
+                share[first + s] = score[s]
             for a in range(first, last):
-                v = weight[a] if weight.size else 1.0
-                x = alpha[worker[a]] * easy
-                base -= v * (np.log1p(np.exp(-abs(x))) + max(x, 0.0) + log_wrong)
-                score[slot[a]] += v * (x + log_wrong)
-            other = 0.0
-            if gold[i] >= 0:
-                for s in range(n):
-                    if slot_label[first + s] == gold[i]:
-                        base += score[s]
-                        score[s] = 1.0
-                    else:
-                        score[s] = 0.0
-            else:
-                top = 0.0 if n < k else -np.inf
-                for s in range(n):
-                    top = max(top, score[s])
-                other = np.exp(-top)
-                total = (k - n) * other
-                for s in range(n):
-                    score[s] = np.exp(score[s] - top)
-                    total += score[s]
-                base += top + np.log(total)
-                for s in range(n):
-                    score[s] = given[first + s] if given.size else score[s] / total
-                other /= total
-            gain += base
-            if write:
-                rest[i] = other
-                for s in range(n):
-                    share[first + s] = score[s]
-                for a in range(first, last):
-                    v = weight[a] if weight.size else 1.0
-                    gradient[b, worker[a]] += v * score[slot[a]]
-                continue
-            for a in range(first, last):
-                q[a - first] = score[slot[a]]
-            now = _newton(first, last, worker, weight, alpha, q, beta[i], beta_mean, steps)
-            out[i] = now
-            easy = np.exp(now)
-            for a in range(first, last):
-                v = weight[a] if weight.size else 1.0
-                j = worker[a]
-                p = 1.0 / (1.0 + np.exp(-alpha[j] * easy))
-                gradient[b, j] += v * (q[a - first] - p) * easy
-                curvature[b, j] += v * p * (1.0 - p) * easy * easy
-                reach[b, j] = max(reach[b, j], easy)
-        loglik[b] = gain
-    widest = reach[0].copy()
-    for b in range(1, n_blocks):
-        widest = np.maximum(widest, reach[b])
-    total_gain = 0.0
-    for b in range(n_blocks):
-        total_gain += loglik[b]
-    slopes = add_blocks(gradient)
-    return out, slopes, add_blocks(curvature), widest, total_gain, share, rest, slopes
+                sums[0, worker[a]] += (weight[a] if weight.size else 1.0) * score[slot[a]]
+            continue
+        for a in range(first, last):
+            q[a - first] = score[slot[a]]
+        beta[i] = _newton(first, last, worker, weight, alpha, q, beta[i], beta_mean, steps)
+        easy = np.exp(beta[i])
+        for a in range(first, last):
+            v = weight[a] if weight.size else 1.0
+            j = worker[a]
+            p = 1.0 / (1.0 + np.exp(-alpha[j] * easy))
+            sums[0, j] += v * (q[a - first] - p) * easy
+            sums[1, j] += v * p * (1.0 - p) * easy * easy
+            sums[2, j] = max(sums[2, j], easy)
+    return gain
 
 
 @compiled()

@@ -1,188 +1,292 @@
-"""The fused E/M pass over answers that every confusion-matrix model shares.
+"""Compiled loops of the models that give each worker a confusion matrix.
 
-One pass does both steps: for each task add the rows of log-probabilities of its answers,
-normalise, add the posterior to the counts of the next M-step. The posterior matrix is written
-only when asked for. Tasks are split into blocks whose number depends on the problem alone, and
-the counts of blocks are added in their order, so results are the same for any number of threads.
+One pass does E and M: for each task add the rows of log-probabilities of its answers, normalise,
+add the posterior to the counts of the next M-step. The posterior matrix is written only when
+asked for. `peerannot.aggregation.confusions.EM` prepares the arrays and runs the loops.
+
+Tasks go through in tiles that stay in the first-level cache, so that the exponentials of a tile
+are one long vectorised loop. The inner loops run over the classes; for a few of them the loops
+are compiled with their number fixed, which halves the time (see `specialised`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from math import factorial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._compiled import compiled, prange
-from peerannot.answers import Answers
-from peerannot.errors import ParameterError
+from peerannot._compiled import compiled, threads
 
-if TYPE_CHECKING:
-    from peerannot.aggregation.base import Start
+__all__ = [
+    "em_loop",
+    "gather_loop",
+    "over_blocks",
+    "pairs_of",
+    "positions_of",
+    "specialised",
+    "start_loop",
+]
 
-__all__ = ["EM", "Pairs", "add_blocks", "blocks_of", "em_pass", "vote_pass"]
+TILE = 1024  # classes x tasks of a tile
+MOST_FIXED = 16  # classes up to which loops are compiled for their number
+SMALL = 500_000  # answers under which compiling such loops would take longer than it saves
 
-BLOCK_BYTES = 2**28  # memory that all blocks' counts may take together
-MAX_BLOCKS = 8
-TABLE_BYTES = 2**33  # memory of one table over which a model is refused
+# exp(x) = (Taylor of exp(x / 128))^128 is straight-line code that vectorises. On -40 < x <= 0
+# its relative error is under 1e-14; below, exp(x) is nothing beside the 1 of the likeliest class.
+_TAYLOR = tuple(1.0 / factorial(n) for n in range(13))
+_LEAST = -40.0
 
 
-@dataclass(frozen=True)
-class Pairs:
-    """The distinct (worker, label) pairs that occur; confusion counts are kept only for them.
+def over_blocks(work: Callable[[int], Any], n_blocks: int) -> list[Any]:
+    """``[work(0), ...]``, on as many threads as compiled loops use.
 
-    Attributes
-    ----------
-    of_answer : int32 array (n_answers,)
-        Pair of each answer.
-    worker, label : int32 arrays (n_pairs,)
-        In order of (worker, label).
-    ptr : int64 array (n_workers + 1,)
-        Pairs of worker ``j`` are ``ptr[j]:ptr[j + 1]``.
+    The loops here release the lock of the interpreter. Plain threads start faster than numba's,
+    and loops without ``parallel=True`` compile faster.
     """
-
-    of_answer: NDArray[np.int32]
-    worker: NDArray[np.int32]
-    label: NDArray[np.int32]
-    ptr: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, answers: Answers, *, model: str) -> Pairs:
-        """Find the pairs, and refuse where a table over them would not fit.
-
-        Raises
-        ------
-        ParameterError
-            The table takes more than 8 GiB; the message names lighter strategies.
-        """
-        w, k = answers.n_workers, answers.n_classes
-        if w * k <= max(2**26, 4 * answers.n_answers):
-            of_answer, key = _dense_pairs(answers.worker, answers.label, w, k)
-        else:
-            code = answers.worker.astype(np.int64) * k + answers.label
-            key, inverse = np.unique(code, return_inverse=True)
-            of_answer = inverse.astype(np.int32)
-        if key.size * k * 8 > TABLE_BYTES:
-            raise ParameterError(
-                f"{model} needs {key.size * k * 8 / 2**30:.0f} GiB for the confusions of {w}"
-                f" workers over {k} classes; use a strategy with one skill a worker, such as wawa"
-            )
-        worker = (key // k).astype(np.int32)
-        ptr = np.searchsorted(worker, np.arange(w + 1)).astype(np.int64)
-        return cls(of_answer, worker, (key % k).astype(np.int32), ptr)
-
-    def __len__(self) -> int:
-        return int(self.worker.size)
-
-    def worker_sums(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Sums of a table (n_pairs, K) over the labels of each worker, (n_workers, K)."""
-        sums = np.zeros((self.ptr.size - 1, table.shape[1]))
-        filled = np.flatnonzero(np.diff(self.ptr))
-        if filled.size:
-            sums[filled] = np.add.reduceat(table, self.ptr[filled], axis=0)
-        return sums
-
-    def confusion(self, table: NDArray[np.float64], n_workers: int) -> NDArray[np.float64] | None:
-        """A table (n_pairs, K true) as confusion matrices (n_workers, true, answered).
-
-        None where they would take over 8 GiB. Pairs that do not occur are 0.
-        """
-        k = table.shape[1]
-        if n_workers * k * k * 8 > TABLE_BYTES:
-            return None
-        out = np.zeros((n_workers, k, k))
-        out[self.worker, :, self.label] = table
-        return out
+    n_threads = min(threads(), n_blocks)
+    if n_threads <= 1:
+        return [work(b) for b in range(n_blocks)]
+    with ThreadPoolExecutor(n_threads) as pool:
+        return list(pool.map(work, range(n_blocks)))
 
 
-def blocks_of(answers: Answers, n_rows: int, width: int | None = None) -> NDArray[np.int64]:
-    """Bounds of blocks of tasks with about equal numbers of answers, int64 (n_blocks + 1,).
-
-    ``n_rows`` rows of ``width`` float64 (default: the number of classes) are held by each block.
-    """
-    size = max(n_rows * (answers.n_classes if width is None else width) * 8, 1)
-    n = int(np.clip(BLOCK_BYTES // size, 1, MAX_BLOCKS))
-    goals = np.linspace(0, answers.n_answers, n + 1)[1:-1]
-    inner = np.searchsorted(answers.task_ptr, goals)
-    bounds = np.concatenate(([0], inner, [answers.n_tasks])).astype(np.int64)
-    return np.maximum.accumulate(bounds)
-
-
-@dataclass(frozen=True)
-class EM:
-    """Answers, prepared for E/M passes of models with a confusion matrix for each worker.
-
-    Attributes
-    ----------
-    answers, pairs
-        The votes, and the (worker, label) pairs that occur.
-    gold : int32 array (n_tasks,)
-        Known classes, -1 for unknown.
-    start : float64 array (n_tasks, n_classes), or (0, n_classes) to start from vote shares
-    """
-
-    answers: Answers
-    pairs: Pairs
-    gold: NDArray[np.int32]
-    start: NDArray[np.float64]
-    weight: NDArray[np.float64]
-    bounds: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, answers: Answers, start: Start, *, model: str) -> EM:
-        """Prepare; refuses where the counts would not fit, see `Pairs.of`."""
-        pairs = Pairs.of(answers, model=model)
-        given = start.posterior
-        return cls(
-            answers,
-            pairs,
-            start.gold,
-            np.empty((0, answers.n_classes)) if given is None else given,
-            np.empty(0) if answers.weight is None else answers.weight,
-            blocks_of(answers, len(pairs)),
-        )
-
-    def first(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Counts (n_pairs, K) and class sums (K,) of the start."""
-        counts, mass = vote_pass(
-            self.answers.task_ptr, self.pairs.of_answer, self.answers.label, self.weight,
-            self.gold, self.start, self.bounds, len(self.pairs), self.answers.n_classes,
-        )  # fmt: skip
-        return counts, mass
-
-    def step(
-        self, table: NDArray[np.float64], log_prior: NDArray[np.float64], *, hard: bool = False
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-        """One pass: expected counts, class sums, and log-likelihood of the parameters given.
-
-        Parameters
-        ----------
-        table : (n_pairs, K)
-            Log-probability of each pair's label, given each true class.
-        log_prior : (K,)
-        hard
-            Count only the most probable class of each task; ties are shared.
-        """
-        counts, mass, loglik, _ = self._pass(table, log_prior, hard, False)
-        return counts, mass, float(loglik)
-
-    def posterior(
-        self, table: NDArray[np.float64], log_prior: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Posterior (n_tasks, K) of the parameters."""
-        posterior: NDArray[np.float64] = self._pass(table, log_prior, False, True)[3]
-        return posterior
-
-    def _pass(self, table: Any, log_prior: Any, hard: bool, write: bool) -> Any:
-        return em_pass(
-            self.answers.task_ptr, self.pairs.of_answer, self.weight, self.gold, table,
-            log_prior, self.bounds, hard, write,
-        )  # fmt: skip
+def specialised(n_classes: int, n_answers: int) -> int:
+    """The number of classes to compile loops for; 0 for loops that serve any number."""
+    return n_classes if n_answers >= SMALL and n_classes <= MOST_FIXED else 0
 
 
 @compiled()
-def _dense_pairs(worker: Any, label: Any, w: int, k: int) -> Any:  # pragma: no cover - compiled
+def _exp(x: float) -> float:  # pragma: no cover - compiled
+    r = x * 0.0078125
+    r2 = r * r
+    r4 = r2 * r2
+    low = (_TAYLOR[0] + _TAYLOR[1] * r) + (_TAYLOR[2] + _TAYLOR[3] * r) * r2
+    mid = (_TAYLOR[4] + _TAYLOR[5] * r) + (_TAYLOR[6] + _TAYLOR[7] * r) * r2
+    top = (_TAYLOR[8] + _TAYLOR[9] * r) + (_TAYLOR[10] + _TAYLOR[11] * r) * r2 + _TAYLOR[12] * r4
+    p = low + (mid + top * r4) * r4
+    p *= p
+    p *= p
+    p *= p
+    p *= p
+    p *= p
+    p *= p
+    p *= p
+    return p if x > _LEAST else 0.0
+
+
+@cache
+def em_loop(fixed: int) -> Any:
+    """The fused pass over one block of tasks, for ``fixed`` classes (0: any number)."""
+
+    @compiled()
+    def em_block(
+        task_ptr: Any,
+        pair: Any,
+        weight: Any,
+        gold: Any,
+        table: Any,
+        log_prior: Any,
+        lo: int,
+        hi: int,
+        hard: bool,
+        counts: Any,
+        mass: Any,
+        posterior: Any,
+    ) -> float:  # pragma: no cover - compiled
+        """Add expected counts and class sums of tasks lo..hi; return their log-likelihood.
+
+        ``counts`` (n_pairs, K) or ``posterior`` (n_tasks, K) may be empty, and is then left.
+        """
+        k = fixed if fixed > 0 else log_prior.size
+        tile = min(max(TILE // k, 1), 64)
+        z = np.empty((tile, k), np.float64)
+        flat = z.ravel()
+        count, write = counts.shape[0] > 0, posterior.shape[0] > 0
+        gain = 0.0
+        product = 1.0
+        for start in range(lo, hi, tile):
+            n = min(tile, hi - start)
+            for t in range(n):
+                i = start + t
+                first, last = task_ptr[i], task_ptr[i + 1]
+                for c in range(k):
+                    z[t, c] = log_prior[c]
+                if weight.size:
+                    for a in range(first, last):
+                        p, v = pair[a], weight[a]
+                        for c in range(k):
+                            z[t, c] += v * table[p, c]
+                else:
+                    for a in range(first, last):
+                        p = pair[a]
+                        for c in range(k):
+                            z[t, c] += table[p, c]
+                known = gold[i]
+                if known >= 0:
+                    gain += z[t, known]
+                    for c in range(k):
+                        z[t, c] = 2.0 * _LEAST
+                    z[t, known] = 0.0
+                else:
+                    top = z[t, 0]
+                    for c in range(1, k):
+                        top = max(top, z[t, c])
+                    for c in range(k):
+                        z[t, c] -= top
+                    if last > first:
+                        gain += top
+            for s in range(n * k):
+                flat[s] = _exp(flat[s])
+            for t in range(n):
+                i = start + t
+                first, last = task_ptr[i], task_ptr[i + 1]
+                total = 0.0
+                for c in range(k):
+                    total += z[t, c]
+                if last > first:
+                    # One logarithm for many tasks: the product stays far from overflow.
+                    product *= total
+                    if product > 1e200:
+                        gain += np.log(product)
+                        product = 1.0
+                if hard:
+                    total = 0.0
+                    for c in range(k):
+                        z[t, c] = 1.0 if z[t, c] >= 1.0 - 1e-9 else 0.0
+                        total += z[t, c]
+                scale = 1.0 / total
+                for c in range(k):
+                    z[t, c] *= scale
+                if write:
+                    for c in range(k):
+                        posterior[i, c] = z[t, c]
+                if last > first or gold[i] >= 0:
+                    for c in range(k):
+                        mass[c] += z[t, c]
+                if count:
+                    if weight.size:
+                        for a in range(first, last):
+                            p, v = pair[a], weight[a]
+                            for c in range(k):
+                                counts[p, c] += v * z[t, c]
+                    else:
+                        for a in range(first, last):
+                            p = pair[a]
+                            for c in range(k):
+                                counts[p, c] += z[t, c]
+        return float(gain + np.log(product))
+
+    return em_block
+
+
+@cache
+def start_loop(fixed: int) -> Any:
+    """The first M-step over one block of tasks, for ``fixed`` classes (0: any number)."""
+
+    @compiled()
+    def start_block(
+        task_ptr: Any,
+        pair: Any,
+        label: Any,
+        weight: Any,
+        gold: Any,
+        given: Any,
+        lo: int,
+        hi: int,
+        counts: Any,
+        mass: Any,
+        posterior: Any,
+    ) -> None:  # pragma: no cover - compiled
+        """Add counts and class sums from gold, from ``given`` (n_tasks, K), or from vote shares."""
+        k = fixed if fixed > 0 else mass.size
+        count, write = counts.shape[0] > 0, posterior.shape[0] > 0
+        z = np.empty(k, np.float64)
+        for i in range(lo, hi):
+            first, last = task_ptr[i], task_ptr[i + 1]
+            if gold[i] >= 0:
+                for c in range(k):
+                    z[c] = 0.0
+                z[gold[i]] = 1.0
+            elif given.shape[0]:
+                for c in range(k):
+                    z[c] = given[i, c]
+            else:
+                for c in range(k):
+                    z[c] = 0.0
+                total = 0.0
+                for a in range(first, last):
+                    v = weight[a] if weight.size else 1.0
+                    z[label[a]] += v
+                    total += v
+                for c in range(k):
+                    z[c] = z[c] / total if total > 0.0 else 1.0 / k
+            if write:
+                for c in range(k):
+                    posterior[i, c] = z[c]
+            if last > first or gold[i] >= 0:
+                for c in range(k):
+                    mass[c] += z[c]
+            if count:
+                for a in range(first, last):
+                    p = pair[a]
+                    v = weight[a] if weight.size else 1.0
+                    for c in range(k):
+                        counts[p, c] += v * z[c]
+
+    return start_block
+
+
+@compiled()
+def gather_loop(
+    order: Any,
+    order_ptr: Any,
+    task: Any,
+    weight: Any,
+    posterior: Any,
+    lo: int,
+    hi: int,
+    counts: Any,
+) -> None:  # pragma: no cover - compiled
+    """Counts of pairs lo..hi from a whole posterior: the M-step where counts are large.
+
+    Every pair is written by one thread, so that no thread needs counts of its own.
+    """
+    k = posterior.shape[1]
+    for p in range(lo, hi):
+        for s in range(order_ptr[p], order_ptr[p + 1]):
+            a = order[s]
+            i = task[a]
+            v = weight[a] if weight.size else 1.0
+            for c in range(k):
+                counts[p, c] += v * posterior[i, c]
+
+
+@compiled()
+def positions_of(
+    code: Any, n_codes: int
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:  # pragma: no cover - compiled
+    """Positions of each code, in order (n,), and where those of a code start (n_codes + 1,)."""
+    ptr = np.zeros(n_codes + 1, np.int64)
+    for c in code:
+        ptr[c + 1] += 1
+    for c in range(n_codes):
+        ptr[c + 1] += ptr[c]
+    place = ptr[:-1].copy()
+    order = np.empty(code.size, np.int32)
+    for a in range(code.size):
+        order[place[code[a]]] = a
+        place[code[a]] += 1
+    return order, ptr
+
+
+@compiled()
+def pairs_of(worker: Any, label: Any, w: int, k: int) -> Any:  # pragma: no cover - compiled
+    """Number of each answer's (worker, label) pair in order, and the codes of the pairs."""
     place = np.full(w * k, -1, np.int32)
     for a in range(worker.size):
         place[np.int64(worker[a]) * k + label[a]] = 0
@@ -199,155 +303,3 @@ def _dense_pairs(worker: Any, label: Any, w: int, k: int) -> Any:  # pragma: no 
     for a in range(worker.size):
         of_answer[a] = place[np.int64(worker[a]) * k + label[a]]
     return of_answer, key
-
-
-@compiled(parallel=True)
-def vote_pass(
-    task_ptr: Any,
-    pair: Any,
-    label: Any,
-    weight: Any,
-    gold: Any,
-    start: Any,
-    bounds: Any,
-    n_pairs: int,
-    k: int,
-) -> Any:  # pragma: no cover - compiled
-    """Counts from vote shares, gold labels, or a given posterior: the first M-step.
-
-    Returns counts (n_pairs, k), class sums (k,).
-    """
-    n_blocks = bounds.size - 1
-    counts = np.zeros((n_blocks, n_pairs, k), np.float64)
-    prior = np.zeros((n_blocks, k), np.float64)
-    for b in prange(n_blocks):
-        z = np.empty(k, np.float64)
-        for i in range(bounds[b], bounds[b + 1]):
-            first, last = task_ptr[i], task_ptr[i + 1]
-            if first == last and gold[i] < 0:
-                continue
-            z[:] = 0.0
-            if gold[i] >= 0:
-                z[gold[i]] = 1.0
-            elif start.shape[0]:
-                z[:] = start[i]
-            else:
-                total = 0.0
-                for a in range(first, last):
-                    v = weight[a] if weight.size else 1.0
-                    z[label[a]] += v
-                    total += v
-                if total > 0.0:
-                    z /= total
-                else:
-                    z[:] = 1.0 / k
-            for c in range(k):
-                prior[b, c] += z[c]
-            for a in range(first, last):
-                v = weight[a] if weight.size else 1.0
-                p = pair[a]
-                for c in range(k):
-                    counts[b, p, c] += v * z[c]
-    return add_blocks(counts), add_blocks(prior)
-
-
-@compiled(parallel=True)
-def em_pass(
-    task_ptr: Any,
-    pair: Any,
-    weight: Any,
-    gold: Any,
-    log_table: Any,
-    log_prior: Any,
-    bounds: Any,
-    hard: bool,
-    write: bool,
-) -> Any:  # pragma: no cover - compiled
-    """One fused E/M pass.
-
-    Parameters
-    ----------
-    task_ptr, pair, weight, gold
-        Answers of each task, their pair and weight (empty: 1), known classes (-1: unknown).
-    log_table : (n_pairs, K)
-        Log-probability of the pair's label by the pair's worker, given each true class.
-    log_prior : (K,)
-    bounds : (n_blocks + 1,)
-    hard
-        Count only the most probable class of each task (Fast Dawid-Skene); ties are shared.
-    write
-        Whether to write the posterior and skip the counts.
-
-    Returns
-    -------
-    counts (n_pairs, K), class sums (K,), log-likelihood, posterior (n_tasks, K) or (0, K)
-    """
-    n_blocks, k = bounds.size - 1, log_prior.size
-    counts = np.zeros((1 if write else n_blocks, 1 if write else log_table.shape[0], k), np.float64)
-    prior = np.zeros((n_blocks, k), np.float64)
-    loglik = np.zeros((n_blocks, 1), np.float64)
-    posterior = np.empty((task_ptr.size - 1 if write else 0, k), np.float64)
-    for b in prange(n_blocks):
-        z = np.empty(k, np.float64)
-        gain = 0.0
-        for i in range(bounds[b], bounds[b + 1]):
-            first, last = task_ptr[i], task_ptr[i + 1]
-            for c in range(k):
-                z[c] = log_prior[c]
-            for a in range(first, last):
-                p = pair[a]
-                if weight.size:
-                    for c in range(k):
-                        z[c] += weight[a] * log_table[p, c]
-                else:
-                    for c in range(k):
-                        z[c] += log_table[p, c]
-            known = gold[i]
-            if known >= 0:
-                gain += z[known]
-                for c in range(k):
-                    z[c] = 0.0
-                z[known] = 1.0
-            else:
-                top = z[0]
-                for c in range(1, k):
-                    top = max(top, z[c])
-                total = 0.0
-                for c in range(k):
-                    z[c] = np.exp(z[c] - top)
-                    total += z[c]
-                if last > first:
-                    gain += top + np.log(total)
-                if hard:
-                    tied = 0
-                    for c in range(k):
-                        if z[c] >= 1.0 - 1e-9:
-                            tied += 1
-                    for c in range(k):
-                        z[c] = 1.0 / tied if z[c] >= 1.0 - 1e-9 else 0.0
-                else:
-                    scale = 1.0 / total
-                    for c in range(k):
-                        z[c] *= scale
-            if write:
-                for c in range(k):
-                    posterior[i, c] = z[c]
-            elif last > first or known >= 0:
-                for c in range(k):
-                    prior[b, c] += z[c]
-                for a in range(first, last):
-                    p = pair[a]
-                    v = weight[a] if weight.size else 1.0
-                    for c in range(k):
-                        counts[b, p, c] += v * z[c]
-        loglik[b, 0] = gain
-    return add_blocks(counts), add_blocks(prior), add_blocks(loglik)[0], posterior
-
-
-@compiled()
-def add_blocks(blocks: Any) -> Any:  # pragma: no cover - compiled
-    """Sum over the first axis, in its order."""
-    out = blocks[0].copy()
-    for b in range(1, blocks.shape[0]):
-        out += blocks[b]
-    return out
