@@ -1,0 +1,125 @@
+"""``peerannot report``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from peerannot.cli._common import emit_json, json_option, note, progress_bar, spoken_warnings
+
+__all__ = ["report", "source_options"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def source_options(function: F) -> F:
+    """What ``report`` and ``explore`` are drawn from."""
+    for decorate in reversed(
+        (
+            click.argument(
+                "dataset",
+                default=".",
+                type=click.Path(exists=True, file_okay=False, path_type=Path),
+            ),
+            click.option(
+                "--strategy",
+                "-s",
+                "strategies",
+                multiple=True,
+                help="A strategy to compare; repeat it. By default the usual ones.",
+            ),
+            click.option(
+                "--main",
+                help="Strategy whose labels are shown. By default Dawid-Skene where there are"
+                " enough answers for it, else GLAD.",
+            ),
+            click.option(
+                "--tasks",
+                "n_tasks",
+                type=click.IntRange(min=1),
+                default=1000,
+                show_default=True,
+                help="Most tasks in the explorer, the most uncertain first.",
+            ),
+            click.option(
+                "--answers-file",
+                default="answers.json",
+                show_default=True,
+                help="File of votes, inside DATASET or anywhere.",
+            ),
+            click.option(
+                "--metadata-path",
+                type=click.Path(dir_okay=False, path_type=Path),
+                help="Metadata, when not DATASET/metadata.json.",
+            ),
+            click.option("--no-images", is_flag=True, help="Leave the images out."),
+        )
+    ):
+        function = decorate(function)
+    return function
+
+
+@click.command()
+@source_options
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write.  [default: DATASET/report.html]",
+)
+@json_option
+def report(
+    dataset: Path,
+    strategies: tuple[str, ...],
+    main: str | None,
+    n_tasks: int,
+    answers_file: str,
+    metadata_path: Path | None,
+    no_images: bool,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Draw a report of DATASET (default: this folder) into one HTML file.
+
+    It shows the votes, the agreement, the classes and their confusions, the workers, strategies
+    compared, and every task with its image and votes. The file loads nothing from elsewhere.
+    """
+    from peerannot._files import atomic_write
+    from peerannot.dataset import Dataset
+    from peerannot.report import read_source, render
+
+    folder = Dataset.open(dataset, metadata_path=metadata_path)
+    with spoken_warnings(), progress_bar("report") as progress:
+        source = read_source(
+            folder,
+            strategies=strategies,
+            main=main,
+            answers_file=answers_file,
+            images=not no_images,
+            progress=progress,
+        )
+        page = render(source, n_tasks=n_tasks, progress=progress)
+    path = output or dataset / "report.html"
+    with atomic_write(path) as handle:
+        handle.write(page)
+    if as_json:
+        emit_json(
+            "report",
+            {
+                "report": str(path),
+                "bytes": len(page),
+                "strategies": list(source.results),
+                "main": source.main,
+                "n_tasks": source.answers.n_tasks,
+                "n_tasks_shown": min(n_tasks, source.answers.n_tasks),
+                "notes": list(source.notes),
+            },
+        )
+        return
+    click.echo(str(path))
+    for text in source.notes:
+        note(f"Note: {text}")
+    note(f"{len(page) / 1e6:.1f} MB, labels of {source.title(source.main)}; open it in a browser")

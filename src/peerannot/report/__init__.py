@@ -1,0 +1,20 @@
+"""The report: one HTML file about a crowd and its labels, and the page to correct labels on.
+
+>>> from peerannot import Answers, aggregate
+>>> from peerannot.report import Source, render
+>>> answers = Answers.from_arrays(["a", "a", "b"], ["ann", "bob", "ann"], ["cat", "dog", "cat"])
+>>> results = {name: aggregate(answers, name) for name in ("MV", "DS")}
+>>> page = render(Source("pets", answers, results, main="DS"))
+>>> page[:15]
+b'<!doctype html>'
+
+Needs the extra ``report`` (jinja2).
+"""
+
+from peerannot.report._facts import facts
+from peerannot.report._page import render
+from peerannot.report._read import GOLD, read_source
+from peerannot.report._serve import Explorer
+from peerannot.report._source import Source
+
+__all__ = ["GOLD", "Explorer", "Source", "facts", "read_source", "render"]

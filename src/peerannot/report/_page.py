@@ -1,0 +1,147 @@
+"""The page: template, style, script and data put together into one file that loads nothing."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Sequence
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+
+from peerannot._optional import require
+from peerannot._progress import Progress, silent
+from peerannot._version import __version__
+from peerannot.report._facts import facts
+from peerannot.report._source import Source
+from peerannot.report._thumbs import thumbnails
+
+__all__ = ["LIMIT", "render"]
+
+LIMIT = 5_000_000  # bytes of the whole file
+_PICTURES = 3_600_000
+_SCRIPTS = ("dom.js", "charts.js", "workers.js", "explorer.js", "task.js", "main.js")
+
+
+def render(
+    source: Source, *, n_tasks: int = 1000, editable: bool = False, progress: Progress = silent
+) -> bytes:
+    """The report as one HTML file, under 5 MB; the same source gives the same bytes.
+
+    Parameters
+    ----------
+    source
+        Votes and results.
+    n_tasks
+        Most tasks in the explorer; the most uncertain ones where there are more.
+    editable
+        Whether labels can be corrected: for `Explorer`, which receives them.
+    progress
+        Told about the images read.
+
+    Raises
+    ------
+    MissingDependencyError
+        jinja2 is not installed (extra ``report``).
+    """
+    jinja2 = require("jinja2", extra="report", feature="the report")
+    safe = require("markupsafe", extra="report", feature="the report").Markup
+    document = facts(source, n_tasks=n_tasks)
+    shown = document.pop("position").tolist()
+    document["edit"] = editable
+    if source.images is not None:
+        paths = [source.images[i] for i in shown]
+        room = LIMIT - 200_000 - len(_escaped(document))
+        pictures, lost = thumbnails(paths, max(min(room, _PICTURES), 0), progress=progress)
+        document["pictures"] = pictures
+        if lost:
+            document["notes"].append(
+                f"{len(lost):,} images cannot be read, the first is {lost[0].name}"
+            )
+        left = sum(p is not None for p in paths) - len(lost) - sum(map(bool, pictures))
+        if left:
+            document["notes"].append(f"{left:,} images are left out to keep the file small")
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    style = _text("style.css")
+    script = "(() => {\n'use strict';\n" + "".join(map(_text, _SCRIPTS)) + "})();"
+    page = environment.from_string(_text("report.html.j2")).render(
+        d=document,
+        version=__version__,
+        figures=_figures(document),
+        percent=_percent,
+        explorer_lead=_lead(document, n_tasks),
+        # Only what was written here is marked as safe.
+        style=safe(style),
+        script=safe(script),
+        data=safe(_escaped(document)),
+        policy=_policy(style, script, editable),
+    )
+    return str(page).encode() + b"\n"
+
+
+def _text(name: str) -> str:
+    return (files("peerannot.report") / "page" / name).read_text(encoding="utf-8")
+
+
+def _escaped(document: Any) -> str:
+    """JSON that can stand in a script element: no text in it can end the element."""
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    # A lone surrogate, from a damaged id, cannot be written as UTF-8.
+    return text.encode("utf-8", "replace").decode()
+
+
+def _policy(style: str, script: str, editable: bool) -> str:
+    """Nothing is loaded, and only our own script runs."""
+
+    def digest(text: str) -> str:
+        return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+    connect = "'self'" if editable else "'none'"
+    return (
+        f"default-src 'none'; img-src data:; style-src {digest(style)};"
+        f" script-src {digest(script)}; connect-src {connect}; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _percent(share: float | None, digits: int = 0) -> str:
+    return "–" if share is None else f"{share:.{digits}%}"
+
+
+def _lead(document: dict[str, Any], n_tasks: int) -> str:
+    total, shown = document["totals"]["tasks"], len(document["tasks"]["id"])
+    if shown < total:
+        return (
+            f"The {shown:,} most uncertain of {total:,} tasks, by the entropy of the posterior and"
+            f" then of the votes; sorting and filters act on these. For more: --tasks N."
+        )
+    return "Every task, the most uncertain first. Open one to see who answered what."
+
+
+def _figures(document: dict[str, Any]) -> Sequence[tuple[str, str, str]]:
+    """The key numbers: value, name, and a few words."""
+    totals, alpha = document["totals"], document["alpha"]
+    repeated = max(totals["repeated"], 1)
+    figures = [
+        (
+            "–" if alpha["value"] is None else f"{alpha['value']:.2f}",
+            "agreement",
+            "Krippendorff's alpha",
+        ),
+        (_percent(totals["unanimous"] / repeated), "unanimous", "tasks of two answers or more"),
+        (_percent(totals["confidence"]), "confidence", "mean probability of the label"),
+        (
+            f"{totals['ambiguous']:,}",
+            "ambiguous tasks",
+            f"confidence under {document['limit']:.0%}",
+        ),
+        (f"{totals['flagged']:,}", "workers to look at", f"of {totals['workers']:,}"),
+    ]
+    if totals["accuracy"] is not None:
+        figures.insert(
+            3, (_percent(totals["accuracy"], 1), "accuracy", "by " + totals["checkedBy"])
+        )
+    return figures

@@ -1,0 +1,13 @@
+startTheme();
+startTip();
+chart("per-task", histogram(DATA.bars.perTask, "task", "answers", false));
+chart("per-worker", histogram(DATA.bars.perWorker, "worker", "answers", false));
+chart("alpha", alphaLine(DATA.alpha));
+chart("entropy", histogram(DATA.bars.entropy, "task", "of the largest entropy", true));
+chart("confidence", histogram(DATA.bars.confidence, "task", "probability", true));
+chart("balance", balance(DATA.balance));
+if ($("between")) chart("between", between(DATA.agreement, DATA.strategies));
+startConfusion();
+startWorkers();
+startExplorer();
+startTask();
