@@ -12,7 +12,7 @@ from peerannot._compiled import compiled, prange
 from peerannot.aggregation.ties import TIE, Ties, pick
 from peerannot.answers import Answers
 
-__all__ = ["Support", "clamped", "one_hot", "posterior_of"]
+__all__ = ["Support", "answer_blocks", "clamped", "one_hot", "posterior_of"]
 
 # Dense posteriors up to this many bytes; above, rows hold only the labels received.
 DENSE_BYTES = 2**31
@@ -105,8 +105,7 @@ class Support:
         result is the same for any number of threads.
         """
         weight = np.empty(0, np.float64) if answers.weight is None else answers.weight
-        blocks = 8 if answers.n_workers * 8 <= answers.n_answers else 1
-        bounds = np.linspace(0, answers.n_answers, blocks + 1).astype(np.int64)
+        bounds = answer_blocks(answers)
         parts = _worker_sums(
             self.ptr,
             self.slot,
@@ -122,6 +121,15 @@ class Support:
     def confidence(self, share: NDArray[np.float64], winner: NDArray[np.float64]) -> Any:
         """Share of the winner, and entropy of the shares, of each task."""
         return _confidence(self.ptr, self.size, share, winner)
+
+
+def answer_blocks(answers: Answers) -> NDArray[np.int64]:
+    """Bounds of blocks of answers, for sums over each worker's answers in parallel.
+
+    They depend on the answers alone, so sums added in their order do too.
+    """
+    blocks = 8 if answers.n_workers * 8 <= answers.n_answers else 1
+    return np.linspace(0, answers.n_answers, blocks + 1).astype(np.int64)
 
 
 def posterior_of(
