@@ -118,6 +118,19 @@ def test_glad_follows_its_logistic_curve() -> None:
     assert fits(np.bincount(wrong, minlength=4)[None, 1:], np.full((1, 3), 1 / 3)) > 1e-3
 
 
+@pytest.mark.parametrize("kind", ["wrong", "shift"])
+def test_adversaries_attack_as_they_say(kind: str) -> None:
+    simulation = simulate("adversaries", **SIZES, ratio=0.25, kind=kind, power=0.7)
+    matrices = simulation.matrices
+    assert matrices is not None
+    spread = {"wrong": [0.3, 0.7 / 3, 0.7 / 3, 0.7 / 3], "shift": [0.3, 0.7, 0.0, 0.0]}[kind]
+    for true in range(4):
+        assert np.allclose(matrices[15:, true], np.roll(spread, true))
+    assert matrices[:15, 0, 0].mean() == pytest.approx(0.8, abs=0.06)
+    right = simulation.answers.label == simulation.truth[simulation.answers.task]
+    assert right[simulation.answers.worker >= 15].mean() == pytest.approx(0.3, abs=0.02)
+
+
 def together(simulation: Simulation, one: int, other: int) -> float:
     """Share of equal answers of two workers among the tasks that both answered."""
     answers = simulation.answers
