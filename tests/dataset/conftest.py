@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
+from custom_source import Source, votes_in
 from local_mirror import Mirror, handler
+from small_archives import picture
 
 DATASETS = Path(__file__).resolve().parents[2] / "datasets"
 
@@ -43,3 +47,31 @@ def recipe_copy(tmp_path: Path) -> Callable[[str], Path]:
         return Path(shutil.copyfile(DATASETS / name, target))
 
     return copy
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    """Thirty images of three classes, listed in no order; each voted on by some of five."""
+    base, into = tmp_path / "mine", tmp_path / "set"
+    into.mkdir()
+    rng = np.random.default_rng(1)
+    names = []
+    for i in range(30):
+        kind, suffix = ("ant", "bee", "cat")[i % 3], (".jpg", ".PNG", ".jpeg")[i % 3]
+        path = base / "images" / kind / f"pic-{i}{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture(i))
+        names.append(path.name)
+    rng.shuffle(names)
+    matrix = rng.integers(-1, 3, (30, 5))
+    matrix[4] = -1
+    np.savetxt(base / "votes0", matrix, fmt="%d")
+    tasks = {str(i): votes_in(row) for i, row in enumerate(matrix)}
+    workers = {str(w): {t: r[str(w)] for t, r in tasks.items() if str(w) in r} for w in range(5)}
+    (base / "votes1").write_text(json.dumps(tasks))
+    (base / "votes2").write_text(json.dumps(workers))
+    (base / "filenames.txt").write_text("\n".join(names) + "\n")
+    (base / "labels.txt").write_text("ant\nbee\ncat\n")
+    (base / "images/.DS_Store").write_text("x")
+    (base / "images/ant/notes.txt").write_text("x")
+    return Source(base, into, matrix)

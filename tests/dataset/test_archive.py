@@ -165,6 +165,13 @@ def test_bomb_that_lies_about_its_size(tmp_path: Path) -> None:
 
 
 @MAKERS
+def test_bomb_of_links(tmp_path: Path, make: Make) -> None:
+    entries: list[Entry] = [("a", os.urandom(10_000)), *((f"l{i}", "a") for i in range(50))]
+    with pytest.raises(DataError, match="zip bomb"):
+        unpack(make(tmp_path / "a.bin", entries), tmp_path / "out", limits=Limits(free=0, ratio=5))
+
+
+@MAKERS
 def test_size_and_number(tmp_path: Path, make: Make) -> None:
     path = make(tmp_path / "a", [(f"f{i}", os.urandom(100)) for i in range(5)])
     with pytest.raises(DataError, match="more than 4 entries"):

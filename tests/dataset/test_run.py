@@ -256,6 +256,14 @@ def test_interrupted(write, kill: signal.Signals, code: int) -> None:
     assert visible() == [".install.json", "recipe.py", "train", "train.bak", "val"]
 
 
+def test_progress_reaches_our_recipes(write) -> None:
+    told = []
+    head = "from peerannot.dataset import Recipe\n"
+    text = "class A(Recipe):\n  name = 'a'\n  def setfolders(self): self.progress(1, 2, 'three')\n"
+    run_recipe(write(head + text), progress=lambda *args: told.append(args))
+    assert told == [(1, 2, "three")]
+
+
 def build(folder: Path, whole: bool = True, **texts: str) -> None:
     with staged(folder, whole=whole) as stage:
         for name, text in texts.items():
