@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from peerannot._files import load_npy, read_json, write_csv, write_json, write_n
 from peerannot._version import __version__
 from peerannot.answers import Ids
 from peerannot.errors import DataError
+
+if TYPE_CHECKING:
+    from peerannot.aggregation.plots import Plots
 
 __all__ = ["Diagnostics", "Result"]
 
@@ -260,6 +263,18 @@ class Result:
             ),
             input_sha256=facts["input_sha256"],
         )
+
+    @property
+    def plot(self) -> Plots:
+        """Figures of this result as matplotlib axes, see `Plots`."""
+        from peerannot.aggregation.plots import Plots
+
+        return Plots(self)
+
+    def _repr_html_(self) -> str:
+        from peerannot.aggregation.html import result_html
+
+        return result_html(self)
 
     def __repr__(self) -> str:
         state = "" if self.diagnostics.converged else ", not converged"

@@ -320,6 +320,11 @@ class Answers:
     def __hash__(self) -> int:
         return hash(self.digest())
 
+    def _repr_html_(self) -> str:
+        from peerannot.answers._html import answers_html
+
+        return answers_html(self)
+
     def __repr__(self) -> str:
         return (
             f"Answers({self.n_tasks} tasks, {self.n_workers} workers,"
