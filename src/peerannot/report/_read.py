@@ -207,5 +207,5 @@ def _images(dataset: Dataset, answers: Answers, notes: list[str]) -> list[Any] |
         notes.append("no image in train/ has the key of a task in its name (<name>-<key>)")
         return None
     if missing:
-        notes.append(f"{missing:,} tasks have no image")
+        notes.append(f"{missing:,} of {answers.n_tasks:,} tasks have no image")
     return found

@@ -149,7 +149,8 @@ function startExplorer() {
   options($("by-worker"), [["", "anyone"], ...named.map((w) => [w, W.id[w]])]);
   options($("by-status"), STATUSES.map(([key, name]) => [key, name]));
   $("controls").addEventListener("submit", (event) => event.preventDefault());
-  $("controls").addEventListener("input", drawGrid);
+  for (const select of $("controls").querySelectorAll("select")) select.addEventListener("change", drawGrid);
+  $("by-id").addEventListener("input", drawGrid);
   $("grid").addEventListener("keydown", moveInGrid);
   $("more").addEventListener("click", drawMore);
   new IntersectionObserver((entries) => {

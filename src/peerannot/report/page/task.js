@@ -48,6 +48,7 @@ function drawTask() {
     `vote entropy ${decimal(T.vent[i])}`, `posterior entropy ${decimal(T.ent[i])}`,
     T.waum && !missing(T.waum[i]) ? `WAUM ${decimal(T.waum[i])}` : null,
   ].filter(Boolean).join(" · ");
+  const held = $("task").contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
   $("task").replaceChildren(
     el("div", { class: "top" },
       el("span", { class: "where" }, `${whole.format(open.position + 1)} of ${whole.format(grid.order.length)}`),
@@ -71,6 +72,9 @@ function drawTask() {
           el("h3", {}, count(T.n[i], "answer") + (hidden > 0 ? `, the first ${T.votes[i].length / 2}` : "")),
           T.n[i] ? voteRows(i) : el("p", { class: "sub" }, "Nobody has answered yet.")),
         el("p", { class: "said" }, measures))));
+  // What had the focus is gone; without it no key would reach the dialog.
+  const same = [...$("task").querySelectorAll(".top button")].find((b) => held && !b.disabled && b.getAttribute("aria-label") === held);
+  if ($("task").open) (same || $("close")).focus();
 }
 
 // Correcting a label: the address of the page holds the token that the server wants to see.

@@ -1,0 +1,73 @@
+"""``peerannot report`` and ``peerannot explore`` as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+
+
+def test_report_writes_one_file(crowd, run, tmp_path):
+    root = crowd(images=True)
+    before = {p.name for p in root.iterdir()}
+    done = run("report", root, "-s", "MV", "-s", "DS")
+    assert done.stdout == f"{root}/report.html\n"
+    assert {p.name for p in root.iterdir()} == before | {"report.html"}
+    again = tmp_path / "again.html"
+    facts = json.loads(run("report", root, "-s", "MV", "-s", "DS", "-o", again, "--json").stdout)
+    assert facts["schema"] == "peerannot/report/1"
+    assert facts["bytes"] == again.stat().st_size
+    assert facts["strategies"] == ["MV", "DS"]
+    assert again.read_bytes() == (root / "report.html").read_bytes()
+
+
+def test_options_act(crowd, run, tmp_path):
+    root = crowd(images=True)
+    small = tmp_path / "small.html"
+    run(
+        "report", root, "-s", "MV", "--main", "naive-soft", "--tasks", 3, "--no-images", "-o", small
+    )
+    page = small.read_bytes()
+    assert b"data:image" not in page
+    assert b"The 3 most uncertain of 30 tasks" in page
+    assert b"The labels shown are those of Naive soft." in page
+
+
+def test_faults_are_one_line(crowd, run, tmp_path):
+    root = crowd()
+    assert "unknown strategy" in run("report", root, "-s", "MVV", code=2).stderr
+    (root / "gold.json").write_text("[]")
+    done = run("report", root, code=3)
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    assert not (root / "report.html").exists()
+    (root / "gold.json").unlink()
+    (tmp_path / "file").write_text("")
+    done = run("report", root, "-s", "MV", "-o", tmp_path / "file" / "report.html", code=1)
+    assert "a part of the path is a file" in done.stderr
+
+
+def test_explore_serves_until_interrupted(crowd):
+    root = crowd()
+    command = [sys.executable, "-m", "peerannot", "explore", str(root), "--no-browser", "-s", "MV"]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    ) as process:
+        try:
+            address = process.stdout.readline().strip()
+            assert address.startswith("http://127.0.0.1:")
+            with urllib.request.urlopen(address, timeout=30) as reply:
+                assert b"crowd report" in reply.read()
+        finally:
+            process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    assert "Stopped" in err
