@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from peerannot.cli._common import emit_json, json_option, note, progress_bar, spoken_warnings
+from peerannot.cli._votes import column_options, is_dataset, load_votes
+
+if TYPE_CHECKING:
+    from peerannot.aggregation import Result
 
 __all__ = ["aggregate"]
 
 
 @click.command(epilog="Strategies and their options: peerannot agginfo -v")
-@click.argument(
-    "dataset", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path)
-)
+@click.argument("dataset", default=".", metavar="[DATASET|FILE]")
 @click.option(
     "--strategy",
     "-s",
     default="majority_voting",
     show_default=True,
-    help='Strategy by name, options in brackets: "DS[max_iter=50]".',
+    help='Strategy by name, options in brackets: "DS[max_iter=50]"; "auto" compares them on'
+    " held-out answers and takes the best.",
 )
 @click.option(
     "-P", "options", multiple=True, metavar="KEY=VALUE", help="An option of the strategy."
@@ -43,35 +47,73 @@ __all__ = ["aggregate"]
     type=click.Path(dir_okay=False, path_type=Path),
     help="Pruning file of tasks to leave out.",
 )
+@column_options
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the table of labels here (.parquet, .csv, .tsv); default for a FILE: CSV to"
+    " stdout.",
+)
+@click.option(
+    "--workers-output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the table of workers here (.parquet, .csv, .tsv).",
+)
+@click.option("--force", is_flag=True, help="Overwrite the outputs.")
 @click.option(
     "--strict", is_flag=True, help="Fail (exit code 5) when the strategy does not converge."
 )
 @json_option
 def aggregate(
-    dataset: Path,
+    dataset: str,
     strategy: str,
     options: tuple[str, ...],
     hard: bool,
     answers_file: str,
     metadata_path: Path | None,
     path_remove: Path | None,
+    output: Path | None,
+    workers_output: Path | None,
+    force: bool,
     strict: bool,
     as_json: bool,
+    **reading: Any,
 ) -> None:
-    """Turn the votes of DATASET (default: this folder) into labels.
+    """Turn the votes of DATASET (default: this folder) or of FILE into labels.
 
-    Writes labels/labels_NAME_STRATEGY.npy (with --hard: ..._hard.npy), the same as a CSV table
-    and a JSON manifest, and what was learned of the workers under identification/.
+    For a DATASET, writes labels/labels_NAME_STRATEGY.npy (with --hard: ..._hard.npy), the same
+    as a CSV table and a JSON manifest, and what was learned of the workers under
+    identification/. FILE is a table of votes in CSV, Parquet (one file, a folder or a pattern
+    of shards) or NDJSON, an answers.json, or an export that 'peerannot import' can read; its
+    labels go to --output or stdout.
     """
     from peerannot._options import parse_pairs
     from peerannot.aggregation import build
-    from peerannot.aggregation.output import write_labels
-    from peerannot.dataset import Dataset
-    from peerannot.errors import NotConvergedError
+    from peerannot.errors import NotConvergedError, ParameterError
 
-    fitted = build(strategy, parse_pairs(options))
-    folder = Dataset.open(dataset, metadata_path=metadata_path)
-    answers = folder.answers(answers_file, path_remove=path_remove)
+    for path in filter(None, (output, workers_output)):
+        from peerannot.io import may_write
+
+        may_write(path, force=force)
+    auto = strategy.strip().lower() == "auto"
+    if auto and options:
+        raise ParameterError("-P belongs to one strategy; -s auto takes each with its defaults")
+    fitted = None if auto else build(strategy, parse_pairs(options))
+    votes = load_votes(
+        dataset,
+        answers_file=answers_file,
+        metadata=metadata_path,
+        path_remove=path_remove,
+        **reading,
+    )
+    answers = votes.answers
+    if fitted is None:
+        from peerannot.selection import choose
+
+        with spoken_warnings(), progress_bar("compare") as progress:
+            fitted = build(choose(answers, progress=progress))
+        note(f"auto: {fitted.name} predicts held-out answers best")
     with spoken_warnings(), progress_bar(fitted.name) as progress:
         result = fitted.fit(answers, progress=progress)
     if strict and not result.diagnostics.converged:
@@ -79,17 +121,31 @@ def aggregate(
             f"{fitted.name} did not converge in {result.diagnostics.n_iter} iterations;"
             " raise max_iter or tol, or drop --strict"
         )
-    written = write_labels(result, fitted, dataset, folder.name, strategy, hard=hard)
+    facts: dict[str, Any] = {"strategy": fitted.name}
+    if is_dataset(dataset, metadata=metadata_path) and output is None:
+        from peerannot.aggregation.output import write_labels
+
+        written = write_labels(result, fitted, Path(dataset), votes.name, strategy, hard=hard)
+        facts |= {
+            "labels": str(written.labels),
+            "table": str(written.table),
+            "manifest": str(written.manifest),
+            "side_files": [str(p) for p in written.side_files],
+        }
+        shown = str(written.labels)
+    else:
+        shown = _to_table(result, output, hard, facts, as_json)
+    if workers_output is not None:
+        from peerannot.io import write_table
+
+        write_table(workers_output, result.worker_table())
+        facts["workers"] = str(workers_output)
     undecided = int((result.labels < 0).sum())
     if as_json:
         emit_json(
             "aggregate",
             {
-                "strategy": fitted.name,
-                "labels": str(written.labels),
-                "table": str(written.table),
-                "manifest": str(written.manifest),
-                "side_files": [str(p) for p in written.side_files],
+                **facts,
                 "n_tasks": answers.n_tasks,
                 "n_workers": answers.n_workers,
                 "n_classes": answers.n_classes,
@@ -101,9 +157,37 @@ def aggregate(
             },
         )
         return
-    click.echo(str(written.labels))
+    click.echo(shown)
     note(
         f"{answers.n_answers} answers of {answers.n_workers} workers to {answers.n_tasks} tasks"
         f" -> {'hard labels' if hard else 'probabilities'} over {answers.n_classes} classes by"
         f" {fitted.name}" + (f", {undecided} undecided" if undecided else "")
     )
+
+
+def _to_table(
+    result: Result, output: Path | None, hard: bool, facts: dict[str, Any], as_json: bool
+) -> str:
+    """Write the table of tasks, or return it as text; probabilities as columns p_CLASS."""
+    import numpy as np
+
+    from peerannot.io import table_text, write_table
+
+    columns = result.task_table()
+    if not hard and isinstance(result.posterior, np.ndarray):
+        columns |= {f"p_{c}": result.posterior[:, k] for k, c in enumerate(result.classes)}
+    elif not hard:
+        note(f"{len(result.classes)} classes: the table has no columns of probabilities")
+    if output is not None:
+        write_table(output, columns)
+        facts["table"] = str(output)
+        return str(output)
+    if as_json:
+        facts["rows"] = [
+            {"task": task, "label": label or None, "confidence": float(confidence)}
+            for task, label, confidence in zip(
+                columns["task"], columns["label"], columns["confidence"], strict=True
+            )
+        ]
+        return ""
+    return table_text(columns).rstrip("\n")

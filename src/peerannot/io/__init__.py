@@ -15,6 +15,7 @@ from peerannot.io._read import (
 )
 from peerannot.io._source import Source
 from peerannot.io.base import FORMATS
+from peerannot.io.formats.table import read_columns
 
 __all__ = [
     "FORMATS",
@@ -26,6 +27,7 @@ __all__ = [
     "read",
     "read_answers",
     "read_classes",
+    "read_columns",
     "table_text",
     "write_table",
 ]

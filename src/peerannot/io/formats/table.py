@@ -17,7 +17,7 @@ from peerannot.errors import DataError
 from peerannot.io._source import Source, check_header
 from peerannot.io.base import CERTAIN, FORMATS, NO, PLAUSIBLE, Format, Votes
 
-__all__ = ["Table", "column_names", "find_column", "polars_errors", "scan"]
+__all__ = ["Table", "column_names", "find_column", "polars_errors", "read_columns", "scan"]
 
 TASK = ("task", "task_id", "item", "item_id", "object", "object_id", "question", "question_id")
 WORKER = ("worker", "worker_id", "performer", "annotator", "annotator_id", "rater", "user")
@@ -182,6 +182,33 @@ def scan(source: Source, names: Mapping[str, str]) -> tuple[pl.DataFrame, Callab
         parts.append(frame.select(columns))
         places.append((frame.height, place))
     return pl.concat(parts), lambda row: _place(places, row)
+
+
+def read_columns(
+    source: Source, wanted: Mapping[str, Sequence[str]]
+) -> tuple[pl.DataFrame, Callable[[int], str]]:
+    """Columns of a table by their usual names, as strings without nulls.
+
+    Parameters
+    ----------
+    source
+        A table in any shape.
+    wanted
+        From the new name to the names that the column may have, the likeliest first.
+
+    Raises
+    ------
+    DataError
+        A column is missing, a cell is empty, or the file is damaged.
+    """
+    if source.shape not in TABULAR:
+        raise DataError(f"{source.name}: not a table (found {source.shape})")
+    columns = column_names(source)
+    names = {new: pick(source.name, columns, None, known, new) for new, known in wanted.items()}
+    frame, place = scan(source, names)
+    for name in names:
+        frame = frame.with_columns(_ids(frame[name], place, name).cast(pl.String))
+    return frame, place
 
 
 def _single(path: Path) -> Source:

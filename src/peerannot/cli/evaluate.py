@@ -1,0 +1,87 @@
+"""``peerannot evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from peerannot.cli._common import emit_json, json_option, note, progress_bar, spoken_warnings
+from peerannot.cli._votes import column_options, load_votes
+
+__all__ = ["evaluate"]
+
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "brier", "ece", "decided")
+
+
+@click.command(epilog="Strategies and their options: peerannot agginfo -v")
+@click.argument("dataset", default=".", metavar="[DATASET|FILE]")
+@click.option(
+    "--truth",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Known labels: a table with task and label, a .npy in the order of tasks, or JSON.",
+)
+@click.option(
+    "--strategy",
+    "-s",
+    "strategies",
+    multiple=True,
+    default=("majority_voting",),
+    show_default=True,
+    help='Strategy by name, options in brackets; repeat it for more, "all" for all.',
+)
+@click.option(
+    "--answers-file", default="answers.json", show_default=True, help="File of votes in DATASET."
+)
+@column_options
+@json_option
+def evaluate(
+    dataset: str,
+    truth: Path,
+    strategies: tuple[str, ...],
+    answers_file: str,
+    as_json: bool,
+    **reading: Any,
+) -> None:
+    """Score strategies on the votes of DATASET or FILE against known labels.
+
+    Accuracy (a task with m classes tied for the first place counts 1/m), balanced accuracy,
+    macro F1, log loss, Brier score and expected calibration error of the posterior, and the
+    share of tasks decided.
+    """
+    from peerannot.selection import compare, read_truth
+
+    votes = load_votes(dataset, answers_file=answers_file, **reading)
+    known = read_truth(truth, votes.answers)
+    names = None if "all" in strategies else strategies
+    with spoken_warnings(), progress_bar("evaluate") as progress:
+        rows = compare(votes.answers, names, truth=known.codes, progress=progress)
+    n = int((known.codes >= 0).sum())
+    if as_json:
+        results = [
+            {"strategy": row.strategy, "problem": row.problem}
+            | ({} if row.scores is None else row.scores.as_dict())
+            for row in rows
+        ]
+        emit_json(
+            "evaluate",
+            {"n_truth": n, "n_truth_without_answers": known.without_answers, "results": results},
+        )
+        return
+    from peerannot.cli._table import print_table
+
+    print_table(
+        ["strategy", *(m.replace("_", " ") for m in METRICS)],
+        [
+            [row.strategy, *(f"{getattr(row.scores, m):.4f}" for m in METRICS)]
+            for row in rows
+            if row.scores is not None
+        ],
+    )
+    for row in rows:
+        if row.problem is not None:
+            note(f"{row.strategy} left out: {row.problem}")
+    lost = known.without_answers
+    note(f"{n} tasks with truth" + (f"; {lost} more have no answers" if lost else ""))

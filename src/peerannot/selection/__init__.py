@@ -1,0 +1,16 @@
+"""Which strategy to trust: scores against known labels, and held-out answers without them."""
+
+from peerannot.selection.compare import Comparison, choose, compare
+from peerannot.selection.metrics import Scores, evaluate, score
+from peerannot.selection.truth import Truth, read_truth
+
+__all__ = [
+    "Comparison",
+    "Scores",
+    "Truth",
+    "choose",
+    "compare",
+    "evaluate",
+    "read_truth",
+    "score",
+]

@@ -1,0 +1,215 @@
+"""Strategies side by side: with truth by their scores, without by held-out answers."""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from peerannot._progress import Progress, silent
+from peerannot.aggregation import STRATEGIES, build
+from peerannot.answers import Answers
+from peerannot.errors import ConvergenceWarning, DataError, ParameterError
+from peerannot.selection.heldout import deal, predictive
+from peerannot.selection.metrics import Scores, evaluate
+
+__all__ = ["Comparison", "choose", "compare"]
+
+WARM_UP = 50  # answers
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One strategy in a comparison.
+
+    Attributes
+    ----------
+    strategy : str
+        As asked for, with its options.
+    scores : Scores or None
+        Against the truth, where it is known.
+    heldout : float or None
+        Mean log-probability of held-out answers in nats; larger is better. None with truth.
+    heldout_error : float or None
+        Its standard error over tasks.
+    seconds : float
+        Time of one fit on all answers.
+    memory : int or None
+        Most bytes that the process grew by during that fit, sampled; None where unknown.
+    problem : str or None
+        Why there is no score: the strategy cannot take these answers.
+    """
+
+    strategy: str
+    scores: Scores | None = None
+    heldout: float | None = None
+    heldout_error: float | None = None
+    seconds: float = 0.0
+    memory: int | None = None
+    problem: str | None = None
+
+    @property
+    def merit(self) -> float:
+        """What the order is by: accuracy with truth, else the held-out log-probability."""
+        if self.problem is not None:
+            return -np.inf
+        if self.scores is not None:
+            return self.scores.accuracy
+        return -np.inf if self.heldout is None else self.heldout
+
+
+def compare(
+    answers: Answers,
+    strategies: Iterable[str] | None = None,
+    *,
+    truth: ArrayLike | dict[str, Any] | None = None,
+    folds: int = 5,
+    seed: int = 0,
+    max_answers: int = 200_000,
+    progress: Progress | None = None,
+) -> list[Comparison]:
+    """Compare strategies, the best first.
+
+    Parameters
+    ----------
+    answers
+        The votes.
+    strategies
+        Names with their options in brackets; by default every registered strategy.
+    truth
+        Known labels, see `evaluate`. Without them, strategies are compared by how well they
+        predict held-out answers (see `peerannot.selection.heldout`).
+    folds, seed
+        Number of folds of held-out answers, and the seed they are dealt with.
+    max_answers
+        Held-out answers are scored on a random sample of tasks with about so many answers.
+    progress
+        Told the strategies done.
+
+    Raises
+    ------
+    ParameterError
+        A strategy or an option is unknown, or there are fewer than two folds.
+    DataError
+        There are no answers, or the truth does not fit them.
+    """
+    if folds < 2:
+        raise ParameterError(f"folds must be at least 2, not {folds}")
+    if answers.n_answers == 0:
+        raise DataError("answers: there are none; nothing to compare")
+    chosen = list(STRATEGIES) if strategies is None else list(strategies)
+    fitted = [(name, build(name)) for name in chosen]
+    sample = answers if truth is not None else _sample(answers, max_answers, seed)
+    fold = deal(sample, folds, seed)
+    rows = []
+    for done, (name, strategy) in enumerate(fitted):
+        (progress or silent)(done, len(fitted), name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            try:
+                # A first fit of a few tasks compiles, so that the time is that of the work.
+                strategy.fit(_sample(sample, WARM_UP, seed))
+                with _watched() as watch:
+                    result = strategy.fit(sample)
+                if truth is not None:
+                    scored: dict[str, Any] = {"scores": evaluate(result, truth)}
+                else:
+                    logs = predictive(strategy, sample, fold)
+                    scored = {"heldout": float(logs.mean()), "heldout_error": _error(sample, logs)}
+            except (ParameterError, MemoryError) as error:
+                rows.append(Comparison(name, problem=str(error)))
+                continue
+        rows.append(Comparison(name, seconds=watch["seconds"], memory=watch["memory"], **scored))
+    return sorted(rows, key=lambda row: -row.merit)
+
+
+def choose(
+    answers: Answers,
+    strategies: Iterable[str] | None = None,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> str:
+    """The strategy that predicts held-out answers best: what ``-s auto`` takes.
+
+    Raises
+    ------
+    DataError
+        There are no answers, or no strategy can take them.
+    """
+    best = compare(answers, strategies, seed=seed, progress=progress)[0]
+    if best.problem is not None:
+        raise DataError(f"no strategy can take these answers: {best.problem}")
+    return best.strategy
+
+
+def _sample(answers: Answers, most: int, seed: int) -> Answers:
+    """The answers of random tasks, about ``most`` of them; workers and classes stay."""
+    if answers.n_answers <= most:
+        return answers
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(answers.n_tasks)
+    enough = int(np.searchsorted(np.cumsum(answers.answers_per_task[order]), most)) + 1
+    kept = np.zeros(answers.n_tasks, np.bool_)
+    kept[order[:enough]] = True
+    code = np.cumsum(kept, dtype=np.int32) - np.int32(1)
+    rows = kept[answers.task]
+    return Answers(
+        code[answers.task[rows]],
+        answers.worker[rows],
+        answers.label[rows],
+        answers.tasks.take(np.flatnonzero(kept)),
+        answers.workers,
+        answers.classes,
+        None if answers.weight is None else answers.weight[rows],
+    )
+
+
+def _error(answers: Answers, logs: np.ndarray[Any, np.dtype[np.float64]]) -> float:
+    """Standard error of the mean, tasks as clusters: answers of a task go together."""
+    centred = np.bincount(answers.task, weights=logs - logs.mean(), minlength=answers.n_tasks)
+    return float(np.sqrt((centred**2).sum()) / logs.size)
+
+
+@contextmanager
+def _watched() -> Iterator[dict[str, Any]]:
+    """Time a block, and sample how much memory the process grows by where the system tells."""
+    facts: dict[str, Any] = {"seconds": 0.0, "memory": None}
+    before, stop = _resident(), threading.Event()
+    peak = [before or 0]
+
+    def sample() -> None:
+        while not stop.wait(0.002):
+            peak[0] = max(peak[0], _resident() or 0)
+
+    watcher = threading.Thread(target=sample, daemon=True)
+    if before is not None:
+        watcher.start()
+    start = time.perf_counter()
+    try:
+        yield facts
+    finally:
+        facts["seconds"] = time.perf_counter() - start
+        stop.set()
+        if before is not None:
+            watcher.join()
+            facts["memory"] = max(peak[0], _resident() or 0) - before
+
+
+def _resident() -> int | None:
+    """Bytes of memory that the process holds now, where the system tells (Linux)."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return None
+    import resource
+
+    return pages * resource.getpagesize()

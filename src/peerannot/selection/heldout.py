@@ -1,0 +1,100 @@
+r"""How well a strategy predicts answers that it has not seen: a score that needs no truth.
+
+Answers are dealt into folds, spread over the folds within each task. A strategy is fitted
+without one fold; its posterior :math:`q` and the answers it saw give each worker a confusion
+matrix, drawn towards that of the whole crowd by :data:`SHRINK` pseudo-answers a true class,
+
+.. math::
+    \hat\pi^j_{kl} = \frac{\sum_i q_{ik} 1[y_{ij}=l] + s\,\bar\pi_{kl}}
+                          {\sum_i q_{ik} 1[j \text{ answered } i] + s},
+
+and a held-out answer has the probability
+:math:`P(y_{ij}=l) = \sum_k q_{ik}\,\hat\pi^j_{kl}`. Only the posterior is the strategy's own, so
+votes and models are measured alike; a posterior that is too sure of itself pays for it.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot.aggregation.base import Strategy
+from peerannot.answers import Answers
+from peerannot.errors import ConvergenceWarning, ParameterError
+
+__all__ = ["SHRINK", "deal", "log_probabilities", "predictive"]
+
+SHRINK = 1.0
+TABLE_BYTES = 2**32
+
+
+def deal(answers: Answers, folds: int, seed: int) -> NDArray[np.int64]:
+    """Fold of each answer, int64 (n_answers,): answers of a task differ in fold while they can."""
+    rng = np.random.default_rng(seed)
+    order = np.lexsort((rng.random(answers.n_answers), answers.task))
+    rank = np.empty(answers.n_answers, np.int64)
+    rank[order] = np.arange(answers.n_answers)
+    rank -= answers.task_ptr[answers.task]
+    start = rng.integers(0, folds, answers.n_tasks)
+    return np.asarray((rank + start[answers.task]) % folds)
+
+
+def predictive(
+    strategy: Strategy, answers: Answers, fold: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Log-probability of each answer, by the strategy fitted without its fold, (n_answers,).
+
+    Cost: one fit a fold, and O(answers x classes).
+
+    Raises
+    ------
+    ParameterError
+        The confusions would take more than 4 GiB, or the strategy cannot take these answers.
+    """
+    out = np.empty(answers.n_answers)
+    for f in range(int(fold.max()) + 1):
+        seen = fold != f
+        part = Answers(
+            answers.task[seen],
+            answers.worker[seen],
+            answers.label[seen],
+            answers.tasks,
+            answers.workers,
+            answers.classes,
+            None if answers.weight is None else answers.weight[seen],
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            posterior = strategy.fit(part).dense_posterior()
+        out[~seen] = log_probabilities(answers, seen, posterior)
+    return out
+
+
+def log_probabilities(
+    answers: Answers, seen: NDArray[np.bool_], posterior: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Log-probabilities of the answers not seen, from a posterior fitted to those seen."""
+    from scipy.sparse import csr_array
+
+    k = answers.n_classes
+    # Rows of the table are the (worker, label) pairs that occur, columns the true classes.
+    key, pair = np.unique(answers.worker.astype(np.int64) * k + answers.label, return_inverse=True)
+    if key.size * k * 8 > TABLE_BYTES:
+        raise ParameterError(
+            f"held-out answers need confusions of {answers.n_workers} workers over {k} classes,"
+            f" {key.size * k * 8 / 2**30:.0f} GiB; compare on fewer tasks or with --truth"
+        )
+    worker, label = key // k, key % k
+    shape = (key.size, answers.n_tasks)
+    ones = np.ones(int(seen.sum()))
+    counts = csr_array((ones, (pair[seen], answers.task[seen])), shape=shape) @ posterior
+    crowd = np.full((k, k), 1.0 / k)  # [answered, true], one pseudo-answer a true class
+    np.add.at(crowd, label, counts)
+    crowd /= crowd.sum(0)
+    totals = np.zeros((answers.n_workers, k))
+    np.add.at(totals, worker, counts)
+    confusion = (counts + SHRINK * crowd[label]) / (totals[worker] + SHRINK)
+    rows = confusion[pair[~seen]] * posterior[answers.task[~seen]]
+    return np.asarray(np.log(np.maximum(rows.sum(1), 1e-300)))

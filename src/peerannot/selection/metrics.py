@@ -1,0 +1,135 @@
+"""How good labels are where the truth is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from peerannot.aggregation import Result
+from peerannot.aggregation.ties import TIE
+from peerannot.answers import Ids
+from peerannot.errors import DataError
+
+__all__ = ["Scores", "evaluate", "score"]
+
+FLOOR = 1e-15  # least probability in the log loss, as scikit-learn clips
+BINS = 15  # equal-width bins of confidence in the calibration error
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of a posterior against known labels; all are means over the tasks with truth.
+
+    Attributes
+    ----------
+    n : int
+        Tasks with truth.
+    accuracy : float
+        Share of tasks where the most probable class is the true one. Where m classes are tied
+        for the first place and the true one is among them, the task counts 1/m, so the figure
+        does not depend on chance.
+    balanced_accuracy : float
+        Mean over the true classes of the accuracy on their tasks.
+    macro_f1 : float
+        Mean F1 over the classes that are true or predicted for some task, ties shared.
+    log_loss : float
+        Mean of -ln P(true class), in nats; probabilities are floored at 1e-15.
+    brier : float
+        Mean of the squared distance between the posterior and the true class, 0 to 2.
+    ece : float
+        Expected calibration error: mean distance between confidence and accuracy over 15 equal
+        bins of confidence, weighted by the tasks in each.
+    decided : float
+        Share of tasks that got a label at all.
+    """
+
+    n: int
+    accuracy: float
+    balanced_accuracy: float
+    macro_f1: float
+    log_loss: float
+    brier: float
+    ece: float
+    decided: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """The scores by name."""
+        return asdict(self)
+
+
+def evaluate(result: Result, truth: Mapping[str, Any] | ArrayLike) -> Scores:
+    """Score a result against known labels.
+
+    Parameters
+    ----------
+    result
+        What a strategy found.
+    truth
+        From task id to class (a name, or its index when it is an int); or an int array
+        (n_tasks,) in the order of tasks, -1 for unknown.
+
+    Raises
+    ------
+    DataError
+        A task or a class is not one of the result's, or there is no truth at all.
+    """
+    known = truth_codes(result.tasks, result.classes, truth)
+    rows = np.flatnonzero(known >= 0)
+    if rows.size == 0:
+        raise DataError("truth: no task has a known label")
+    posterior = result.posterior[rows]
+    if not isinstance(posterior, np.ndarray):
+        posterior = posterior.toarray()
+        posterior[posterior.sum(1) <= 0] = 1.0 / posterior.shape[1]
+    decided = float((result.labels[rows] >= 0).mean())
+    return score(np.asarray(posterior, dtype=np.float64), known[rows], decided=decided)
+
+
+def score(
+    posterior: NDArray[np.float64], truth: NDArray[np.int32], *, decided: float = 1.0
+) -> Scores:
+    """Scores of a posterior (n, n_classes) against true classes (n,); see `Scores`."""
+    n, k = posterior.shape
+    at = np.arange(n)
+    best = posterior.max(1)
+    first = posterior >= (best - TIE * best)[:, None]
+    share = first / first.sum(1, keepdims=True)
+    right = share[at, truth]
+    occurs = np.bincount(truth, minlength=k).astype(np.float64)
+    hits = np.bincount(truth, weights=right, minlength=k)
+    guessed = share.sum(0)
+    seen = occurs > 0
+    used = seen | (guessed > 0)
+    f1 = 2 * hits[used] / (occurs + guessed)[used]
+    p = posterior[at, truth]
+    brier = (posterior**2).sum(1) - 2 * p + 1
+    return Scores(
+        n=n,
+        accuracy=float(right.mean()),
+        balanced_accuracy=float((hits[seen] / occurs[seen]).mean()),
+        macro_f1=float(f1.mean()),
+        log_loss=float(-np.log(np.maximum(p, FLOOR)).mean()),
+        brier=float(brier.mean()),
+        ece=_calibration_error(best, right),
+        decided=decided,
+    )
+
+
+def _calibration_error(confidence: NDArray[np.float64], right: NDArray[np.float64]) -> float:
+    bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    gap = np.bincount(bins, weights=confidence - right, minlength=BINS)
+    return float(np.abs(gap).sum() / confidence.size)
+
+
+def truth_codes(
+    tasks: Ids, classes: Ids, truth: Mapping[str, Any] | ArrayLike
+) -> NDArray[np.int32]:
+    """Known classes as int32 (n_tasks,), -1 where nothing is known; see `gold_labels`."""
+    from peerannot.answers import Answers, gold_labels
+
+    none = np.empty(0, np.int32)
+    return gold_labels(Answers(none, none, none, tasks, Ids(0), classes), truth)

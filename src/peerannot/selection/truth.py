@@ -1,0 +1,108 @@
+"""Known labels from a file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot._text import did_you_mean, few
+from peerannot.answers import Answers, gold_labels
+from peerannot.errors import DataError
+from peerannot.io import Source, read_columns
+
+__all__ = ["Truth", "read_truth"]
+
+LABEL = ("label", "truth", "true_label", "gold", "ground_truth", "agg_label", "answer")
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Known classes in the order of tasks, int32 (n_tasks,), -1 for unknown.
+
+    ``without_answers`` counts tasks of the file that have no entry in the answers.
+    """
+
+    codes: NDArray[np.int32]
+    without_answers: int = 0
+
+
+def read_truth(path: str | Path, answers: Answers) -> Truth:
+    """Read known labels.
+
+    Parameters
+    ----------
+    path
+        A table (CSV, TSV, Parquet, NDJSON) with columns task and label; a JSON object from task
+        to label; or a ``.npy`` of whole numbers in the order of tasks, -1 for unknown.
+    answers
+        Whose tasks and classes the labels speak of.
+
+    Raises
+    ------
+    DataError
+        The file is not usable, a label is not a class, or no task has answers.
+    """
+    source = Source.open(path)
+    if source.shape == "npy":
+        return Truth(gold_labels(answers, _array(source)))
+    if source.shape == "json" and isinstance(source.document, dict):
+        known = source.document
+        wrong = next((t for t, v in known.items() if not isinstance(v, str | int)), None)
+        if wrong is not None:
+            raise DataError(
+                f"{source.name}: task {wrong!r}: expected one label, a name or a number"
+            )
+        pairs = [(str(task), str(label)) for task, label in known.items()]
+        place: Callable[[int], str] = [f"{source.name}: task {t!r}" for t in known].__getitem__
+    else:
+        frame, place = read_columns(source, {"task": ("task", "item", "id"), "label": LABEL})
+        pairs = list(zip(frame["task"].to_list(), frame["label"].to_list(), strict=True))
+    codes = np.full(answers.n_tasks, -1, np.int32)
+    index, lost = answers.tasks.index_of, 0
+    for row, (task, label) in enumerate(pairs):
+        at = index.get(task)
+        if at is None:
+            lost += 1
+            continue
+        code = _code(answers, label)
+        if code < 0:
+            raise DataError(
+                f"{place(row)}: label {label!r} is not one of {few(answers.classes, 12)}"
+                + (
+                    did_you_mean(label, answers.classes)
+                    or "; if no worker gave it, name all classes with --classes"
+                )
+            )
+        if codes[at] not in (-1, code):
+            raise DataError(f"{place(row)}: task {task!r} has two different labels")
+        codes[at] = code
+    if not (codes >= 0).any():
+        raise DataError(
+            f"{source.name}: none of its tasks ({few((t for t, _ in pairs), 3)}) has answers; tasks"
+            f" of the answers are {few(answers.tasks, 3)}"
+        )
+    return Truth(codes, lost)
+
+
+def _code(answers: Answers, label: str) -> int:
+    code = answers.class_code(label)
+    whole = label.isascii() and label.isdecimal()
+    if code < 0 and whole and answers.classes.numbers() is None:
+        return answers.class_code(int(label))
+    return code
+
+
+def _array(source: Source) -> NDArray[Any]:
+    try:
+        array = np.load(io.BytesIO(source.content_bytes()), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise DataError(f"{source.name}: a damaged .npy file ({error})") from None
+    if array.dtype.kind not in "iu":
+        raise DataError(f"{source.name}: expected whole numbers, not {array.dtype}")
+    return np.asarray(array)
