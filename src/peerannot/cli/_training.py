@@ -79,7 +79,7 @@ def take_options(values: dict[str, Any]) -> TrainOptions:
     scheduler = taken["scheduler"].strip().casefold()
     if scheduler not in ("multistep", "cosine", "none"):
         if scheduler != "constant":
-            note(f"--scheduler {taken['scheduler']}: not multistep or cosine, so the rate is constant")
+            note(f"--scheduler {taken['scheduler']}: neither multistep nor cosine: constant rate")
         scheduler = "none"
     options = TrainOptions(**{**taken, "scheduler": scheduler})
     options.validate()

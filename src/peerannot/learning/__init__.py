@@ -2,7 +2,7 @@
 
 >>> from peerannot.learning import TrainOptions, train
 >>> options = TrainOptions(model="resnet18", img_size=32, n_epochs=100)
->>> report = train("cifar10s", labels="labels/labels_cifar10s_DS.npy", options=options)  # doctest: +SKIP
+>>> report = train("cifar10s", labels="labels.npy", options=options)  # doctest: +SKIP
 
 Importing this package is quick; PyTorch is imported on first use of a function.
 """
@@ -41,7 +41,7 @@ _HOMES = {
     "train": "_run",
     "train_on_votes": "_run",
 }
-_NEEDS = ("torch", "torchvision", "timm", "lightning_fabric", "safetensors")
+_NEEDS = ("torch", "lightning_fabric", "safetensors")
 
 
 def __getattr__(name: str) -> Any:

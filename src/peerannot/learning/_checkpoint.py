@@ -16,6 +16,9 @@ from peerannot.errors import DataError, DataWarning
 
 __all__ = ["CheckpointFile"]
 
+# Length of a SHA-256 in hexadecimal.
+_HEX = 64
+
 
 class CheckpointFile:
     """A training state on disk; nothing in it is ever unpickled.
@@ -29,6 +32,8 @@ class CheckpointFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.previous = path.with_name(f"{path.stem}.previous{path.suffix}")
+        # Whether the file on disk is of this run; one of an older run is not kept beside ours.
+        self._ours = False
 
     def save(self, state: dict[str, Any]) -> None:
         """Write the state.
@@ -42,12 +47,16 @@ class CheckpointFile:
 
         tensors: dict[str, Tensor] = {}
         text = json.dumps(_fold(state, tensors))
-        content = save(tensors, {"state": text, "sha256": _digest(text, tensors)})
+        # One entry: the library writes several in an order that changes from run to run.
+        content = save(tensors, {"peerannot": _digest(text, tensors) + text})
         with atomic_write(self.path) as handle:
             handle.write(content)
-            if self.path.exists():
-                with storage_errors(self.previous):
+            with storage_errors(self.previous):
+                if self._ours and self.path.exists():
                     self.path.replace(self.previous)
+                elif not self._ours:
+                    self.previous.unlink(missing_ok=True)
+        self._ours = True
 
     def load(self) -> dict[str, Any] | None:
         """The newest whole state; None where there is no file.
@@ -68,6 +77,7 @@ class CheckpointFile:
                     raise
                 warnings.warn(f"{error}; trying the one before it", DataWarning, stacklevel=2)
             else:
+                self._ours = True
                 return state
         return None
 
@@ -83,9 +93,10 @@ def _read(path: Path) -> dict[str, Any]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if _digest(metadata["state"], tensors) != metadata["sha256"]:
+        digest, text = metadata["peerannot"][:_HEX], metadata["peerannot"][_HEX:]
+        if _digest(text, tensors) != digest:
             raise ValueError("its checksum is wrong")
-        state: dict[str, Any] = _unfold(json.loads(metadata["state"]), tensors)
+        state: dict[str, Any] = _unfold(json.loads(text), tensors)
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         why = "it is not a checkpoint" if isinstance(error, KeyError) else error
         raise DataError(
@@ -125,5 +136,5 @@ def _digest(text: str, tensors: dict[str, Tensor]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
-        digest.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

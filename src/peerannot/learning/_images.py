@@ -116,17 +116,14 @@ class ImageStore(Source):
             for chosen in rows:
                 yield self._pixels[chosen]
             return
-        pending = [self._submit(chosen) for chosen in rows[:1]]
-        for following in [*rows[1:], None]:
-            current = pending.pop()
-            if following is not None:
-                pending.append(self._submit(following))
+        ahead: list[Future[NDArray[np.uint8]]] = []
+        for number, chosen in enumerate(rows):
+            current = ahead or self._submit(chosen)
+            ahead = self._submit(rows[number + 1]) if number + 1 < len(rows) else []
             yield torch.from_numpy(np.stack([future.result() for future in current]))
 
     def _submit(self, rows: Tensor) -> list[Future[NDArray[np.uint8]]]:
-        return [
-            self._pool.submit(read_image, self.paths[row], self.size) for row in rows.tolist()
-        ]
+        return [self._pool.submit(read_image, self.paths[row], self.size) for row in rows.tolist()]
 
 
 def read_image(path: Path, size: int) -> NDArray[np.uint8]:

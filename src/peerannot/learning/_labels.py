@@ -21,6 +21,7 @@ __all__ = ["Labels", "find_file", "load_labels"]
 
 # Rows of float32 files written by others do not sum to 1 exactly.
 _SUM_TOLERANCE = 1e-3
+_ADVICE = "; `peerannot aggregate DATASET -s STRATEGY` makes labels"
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,10 @@ class Labels:
     undecided: Ids
 
 
-def find_file(path: str | Path) -> Path:
+def find_file(path: str | Path, root: str | Path = ".") -> Path:
     """The file at ``path``, or the one beside it whose name differs only in case or hyphens.
 
+    A relative path that leads nowhere from here is also tried from ``root``.
     ``labels_cifar-10h_ds.npy`` finds ``labels_cifar10H_DS.npy``, with a `DataWarning`, because
     names of published scripts differ in this way from the names that are written.
 
@@ -54,6 +56,8 @@ def find_file(path: str | Path) -> Path:
         There is no such file, or several fit.
     """
     path = Path(path)
+    if not path.parent.is_dir() and (root / path).parent.is_dir():
+        path = root / path
     if path.is_file():
         return path
     folder = path.parent
@@ -63,7 +67,7 @@ def find_file(path: str | Path) -> Path:
         raise DataError(f"{path}: no such file, and several fit: {few(fits)}; name one exactly")
     if not fits:
         near = did_you_mean(path.name, [name for name in names if name.endswith(path.suffix)])
-        raise DataError(f"{path}: no such file{near}")
+        raise DataError(f"{path}: no such file{near}{_ADVICE}")
     warnings.warn(f"{path}: no such file; using {folder / fits[0]}", DataWarning, stacklevel=2)
     return folder / fits[0]
 
@@ -94,7 +98,7 @@ def load_labels(path: str | Path, dataset: Dataset, images: list[Image]) -> Labe
         The file is damaged, a row is not a distribution over the K classes, or no source of
         tasks has as many tasks as the file has rows.
     """
-    file = find_file(path)
+    file = find_file(path, dataset.path)
     soft = _distributions(load_npy(file), dataset.n_classes, file)
     tasks = _tasks(file, len(soft), dataset, images)
     decided = soft.sum(axis=1) > 0

@@ -50,7 +50,7 @@ def score(logits: Tensor, target: Tensor) -> Scores:
     right = predicted == truth
     return Scores(
         loss=float(soft_cross_entropy(logits, target)),
-        accuracy=100 * float(right.double().mean()),
+        accuracy=100 * int(right.sum()) / len(right),
         balanced_accuracy=100 * _by_class(right, truth),
         ece=calibration_error(confidence, right),
         brier=float(((probability - target) ** 2).sum(dim=1).mean()),

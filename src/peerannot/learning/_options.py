@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -63,12 +64,12 @@ class TrainOptions:
                 f"TrainOptions: milestones must be whole numbers >= 1, not {self.milestones!r}"
             )
         inputs = 3 * self.img_size**2
-        if self.n_params is not None and self.model.casefold().startswith("logistic"):
-            if self.n_params != inputs:
-                raise ParameterError(
-                    f"--n-params {self.n_params} contradicts --img-size {self.img_size}, which"
-                    f" makes 3 x {self.img_size} x {self.img_size} = {inputs} inputs; drop one"
-                )
+        logistic = self.model.casefold().startswith("logistic")
+        if logistic and self.n_params not in (None, inputs):
+            raise ParameterError(
+                f"--n-params {self.n_params} contradicts --img-size {self.img_size}, which"
+                f" makes 3 x {self.img_size} x {self.img_size} = {inputs} inputs; drop one"
+            )
 
     def learning_rate(self, epoch: int) -> float:
         """Learning rate in an epoch, counted from 0.
@@ -76,8 +77,6 @@ class TrainOptions:
         ``multistep`` multiplies by ``lr_decay`` at each milestone; ``cosine`` falls to 1e-4 and
         starts again every ``milestones[0]`` epochs (SGDR, Loshchilov and Hutter, ICLR 2017).
         """
-        import math
-
         if self.scheduler == "multistep":
             return self.lr * self.lr_decay ** sum(m <= epoch for m in self.milestones)
         if self.scheduler == "cosine":

@@ -237,9 +237,7 @@ class _Run:
         checkpoint.remove_previous()
         return TrainReport(results, results_file, weights_file, worker_files, outcome.resumed_at)
 
-    def _read_images(
-        self, progress: Progress
-    ) -> tuple[ImageStore, ImageStore, ImageStore | None]:
+    def _read_images(self, progress: Progress) -> tuple[ImageStore, ImageStore, ImageStore | None]:
         parts = [p for p in (self.splits.train, self.splits.val, self.splits.test) if p is not None]
         options = self.options
         n_bytes = 3 * options.img_size**2 * sum(len(part.images) for part in parts)

@@ -185,7 +185,8 @@ def _hold_out(n: int, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
 def _vote_shares(answers: Answers) -> NDArray[np.float32]:
     shares = np.zeros((answers.n_tasks, answers.n_classes), np.float32)
     np.add.at(shares, (answers.task, answers.label), 1)
-    return shares / answers.answers_per_task[:, None].astype(np.float32)
+    shares /= answers.answers_per_task[:, None]
+    return shares
 
 
 def _say_left_out(tasks: Iterable[str], why: str) -> None:

@@ -83,11 +83,15 @@ class Trainer:
         self.fabric = Fabric(accelerator="auto", devices=1)
         self.fabric.launch()
         self.options = options
-        self.learner = learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.learner = learner.to(memory_format=torch.channels_last)
         self.train, self.val, self.val_target = train, val, val_target
         self.checkpoint, self.identity = checkpoint, dict(identity or {})
         self.module, self.optimizer = self.fabric.setup(self.learner, self._make_optimizer())
-        self.history: dict[str, list[float]] = {"train_loss": [], "val_loss": [], "val_accuracy": []}
+        self.history: dict[str, list[float]] = {
+            "train_loss": [],
+            "val_loss": [],
+            "val_accuracy": [],
+        }
         self.best_epoch = -1
         self.best: dict[str, Tensor] = {}
         self._saved_at, self._save_cost = -math.inf, 0.0
@@ -120,10 +124,11 @@ class Trainer:
         start = self._resume() if resume else 0
         for epoch in range(start, self.options.n_epochs):
             train_loss = self._train_epoch(epoch)
-            scores = score(predict(self.fabric, self.learner, self.val), self.val_target)
-            if not (math.isfinite(train_loss) and math.isfinite(scores.loss)):
+            logits = predict(self.fabric, self.learner, self.val)
+            if not (math.isfinite(train_loss) and bool(logits.isfinite().all())):
                 self._diverged(epoch)
                 break
+            scores = score(logits, self.val_target)
             self.history["train_loss"].append(train_loss)
             self.history["val_loss"].append(scores.loss)
             self.history["val_accuracy"].append(scores.accuracy)
@@ -226,7 +231,7 @@ class Trainer:
 def predict(fabric: Fabric, learner: Learner, source: Source) -> Tensor:
     """Logits of all rows of a source, (n, n_classes) on the CPU."""
     learner.eval()
-    rows = list(torch.arange(len(source)).split(_EVALUATION_BATCH))
+    rows = list(torch.split(torch.arange(len(source)), _EVALUATION_BATCH))
     with torch.no_grad(), fabric.autocast():
         return torch.cat(
             [
@@ -241,22 +246,23 @@ def reproducible(seed: int) -> Iterator[None]:
     """Seed PyTorch and keep to algorithms of fixed results; leave no trace outside."""
     strict = torch.are_deterministic_algorithms_enabled()
     lenient = torch.is_deterministic_algorithms_warn_only_enabled()
-    fill = torch.utils.deterministic.fill_uninitialized_memory
+    settings: Any = torch.utils.deterministic
+    fill = settings.fill_uninitialized_memory
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         # Some CUDA kernels have no such algorithm: there it is a wish, on the CPU a promise.
         torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        settings.fill_uninitialized_memory = False
         try:
             yield
         finally:
             torch.use_deterministic_algorithms(strict, warn_only=lenient)
-            torch.utils.deterministic.fill_uninitialized_memory = fill
+            settings.fill_uninitialized_memory = fill
 
 
 def _batches(order: Tensor, options: TrainOptions) -> list[Tensor]:
     """Rows of each batch. None has a single image, of which batch norm would learn nothing."""
-    batches = list(order.split(options.batch_size))
+    batches = list(torch.split(order, options.batch_size))
     if len(batches) > 1 and len(batches[-1]) == 1:
         single = batches.pop()
         batches[-1] = torch.cat([batches[-1], single])

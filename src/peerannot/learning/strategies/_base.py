@@ -178,4 +178,4 @@ def mean_diagonal(confusion: Tensor) -> NDArray[np.float64]:
 def to_numpy(tensor: Tensor) -> NDArray[np.float64]:
     """A detached copy in double precision."""
     with torch.no_grad():
-        return tensor.detach().double().cpu().numpy()  # type: ignore[no-any-return]
+        return tensor.detach().double().cpu().numpy()

@@ -120,9 +120,7 @@ class _Head(CrowdHead):
         return gate
 
     def report(self) -> WorkerReport:
-        gate = torch.where(
-            self.gate_count > 0, self.gate_sum / self.gate_count.clamp(min=1), 0.5
-        )
+        gate = torch.where(self.gate_count > 0, self.gate_sum / self.gate_count.clamp(min=1), 0.5)
         mix = gate[:, None, None]
         confusion = (mix * self.common + (1 - mix) * self.individual).softmax(dim=2)
         return WorkerReport(

@@ -58,9 +58,7 @@ class CrowdLayer(EndToEnd):
     def head(self, answers: Answers, n_features: int) -> CrowdHead:
         k = answers.n_classes
         if self.variant == "MW":
-            refuse_if_large(
-                "CrowdLayer", answers.n_workers, k * k, "choose CrowdLayer[variant=VW]"
-            )
+            refuse_if_large("CrowdLayer", answers.n_workers, k * k, "choose CrowdLayer[variant=VW]")
         return _Head(self.variant, answers.n_workers, k)
 
 
