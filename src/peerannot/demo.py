@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from peerannot._files import atomic_write
 from peerannot._progress import Progress, silent
 from peerannot.aggregation import build
 from peerannot.aggregation.output import write_labels
@@ -50,8 +51,8 @@ class DemoReport:
     answer_accuracy: float
     least_trusted: Sequence[str]
     most_ambiguous: Sequence[str]
-    page: Path | None = None
-    rows: list[DemoRow] = field(default_factory=list)
+    page: Path
+    rows: Sequence[DemoRow]
 
 
 def shared_accuracy(posterior: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
@@ -61,7 +62,7 @@ def shared_accuracy(posterior: NDArray[np.float64], truth: NDArray[np.int64]) ->
 
 
 def run_demo(
-    folder: str | Path, *, epochs: int = 15, seed: int = 0, progress: Progress = silent
+    folder: str | Path, *, epochs: int = 10, seed: int = 0, progress: Progress = silent
 ) -> DemoReport:
     """Build the digits data set in ``folder``, aggregate, identify, train, report.
 
@@ -82,7 +83,7 @@ def run_demo(
         An extra that the demo needs is not installed (``peerannot[demo]``).
     """
     from peerannot.learning import TrainOptions, train, train_on_votes
-    from peerannot.report import write_report
+    from peerannot.report import read_source, render
     from peerannot.simulation import digits
 
     folder = Path(folder)
@@ -122,7 +123,9 @@ def run_demo(
         tested[spec] = report.results["test_accuracy"] / 100
         step += 1
     progress(step, steps, "writing the report")
-    page = write_report(folder, folder / "report.html")
+    page = folder / "report.html"
+    with atomic_write(page) as handle:
+        handle.write(render(read_source(dataset)))
     progress(steps, steps, "done")
     return DemoReport(
         folder=folder,

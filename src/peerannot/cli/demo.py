@@ -14,7 +14,7 @@ __all__ = ["demo"]
 
 @click.command()
 @click.argument("folder", default="demo", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--epochs", default=15, show_default=True, help="Training epochs of each network.")
+@click.option("--epochs", default=10, show_default=True, help="Training epochs of each network.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the crowd and the training.")
 @json_option
 def demo(folder: Path, epochs: int, seed: int, as_json: bool) -> None:

@@ -107,7 +107,9 @@ class Dataset:
         names = self.metadata.get("class_names")
         if names is not None:
             if not isinstance(names, list) or len({str(n) for n in names}) != len(names):
-                raise DataError(f"{self.metadata_path}: class_names must be a list of distinct names")
+                raise DataError(
+                    f"{self.metadata_path}: class_names must be a list of distinct names"
+                )
             return Ids(map(str, names))
         for split in SPLITS:
             base = self.path / split

@@ -16,7 +16,9 @@ from peerannot.errors import DataError
 __all__ = ["SPLITS", "SUFFIXES", "Image", "list_images", "match_tasks"]
 
 SPLITS = ("train", "val", "test")
-SUFFIXES = frozenset(".bmp .gif .jpeg .jpg .pgm .png .ppm .tif .tiff .webp".split())
+SUFFIXES = frozenset(
+    (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Image:
         """What stands behind the last hyphen of the file's name: ``cat-12.png`` has ``"12"``."""
         return self.path.stem.rpartition("-")[2]
 
-    def keys(self) -> Iterable[str]:
+    def readings(self) -> Iterable[str]:
         """Every reading of the name as a key, the usual one first, for ids that hold hyphens."""
         parts = self.path.stem.split("-")
         for n in range(len(parts) - 1, -1, -1):
