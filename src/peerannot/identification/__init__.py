@@ -17,30 +17,30 @@ if TYPE_CHECKING:
     from peerannot.identification.base import Evidence, Findings, Method, Trainer
     from peerannot.identification.classes import confused_classes
     from peerannot.identification.confusion import spam_score
+    from peerannot.identification.consensus import Crowdlab, crowdlab
     from peerannot.identification.copies import copied_pairs
-    from peerannot.identification.crowdlab import Crowdlab, crowdlab
     from peerannot.identification.dynamics import Tally, margin
     from peerannot.identification.label_errors import ConfidentLearning, confident_learning
     from peerannot.identification.output import write_findings
-    from peerannot.identification.waum import Waum, waum
+    from peerannot.identification.weighted_margin import Waum, waum
     from peerannot.identification.workers import worker_cards
 
 _HOMES = {
     "ConfidentLearning": "label_errors",
-    "Crowdlab": "crowdlab",
+    "Crowdlab": "consensus",
     "Evidence": "base",
     "Findings": "base",
     "Method": "base",
     "Tally": "dynamics",
     "Trainer": "base",
-    "Waum": "waum",
+    "Waum": "weighted_margin",
     "confident_learning": "label_errors",
     "confused_classes": "classes",
     "copied_pairs": "copies",
-    "crowdlab": "crowdlab",
+    "crowdlab": "consensus",
     "margin": "dynamics",
     "spam_score": "confusion",
-    "waum": "waum",
+    "waum": "weighted_margin",
     "worker_cards": "workers",
     "write_findings": "output",
 }

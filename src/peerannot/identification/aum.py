@@ -163,6 +163,7 @@ class AUM(_Trained):
                 **self._files(evidence, tasks, found),
             },
             summary={"n_too_hard": int(hard.size), "n_epochs": found.n_epochs},
+            axis="AUM, " + ("Pleiss' margin of logits" if self.use_pleiss else "Yang's margin"),
         )
 
 
@@ -221,4 +222,5 @@ class Cartography(_Trained):
                 "mean_confidence": float(found.confidence.mean()),
                 "n_never_learned": int((found.forgetting < 0).sum()),
             },
+            axis="confidence: mean probability of the label over epochs",
         )

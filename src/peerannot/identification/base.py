@@ -128,6 +128,8 @@ class Findings:
         What a row is: ``"task"``, ``"worker"``, ...
     summary : mapping
         Facts worth a line.
+    axis : str
+        What the score is, for the axis of a picture.
     """
 
     table: Mapping[str, Any]
@@ -136,6 +138,7 @@ class Findings:
     subject: Literal["task", "worker", "pair", "class pair", "coefficient"] = "task"
     files: Mapping[str, Any] = field(default_factory=dict)
     summary: Mapping[str, Any] = field(default_factory=dict)
+    axis: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

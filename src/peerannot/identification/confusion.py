@@ -121,7 +121,7 @@ class Fitted(Method):
         return result.confusion
 
     def _worker_findings(
-        self, evidence: Evidence, score: NDArray[np.float64], stem: str, table: str
+        self, evidence: Evidence, score: NDArray[np.float64], stem: str, table: str, axis: str
     ) -> Findings:
         """Findings from a score of each worker, the lowest being the worst."""
         answers = evidence.answers
@@ -138,6 +138,7 @@ class Fitted(Method):
             "worker",
             files={f"identification/{stem}.npy": evidence.spread(score)},
             summary={f"mean_{self.name.replace('-', '_')}": float(score.mean())},
+            axis=axis,
         )
 
 
@@ -152,7 +153,9 @@ class SpamScore(Fitted):
 
     def _run(self, evidence: Evidence) -> Findings:
         score = spam_score(self._confusion(evidence))
-        return self._worker_findings(evidence, score, "spam_score", "spam_score")
+        return self._worker_findings(
+            evidence, score, "spam_score", "spam_score", "spam score (0 = spammer, 1 = perfect)"
+        )
 
 
 @METHODS.register("trace-confusion", "trace_confusion")
@@ -166,4 +169,7 @@ class TraceConfusion(Fitted):
 
     def _run(self, evidence: Evidence) -> Findings:
         score = np.einsum("jkk->j", self._confusion(evidence))
-        return self._worker_findings(evidence, score, "traces_confusion", "trace_confusion")
+        axis = (
+            f"trace of the confusion matrix (1 = guessing, {evidence.answers.n_classes} = perfect)"
+        )
+        return self._worker_findings(evidence, score, "traces_confusion", "trace_confusion", axis)

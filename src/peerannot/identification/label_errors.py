@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from peerannot._text import few
 from peerannot.errors import DataError, ParameterError
 from peerannot.identification.base import Evidence, Findings, Method, worst_first
-from peerannot.identification.crowdlab import check_probabilities, crowdlab
+from peerannot.identification.consensus import check_probabilities, crowdlab
 from peerannot.identification.registry import METHODS
 
 __all__ = ["ConfidentLearning", "LabelErrors", "confident_learning"]
@@ -180,4 +180,5 @@ class LabelErrors(Method):
                 "n_errors": int(found.error.sum()),
                 "classifier_weight": crowd.classifier_weight,
             },
+            axis="margin of the label in the classifier's probabilities",
         )

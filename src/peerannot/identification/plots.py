@@ -18,7 +18,7 @@ __all__ = ["plot_findings"]
 
 _INK, _BAR, _ACCENT, _QUIET = "#1b1b1b", "#4c78a8", "#d1495b", "#8a8a8a"
 _COLUMNS, _ROWS = 6, 4
-_MOST_BARS = 3
+_MOST_BARS = 4
 
 
 def plot_findings(
@@ -96,8 +96,7 @@ def _distribution(figure_of: Any, findings: Findings, score: NDArray[np.float64]
             fontsize=9,
             color=_ACCENT,
         )
-    name = findings.score.replace("_", " ")
-    axes.set_xlabel(name, color=_INK)
+    axes.set_xlabel(findings.axis or findings.score.replace("_", " "), color=_INK)
     axes.set_ylabel(f"number of {findings.subject}s", color=_INK)
     stem = findings.table_file.removeprefix("identification/").removesuffix(".csv")
     axes.set_title(f"{stem}: {score.size} {findings.subject}s", loc="left", fontsize=11)
@@ -147,12 +146,12 @@ def _vote_bars(axes: Any, answers: Answers, task: str) -> None:
     label, number = np.unique(votes, return_counts=True)
     order = np.argsort(-number, kind="stable")
     label, number = label[order], number[order]
-    names = [answers.classes[int(y)] for y in label[:_MOST_BARS]]
-    height = number[:_MOST_BARS].tolist()
-    rest = int(number[_MOST_BARS:].sum())
-    if rest:
-        names.append(f"{label.size - _MOST_BARS} others")
-        height.append(rest)
+    names = [answers.classes[int(y)] for y in label]
+    height = number.tolist()
+    if len(names) > _MOST_BARS:
+        kept = _MOST_BARS - 1
+        names = [*names[:kept], f"{len(names) - kept} others"]
+        height = [*height[:kept], sum(height[kept:])]
     total = max(int(number.sum()), 1)
     axes.set_axis_on()
     for side in axes.spines.values():
@@ -160,8 +159,8 @@ def _vote_bars(axes: Any, answers: Answers, task: str) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_xlim(0, 1)
-    # The same room for four bars everywhere, so that their thickness does not change.
-    axes.set_ylim(_MOST_BARS + 0.6, -0.6)
+    # The same room everywhere, so that the thickness of bars does not change.
+    axes.set_ylim(_MOST_BARS - 0.4, -0.6)
     for at, (name, votes_of) in enumerate(zip(names, height, strict=True)):
         axes.barh(at, votes_of / total, color="#c9d8e8", height=0.9)
         text = name if len(name) <= 16 else f"{name[:15]}…"

@@ -52,6 +52,7 @@ class Entropy(Method):
             "score",
             files={"identification/entropies.npy": score},
             summary={"mean_entropy": float(np.nanmean(score))},
+            axis="entropy of the votes (nats; high = the votes disagree)",
         )
 
 

@@ -81,7 +81,7 @@ def worker_cards(
     result
         An aggregation of these votes; its posterior stands for the truth.
     prior
-        Pseudo-answers that each row of a confusion matrix starts with, spread evenly.
+        Pseudo-answers that each row of a confusion matrix starts with, spread as the crowd's.
     confidence
         Probability that the skill lies in its interval.
     one_class
@@ -113,9 +113,9 @@ def worker_cards(
 
     Notes
     -----
-    Row k of a confusion matrix is Dirichlet with the expected counts plus ``prior / K``, so its
-    diagonal is a Beta; the skill is their mean under the class prior, and its interval that of
-    the Beta with the same mean and variance.
+    Row k of a confusion matrix is Dirichlet with the expected counts plus ``prior`` times the
+    crowd's mean row, so its diagonal is a Beta; the skill is their mean under the class prior,
+    and its interval that of the Beta with the same mean and variance.
 
     A worker is straight-lining when consecutive tasks (in order of key, which is all that the
     data tell of the order of work) get the same answer more often than the classes of those
@@ -133,7 +133,8 @@ def worker_cards(
     n_answers = answers.answers_per_worker
     posterior = result.dense_posterior()
     counts = answer_counts(answers, posterior)
-    given = counts + prior / k
+    crowd = counts.sum(0) + 1 / k
+    given = counts + prior * crowd / crowd.sum(1, keepdims=True)
     confusion = given / given.sum(2, keepdims=True)
     rate = np.bincount(answers.task, minlength=answers.n_tasks) @ posterior if k else np.empty(0)
     class_prior = result.prior if result.prior is not None else rate / max(rate.sum(), 1.0)
@@ -296,4 +297,5 @@ class Workers(Method):
                 "n_one_class": patterns.count("one class"),
                 "n_straight_lining": patterns.count("straight-lining"),
             },
+            axis="skill: probability to be right",
         )

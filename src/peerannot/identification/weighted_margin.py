@@ -163,6 +163,7 @@ class WAUM(Method):
                 },
             },
             summary={"n_too_hard": int(hard.sum()), "n_labelled": n_left},
+            axis=f"WAUM, {'Pleiss' if self.use_pleiss else 'Yang'}'s margin",
         )
 
     def _learn(self, evidence: Evidence) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
