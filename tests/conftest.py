@@ -29,7 +29,7 @@ def real_data() -> Path:
     """Folder of real answers and images; tests that need it are skipped where it is absent."""
     home = Path(os.environ.get("PEERANNOT_TEST_DATA", ROOT.parent / "shared" / "datasets"))
     if not (home / "cifar10s").is_dir():
-        pytest.skip("real data not found; set PEERANNOT_TEST_DATA to the folder that holds cifar10s")
+        pytest.skip("no real data: set PEERANNOT_TEST_DATA to the folder that holds cifar10s")
     return home
 
 

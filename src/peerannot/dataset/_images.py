@@ -42,7 +42,7 @@ class Image:
     def task(self, tasks: Ids) -> int:
         """Position of its task among ``tasks`` by the first reading that is one, or -1."""
         index = tasks.index_of
-        for key in self.keys():
+        for key in self.readings():
             found = index.get(key)
             if found is None and natural_key(key)[0] == 0:
                 found = index.get(str(int(key)))
