@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from shlex import split
 
 import numpy as np
 import pytest
@@ -26,9 +27,9 @@ KEYS = {
 def test_quick_start_on_real_images(cifar10s: Path, run) -> None:
     run("aggregate", ".", "-s", "DS", cwd=cifar10s)
     done = run(
-        *"train . -o cifar10s_DS -K 10 --labels=./labels/labels_cifar-10s_ds.npy".split(),
-        *"--model smallcnn --img-size=32 --n-epochs=2 --lr=0.1 --scheduler".split(),
-        *"-m 100 -m 250 --num-workers=8".split(),
+        *split("train . -o cifar10s_DS -K 10 --labels=./labels/labels_cifar-10s_ds.npy"),
+        *split("--model smallcnn --img-size=32 --n-epochs=2 --lr=0.1 --scheduler"),
+        *split("-m 100 -m 250 --num-workers=8"),
         cwd=cifar10s,
     )
     assert "using labels/labels_cifar10s_DS.npy" in done.stderr
@@ -46,8 +47,8 @@ def test_votes_on_real_images(cifar10s: Path, run, strategy: str) -> None:
     import torch
 
     done = run(
-        *"aggregate-deep . -o deep --answers ./answers.json --model smallcnn -K=10".split(),
-        *"--n-epochs 2 --lr 0.1 --optimizer sgd --batch-size 64 --num-workers 8".split(),
+        *split("aggregate-deep . -o deep --answers ./answers.json --model smallcnn -K=10"),
+        *split("--n-epochs 2 --lr 0.1 --optimizer sgd --batch-size 64 --num-workers 8"),
         *["--img-size=32", "-s", strategy, "--json"],
         cwd=cifar10s,
     )

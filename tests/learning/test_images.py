@@ -65,7 +65,7 @@ def test_unreadable_images_are_told_together(mixed, tmp_path, keep) -> None:
     (tmp_path / "text.png").write_text("not an image")
     (tmp_path / "empty.png").touch()
     paths = [*mixed, *(tmp_path / n for n in ("cut.jpg", "text.png", "empty.png"))]
-    with pytest.raises(DataError, match="3 images cannot be read: .*cut.jpg.*empty.png.*text.png"):
+    with pytest.raises(DataError, match=r"3 images cannot be read: .*cut.jpg.*empty.png.*text.png"):
         ImageStore(paths, 8, keep=keep)
 
 
@@ -75,8 +75,10 @@ def test_augmentation_does_its_three_things() -> None:
     ramp = torch.linspace(0.2, 1, size).expand(300, 3, size, size).contiguous()
     out = augment(ramp, generator)
     assert out.shape == ramp.shape
-    flipped = torch.tensor([torch.allclose(o, r.flip(2), atol=1e-4) for o, r in zip(out, ramp)])
-    same = torch.tensor([torch.allclose(o, r, atol=1e-4) for o, r in zip(out, ramp)])
+    flipped = torch.tensor(
+        [torch.allclose(o, r.flip(2), atol=1e-4) for o, r in zip(out, ramp, strict=True)]
+    )
+    same = torch.tensor([torch.allclose(o, r, atol=1e-4) for o, r in zip(out, ramp, strict=True)])
     black = torch.tensor([bool((o == 0).any()) for o in out])
     # A third draws each; half of the mirrors mirror. Crops see a part of the ramp, no black.
     assert 30 < int(flipped.sum()) < 75 and 30 < int(same.sum()) < 80
@@ -93,6 +95,6 @@ def test_augmentation_flips_and_keeps_pixels_exactly_enough() -> None:
     out = augment(images, torch.Generator().manual_seed(1))
     near = [
         torch.allclose(o, i, atol=1e-5) or torch.allclose(o, i.flip(2), atol=1e-5)
-        for o, i in zip(out, images)
+        for o, i in zip(out, images, strict=True)
     ]
     assert sum(near) > 10

@@ -90,7 +90,7 @@ def test_damaged_file(make) -> None:
     file = tiny.save(tiny.soft)
     file.write_bytes(file.read_bytes()[:-9])
     dataset = Dataset.open(tiny.path)
-    with pytest.raises(DataError, match="truncated|damaged"):
+    with pytest.raises(DataError, match=r"truncated|damaged"):
         load_labels(file, dataset, dataset.images("train"))
 
 
@@ -169,5 +169,5 @@ def test_votes_follow_their_images(make) -> None:
 def test_a_folder_that_is_no_class(make) -> None:
     tiny = make(["cat", "dog"])
     (tiny.path / "val" / "cat").rename(tiny.path / "val" / "cats")
-    with pytest.raises(DataError, match="'cats' is not one of the classes.*did you mean 'cat'"):
+    with pytest.raises(DataError, match=r"'cats' is not one of the classes.*did you mean 'cat'"):
         labelled_splits(Dataset.open(tiny.path), tiny.save(tiny.soft), path_remove=None, seed=0)
