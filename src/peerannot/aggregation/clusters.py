@@ -17,6 +17,7 @@ from peerannot.aggregation.confusions import EM, Pairs
 from peerannot.aggregation.dawid_skene import FLOOR, ds_skill
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
+from peerannot.aggregation.support import clamped
 from peerannot.aggregation.ties import TIE
 from peerannot.aggregation.votes import NaiveSoft
 from peerannot.answers import Answers
@@ -138,7 +139,7 @@ def _sharper(em: EM, power: int) -> EM:
     """The same answers, to start from vote shares raised to a power."""
     shares = NaiveSoft().fit(em.answers).dense_posterior()
     sharp = shares**power
-    return replace(em, given=sharp / sharp.sum(1, keepdims=True))
+    return replace(em, given=clamped(sharp / sharp.sum(1, keepdims=True), em.gold))
 
 
 def _nuclear_norms(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot.aggregation import kernels
+from peerannot.aggregation.support import clamped
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
 
@@ -136,13 +137,16 @@ class EM:
         The votes, and the (worker, label) pairs that occur.
     gold : int32 array (n_tasks,)
         Known classes, -1 for unknown.
-    given : float64 array (n_tasks, n_classes), or (0, n_classes) to start from vote shares
+    given : float64 array (n_tasks, n_columns), or (0, n_columns) to start from vote shares
+    parts : int
+        Columns of each class, side by side; n_columns = n_classes x parts.
     """
 
     answers: Answers
     pairs: Pairs
     gold: NDArray[np.int32]
     given: NDArray[np.float64]
+    parts: int = 1
 
     @classmethod
     def of(
@@ -151,6 +155,7 @@ class EM:
         gold: NDArray[np.int32] | None = None,
         given: NDArray[np.float64] | None = None,
         *,
+        parts: int = 1,
         model: str,
     ) -> EM:
         """Prepare the passes.
@@ -162,7 +167,10 @@ class EM:
         gold
             Known classes (n_tasks,), -1 for unknown.
         given
-            Posterior (n_tasks, n_classes) to start from; by default the vote shares.
+            Posterior (n_tasks, n_columns) to start from; by default the vote shares. Rows of
+            known class are set by ``gold`` where each class has one column.
+        parts
+            Columns of each class in tables and counts, side by side.
         model
             Who asks, for the message.
 
@@ -171,13 +179,12 @@ class EM:
         ParameterError
             The counts would not fit, see `Pairs.of`.
         """
-        k = answers.n_classes
-        return cls(
-            answers,
-            Pairs.of(answers, model=model),
-            np.full(answers.n_tasks, -1, np.int32) if gold is None else gold,
-            np.empty((0, k)) if given is None else np.ascontiguousarray(given, np.float64),
-        )
+        k = answers.n_classes * parts
+        known = np.full(answers.n_tasks, -1, np.int32) if gold is None else gold
+        start = np.empty((0, k)) if given is None else np.ascontiguousarray(given, np.float64)
+        if given is not None and parts == 1:
+            start = clamped(start.copy(), known)
+        return cls(answers, Pairs.of(answers, model=model, columns=k), known, start, parts)
 
     @cached_property
     def _weight(self) -> NDArray[np.float64]:
@@ -185,16 +192,16 @@ class EM:
 
     @cached_property
     def _fixed(self) -> int:
-        return kernels.specialised(self.answers.n_classes, self.answers.n_answers)
+        return kernels.specialised(self.given.shape[1], self.answers.n_answers)
 
     @cached_property
     def _bounds(self) -> NDArray[np.int64]:
-        return blocks_of(self.answers, 0 if self._apart else len(self.pairs))
+        return blocks_of(self.answers, 0 if self._apart else len(self.pairs), self.given.shape[1])
 
     @cached_property
     def _apart(self) -> bool:
         """Whether counts are too large for one copy a thread: E and M then are two passes."""
-        return len(self.pairs) * self.answers.n_classes * 8 * 2 > BLOCKS_BYTES
+        return bool(len(self.pairs) * self.given.shape[1] * 8 * 2 > BLOCKS_BYTES)
 
     @cached_property
     def _by_pair(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
@@ -246,7 +253,7 @@ class EM:
         def run(lo: int, hi: int, counts: Any, mass: Any, posterior: Any) -> float:
             gain: float = loop(
                 self.answers.task_ptr, self.pairs.of_answer, self._weight, self.gold, table,
-                log_prior, lo, hi, hard, counts, mass, posterior,
+                log_prior, lo, hi, hard, self.parts, counts, mass, posterior,
             )  # fmt: skip
             return gain
 
@@ -254,7 +261,7 @@ class EM:
 
     def _count(self, run: Any) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
         """Counts, class sums and log-likelihood of a pass."""
-        k = self.answers.n_classes
+        k = self.given.shape[1]
         if self._apart:
             posterior, mass, gain = self._write(run)
             return self._gather(posterior), mass, gain
@@ -274,7 +281,7 @@ class EM:
 
     def _write(self, run: Any) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
         """Posterior, class sums and log-likelihood of a pass."""
-        k, bounds = self.answers.n_classes, self._bounds
+        k, bounds = self.given.shape[1], self._bounds
         posterior = np.empty((self.answers.n_tasks, k))
         masses = np.zeros((bounds.size - 1, k))
         nothing = np.empty((0, k))

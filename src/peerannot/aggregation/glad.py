@@ -12,6 +12,7 @@ from peerannot._compiled import compiled
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Iterative, Start
+from peerannot.aggregation.coins import start_shares
 from peerannot.aggregation.confusions import blocks_of, weights_of
 from peerannot.aggregation.kernels import over_blocks
 from peerannot.aggregation.registry import STRATEGIES
@@ -140,13 +141,6 @@ class GLAD(Iterative):
             "difficulties.npy": numbered(result.tasks, result.task_columns["beta"]),
             "abilities.npy": numbered(result.workers, result.worker_columns["alpha"]),
         }
-
-
-def start_shares(support: Support, posterior: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A given posterior (n_tasks, n_classes) on the slots of a support."""
-    task = np.repeat(np.arange(support.size.size), np.diff(support.ptr))
-    used = np.arange(task.size) - support.ptr[task] < support.size[task]
-    return np.where(used, posterior[task, np.where(used, support.label, 0)], 0.0)
 
 
 def _safe_step(

@@ -94,12 +94,14 @@ def em_loop(fixed: int) -> Any:
         lo: int,
         hi: int,
         hard: bool,
+        parts: int,
         counts: Any,
         mass: Any,
         posterior: Any,
     ) -> float:  # pragma: no cover - compiled
         """Add expected counts and class sums of tasks lo..hi; return their log-likelihood.
 
+        Each class has ``parts`` columns side by side, K in all (1: the columns are the classes).
         ``counts`` (n_pairs, K) or ``posterior`` (n_tasks, K) may be empty, and is then left.
         """
         k = fixed if fixed > 0 else log_prior.size
@@ -126,20 +128,18 @@ def em_loop(fixed: int) -> Any:
                         p = pair[a]
                         for c in range(k):
                             z[t, c] += table[p, c]
-                known = gold[i]
+                known = gold[i] * parts
                 if known >= 0:
-                    gain += z[t, known]
                     for c in range(k):
-                        z[t, c] = 2.0 * _LEAST
-                    z[t, known] = 0.0
-                else:
-                    top = z[t, 0]
-                    for c in range(1, k):
-                        top = max(top, z[t, c])
-                    for c in range(k):
-                        z[t, c] -= top
-                    if last > first:
-                        gain += top
+                        if c < known or c >= known + parts:
+                            z[t, c] = -np.inf
+                top = z[t, 0]
+                for c in range(1, k):
+                    top = max(top, z[t, c])
+                for c in range(k):
+                    z[t, c] -= top
+                if last > first or known >= 0:
+                    gain += top
             for s in range(n * k):
                 flat[s] = _exp(flat[s])
             for t in range(n):
@@ -148,7 +148,7 @@ def em_loop(fixed: int) -> Any:
                 total = 0.0
                 for c in range(k):
                     total += z[t, c]
-                if last > first:
+                if last > first or gold[i] >= 0:
                     # One logarithm for many tasks: the product stays far from overflow.
                     product *= total
                     if product > 1e200:
@@ -208,13 +208,13 @@ def start_loop(fixed: int) -> Any:
         z = np.empty(k, np.float64)
         for i in range(lo, hi):
             first, last = task_ptr[i], task_ptr[i + 1]
-            if gold[i] >= 0:
+            if given.shape[0]:
+                for c in range(k):
+                    z[c] = given[i, c]
+            elif gold[i] >= 0:
                 for c in range(k):
                     z[c] = 0.0
                 z[gold[i]] = 1.0
-            elif given.shape[0]:
-                for c in range(k):
-                    z[c] = given[i, c]
             else:
                 for c in range(k):
                     z[c] = 0.0

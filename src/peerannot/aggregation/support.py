@@ -137,17 +137,20 @@ def posterior_of(
     share: NDArray[np.float64],
     n_classes: int,
     rest: NDArray[np.float64] | None = None,
+    prior: NDArray[np.float64] | None = None,
 ) -> Any:
     """Posterior (n_tasks, n_classes) from shares on slots: dense where that is small, else CSR.
 
     A task without answers is uniform in the dense form, and an empty row in the sparse one.
-    ``rest`` is the mass of each class that a task did not receive (default 0); the sparse form
-    has no room for it and scales the shares to 1 instead.
+    ``rest`` (n_tasks,) times ``prior`` (n_classes,) is the mass of each class that a task did
+    not receive (0 without ``rest``; ``prior`` is 1 by default); the sparse form has no room for
+    it and scales the shares to 1 instead.
     """
     n_tasks = support.size.size
     if n_tasks * n_classes * 8 <= DENSE_BYTES:
         other = np.empty(0) if rest is None else rest
-        return _dense(support.ptr, support.size, support.label, share, other, n_classes)
+        factor = np.ones(n_classes) if prior is None else prior
+        return _dense(support.ptr, support.size, support.label, share, other, factor)
     if rest is not None:
         share = support.shares(share)
     from scipy.sparse import csr_array
@@ -328,12 +331,14 @@ def _confidence(ptr: Any, size: Any, share: Any, winner: Any) -> Any:  # pragma:
 
 @compiled(parallel=True)
 def _dense(
-    ptr: Any, size: Any, label: Any, share: Any, rest: Any, n_classes: int
+    ptr: Any, size: Any, label: Any, share: Any, rest: Any, prior: Any
 ) -> Any:  # pragma: no cover - compiled
+    n_classes = prior.size
     out = np.zeros((size.size, n_classes), np.float64)
     for i in prange(size.size):
         if rest.size:
-            out[i, :] = rest[i]
+            for c in range(n_classes):
+                out[i, c] = rest[i] * prior[c]
         elif size[i] == 0:
             out[i, :] = 1.0 / n_classes
         for s in range(ptr[i], ptr[i] + size[i]):

@@ -1,0 +1,219 @@
+"""E/M passes of models where all wrong classes of an answer are alike, for any number of classes.
+
+There, an answer only tells the class that it names from all others: the score of a class is a
+sum of bonuses over the answers that name it, and classes that a task did not receive share one
+score. Passes cost O(answers), however many classes there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot._compiled import compiled
+from peerannot.aggregation.confusions import blocks_of, weights_of
+from peerannot.aggregation.kernels import over_blocks
+from peerannot.aggregation.support import Support, clamped, posterior_of
+from peerannot.answers import Answers
+
+__all__ = ["Coins", "start_shares"]
+
+
+@dataclass(frozen=True)
+class Coins:
+    """Answers, prepared for passes where each unit (a worker, say) has one bonus.
+
+    Attributes
+    ----------
+    answers, support
+        The votes, and the distinct labels (slots) of each task.
+    unit : int32 array (n_answers,)
+        Unit of each answer.
+    n_units : int
+    gold : int32 array (n_tasks,)
+        Known classes, -1 for unknown.
+    total : float64 array (n_units,)
+        Weight of the answers of each unit.
+    """
+
+    answers: Answers
+    support: Support
+    unit: NDArray[np.int32]
+    n_units: int
+    gold: NDArray[np.int32]
+    total: NDArray[np.float64]
+    bounds: NDArray[np.int64]
+    weight: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls, answers: Answers, gold: NDArray[np.int32], unit: NDArray[np.int32], n_units: int
+    ) -> Coins:
+        """Prepare: O(answers)."""
+        total = np.bincount(unit, weights=answers.weight, minlength=n_units).astype(np.float64)
+        bounds = blocks_of(answers, n_units + answers.n_classes, width=1)
+        support = Support.of(answers)
+        return cls(
+            answers, support, unit, n_units, gold, total, bounds, weights_of(answers)
+        )  # fmt: skip
+
+    def vote_shares(self) -> NDArray[np.float64]:
+        """Vote shares on the slots; gold, where it is known."""
+        return self.known(self.support.shares(self.support.votes(self.answers)))
+
+    def known(self, share: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Shares on the slots, with gold labels certain."""
+        known = self.gold[self.answers.task]
+        hit = (self.support.label == known).astype(np.float64)
+        return np.where(known >= 0, hit * _used(self.support), share)
+
+    def right_of(self, share: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Expected right answers of each unit, given shares on the slots."""
+        hit = share[self.support.ptr[self.answers.task] + self.support.slot]
+        if self.answers.weight is not None:
+            hit = hit * self.answers.weight
+        return np.bincount(self.unit, weights=hit, minlength=self.n_units).astype(np.float64)
+
+    def step(
+        self, bonus: NDArray[np.float64], prior: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        """One pass.
+
+        Parameters
+        ----------
+        bonus : (n_units,)
+            What an answer of the unit adds to the log-probability of the class that it names,
+            over what it adds to every other.
+        prior : (n_classes,)
+            Frequencies of the classes.
+
+        Returns
+        -------
+        Expected right answers of each unit, class sums (n_classes,), and the log-likelihood less
+        that of all answers being wrong.
+        """
+        right, mass, gain, _, _ = self._run(bonus, prior, write=False)
+        return right, mass, gain
+
+    def posterior(self, bonus: NDArray[np.float64], prior: NDArray[np.float64]) -> Any:
+        """Posterior (n_tasks, n_classes), dense or sparse as `posterior_of` says."""
+        *_, share, rest = self._run(bonus, prior, write=True)
+        k = self.answers.n_classes
+        return clamped(posterior_of(self.support, share, k, rest, prior), self.gold)
+
+    def _run(self, bonus: NDArray[np.float64], prior: NDArray[np.float64], *, write: bool) -> Any:
+        n_blocks, support = self.bounds.size - 1, self.support
+        right = np.zeros((n_blocks, self.n_units))
+        mass = np.zeros((n_blocks, prior.size))
+        share = np.zeros(self.answers.n_answers if write else 0)
+        rest = np.ones(self.answers.n_tasks if write else 0)
+        log_prior = np.log(np.maximum(prior, 1e-300))
+
+        def work(b: int) -> float:
+            return coin_block(
+                support.ptr, support.size, support.label, support.slot, self.unit, self.weight,
+                self.gold, bonus, prior, log_prior, self.bounds[b], self.bounds[b + 1], right[b],
+                mass[b], share, rest,
+            )  # fmt: skip
+
+        gains = over_blocks(work, n_blocks)
+        return right.sum(0), mass.sum(0), float(sum(gains)), share, rest
+
+
+def start_shares(support: Support, posterior: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A given posterior (n_tasks, n_classes) on the slots of a support."""
+    task = np.repeat(np.arange(support.size.size), np.diff(support.ptr))
+    used = _used(support)
+    return np.where(used, posterior[task, np.where(used, support.label, 0)], 0.0)
+
+
+def _used(support: Support) -> NDArray[np.bool_]:
+    task = np.repeat(np.arange(support.size.size), np.diff(support.ptr))
+    return np.asarray(np.arange(task.size) - support.ptr[task] < support.size[task])
+
+
+@compiled()
+def coin_block(
+    ptr: Any,
+    size: Any,
+    slot_label: Any,
+    slot: Any,
+    unit: Any,
+    weight: Any,
+    gold: Any,
+    bonus: Any,
+    prior: Any,
+    log_prior: Any,
+    lo: int,
+    hi: int,
+    right: Any,
+    mass: Any,
+    share: Any,
+    rest: Any,
+) -> float:  # pragma: no cover - compiled
+    """Add right answers and class sums of tasks lo..hi, and write their shares where asked.
+
+    ``rest[i]`` times the prior is the posterior of a class that task i did not receive.
+    """
+    longest = 0
+    for i in range(lo, hi):
+        longest = max(longest, size[i])
+    score = np.empty(longest)
+    gain = 0.0
+    others = 0.0
+    for i in range(lo, hi):
+        first, last, n = ptr[i], ptr[i + 1], size[i]
+        known = gold[i]
+        if first == last:
+            if known >= 0:
+                mass[known] += 1.0
+                gain += log_prior[known]
+            continue
+        left = 1.0
+        for s in range(n):
+            score[s] = log_prior[slot_label[first + s]]
+            left -= prior[slot_label[first + s]]
+        left = max(left, 0.0) if n < prior.size else 0.0
+        for a in range(first, last):
+            v = weight[a] if weight.size else 1.0
+            score[slot[a]] += v * bonus[unit[a]]
+        other = 0.0
+        if known >= 0:
+            mass[known] += 1.0
+            hit = log_prior[known]
+            for s in range(n):
+                if slot_label[first + s] == known:
+                    hit = score[s]
+                    score[s] = 1.0
+                else:
+                    score[s] = 0.0
+            gain += hit
+        else:
+            top = np.log(left) if left > 0.0 else -np.inf
+            for s in range(n):
+                top = max(top, score[s])
+            other = np.exp(-top)
+            total = left * other
+            for s in range(n):
+                score[s] = np.exp(score[s] - top)
+                total += score[s]
+            gain += top + np.log(total)
+            other /= total
+            others += other
+            for s in range(n):
+                score[s] /= total
+                c = slot_label[first + s]
+                mass[c] += score[s] - prior[c] * other
+        for a in range(first, last):
+            v = weight[a] if weight.size else 1.0
+            right[unit[a]] += v * score[slot[a]]
+        if share.size:
+            rest[i] = other
+            for s in range(n):
+                share[first + s] = score[s]
+    for c in range(prior.size):
+        mass[c] += prior[c] * others
+    return gain
