@@ -15,6 +15,7 @@ from peerannot.errors import DataError, ParameterError
 from peerannot.report import Source, facts, read_source, render
 from peerannot.report._numbers import bars
 from peerannot.report._thumbs import thumbnails
+from peerannot.selection import choose
 
 from .conftest import document_of, write_votes
 
@@ -96,13 +97,16 @@ def test_default_labels_by_the_number_of_answers(crowd):
     many = read_source(Dataset.open(crowd(n_tasks=60, k=2)))
     assert many.main == "dawid-skene"
     assert source_of(crowd(), "MV", main="MV").main == "MV"
+    auto = source_of(crowd(), "MV", "DS", main="auto")
+    assert auto.main == choose(auto.answers, ["MV", "DS"])
+    assert "held-out" in auto.why_main
 
 
 @pytest.mark.parametrize("k", [2, 100])
 def test_few_and_many_classes(crowd, k):
     document = document_of(render(source_of(crowd(n_tasks=150, k=k))))
     assert len(document["classes"]) == k
-    assert len(document["confusion"]["classes"]) == min(k, 36)
+    assert len(document["confusion"]["classes"]) == min(k, 24)
     assert len(document["balance"]["answers"]) == k
     assert sum(document["balance"]["answers"]) == pytest.approx(1, abs=1e-2)
 

@@ -33,8 +33,9 @@ def source_options(function: F) -> F:
             ),
             click.option(
                 "--main",
-                help="Strategy whose labels are shown. By default Dawid-Skene where there are"
-                " enough answers for it, else GLAD.",
+                help='Strategy whose labels are shown; "auto": the one that predicts held-out'
+                " answers best. By default Dawid-Skene where there are enough answers for it,"
+                " else GLAD.",
             ),
             click.option(
                 "--tasks",

@@ -14,7 +14,7 @@ from peerannot.report._workers import WorkerFacts
 
 __all__ = ["facts"]
 
-_MATRIX = 36  # classes of a matrix that can still be read
+_MATRIX = 24  # classes of a matrix that can still be read
 _DRAWS = 500
 
 

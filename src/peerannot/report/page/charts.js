@@ -110,12 +110,13 @@ function matrix(cells, classes, whose) {
     const place = new Map(classes.map((k, i) => [k, i]));
     const sums = new Map();
     for (let i = 0; i < cells.length; i += 3) sums.set(cells[i], (sums.get(cells[i]) || 0) + cells[i + 2]);
-    const letters = Math.min(Math.max(...classes.map((k) => DATA.classes[k].length), 1), width < 420 ? 9 : 13);
-    const left = Math.min(letters * 7 + 12, width * 0.3);
+    const letters = Math.min(Math.max(...classes.map((k) => DATA.classes[k].length), 1), width < 480 ? 9 : 13);
+    let left = Math.min(letters * 7 + 12, width * 0.3);
     // The last name leans over the edge.
-    const lean = 4.4 * Math.min(DATA.classes[classes[n - 1]].length, letters) - 12;
-    const side = Math.min((width - left - Math.max(lean, 2)) / n, 52);
+    const lean = 4.8 * Math.min(DATA.classes[classes[n - 1]].length, letters) - 6;
+    let side = Math.min((width - left - Math.max(lean, 2)) / n, n > 4 ? 52 : 84);
     const names = side >= 11;
+    if (!names) [left, side] = [0, (width - 2) / n];
     const upright = letters * 7 < side - 4;
     const head = !names ? 4 : upright ? 22 : Math.min(letters * 5.6 + 14, 96);
     const inside = [];

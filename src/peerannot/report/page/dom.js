@@ -29,7 +29,12 @@ function percent(x, digits = 0) {
 }
 const decimal = (x, digits = 2) => (missing(x) ? "–" : x.toFixed(digits));
 const className = (k) => (k < 0 ? "undecided" : DATA.classes[k]);
-const cut = (text, n) => (text.length > n ? text.slice(0, n - 1) + "…" : text);
+// Class names often differ at their ends only.
+function cut(text, n) {
+  if (text.length <= n) return text;
+  const tail = Math.floor((n - 1) / 3);
+  return text.slice(0, n - 1 - tail) + "…" + text.slice(text.length - tail);
+}
 
 // Draws at the width there is, and again when that changes.
 function chart(id, draw) {

@@ -141,6 +141,7 @@ function showTasksOf(w) {
 }
 
 function startExplorer() {
+  $("grid").classList.toggle("worded", !DATA.pictures);
   options($("sort"), SORTS.map(([key, name]) => [key, name]));
   options($("by-class"), [["", "any"], ...DATA.classes.map((name, k) => [k, name]), ["-1", "undecided"]]);
   const seen = new Set();

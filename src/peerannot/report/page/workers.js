@@ -43,6 +43,12 @@ function dot(w, cx, cy, r) {
   });
 }
 
+function evenly(most) {
+  const rough = Math.max(most / 4, 1), power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((f) => f * power).find((s) => s >= rough * 0.8);
+  return Array.from({ length: Math.floor(most / step) + 1 }, (_, i) => i * step);
+}
+
 function scatter(width) {
   if (W.id.length > 1 && new Set(W.n).size === 1) return dotPlot(width);
   const height = 330, left = 40, foot = 40, top = 10;
@@ -67,9 +73,9 @@ function scatter(width) {
   );
   const ticks = log
     ? [1, 3, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e4, 1e5, 1e6].filter((t) => t >= least && t <= most)
-    : [...new Set([0, 1, 2, 3, 4].map((i) => Math.round((most * i) / 4)))];
+    : evenly(most);
   for (const t of ticks) {
-    inside.push(svg("text", { x: x(t), y: height - 22, "text-anchor": t === most && !log ? "end" : "middle" }, short(t)));
+    inside.push(svg("text", { x: x(t), y: height - 22, "text-anchor": "middle" }, short(t)));
   }
   inside.push(svg("text", { x: width, y: height - 4, "text-anchor": "end" }, log ? "answers (log scale)" : "answers"));
   const dots = [...Array(n).keys()].filter((w) => W.n[w] > 0 && !missing(W.agree[w])).slice(0, 1500);
@@ -193,7 +199,7 @@ function startConfusion() {
   const tell = () => {
     const part = classes.length < DATA.classes.length;
     note.textContent = (part ? `The ${classes.length} of ${whole.format(DATA.classes.length)} classes confused most. ` : "") +
-      "Numbers are percent of the row.";
+      (classes.length <= 14 ? "Numbers are percent of the row." : "");
   };
   const again = chart("confusion", (width) => (classes.length ? matrix(cells, classes, whose)(width) : el("p", { class: "under" }, "Nothing to show.")));
   select.addEventListener("change", () => {
