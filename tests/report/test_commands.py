@@ -9,6 +9,8 @@ import subprocess
 import sys
 import urllib.request
 
+import pytest
+
 
 def test_report_writes_one_file(crowd, run, tmp_path):
     root = crowd(images=True)
@@ -71,3 +73,16 @@ def test_explore_serves_until_interrupted(crowd):
     assert process.returncode == 0, err
     assert "Traceback" not in err
     assert "Stopped" in err
+
+
+@pytest.mark.parametrize("command", ["report", "explore"])
+def test_help_is_light(command):
+    code = (
+        "import sys\n"
+        f"sys.argv = ['peerannot', {command!r}, '--help']\n"
+        "from peerannot.cli import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "heavy = {'jinja2', 'numpy', 'numba', 'PIL', 'polars', 'scipy', 'matplotlib', 'rich'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
