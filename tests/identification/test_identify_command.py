@@ -7,12 +7,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 from crowds import crowd, diagonal, spammer
 
+Identify = Callable[..., Any]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 K, N, W = 3, 30, 6
 
@@ -50,17 +52,25 @@ def folder(tmp_path: Path) -> Path:
     ],
 )
 def test_arrays_of_the_published_package(
-    run: Run, folder: Path, method: str, file: str, shape: tuple[int, ...]
+    identify: Identify, folder: Path, method: str, file: str, shape: tuple[int, ...]
 ) -> None:
-    done = run("identify", folder, "-s", method, "-K=3")
+    done = identify(folder, "-s", method, "-K=3")
     assert str(folder / "identification" / file) in done.stdout.splitlines()
     array = np.load(folder / "identification" / file)
     assert array.shape == shape
     assert array.dtype == np.float64
 
 
-def test_tables_name_the_images_worst_first(run: Run, folder: Path) -> None:
-    run("identify", folder, "-s", "entropy")
+def test_from_the_command_line(run: Run, folder: Path) -> None:
+    done = run("identify", "-s", "spam_score", "-K=3", cwd=folder)
+    assert "identification/spam_score.npy" in done.stdout
+    assert "6 workers" in done.stderr
+    bad = run("identify", folder, "-s", "entropie", code=2)
+    assert "did you mean 'entropy'" in bad.stderr
+
+
+def test_tables_name_the_images_worst_first(identify: Identify, folder: Path) -> None:
+    identify(folder, "-s", "entropy")
     table = pl.read_csv(folder / "identification" / "entropy.csv")
     assert table.columns[:3] == ["task", "file", "score"]
     assert table["score"].is_sorted(descending=True)
@@ -70,74 +80,74 @@ def test_tables_name_the_images_worst_first(run: Run, folder: Path) -> None:
     np.testing.assert_array_equal(entropies[table["task"].to_numpy()], table["score"])
 
 
-def test_json_is_one_document_and_brackets_are_options(run: Run, folder: Path) -> None:
-    done = run(
-        "identify", folder, "-s", "krippendorffAlpha[metric=ordinal]", "-P", "n_boot=20", "--json"
-    )
+def test_json_is_one_document_and_brackets_are_options(identify: Identify, folder: Path) -> None:
+    done = identify(folder, "-s", "krippendorffAlpha[metric=ordinal]", "-P", "n_boot=20", "--json")
     document = json.loads(done.stdout)
     assert document["schema"] == "peerannot/identify/1"
     assert document["summary"]["name"] == "krippendorff-alpha-ordinal"
     assert document["summary"]["low"] <= document["summary"]["value"]
 
 
-def test_same_input_same_bytes(run: Run, folder: Path) -> None:
-    run("identify", folder, "-s", "krippendorffAlpha")
+def test_same_input_same_bytes(identify: Identify, folder: Path) -> None:
+    identify(folder, "-s", "krippendorffAlpha")
     home = folder / "identification"
     before = {p: p.read_bytes() for p in home.rglob("*") if p.is_file()}
-    run("identify", folder, "-s", "krippendorffAlpha")
+    identify(folder, "-s", "krippendorffAlpha")
     assert before == {p: p.read_bytes() for p in home.rglob("*") if p.is_file()}
 
 
-def test_matrix_file_and_old_option_names(run: Run, folder: Path, tmp_path: Path) -> None:
+def test_matrix_file_and_old_option_names(identify: Identify, folder: Path, tmp_path: Path) -> None:
     matrices = np.stack([np.eye(K)] * 8)
     np.save(tmp_path / "m.npy", matrices)
-    run("identify", folder, "-s", "spam_score", "--matrix-file", tmp_path / "m.npy")
+    identify(folder, "-s", "spam_score", "--matrix-file", tmp_path / "m.npy")
     score = np.load(folder / "identification" / "spam_score.npy")
     assert score[:W].tolist() == [1.0] * W
     assert np.isnan(score[W:]).all()
-    once = run("identify", folder, "-s", "spam_score", "--maxiter-DS", "1")
+    once = identify(folder, "-s", "spam_score", "--maxiter-DS", "1")
     assert "stopped after 1 iterations" in once.stderr
     np.save(tmp_path / "m.npy", matrices[:, :2])
-    bad = run("identify", folder, "-s", "spam_score", "--matrix-file", tmp_path / "m.npy", code=3)
+    bad = identify(folder, "-s", "spam_score", "--matrix-file", tmp_path / "m.npy", code=3)
     assert "expected shape (8, 3, 3)" in bad.stderr
 
 
-def test_options_that_do_nothing_are_said(run: Run, folder: Path) -> None:
-    done = run("identify", folder, "-s", "entropy", "--lr", "0.2", "--alpha", "0.5")
+def test_options_that_do_nothing_are_said(identify: Identify, folder: Path) -> None:
+    done = identify(folder, "-s", "entropy", "--lr", "0.2", "--alpha", "0.5")
     assert "entropy makes no use of --alpha, --lr" in done.stderr
 
 
-def test_logits_feed_waum_and_the_file_prunes(run: Run, folder: Path, tmp_path: Path) -> None:
+def test_logits_feed_waum_and_the_file_prunes(
+    identify: Identify, run: Run, folder: Path, tmp_path: Path
+) -> None:
     rng = np.random.default_rng(0)
     np.save(tmp_path / "run1.npy", rng.normal(size=(4, N, K)).astype(np.float32))
-    command = ("identify", folder, "--logits", tmp_path / "run1.npy", "--alpha", "0.2")
-    run(*command, "-s", "WAUM", "--use-pleiss", "--topk", "1")
+    command = (folder, "--logits", tmp_path / "run1.npy", "--alpha", "0.2")
+    identify(*command, "-s", "WAUM", "--use-pleiss", "--topk", "1")
     home = folder / "identification/run1/waum_0.2_pleiss"
     labels = np.load(folder / "labels/labels_waum_0.2.npy")
     assert labels.shape == (N, K)
     assert (labels.sum(1) == 0).sum() == 6
     run("aggregate", folder, "-s", "MV", "--path-remove", home / "too_hard_0.2.txt")
     assert len(np.load(folder / "labels/labels_set_MV.npy")) == N - 6
-    run(*command, "-s", "AUM", "--hard-labels", folder / "labels/labels_waum_0.2.npy")
+    identify(*command, "-s", "AUM", "--hard-labels", folder / "labels/labels_waum_0.2.npy")
     table = pl.read_csv(folder / "identification/run1/aum/aum_values.csv")
     assert table.height == N - 6
     files = sorted((folder / "train").rglob("*.png"))
     first = table.row(0, named=True)
     assert files[first["sample_id"]].name == first["filename"]
-    bad = run(*command, "-s", "WAUM_perworker", code=2)
+    bad = identify(*command, "-s", "WAUM_perworker", code=2)
     assert "one network a worker" in bad.stderr
     np.save(tmp_path / "run1.npy", rng.normal(size=(4, N - 1, K)))
-    bad = run(*command, "-s", "WAUM", code=3)
+    bad = identify(*command, "-s", "WAUM", code=3)
     assert "run1.npy: expected floats of shape (epochs, 30 tasks, 3 classes)" in bad.stderr
 
 
-def test_label_errors_from_probabilities(run: Run, folder: Path, tmp_path: Path) -> None:
+def test_label_errors_from_probabilities(identify: Identify, folder: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "p.npy", np.random.default_rng(0).dirichlet(np.ones(K), N))
-    run("identify", folder, "-s", "label-errors", "--probabilities", tmp_path / "p.npy")
+    identify(folder, "-s", "label-errors", "--probabilities", tmp_path / "p.npy")
     table = pl.read_csv(folder / "identification/label_errors.csv")
     assert {"task", "file", "score", "error", "likely", "crowdlab"} <= set(table.columns)
     assert table["score"].is_sorted()
-    bad = run("identify", folder, "-s", "label-errors", code=2)
+    bad = identify(folder, "-s", "label-errors", code=2)
     assert "--probabilities" in bad.stderr
 
 
@@ -152,24 +162,24 @@ def test_label_errors_from_probabilities(run: Run, folder: Path, tmp_path: Path)
     ],
 )
 def test_wrong_arguments_are_one_line(
-    run: Run, folder: Path, arguments: tuple[str, ...], code: int, message: str
+    identify: Identify, folder: Path, arguments: tuple[str, ...], code: int, message: str
 ) -> None:
-    done = run("identify", folder, *arguments, code=code)
+    done = identify(folder, *arguments, code=code)
     assert message in done.stderr
     assert not (folder / "identification").exists()
 
 
-def test_votes_elsewhere(run: Run, folder: Path, tmp_path: Path) -> None:
+def test_votes_elsewhere(identify: Identify, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "few.json").write_text('{"1": {"0": 1, "1": 2}, "2": {"0": 0}}')
-    run("identify", folder, "-s", "entropy", "--labels", tmp_path / "few.json")
+    identify(folder, "-s", "entropy", "--labels", tmp_path / "few.json")
     assert np.load(folder / "identification/entropies.npy").tolist() == [np.log(2), 0]
 
 
-def test_pictures_are_drawn(run: Run, folder: Path) -> None:
+def test_pictures_are_drawn(identify: Identify, folder: Path) -> None:
     pytest.importorskip("matplotlib", reason="pictures need the extra report")
     from PIL import Image
 
-    done = run("identify", folder, "-s", "entropy", "--plot")
+    done = identify(folder, "-s", "entropy", "--plot")
     for name in ("entropy_distribution.png", "entropy_worst.png"):
         picture = folder / "identification" / name
         assert str(picture) in done.stdout.splitlines()
@@ -178,7 +188,7 @@ def test_pictures_are_drawn(run: Run, folder: Path) -> None:
         assert min(pixels.shape[:2]) > 300
         assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 50
     before = (folder / "identification/entropy_worst.png").read_bytes()
-    run("identify", folder, "-s", "entropy", "--plot")
+    identify(folder, "-s", "entropy", "--plot")
     assert before == (folder / "identification/entropy_worst.png").read_bytes()
 
 

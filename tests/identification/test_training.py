@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ datasets = pytest.importorskip("sklearn.datasets", reason="digits need scikit-le
 for module in ("torch", "torchvision", "timm", "lightning_fabric"):
     pytest.importorskip(module, reason="training needs the extra deep")
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
+Identify = Callable[..., Any]
 OPTIONS = ("--model", "smallcnn", "--img-size", "8", "--lr", "0.05", "--batch-size", "32")
 
 
@@ -55,12 +54,13 @@ def auc(table: Path, wrong: Any, column: str = "score") -> float:
     return float(roc_auc_score(wrong[frame["task"].to_numpy()], -frame[column].to_numpy()))
 
 
-def test_aum_and_cartography_find_planted_errors(run: Run, digits: tuple[Path, Any]) -> None:
+def test_aum_and_cartography_find_planted_errors(
+    identify: Identify, digits: tuple[Path, Any]
+) -> None:
     root, wrong = digits
-    run(
-        *("identify", root, "-s", "AUM", "--hard-labels", root / "labels.npy"),
+    identify(
+        *(root, "-s", "AUM", "--hard-labels", root / "labels.npy"),
         *("--n-epochs", "8", "--alpha", "0.1", *OPTIONS),
-        OMP_NUM_THREADS="1",
     )
     home = root / "identification/smallcnn"
     assert auc(home / "aum/scores.csv", wrong, "AUM_yang") >= 0.9
@@ -69,11 +69,10 @@ def test_aum_and_cartography_find_planted_errors(run: Run, digits: tuple[Path, A
     assert pl.read_csv(home / "aum/full_aum_records.csv").height == 600 * 8
 
 
-def test_waum_finds_planted_errors(run: Run, digits: tuple[Path, Any]) -> None:
+def test_waum_finds_planted_errors(identify: Identify, digits: tuple[Path, Any]) -> None:
     root, wrong = digits
-    run(
-        *("identify", root, "-s", "WAUM", "--n-epochs", "4", "--alpha", "0.1", *OPTIONS),
-        OMP_NUM_THREADS="1",
+    identify(
+        *(root, "-s", "WAUM", "--n-epochs", "4", "--alpha", "0.1", *OPTIONS),
     )
     home = root / "identification/smallcnn/waum_0.1_yang"
     assert auc(home / "scores.csv", wrong) >= 0.9
@@ -83,16 +82,15 @@ def test_waum_finds_planted_errors(run: Run, digits: tuple[Path, Any]) -> None:
     assert wrong[gone].mean() > 0.5
 
 
-def test_same_seed_same_bytes(run: Run, digits: tuple[Path, Any], tmp_path: Path) -> None:
+def test_same_seed_same_bytes(identify: Identify, digits: tuple[Path, Any], tmp_path: Path) -> None:
     root, _ = digits
     votes = json.loads((root / "answers.json").read_text())
     (tmp_path / "few.json").write_text(json.dumps({str(i): votes[str(i)] for i in range(60)}))
     found = []
     for seed in (0, 1, 0):
-        done = run(
-            *("identify", root, "-s", "WAUM", "--labels", tmp_path / "few.json", "--json"),
+        done = identify(
+            *(root, "-s", "WAUM", "--labels", tmp_path / "few.json", "--json"),
             *("--n-epochs", "1", "--seed", seed, *OPTIONS),
-            OMP_NUM_THREADS="1",
         )
         found.append(Path(json.loads(done.stdout)["table"]).read_bytes())
     assert found[0] == found[2] != found[1]
@@ -134,13 +132,15 @@ def test_watching_does_not_change_the_training(digits: tuple[Path, Any]) -> None
     np.testing.assert_allclose(second, expected.numpy(), atol=1e-4)
 
 
-def test_one_network_a_worker_runs(run: Run, digits: tuple[Path, Any], tmp_path: Path) -> None:
+def test_one_network_a_worker_runs(
+    identify: Identify, digits: tuple[Path, Any], tmp_path: Path
+) -> None:
     root, _ = digits
     votes = json.loads((root / "answers.json").read_text())
     few = {key: {w: y for w, y in of.items() if w in "01"} for key, of in votes.items()}
     (tmp_path / "few.json").write_text(json.dumps({k: v for k, v in few.items() if v}))
-    done = run(
-        *("identify", root, "-s", "WAUM_perworker", "--labels", tmp_path / "few.json"),
+    done = identify(
+        *(root, "-s", "WAUM_perworker", "--labels", tmp_path / "few.json"),
         *("--n-epochs", "2", "--topk", "2", "--json", *OPTIONS),
     )
     document = json.loads(done.stdout)
@@ -150,9 +150,9 @@ def test_one_network_a_worker_runs(run: Run, digits: tuple[Path, Any], tmp_path:
 
 
 def test_images_missing_for_tasks_are_named(
-    run: Run, digits: tuple[Path, Any], tmp_path: Path
+    identify: Identify, digits: tuple[Path, Any], tmp_path: Path
 ) -> None:
     root, _ = digits
     (tmp_path / "more.json").write_text('{"0": {"1": 1}, "9000": {"1": 2}}')
-    done = run("identify", root, "-s", "WAUM", "--labels", tmp_path / "more.json", *OPTIONS, code=3)
+    done = identify(root, "-s", "WAUM", "--labels", tmp_path / "more.json", *OPTIONS, code=3)
     assert "1 tasks with votes have no image: 9000" in done.stderr
