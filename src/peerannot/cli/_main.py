@@ -22,11 +22,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "aggregate-deep": ("aggregate_deep", "Train a network directly on the votes."),
     "agginfo": ("info", "List the aggregation strategies."),
     "compare": ("compare", "Compare strategies on your votes, with or without truth."),
+    "completion": ("completion", "Print the script that completes commands in a shell."),
+    "datasets": ("datasets", "List, describe and install public crowd sets."),
     "demo": ("demo", "Build the demo data set and run the main job on it."),
+    "doctor": ("doctor", "Tell versions, extras, devices, threads and caches."),
     "evaluate": ("evaluate", "Score strategies against known labels."),
     "explore": ("explore", "Look at the tasks in the browser and correct labels."),
+    "export": ("export", "Write answers or labels for another tool."),
     "identificationinfo": ("info", "List the identification methods."),
     "identify": ("identify", "Find ambiguous tasks and unreliable workers."),
+    "import": ("import_", "Make a data set of an export of a labelling tool."),
     "install": ("install", "Install a data set from its recipe."),
     "modelinfo": ("info", "List the networks that can be trained."),
     "report": ("report", "Draw a report of votes, workers and labels into one HTML file."),
@@ -45,7 +50,15 @@ class _Commands(click.Group):
         if name not in COMMANDS:
             return None
         module = import_module(f"peerannot.cli.{COMMANDS[name][0]}")
-        command: click.Command = getattr(module, name.replace("-", "_"))
+        attribute = name.replace("-", "_")
+        # A command named as a Python keyword has an underscore behind it.
+        command: click.Command = getattr(module, attribute, None) or getattr(
+            module, f"{attribute}_"
+        )
+        if "_PEERANNOT_COMPLETE" in os.environ:
+            from peerannot.cli._complete import attach
+
+            attach(command)
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:

@@ -93,7 +93,8 @@ def load_votes(
         if given:
             raise click.UsageError(f"{given[0]} is for a file of votes; {path} is a dataset folder")
         folder = Dataset.open(path, metadata_path=metadata)
-        return Votes(folder.answers(answers_file, path_remove=path_remove), {}, folder.name)
+        answers = folder.answers(answers_file, path_remove=path_remove)
+        return Votes(answers, _saved_gold(folder.path / "gold.json", answers), folder.name)
     from peerannot.dataset import read_removed
     from peerannot.io import read, read_classes
 
@@ -112,3 +113,16 @@ def load_votes(
             raise click.UsageError(f"{path_remove} has no keys of tasks, only positions of images")
         answers = answers.without_tasks(keys)
     return Votes(answers, imported.gold, Path(path).name.partition(".")[0] or "answers")
+
+
+def _saved_gold(path: Path, answers: Answers) -> dict[str, Any]:
+    """Known labels that 'import' or 'explore' left in a dataset folder, of tasks that are here."""
+    from peerannot._files import read_json
+    from peerannot.errors import DataError
+
+    if not path.exists():
+        return {}
+    known = read_json(path)
+    if not isinstance(known, dict):
+        raise DataError(f"{path}: expected a JSON object from task to class")
+    return {task: label for task, label in known.items() if task in answers.tasks}

@@ -4,6 +4,7 @@ To add a format, write one file in ``peerannot/io/formats`` (or ``peerannot/io/w
 class under ``@FORMATS.register(...)``; detection, command line and fuzz tests pick it up.
 """
 
+from peerannot.io._folder import Folder, write_dataset
 from peerannot.io._output import may_write, table_text, write_table
 from peerannot.io._read import (
     Imported,
@@ -14,20 +15,29 @@ from peerannot.io._read import (
     read_classes,
 )
 from peerannot.io._source import Source
+from peerannot.io._write import WRITERS, Export, Labelled, Writer, export
 from peerannot.io.base import FORMATS
-from peerannot.io.formats.table import read_columns
+from peerannot.io.formats.table import read_columns, read_rows
 
 __all__ = [
     "FORMATS",
+    "WRITERS",
+    "Export",
+    "Folder",
     "ImportReport",
     "Imported",
+    "Labelled",
     "Source",
+    "Writer",
     "detect",
+    "export",
     "may_write",
     "read",
     "read_answers",
     "read_classes",
     "read_columns",
+    "read_rows",
     "table_text",
+    "write_dataset",
     "write_table",
 ]

@@ -106,9 +106,13 @@ def read(
     texts = {key: str(value) for key, value in options.items() if value is not None}
     if source.shape == "empty":
         raise DataError(f"{source.name}: the file is empty")
-    name = FORMATS.resolve(format) if format is not None else detect(source, texts)
-    votes = from_text(FORMATS[name], texts).read(source)
-    return _finish(votes, name, source.name, classes, duplicates)
+    try:
+        name = FORMATS.resolve(format) if format is not None else detect(source, texts)
+        votes = from_text(FORMATS[name], texts).read(source)
+        return _finish(votes, name, source.name, classes, duplicates)
+    except DataError as error:
+        # Ids and names of columns may hold line breaks; a message is one line.
+        raise DataError(" ".join(str(error).split())) from error.__cause__
 
 
 def read_answers(
@@ -196,6 +200,10 @@ def _finish(
     if wanted is not None:
         to_class, class_ids = _classes(labels, wanted, label, votes, where)
         label, labels = to_class[label], class_ids
+    elif not set(votes.gold.values()) <= set(labels):
+        # Gold may name a class that nobody answered.
+        every = Ids.sorted([*labels, *votes.gold.values()])
+        label, labels = every.codes(list(labels))[label], every
     weight = frame["weight"].to_numpy() if "weight" in frame.columns else None
     with warnings.catch_warnings():
         # The report tells of answers replaced; other warnings are the user's to see.

@@ -8,6 +8,8 @@ import gzip
 import io
 import re
 import sys
+import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -16,7 +18,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from peerannot.errors import DataError
 
@@ -171,6 +175,30 @@ class Source:
             raise DataError(
                 f"{self.name} line {line}: not UTF-8; save the file in UTF-8 and try again"
             ) from None
+
+    def array(self) -> NDArray[Any]:
+        """The array of a ``.npy`` file, without unpickling.
+
+        Raises
+        ------
+        DataError
+            It is damaged or holds Python objects.
+        """
+        try:
+            with warnings.catch_warnings():
+                # A file of Python 2 loads as any other; that it is old is of no use to know.
+                warnings.simplefilter("ignore", UserWarning)
+                array = np.load(io.BytesIO(self.content_bytes()), allow_pickle=False)
+        except (
+            ValueError, TypeError, EOFError, OSError, OverflowError, MemoryError, SyntaxError,
+            tokenize.TokenError,
+        ) as error:  # fmt: skip
+            if isinstance(error, DataError):
+                raise
+            raise DataError(f"{self.name}: not a usable .npy file, it is damaged") from None
+        if not isinstance(array, np.ndarray):
+            raise DataError(f"{self.name}: an .npz archive, expected a .npy file")
+        return array
 
     @cached_property
     def document(self) -> Any:

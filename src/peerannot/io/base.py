@@ -150,10 +150,10 @@ class RowFormat(Format):
     def rows(self, source: Source) -> Iterator[Row | Skip]:
         """Every answer, gold label, and row passed over, in the order of the source."""
 
-    def several(self, labels: list[str], place: str) -> Skip:
+    def several(self, labels: list[str], place: str, task: str, image: str | None) -> Skip:
         """What to do with several labels in one answer."""
         if self.multiple == "drop":
-            return Skip("several labels")
+            return Skip("several labels", task, image)
         raise DataError(
             f"{place}: several labels in one answer ({', '.join(labels[:5])}); peerannot handles"
             " one label an answer, give -P multiple=drop to leave such answers out"

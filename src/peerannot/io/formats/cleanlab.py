@@ -63,6 +63,8 @@ class Cleanlab(Format):
     def read(self, source: Source) -> Votes:
         frame = _npy(source) if source.shape == "npy" else _frame(source)
         columns = frame.columns
+        if any(dtype.is_nested() or dtype == pl.Object for dtype in frame.dtypes):
+            raise DataError(f"{source.name}: a cell holds a list or an object, expected one label")
         index = find_column(columns[:1], None, INDEX)
         if self.task_col is not None:
             index = pick(source.name, columns, self.task_col, INDEX, "task")
@@ -131,10 +133,7 @@ def _frame(source: Source) -> pl.DataFrame:
 
 
 def _npy(source: Source) -> pl.DataFrame:
-    try:
-        array = np.load(io.BytesIO(source.content_bytes()), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise DataError(f"{source.name}: a damaged .npy file ({error})") from None
+    array = source.array()
     if array.ndim != 2 or array.dtype.kind not in "fiu":
         raise DataError(f"{source.name}: expected a matrix of numbers, tasks x workers")
     return pl.DataFrame({str(j): array[:, j].astype(np.float64) for j in range(array.shape[1])})

@@ -76,7 +76,7 @@ class Cvat(WorkerFormat):
             if not labels:
                 yield Skip("" if image.findall("tag") else "no tag", task, task)
             elif len(labels) > 1:
-                yield self.several(labels, place)
+                yield self.several(labels, place, task, task)
             elif worker is None:
                 raise DataError(
                     f"{source.name}: CVAT does not say who set a tag, and the job has no assignee;"

@@ -65,7 +65,7 @@ class Doccano(WorkerFormat):
             if not labels:
                 yield Skip("no label", task, image)
             elif len(labels) > 1:
-                yield self.several(labels, place)
+                yield self.several(labels, place, task, image)
             else:
                 yield Row(task, worker, labels[0], place, image=image)
 

@@ -81,7 +81,7 @@ class LabelStudio(RowFormat):
         if not labels:
             return Skip(ABSTAINED, task, image)
         if len(labels) > 1:
-            return self.several(labels, where)
+            return self.several(labels, where, task, image)
         gold = bool(annotation.get("ground_truth"))
         worker = "" if gold else person(annotation.get("completed_by"), where)
         time = moment(annotation.get("created_at"))
@@ -116,7 +116,7 @@ class LabelStudioFlat(RowFormat):
             if not labels:
                 yield Skip(ABSTAINED, task, image)
             elif len(labels) > 1:
-                yield self.several(labels, place)
+                yield self.several(labels, place, task, image)
             else:
                 worker = person(row.get("annotator"), place)
                 yield Row(
@@ -132,10 +132,14 @@ class LabelStudioFlat(RowFormat):
                     + did_you_mean(self.control, columns)
                 )
             return self.control
+        for name in ("id", "annotator"):
+            if name not in columns:
+                raise DataError(f"{source.name}: no column {name!r}; there are {few(columns, 12)}")
         # The exporter writes the data, then the id, then the controls, then the annotator.
         start, end = columns.index("id") + 1, columns.index("annotator")
-        between = [c for c in columns[start:end] if c not in FLAT]
-        found = between or [c for c in columns if c not in FLAT and not c.startswith("_data_")]
+        likely = [c not in FLAT and not c.startswith("_data_") for c in columns]
+        between = [c for c, ok in list(zip(columns, likely, strict=True))[start:end] if ok]
+        found = between or [c for c, ok in zip(columns, likely, strict=True) if ok]
         if len(found) != 1:
             raise DataError(
                 f"{source.name}: which column holds the choice: {few(found, 12) or 'none'}?"

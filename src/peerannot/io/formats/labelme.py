@@ -70,7 +70,7 @@ class LabelMe(WorkerFormat):
             elif not labels:
                 yield Skip("no flag set" if self.level == "flags" else "no shape", path, path)
             elif len(labels) > 1:
-                yield self.several(labels, part.name)
+                yield self.several(labels, part.name, path, path)
             else:
                 yield Row(
                     path, text_id(worker, part.name, "worker"), labels[0], part.name, image=path

@@ -141,7 +141,7 @@ class Argilla(RowFormat):
                 elif value is None or value == []:
                     yield Skip("no label", task, image)
                 elif isinstance(value, list) and len(value) > 1:
-                    yield self.several([str(v) for v in value], place)
+                    yield self.several([str(v) for v in value], place, task, image)
                 else:
                     label = value[0] if isinstance(value, list) else value
                     yield Row(

@@ -72,7 +72,7 @@ class MTurk(RowFormat):
                 if not labels:
                     yield Skip("no answer", task, image)
                 elif len(labels) > 1:
-                    yield self.several(labels, place)
+                    yield self.several(labels, place, task, image)
                 else:
                     yield Row(task, who, labels[0], place, image=image)
 

@@ -54,7 +54,7 @@ class Prodigy(WorkerFormat):
                 raise DataError(f"{place}: accept is not a list")
             labels = [text_id(option, place, "option") for option in accepted]
             if len(labels) > 1:
-                return self.several(labels, place)
+                return self.several(labels, place, task, image)
             label = labels[0]
         else:
             label = text_id(record.get("label"), place, "label")

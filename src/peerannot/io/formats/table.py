@@ -17,7 +17,15 @@ from peerannot.errors import DataError
 from peerannot.io._source import Source, check_header
 from peerannot.io.base import CERTAIN, FORMATS, NO, PLAUSIBLE, Format, Votes
 
-__all__ = ["Table", "column_names", "find_column", "polars_errors", "read_columns", "scan"]
+__all__ = [
+    "Table",
+    "column_names",
+    "find_column",
+    "polars_errors",
+    "read_columns",
+    "read_rows",
+    "scan",
+]
 
 TASK = ("task", "task_id", "item", "item_id", "object", "object_id", "question", "question_id")
 WORKER = ("worker", "worker_id", "performer", "annotator", "annotator_id", "rater", "user")
@@ -209,6 +217,11 @@ def read_columns(
     for name in names:
         frame = frame.with_columns(_ids(frame[name], place, name).cast(pl.String))
     return frame, place
+
+
+def read_rows(source: Source, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Some columns of a CSV table, a dictionary a row; a column that is not there is empty."""
+    return [{c: row.get(c, "") for c in columns} for _, row in source.csv_rows()]
 
 
 def _single(path: Path) -> Source:

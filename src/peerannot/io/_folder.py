@@ -1,0 +1,212 @@
+"""What was imported, as a dataset folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from peerannot._files import atomic_path, storage_errors, write_csv, write_json
+from peerannot._text import few
+from peerannot.answers import Answers
+from peerannot.errors import DataError, ParameterError
+from peerannot.io._read import Imported
+
+__all__ = ["UNLABELLED", "Folder", "answers_document", "safe_name", "write_dataset"]
+
+UNLABELLED = "unlabelled"
+# Label Studio puts eight hexadecimal digits before the name of an uploaded file.
+_UPLOADED = re.compile(r"^[0-9a-f]{8}-")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What was written.
+
+    Attributes
+    ----------
+    path : Path
+    images : int
+        Images copied or linked.
+    without_image : tuple of str
+        Tasks whose image was not found.
+    numbered : bool
+        Whether tasks got numbers as keys, because their ids cannot be part of a file's name;
+        ``tasks.csv`` has both.
+    """
+
+    path: Path
+    images: int
+    without_image: tuple[str, ...]
+    numbered: bool
+
+
+def write_dataset(
+    imported: Imported,
+    target: str | Path,
+    *,
+    name: str | None = None,
+    images: str | Path | None = None,
+    link: bool = False,
+    force: bool = False,
+) -> Folder:
+    """Write a dataset folder: ``answers.json``, ``metadata.json``, gold labels, and images.
+
+    Gold labels go to ``gold.json``. Images of tasks with a gold label go to
+    ``train/<class>/<name>-<key>``, the others to ``train/unlabelled/``. ``tasks.csv`` has the
+    key, the id and the image of each task where they are not all one.
+
+    Parameters
+    ----------
+    imported
+        What `read` gave.
+    target
+        The folder; it is made if need be.
+    name
+        Name of the data set; by default that of the folder.
+    images
+        Folder with the images, in any sub-folders; they are found by the path or the name that
+        the source has for them, else by the task's id.
+    link
+        Link images instead of copying them.
+    force
+        Overwrite a dataset that is there already.
+
+    Raises
+    ------
+    ParameterError
+        The target holds a dataset and ``force`` is not set.
+    DataError
+        No image is found, or a name fits several images.
+    StorageError
+        A file cannot be written.
+    """
+    target, answers = Path(target), imported.answers
+    for name_ in ("answers.json", "metadata.json"):
+        if (target / name_).exists() and not force:
+            raise ParameterError(f"{target / name_}: exists already; give --force to overwrite it")
+    found: dict[str, Path] = {}
+    if images is not None:
+        found = _find_images(Path(images), imported)
+    numbered = images is not None and not all(map(_is_key, answers.tasks))
+    keys = [str(i) for i in range(answers.n_tasks)] if numbered else list(answers.tasks)
+    key_of = dict(zip(answers.tasks, keys, strict=True))
+    for task, picture in found.items():
+        known = imported.gold.get(task)
+        folder = target / "train" / (UNLABELLED if known is None else safe_name(known))
+        file = f"{safe_name(picture.stem)}-{key_of[task]}{picture.suffix.lower()}"
+        _place(picture, folder / file, link)
+    if imported.gold:
+        gold = {key_of.get(task, task): label for task, label in imported.gold.items()}
+        write_json(target / "gold.json", gold)
+    if numbered or imported.images:
+        write_csv(
+            target / "tasks.csv",
+            {
+                "key": keys,
+                "task": list(answers.tasks),
+                "image": [imported.images.get(task, "") for task in answers.tasks],
+            },
+        )
+    write_json(target / "answers.json", answers_document(answers, keys), indent=None)
+    numbers = answers.workers.numbers()
+    most = answers.n_workers if numbers is None or not numbers.size else int(numbers.max()) + 1
+    write_json(
+        target / "metadata.json",
+        {
+            "name": safe_name(name or target.resolve().name),
+            "n_classes": answers.n_classes,
+            "n_workers": max(most, answers.n_workers),
+            "n_task": answers.n_tasks,
+            "class_names": list(answers.classes),
+            "source_format": imported.report.format,
+        },
+    )
+    lost = tuple(t for t in answers.tasks if t not in found) if images is not None else ()
+    return Folder(target, len(found), lost, numbered)
+
+
+def answers_document(answers: Answers, keys: list[str]) -> dict[str, dict[str, int]]:
+    """``{task: {worker: label}}`` with labels 0..K-1; of repeated answers the last stays."""
+    workers, ptr = list(answers.workers), answers.task_ptr.tolist()
+    who, what = answers.worker.tolist(), answers.label.tolist()
+    return {
+        key: {workers[who[a]]: what[a] for a in range(ptr[i], ptr[i + 1])}
+        for i, key in enumerate(keys)
+    }
+
+
+def safe_name(text: str) -> str:
+    """A text as part of a file's name: no separators, control characters or leading dots."""
+    safe = re.sub(r"[/\\:*?\"<>|\x00-\x1f]", "_", text).strip().lstrip(".")
+    # File systems hold 255 bytes a name; the key and the ending need some of them.
+    return safe.encode()[:120].decode(errors="ignore") or "_"
+
+
+def _is_key(task: str) -> bool:
+    """Whether an id can stand behind the last hyphen of a file's name and be read back."""
+    return "-" not in task and "." not in task and safe_name(task) == task
+
+
+def _place(file: Path, target: Path, link: bool) -> None:
+    with storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if link:
+            target.unlink(missing_ok=True)
+            target.symlink_to(file.resolve())
+        else:
+            with atomic_path(target) as temporary:
+                shutil.copyfile(file, temporary)
+
+
+def _find_images(folder: Path, imported: Imported) -> dict[str, Path]:
+    """File of each task's image. Only files inside the folder are ever taken."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder of images")
+    index = _index(folder)
+    found: dict[str, Path] = {}
+    for task in imported.answers.tasks:
+        for name in _names(task, imported.images):
+            files = index.get(name, [])
+            if len(files) > 1:
+                raise DataError(
+                    f"{folder}: the image of task {task!r} may be {few(files, 3)}; rename one"
+                )
+            if files:
+                found[task] = files[0]
+                break
+    if not found:
+        some = few(next(_names(t, imported.images), t) for t in imported.answers.tasks)
+        raise DataError(f"{folder}: no image of any task in it (looked for {some})")
+    return found
+
+
+def _index(folder: Path) -> Mapping[str, list[Path]]:
+    """Files by their path inside the folder, by every tail of it, and by name without ending."""
+    index: dict[str, list[Path]] = defaultdict(list)
+    for base, folders, files in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        for file in sorted(f for f in files if not f.startswith(".")):
+            path = Path(base) / file
+            parts = path.relative_to(folder).parts
+            for n in range(len(parts)):
+                index["/".join(parts[n:])].append(path)
+            if path.stem not in (file, ""):
+                index[path.stem].append(path)
+    return index
+
+
+def _names(task: str, images: Mapping[str, str]) -> Iterator[str]:
+    """Names to look for, the surest first: the path of the image (or the task's id), its tails."""
+    named = images.get(task, task)
+    path = unquote(urlsplit(named).path if "://" in named else named).replace("\\", "/")
+    parts = [part for part in PurePosixPath(path).parts if part not in ("/", "..", ".")]
+    for n in range(len(parts)):
+        yield "/".join(parts[n:])
+    if parts and _UPLOADED.match(parts[-1]):
+        yield _UPLOADED.sub("", parts[-1])

@@ -1,0 +1,127 @@
+"""Answers for other tools: long tables, cleanlab's matrix, and the dataset's own forms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import polars as pl
+
+from peerannot._files import atomic_write, write_json, write_npy
+from peerannot.errors import ParameterError
+from peerannot.io._folder import answers_document
+from peerannot.io._output import SUFFIXES, write_table
+from peerannot.io._write import WRITERS, Export, Writer
+
+__all__ = ["AnswersJson", "Cleanlab", "CrowdKit", "TextMatrix", "WorkerFirst"]
+
+CELLS = 10**8  # of a dense matrix; above, it is refused
+
+
+def _dense(job: Export, what: str) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+    """Labels (n_tasks, n_workers), -1 where there is none."""
+    answers = job.answers
+    if answers.n_tasks * answers.n_workers > CELLS:
+        raise ParameterError(
+            f"{what} is a dense matrix: {answers.n_tasks} tasks x {answers.n_workers} workers are"
+            f" more than {CELLS} cells; write crowd-kit's long table instead"
+        )
+    matrix = np.full((answers.n_tasks, answers.n_workers), -1, np.int32)
+    matrix[answers.task, answers.worker] = answers.label
+    return matrix
+
+
+@WRITERS.register("crowdkit", "crowd-kit", "table", "csv", "parquet")
+@dataclass(frozen=True, kw_only=True)
+class CrowdKit(Writer):
+    """crowd-kit's long table: task, worker, label, and weight where answers have one."""
+
+    suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
+
+    def write(self, job: Export, output: Path) -> list[str]:
+        a = job.answers
+        columns = {
+            "task": pl.Series([job.id_of(t) for t in a.tasks], dtype=pl.String).gather(a.task),
+            "worker": pl.Series(list(a.workers), dtype=pl.String).gather(a.worker),
+            "label": pl.Series(list(a.classes), dtype=pl.String).gather(a.label),
+        }
+        if a.weight is not None:
+            columns["weight"] = pl.Series(a.weight)
+        write_table(output, columns)
+        lost = int((a.answers_per_task == 0).sum())
+        return [f"{lost} tasks without answers have no row"] if lost else []
+
+
+@WRITERS.register("cleanlab", "wide")
+@dataclass(frozen=True, kw_only=True)
+class Cleanlab(Writer):
+    """cleanlab's matrix: a row a task, a column a worker, labels 0..K-1, empty for none.
+
+    cleanlab refuses rows and columns without any label, so they are left out. Names of the
+    classes go to ``<output>.classes.json``; with aggregated labels, ``<output>.pred_probs.npy``
+    has their posterior, row by row.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
+
+    def write(self, job: Export, output: Path) -> list[str]:
+        answers, matrix = job.answers, _dense(job, "cleanlab's matrix")
+        rows = np.flatnonzero((matrix >= 0).any(1))
+        columns = np.flatnonzero((matrix >= 0).any(0))
+        table = {"task": [job.id_of(answers.tasks[int(i)]) for i in rows]}
+        frame = pl.DataFrame(table, schema={"task": pl.String}).with_columns(
+            pl.Series(answers.workers[int(j)], matrix[rows, j]).replace(-1, None) for j in columns
+        )
+        write_table(output, {name: frame[name] for name in frame.columns})
+        write_json(output.with_name(f"{output.name}.classes.json"), list(answers.classes))
+        if job.result is not None:
+            probabilities = job.result.dense_posterior()[rows]
+            write_npy(output.with_name(f"{output.name}.pred_probs.npy"), probabilities)
+        lost = {
+            "tasks": answers.n_tasks - rows.size,
+            "workers": answers.n_workers - columns.size,
+        }
+        return [f"{n} {what} without answers left out" for what, n in lost.items() if n]
+
+
+@WRITERS.register("answers-json", "answers.json", "peerannot", "task-first")
+@dataclass(frozen=True, kw_only=True)
+class AnswersJson(Writer):
+    """``{task: {worker: label}}`` with labels 0..K-1, as a dataset folder has it."""
+
+    suffixes: ClassVar[tuple[str, ...]] = (".json",)
+
+    def write(self, job: Export, output: Path) -> list[str]:
+        write_json(output, answers_document(job.answers, list(job.answers.tasks)), indent=None)
+        return []
+
+
+@WRITERS.register("worker-first")
+@dataclass(frozen=True, kw_only=True)
+class WorkerFirst(Writer):
+    """``{worker: {task: label}}`` with labels 0..K-1."""
+
+    suffixes: ClassVar[tuple[str, ...]] = (".json",)
+
+    def write(self, job: Export, output: Path) -> list[str]:
+        document: dict[str, dict[str, int]] = {worker: {} for worker in job.answers.workers}
+        for task, row in answers_document(job.answers, list(job.answers.tasks)).items():
+            for worker, label in row.items():
+                document[worker][task] = label
+        write_json(output, document, indent=None)
+        return []
+
+
+@WRITERS.register("text-matrix", "rodrigues")
+@dataclass(frozen=True, kw_only=True)
+class TextMatrix(Writer):
+    """Rodrigues' text matrix: a row a task, a column a worker, -1 for no answer."""
+
+    suffixes: ClassVar[tuple[str, ...]] = (".txt",)
+
+    def write(self, job: Export, output: Path) -> list[str]:
+        with atomic_write(output) as handle:
+            np.savetxt(handle, _dense(job, "the text matrix"), fmt="%d")
+        return []

@@ -1,0 +1,232 @@
+"""Aggregated labels for other tools: Label Studio, Hugging Face, COCO, and folders by class."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from peerannot._files import atomic_path, atomic_write, storage_errors, write_json
+from peerannot._options import option
+from peerannot.errors import ParameterError
+from peerannot.io._folder import safe_name
+from peerannot.io._write import WRITERS, Export, Writer
+
+__all__ = ["Coco", "HuggingFace", "ImageFolder", "LabelStudio"]
+
+
+def _undecided(labels: np.ndarray[Any, np.dtype[np.int32]]) -> list[str]:
+    n = int((labels < 0).sum())
+    return [f"{n} undecided tasks have no label"] if n else []
+
+
+@WRITERS.register("label-studio", "labelstudio")
+@dataclass(frozen=True, kw_only=True)
+class LabelStudio(Writer):
+    """Predictions for Label Studio, to import into the project that the answers came from.
+
+    Parameters
+    ----------
+    control, to_name
+        Names of the Choices control and of the object it speaks of, in the labelling config.
+    data_key
+        Key of the image among a task's data.
+    """
+
+    needs_labels: ClassVar[bool] = True
+    suffixes: ClassVar[tuple[str, ...]] = (".json",)
+
+    control: str = option("choice", help="name of the Choices control")
+    to_name: str = option("image", help="name of the object that the control speaks of")
+    data_key: str = option("image", help="key of the image among a task's data")
+
+    def write(self, job: Export, output: Path) -> list[str]:
+        result = job.labelled()
+        tasks = []
+        for i, task in enumerate(job.answers.tasks):
+            key, image, label = job.id_of(task), job.image_of(task), int(result.labels[i])
+            entry: dict[str, Any] = {"id": int(key) if key.isdecimal() else key}
+            entry["data"] = {} if image is None else {self.data_key: image}
+            chosen = {
+                "from_name": self.control,
+                "to_name": self.to_name,
+                "type": "choices",
+                "value": {"choices": [job.answers.classes[label]]},
+            }
+            prediction = {
+                "model_version": f"peerannot {result.strategy}",
+                "score": float(result.confidence[i]),
+                "result": [chosen],
+            }
+            entry["predictions"] = [prediction] if label >= 0 else []
+            tasks.append(entry)
+        write_json(output, tasks)
+        return _undecided(result.labels)
+
+
+@WRITERS.register("coco")
+@dataclass(frozen=True, kw_only=True)
+class Coco(Writer):
+    """COCO-style JSON: images, categories, and one category for each decided image."""
+
+    needs_labels: ClassVar[bool] = True
+    suffixes: ClassVar[tuple[str, ...]] = (".json",)
+
+    def write(self, job: Export, output: Path) -> list[str]:
+        result, answers = job.labelled(), job.answers
+        images = [
+            {"id": i, "file_name": job.image_of(task) or job.id_of(task), "task": job.id_of(task)}
+            for i, task in enumerate(answers.tasks)
+        ]
+        decided = np.flatnonzero(result.labels >= 0).tolist()
+        annotations = [
+            {
+                "id": n,
+                "image_id": i,
+                "category_id": int(result.labels[i]),
+                "score": float(result.confidence[i]),
+            }
+            for n, i in enumerate(decided)
+        ]
+        write_json(
+            output,
+            {
+                "info": {"description": job.name, "strategy": result.strategy},
+                "images": images,
+                "categories": [{"id": k, "name": c} for k, c in enumerate(answers.classes)],
+                "annotations": annotations,
+            },
+        )
+        return _undecided(result.labels)
+
+
+@WRITERS.register("huggingface", "hf", "datasets")
+@dataclass(frozen=True, kw_only=True)
+class HuggingFace(Writer):
+    """A Hugging Face data set: Parquet with ClassLabel names, and the card beside it.
+
+    A row a task: ``id``, ``image`` (its name), ``label`` (-1 where undecided), ``confidence``,
+    ``probabilities``, and the answers as parallel lists ``annotator_ids`` and ``annotations``.
+    """
+
+    needs_labels: ClassVar[bool] = True
+
+    def write(self, job: Export, output: Path) -> list[str]:
+        result, a = job.labelled(), job.answers
+        bounds = a.task_ptr.tolist()
+        workers, who, what = list(a.workers), a.worker.tolist(), a.label.tolist()
+        spans = list(pairwise(bounds))
+        frame = pl.DataFrame(
+            {
+                "id": [job.id_of(t) for t in a.tasks],
+                "image": [job.image_of(t) for t in a.tasks],
+                "label": result.labels.astype(np.int64).tolist(),
+                "confidence": result.confidence.tolist(),
+                "probabilities": result.dense_posterior().tolist(),
+                "annotator_ids": [[workers[w] for w in who[s:e]] for s, e in spans],
+                "annotations": [what[s:e] for s, e in spans],
+            },
+            schema={
+                "id": pl.String,
+                "image": pl.String,
+                "label": pl.Int64,
+                "confidence": pl.Float64,
+                "probabilities": pl.List(pl.Float64),
+                "annotator_ids": pl.List(pl.String),
+                "annotations": pl.List(pl.Int64),
+            },
+        )
+        names = {"names": list(a.classes), "_type": "ClassLabel"}
+        text, number = ({"dtype": t, "_type": "Value"} for t in ("string", "float64"))
+        features = {
+            "id": text,
+            "image": text,
+            "label": names,
+            "confidence": number,
+            "probabilities": {"feature": number, "_type": "Sequence"},
+            "annotator_ids": {"feature": text, "_type": "Sequence"},
+            "annotations": {"feature": names, "_type": "Sequence"},
+        }
+        held = {"huggingface": json.dumps({"info": {"features": features}}, ensure_ascii=False)}
+        with atomic_write(output / "data" / "train-00000-of-00001.parquet") as handle:
+            frame.write_parquet(handle, metadata=held)
+        with atomic_write(output / "README.md") as handle:
+            handle.write(_card(job, result.strategy).encode())
+        return _undecided(result.labels)
+
+
+def _card(job: Export, strategy: str) -> str:
+    a = job.answers
+    # JSON texts are YAML texts too, so any class name is written safely.
+    classes = "\n".join(
+        f"            '{k}': {json.dumps(c, ensure_ascii=False)}" for k, c in enumerate(a.classes)
+    )
+
+    def listed(name: str, kind: str) -> str:
+        return f"  - name: {name}\n    sequence: {kind}\n"
+
+    def plain(name: str, kind: str) -> str:
+        return f"  - name: {name}\n    dtype: {kind}\n"
+
+    return (
+        "---\ndataset_info:\n  features:\n"
+        + plain("id", "string")
+        + plain("image", "string")
+        + f"  - name: label\n    dtype:\n      class_label:\n          names:\n{classes}\n"
+        + plain("confidence", "float64")
+        + listed("probabilities", "float64")
+        + listed("annotator_ids", "string")
+        + "  - name: annotations\n    sequence:\n      class_label:\n          names:\n"
+        + f"{classes}\nconfigs:\n- config_name: default\n  data_files: data/*.parquet\n---\n\n"
+        f"# {job.name}\n\n"
+        f"{a.n_answers} answers of {a.n_workers} people to {a.n_tasks} tasks, {a.n_classes}"
+        f" classes. `label` and `probabilities` are aggregated by peerannot ({strategy}); -1 is"
+        " undecided.\n"
+    )
+
+
+@WRITERS.register("imagefolder", "image-folder")
+@dataclass(frozen=True, kw_only=True)
+class ImageFolder(Writer):
+    """``<output>/<class>/<image>``, by aggregated label, as torchvision reads it.
+
+    Parameters
+    ----------
+    link
+        Link the images instead of copying them.
+    """
+
+    needs_labels: ClassVar[bool] = True
+
+    link: bool = option(False, help="link images instead of copying them")
+
+    def write(self, job: Export, output: Path) -> list[str]:
+        result = job.labelled()
+        if not job.files:
+            raise ParameterError("imagefolder needs a dataset folder with images in train/")
+        lost = 0
+        for name in job.answers.classes:
+            with storage_errors(output):
+                (output / safe_name(name)).mkdir(parents=True, exist_ok=True)
+        for i, task in enumerate(job.answers.tasks):
+            label, file = int(result.labels[i]), job.files.get(task)
+            if file is None:
+                lost += 1
+            if file is None or label < 0:
+                continue
+            target = output / safe_name(job.answers.classes[label]) / file.name
+            with storage_errors(target):
+                if self.link:
+                    target.unlink(missing_ok=True)
+                    target.symlink_to(file.resolve())
+                else:
+                    with atomic_path(target) as temporary:
+                        shutil.copyfile(file, temporary)
+        notes = [f"{lost} tasks without an image left out"] if lost else []
+        return [*notes, *_undecided(result.labels)]

@@ -1,0 +1,457 @@
+"""Every format: found by content, read alike, and each trap that its exports hold."""
+
+from __future__ import annotations
+
+import json
+from typing import ClassVar
+
+import polars as pl
+import pytest
+from exports import (
+    CASES,
+    MTURK,
+    PARALLEL,
+    Case,
+    annotation,
+    cvat,
+    labelme,
+    lines,
+    mturk,
+    parquet,
+    prodigy,
+    zipped,
+)
+
+from peerannot.errors import DataError, ParameterError
+from peerannot.io import FORMATS, read
+
+
+def put(folder, files):
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder
+
+
+def votes(imported):
+    a = imported.answers
+    return {
+        (a.tasks[int(t)], a.workers[int(w)]): a.classes[int(y)]
+        for t, w, y in zip(a.task, a.worker, a.label, strict=True)
+    }
+
+
+def load(tmp_path, content, name="x", **options):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    return read(path, **options)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_found_by_content_and_read_alike(tmp_path, name):
+    case = CASES[name]
+    put(tmp_path, case.files)
+    imported = read(f"{tmp_path}/{case.source}", **case.options)
+    (one, two), (ann, bob), (cat, dog) = case.tasks, case.workers, case.classes
+    assert votes(imported) == {
+        (one, ann): cat, (one, bob): dog, (two, ann): dog, (two, bob): dog,
+    }  # fmt: skip
+    assert imported.report.format == case.format
+    assert imported.report.rows == imported.report.kept == 4
+    assert not imported.report.dropped
+    named = {k: v for k, v in case.options.items() if k != "format"}
+    again = read(f"{tmp_path}/{case.source}", format=case.format, **named)
+    assert again.answers == imported.answers
+
+
+def test_every_format_has_a_case():
+    assert {case.format for case in CASES.values()} == set(FORMATS)
+
+
+@pytest.mark.parametrize("name", [n for n, c in CASES.items() if len(c.files) == 1])
+def test_the_name_of_a_file_means_nothing(tmp_path, name):
+    case = CASES[name]
+    (tmp_path / "data").write_bytes(next(iter(case.files.values())))
+    assert read(tmp_path / "data", **case.options).report.format == case.format
+
+
+def test_unknown_content(tmp_path):
+    with pytest.raises(DataError, match=r"JSON of no known format; say which with --format"):
+        load(tmp_path, [1, 2, 3])
+    with pytest.raises(DataError, match="a zip archive of no known format"):
+        load(tmp_path, zipped(a__txt=b"x"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="a folder of no known format"):
+        read(tmp_path / "empty")
+
+
+def test_ambiguous_content_names_the_candidates(tmp_path):
+    # Parallel lists and Argilla's columns in one record are certain for Argilla; two formats
+    # that are equally sure are an error.
+    row = {"id": 1, "annotator": "a", "annotation_id": 1, "task": 1, "worker": 1, "label": 1}
+    with pytest.raises(ParameterError, match="label-studio-flat or table; say which"):
+        load(tmp_path, [row])
+    assert load(tmp_path, [row], format="table").report.kept == 1
+
+
+class TestLabelStudio:
+    def task(self, *annotations, **more):
+        return [{"id": 1, "data": {"image": "a.png"}, "annotations": list(annotations), **more}]
+
+    def test_who_is_a_number_or_an_object(self, tmp_path):
+        who = {"id": 7, "email": "a@b.c"}
+        got = load(tmp_path, self.task(annotation(7, "cat"), annotation({"email": "x@y.z"}, "dog")))
+        assert votes(got) == {("1", "7"): "cat", ("1", "x@y.z"): "dog"}
+        assert votes(load(tmp_path, self.task(annotation(who, "cat")))) == {("1", "7"): "cat"}
+
+    def test_cancelled_drafts_and_predictions_are_no_answers(self, tmp_path):
+        got = load(
+            tmp_path,
+            self.task(
+                annotation(1, "cat"), annotation(2, "dog", was_cancelled=True),
+                predictions=[{"result": annotation(9, "dog")["result"]}],
+                drafts=[annotation(8, "dog")],
+            ),
+        )  # fmt: skip
+        assert votes(got) == {("1", "1"): "cat"}
+        assert got.report.rows == 2
+        assert got.report.dropped == {"cancelled or skipped by the worker": 1}
+
+    def test_old_names(self, tmp_path):
+        old = [{"id": 1, "data": {}, "completions": [
+            annotation(1, "cat"), {**annotation(2, "dog"), "skipped": True}]}]  # fmt: skip
+        assert votes(load(tmp_path, old)) == {("1", "1"): "cat"}
+
+    def test_gold_is_apart(self, tmp_path):
+        got = load(
+            tmp_path, self.task(annotation(1, "cat"), annotation(2, "dog", ground_truth=True))
+        )
+        assert votes(got) == {("1", "1"): "cat"}
+        assert dict(got.gold) == {"1": "dog"}
+        assert list(got.answers.classes) == ["cat", "dog"]
+        with pytest.raises(DataError, match="gold label 'cat', but 'dog' at"):
+            load(tmp_path, self.task(annotation(1, "dog", ground_truth=True),
+                                     annotation(2, "cat", ground_truth=True)))  # fmt: skip
+
+    def test_several_controls(self, tmp_path):
+        both = annotation(1, "cat")
+        both["result"].append({**both["result"][0], "from_name": "mood"})
+        with pytest.raises(DataError, match=r"several Choices controls \(choice, mood\)"):
+            load(tmp_path, self.task(both))
+        assert votes(load(tmp_path, self.task(both), control="mood")) == {("1", "1"): "cat"}
+
+    def test_other_kinds_of_result_are_passed_over(self, tmp_path):
+        mixed = annotation(1, "cat")
+        mixed["result"].insert(0, {"type": "rectanglelabels", "from_name": "box", "value": {}})
+        assert votes(load(tmp_path, self.task(mixed))) == {("1", "1"): "cat"}
+
+    def test_several_choices(self, tmp_path):
+        with pytest.raises(
+            DataError, match=r"entry 1 annotation 1: several labels .*multiple=drop"
+        ):
+            load(tmp_path, self.task(annotation(1, "cat", "dog")))
+        got = load(tmp_path, self.task(annotation(1, "cat", "dog"), annotation(2, "cat")),
+                   multiple="drop")  # fmt: skip
+        assert got.report.dropped == {"several labels": 1}
+
+    def test_the_newest_of_a_worker_counts(self, tmp_path):
+        got = load(
+            tmp_path,
+            self.task(
+                annotation(1, "dog", created_at="2024-03-01T10:00:00.5Z"),
+                annotation(1, "cat", created_at="2024-03-01T09:59:00+00:00"),
+            ),
+        )
+        assert votes(got) == {("1", "1"): "dog"}
+        assert got.report.dropped == {"an older answer of the same worker": 1}
+
+    def test_abstention_keeps_the_task(self, tmp_path):
+        got = load(tmp_path, [*self.task(annotation(1, "cat")),
+                              {"id": 2, "data": {}, "annotations": [annotation(1)]},
+                              {"id": 3, "data": {}, "annotations": []}])  # fmt: skip
+        assert list(got.answers.tasks) == ["1", "2", "3"]
+        assert got.report.dropped == {"no choice made": 1}
+        assert dict(got.images) == {"1": "a.png"}
+
+    def test_flat_several_choices_and_control(self, tmp_path):
+        row = {"image": "a.png", "id": 1, "choice": {"choices": ["a", "b"]}, "annotator": 3,
+               "annotation_id": 1}  # fmt: skip
+        with pytest.raises(DataError, match="entry 1: several labels"):
+            load(tmp_path, [row])
+        row = {"id": 1, "choice": "a", "mood": "b", "annotator": 3, "annotation_id": 1}
+        with pytest.raises(DataError, match=r"which column holds the choice: choice, mood\?"):
+            load(tmp_path, [row])
+        assert votes(load(tmp_path, [row], control="mood")) == {("1", "3"): "b"}
+        with pytest.raises(DataError, match=r"no column 'moood'.*did you mean 'mood'"):
+            load(tmp_path, [row], control="moood")
+
+    def test_flat_csv_several_choices_as_json_text_and_renamed_data(self, tmp_path):
+        text = (
+            "id,_data_choice,annotator,annotation_id,choice\n"
+            '1,x,ann,1,"{""choices"": [""a"", ""b""]}"\n2,x,ann,2,a\n3,x,ann,3,\n'
+        )
+        got = load(tmp_path, text.encode(), multiple="drop", control="choice")
+        assert votes(got) == {("2", "ann"): "a"}
+        assert got.report.dropped == {"several labels": 1, "no choice made": 1}
+        with pytest.raises(DataError, match="line 2: several labels"):
+            load(tmp_path, text.encode())
+
+
+class TestLists:
+    def test_argilla_keeps_submitted_only(self, tmp_path):
+        rows = lines({"id": "1", "q.responses.users": ["a", "b", "c"],
+                      "q.responses": ["x", "y", "z"],
+                      "q.responses.status": ["submitted", "draft", "discarded"]})  # fmt: skip
+        got = load(tmp_path, rows)
+        assert votes(got) == {("1", "a"): "x"}
+        assert got.report.dropped == {"response draft": 1, "response discarded": 1}
+
+    def test_argilla_several_questions_and_multilabel(self, tmp_path):
+        row = {"_server_id": "s", "id": None}
+        for q in ("p", "q"):
+            row |= {f"{q}.responses.users": ["a"], f"{q}.responses": [["x", "y"]]}
+        with pytest.raises(DataError, match="are p, q; say which"):
+            load(tmp_path, [row])
+        with pytest.raises(DataError, match="several labels"):
+            load(tmp_path, [row], question="p")
+        row["p.responses"] = [["x"]]
+        assert votes(load(tmp_path, [row], question="p")) == {("s", "a"): "x"}
+        row["p.responses"] = []
+        with pytest.raises(DataError, match="differ in length"):
+            load(tmp_path, [row], question="p")
+
+    def test_argilla_parquet(self, tmp_path):
+        frame = pl.DataFrame({"id": ["1"], "q.responses.users": [["a"]], "q.responses": [["x"]]})
+        assert votes(load(tmp_path, parquet(frame))) == {("1", "a"): "x"}
+
+    def test_names_of_classes_come_from_the_features(self, tmp_path):
+        got = load(tmp_path, parquet(PARALLEL))
+        assert list(got.answers.classes) == ["0", "1"]
+        features = {"info": {"features": {"human_labels": [{"names": ["cat", "dog", "bird"]}]}}}
+        got = load(tmp_path, parquet(PARALLEL, huggingface=json.dumps(features)))
+        assert list(got.answers.classes) == ["cat", "dog", "bird"]
+        short = {"info": {"features": {"human_labels": [{"names": ["cat"]}]}}}
+        with pytest.raises(DataError, match=r"row 1: label 1 is not in 0\.\.0"):
+            load(tmp_path, parquet(PARALLEL, huggingface=json.dumps(short)))
+
+    def test_mapped_columns_lengths_and_rows_as_tasks(self, tmp_path):
+        rows = [{"who": [1, 2], "what": ["x", "y"]}, {"who": [], "what": []}]
+        got = load(tmp_path, rows, format="huggingface", worker_col="who", label_col="what")
+        assert votes(got) == {("0", "1"): "x", ("0", "2"): "y"}
+        assert list(got.answers.tasks) == ["0", "1"]
+        with pytest.raises(DataError, match="entry 1: 2 workers but 1 labels"):
+            load(tmp_path, [{"annotators": [1, 2], "labels": ["x"]}])
+
+    def test_a_table_with_lists_points_here(self, tmp_path):
+        frame = pl.DataFrame({"task": [1], "worker": [[1]], "label": [[1]]})
+        with pytest.raises(DataError, match="--format huggingface"):
+            load(tmp_path, parquet(frame), format="table")
+
+
+class TestDoccano:
+    ROW: ClassVar = {"id": 1, "filename": "a.png", "label": ["x"], "Comments": []}
+
+    def test_shared_project_is_refused(self, tmp_path):
+        content = zipped(all__jsonl=lines(self.ROW))
+        with pytest.raises(DataError, match="does not say who gave them"):
+            load(tmp_path, content)
+        assert votes(load(tmp_path, content, worker="ann")) == {("1", "ann"): "x"}
+
+    def test_empty_and_several_labels(self, tmp_path):
+        rows = lines({**self.ROW, "label": []}, {**self.ROW, "id": 2, "label": ["x", "y"]},
+                     {**self.ROW, "id": 3})  # fmt: skip
+        with pytest.raises(DataError, match=r"ann\.jsonl line 2: several labels"):
+            load(tmp_path, rows, name="ann.jsonl")
+        got = load(tmp_path, rows, name="ann.jsonl", multiple="drop")
+        assert votes(got) == {("3", "ann"): "x"}
+        assert got.report.dropped == {"no label": 1, "several labels": 1}
+        assert dict(got.images) == dict.fromkeys("123", "a.png")
+
+    def test_a_hash_in_csv_cannot_be_told_from_two_labels(self, tmp_path):
+        content = zipped(ann__csv=b"id,label,Comments\n1,C#,\n")
+        with pytest.raises(DataError, match=r"ann\.csv line 2: several labels"):
+            load(tmp_path, content)
+
+    def test_intent_detection_and_meta(self, tmp_path):
+        row = {"id": 1, "filename": "a", "cats": ["x"], "entities": [], "batch": 3, "Comments": []}
+        assert votes(load(tmp_path, lines(row, row), name="bob.jsonl")) == {("1", "bob"): "x"}
+
+
+class TestCvat:
+    def test_no_worker_is_asked_for(self, tmp_path):
+        with pytest.raises(DataError, match=r"does not say who set a tag.*--worker"):
+            load(tmp_path, cvat("", ("a.png", "cat")))
+        got = load(tmp_path, cvat("", ("a.png", "cat")), worker="ann")
+        assert votes(got) == {("a.png", "ann"): "cat"}
+
+    def test_owner_of_the_task(self, tmp_path):
+        owner = "<task><owner><username>eve</username></owner></task>"
+        got = load(tmp_path, cvat("", ("a", "cat"), assignee=owner))
+        assert votes(got) == {("a", "eve"): "cat"}
+
+    def test_zip_archive(self, tmp_path):
+        content = zipped(annotations__xml=cvat("ann", ("a", "cat")))
+        assert votes(load(tmp_path, content)) == {("a", "ann"): "cat"}
+
+    @pytest.mark.parametrize("word", ["DOCTYPE", "doctype"])
+    def test_doctype_is_refused(self, tmp_path, word):
+        bomb = f'<!{word} x [<!ENTITY a "b">]>'.encode()
+        content = cvat("ann", ("a", "cat")).replace(b"<annotations>", bomb + b"<annotations>")
+        with pytest.raises(DataError, match="DOCTYPE is refused"):
+            load(tmp_path, content)
+
+    def test_shapes_models_and_several_tags(self, tmp_path):
+        content = cvat("ann", ("a", "cat"), ("b", "dog"))
+        boxes = b'<box label="dog" source="manual"/><tag label="dog" source="auto"/><tag '
+        got = load(tmp_path, content.replace(b"<tag ", boxes, 1))
+        assert votes(got) == {("a", "ann"): "cat", ("b", "ann"): "dog"}
+        assert got.report.dropped == {"set by a model": 1}
+        with pytest.raises(DataError, match="image 1: several labels"):
+            load(tmp_path, content.replace(b"<tag ", b'<tag label="dog"/><tag ', 1))
+
+    def test_attribute_of_the_tag(self, tmp_path):
+        tag = b'<tag label="kind" source="manual"><attribute name="breed">pug</attribute></tag>'
+        content = cvat("ann", ("a", "X")).replace(b'<tag label="X" source="manual"/>', tag)
+        assert votes(load(tmp_path, content, attribute="breed")) == {("a", "ann"): "pug"}
+        with pytest.raises(DataError, match="has no attribute 'bread'"):
+            load(tmp_path, content, attribute="bread")
+
+
+class TestMTurk:
+    def test_options_ticked(self, tmp_path):
+        header = MTURK.format("Answer.kind.cat,Answer.kind.dog")
+        got = load(tmp_path, mturk(header, "H,a,Approved,1,u,true,false,,",
+                                   "H,b,Approved,1,u,false,false,,"))  # fmt: skip
+        assert votes(got) == {("u", "a"): "cat"}
+        assert got.report.dropped == {"no answer": 1}
+        with pytest.raises(DataError, match=r"line 2: several labels in one answer \(cat, dog\)"):
+            load(tmp_path, mturk(header, "H,a,Approved,1,u,true,true,,"))
+
+    def test_rejected_by_option(self, tmp_path):
+        rows = mturk(
+            MTURK.format("Answer.kind"), "H,a,Approved,1,u,cat,,", "H,b,Rejected,1,u,dog,,no"
+        )
+        assert load(tmp_path, rows).report.kept == 2
+        got = load(tmp_path, rows, rejected="drop")
+        assert got.report.dropped == {"rejected by the requester": 1}
+
+    def test_several_fields_need_a_choice(self, tmp_path):
+        rows = mturk(MTURK.format("Answer.kind,Answer.comment"), "H,a,Approved,1,u,cat,nice,,")
+        with pytest.raises(DataError, match=r"which field is the label: kind, comment\?"):
+            load(tmp_path, rows)
+        assert votes(load(tmp_path, rows, label_col="Answer.kind")) == {("u", "a"): "cat"}
+        with pytest.raises(DataError, match=r"no answer 'kinds'.*did you mean 'kind'"):
+            load(tmp_path, rows, label_col="kinds")
+
+    def test_several_tasks_a_row(self, tmp_path):
+        header = "HITId,WorkerId,Input.image1,Input.image2,Answer.choice1,Answer.choice2"
+        got = load(tmp_path, mturk(header, "H,a,u1,u2,cat,dog", "H2,a,u3,,cat,"))
+        assert votes(got) == {("u1", "a"): "cat", ("u2", "a"): "dog", ("u3", "a"): "cat"}
+
+    def test_newer_answers_as_json_and_hit_as_task(self, tmp_path):
+        header = "HITId,WorkerId,Answer.taskAnswers"
+        rows = mturk(header, 'H1,a,"[{""category"":{""label"":""Cat""}}]"',
+                     'H2,a,"[{""kind"":{""cat"":false,""dog"":true}}]"')  # fmt: skip
+        assert votes(load(tmp_path, rows)) == {("H1", "a"): "Cat", ("H2", "a"): "dog"}
+
+    def test_turkle(self, tmp_path):
+        rows = mturk("HITId,Input.image,Turkle.Username,Answer.kind", "H,u,ann,cat")
+        assert votes(load(tmp_path, rows)) == {("u", "ann"): "cat"}
+
+    def test_which_input(self, tmp_path):
+        rows = mturk("HITId,WorkerId,Input.a,Input.b,Answer.kind", "H,w,1,2,cat")
+        with pytest.raises(DataError, match=r"which column is the task: Input\.a, Input\.b\?"):
+            load(tmp_path, rows)
+        assert votes(load(tmp_path, rows, task_col="b")) == {("2", "w"): "cat"}
+
+
+class TestProdigy:
+    def test_ignore_and_reject(self, tmp_path):
+        got = load(tmp_path, lines(
+            prodigy(1, "a", accept=["cat"]), prodigy(2, "a", accept=[], answer="ignore"),
+            prodigy(1, "b", accept=["cat"], answer="reject")))  # fmt: skip
+        assert votes(got) == {("1", "a"): "cat"}
+        assert got.report.dropped == {"ignored by the worker": 1, "no option accepted": 1}
+        assert list(got.answers.tasks) == ["1", "2"]
+
+    def test_binary_view(self, tmp_path):
+        row = {"_input_hash": -5, "label": "cat", "_session_id": "set-ann", "image": "data:abc"}
+        other = {**row, "answer": "reject", "_session_id": "set-bob"}
+        got = load(tmp_path, lines({**row, "answer": "accept"}, other))
+        assert votes(got) == {("-5", "set-ann"): "cat", ("-5", "set-bob"): "not cat"}
+        # A data URI holds the whole image: it is never an id or a name.
+        assert dict(got.images) == {}
+
+    def test_the_latest_counts(self, tmp_path):
+        got = load(tmp_path, lines(prodigy(1, "a", accept=["dog"], _timestamp=20),
+                                   prodigy(1, "a", accept=["cat"], _timestamp=10)))  # fmt: skip
+        assert votes(got) == {("1", "a"): "dog"}
+
+    def test_several_nobody_and_nonsense(self, tmp_path):
+        with pytest.raises(DataError, match="several labels"):
+            load(tmp_path, lines(prodigy(1, "a", accept=["cat", "dog"])))
+        nobody = {k: v for k, v in prodigy(1, "a", accept=["x"]).items() if k != "_annotator_id"}
+        with pytest.raises(DataError, match="neither _annotator_id nor _session_id"):
+            load(tmp_path, lines(nobody))
+        assert votes(load(tmp_path, lines(nobody), worker="w")) == {("1", "w"): "x"}
+        with pytest.raises(DataError, match="answer is 'maybe'"):
+            load(tmp_path, lines(prodigy(1, "a", answer="maybe")))
+
+
+class TestLabelMe:
+    def test_no_worker_is_asked_for(self, tmp_path):
+        with pytest.raises(DataError, match="--worker NAME, or --worker-from dir"):
+            load(tmp_path, labelme("a.png", cat=True))
+
+    def test_flags(self, tmp_path):
+        load_one = lambda **f: load(tmp_path, labelme("..\\in\\a.png", **f), worker="w")  # noqa: E731
+        assert votes(load_one(cat=True, dog=False)) == {("../in/a.png", "w"): "cat"}
+        assert load_one(cat=False).report.dropped == {"no flag set": 1}
+        ignored = load_one(cat=True, __ignore__=True).report
+        assert ignored.dropped == {"marked __ignore__": 1}
+        with pytest.raises(DataError, match="several labels"):
+            load_one(cat=True, dog=True)
+
+    def test_shapes(self, tmp_path):
+        document = json.loads(labelme("a"))
+        document["shapes"] = [{"label": "cat"}, {"label": "cat"}]
+        got = load(tmp_path, document, worker="w", level="shapes")
+        assert votes(got) == {("a", "w"): "cat"}
+
+
+class TestWideAndDense:
+    def test_strings_ints_and_tasks_without_answers(self, tmp_path):
+        got = load(tmp_path, b"task,a,b\nt1,cat,\nt2,,\nt3,dog,nan\n", format="cleanlab")
+        assert votes(got) == {("t1", "a"): "cat", ("t3", "a"): "dog"}
+        assert list(got.answers.tasks) == ["t1", "t2", "t3"]
+        with pytest.raises(DataError, match="the task 't1' has two rows"):
+            load(tmp_path, b"task,a\nt1,1\nt1,\n", format="cleanlab")
+
+    def test_a_long_table_of_numbers_is_not_taken_for_a_matrix(self, tmp_path):
+        with pytest.raises(DataError, match="no column for the"):
+            load(tmp_path, b"x,y,z\n1,2,0\n1,3,1\n")
+
+    def test_text_matrix_faults(self, tmp_path):
+        with pytest.raises(DataError, match="line 2: 1 cells, the first row has 2"):
+            load(tmp_path, b"0 1\n1\n", format="text-matrix")
+        with pytest.raises(DataError, match="line 1: 'x' is not a whole number"):
+            load(tmp_path, b"0 x\n", format="text-matrix")
+        with pytest.raises(DataError, match="line 1: labels must be -1"):
+            load(tmp_path, b"0 -2\n", format="text-matrix")
+
+    def test_mapping_faults(self, tmp_path):
+        for document, message in (
+            ({"1": {"a": None}}, "task '1', worker 'a': the label is missing"),
+            ({"1": {"a": 1.5}}, "1.5 is no name or number"),
+            ({"1": [0]}, "task '1' has list"),
+        ):
+            with pytest.raises(DataError, match=message):
+                load(tmp_path, document, format="answers-json")
+
+
+def test_workers_by_folder(tmp_path, monkeypatch):
+    case: Case = CASES["labelme"]
+    put(tmp_path, case.files)
+    monkeypatch.chdir(tmp_path / "in" / "ann")
+    assert list(read(".", worker_from="dir").answers.workers) == ["ann"]
