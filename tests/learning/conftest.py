@@ -14,6 +14,12 @@ from PIL import Image
 COLOURS = ((200, 60, 60), (60, 200, 60), (60, 60, 200), (200, 200, 60))
 
 
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks this small run many times slower on threads that wait for each other."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
 @dataclass
 class Tiny:
     """A data set folder and what is true of it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -248,6 +249,11 @@ def reproducible(seed: int) -> Iterator[None]:
     lenient = torch.is_deterministic_algorithms_warn_only_enabled()
     settings: Any = torch.utils.deterministic
     fill = settings.fill_uninitialized_memory
+    threads = torch.get_num_threads()
+    # Compiled loops of numba raise the number in the OpenMP library that PyTorch shares, and
+    # sums are rounded by it.
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    torch.set_num_threads(int(asked) if asked.isdecimal() and int(asked) else threads)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         # Some CUDA kernels have no such algorithm: there it is a wish, on the CPU a promise.
@@ -258,6 +264,7 @@ def reproducible(seed: int) -> Iterator[None]:
         finally:
             torch.use_deterministic_algorithms(strict, warn_only=lenient)
             settings.fill_uninitialized_memory = fill
+            torch.set_num_threads(threads)
 
 
 def _batches(order: Tensor, options: TrainOptions) -> list[Tensor]:
