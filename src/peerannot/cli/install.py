@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from peerannot._progress import Progress
 from peerannot.cli._common import emit_json, json_option, note, progress_bar
 
-__all__ = ["install"]
+__all__ = ["install", "late_bar", "spoken"]
 
 
 class _Notes(logging.Handler):
@@ -25,7 +25,8 @@ class _Notes(logging.Handler):
 
 
 @contextlib.contextmanager
-def _spoken() -> Iterator[None]:
+def spoken() -> Iterator[None]:
+    """Print what installing logs, line by line on stderr."""
     logger = logging.getLogger("peerannot.dataset")
     handler, level = _Notes(), logger.level
     logger.addHandler(handler)
@@ -38,7 +39,7 @@ def _spoken() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _late_bar(title: str) -> Iterator[Progress]:
+def late_bar(title: str) -> Iterator[Progress]:
     """A bar that appears when something is told, since a user's recipe may draw its own."""
     with contextlib.ExitStack() as stack:
         bar: list[Progress] = []
@@ -112,7 +113,7 @@ def install(ctx: click.Context, /, path: str, as_json: bool, **options: Any) -> 
         raise click.UsageError(f"--{given[0].replace('_', '-')} is for {CUSTOM} only", ctx)
     # A program reads stdout under --json, so what a recipe prints goes to the people.
     elsewhere = contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
-    with _spoken(), _late_bar("install") as progress, elsewhere:
+    with spoken(), late_bar("install") as progress, elsewhere:
         done = run_recipe(path, options if custom else None, progress=progress)
     if as_json:
         emit_json("install", {"recipe": done.recipe, "folder": str(done.folder)})

@@ -1,6 +1,7 @@
 """The dataset folder: metadata, votes, images, and how to install one."""
 
 from peerannot.dataset._archive import Limits, unpack
+from peerannot.dataset._catalogue import PublicSet, catalogue, install_public, public_set
 from peerannot.dataset._cifar import CIFAR10_NAMES, read_batch
 from peerannot.dataset._custom import CustomOptions, install_custom
 from peerannot.dataset._download import Remote, cache_folder, fetch
@@ -19,14 +20,18 @@ __all__ = [
     "Image",
     "Installed",
     "Limits",
+    "PublicSet",
     "Recipe",
     "Remote",
     "Stage",
     "cache_folder",
+    "catalogue",
     "fetch",
     "install_custom",
+    "install_public",
     "list_images",
     "match_tasks",
+    "public_set",
     "read_batch",
     "read_removed",
     "run_recipe",

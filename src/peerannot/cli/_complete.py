@@ -1,0 +1,129 @@
+"""What a shell offers at each place: names of strategies, methods, networks, sets, folders.
+
+A key press must not wait for numba or PyTorch to be imported. So the names are read from the
+source of the modules that register them, without running them; tests compare the two.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+__all__ = ["COMPLETERS", "attach", "network_names", "registered_names"]
+
+_HOME = Path(__file__).resolve().parents[1]
+_NETWORKS = ("timm.models", "torchvision.models")
+Names = Callable[[], Iterable[str]]
+
+
+def registered_names(folder: str, registry: str) -> list[str]:
+    """Names and aliases that the modules in a folder of this package enter into a registry."""
+    call = re.compile(rf"^@{registry}\.register\(([^)]*)\)", re.MULTILINE)
+    found: set[str] = set()
+    for file in sorted((_HOME / folder).glob("*.py")):
+        for arguments in call.findall(file.read_text(encoding="utf-8")):
+            found.update(re.findall(r'"([^"]+)"', arguments))
+    return sorted(found, key=lambda name: (name.casefold(), name))
+
+
+def network_names() -> list[str]:
+    """Networks of peerannot, and those that timm and torchvision register, if they are there."""
+    source = (_HOME / "learning" / "_models.py").read_text(encoding="utf-8")
+    own = re.search(r"^_OWN = \((.*?)\)", source, re.MULTILINE | re.DOTALL)
+    found = set(re.findall(r'"([^"]+)"', own[1] if own else ""))
+    call = re.compile(r"^@register_model(?:\([^)]*\))?\n(?:@.*\n)*def (\w+)\(", re.MULTILINE)
+    for package in _NETWORKS:
+        top, _, below = package.partition(".")
+        spec = find_spec(top)
+        for home in (spec.submodule_search_locations if spec is not None else None) or ():
+            for file in (Path(home) / below).rglob("*.py"):
+                found.update(call.findall(file.read_text(encoding="utf-8")))
+    return sorted(found)
+
+
+def _set_names() -> Iterable[str]:
+    from peerannot.dataset import catalogue
+
+    return catalogue()
+
+
+def _offer(names: Names, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    fold = incomplete.casefold()
+    return [CompletionItem(name) for name in names() if name.casefold().startswith(fold)]
+
+
+def _offer_dataset(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    """Dataset folders that fit; where there is none, whatever the shell finds."""
+    above = incomplete.rpartition("/")[0] + "/" if "/" in incomplete else ""
+    place = Path(above or ".").expanduser()
+    found = []
+    if place.is_dir():
+        found = [
+            CompletionItem(f"{above}{entry.name}")
+            for entry in sorted(place.iterdir())
+            if f"{above}{entry.name}".startswith(incomplete)
+            and ((entry / "metadata.json").is_file() or (entry / "answers.json").is_file())
+        ]
+    return found or [CompletionItem(incomplete, type="file")]
+
+
+_strategies = partial(registered_names, "aggregation", "STRATEGIES")
+_deep = partial(registered_names, "learning/strategies", "STRATEGIES")
+_methods = partial(registered_names, "identification", "METHODS")
+_models = partial(registered_names, "simulation/models", "SIMULATIONS")
+_formats = partial(registered_names, "io/formats", "FORMATS")
+_writers = partial(registered_names, "io/writers", "WRITERS")
+
+# Command, parameter: names to offer there; None is a dataset folder.
+COMPLETERS: dict[tuple[str, str], Names | None] = {
+    ("aggregate", "dataset"): None,
+    ("aggregate", "format_"): _formats,
+    ("aggregate", "strategy"): lambda: ["auto", *_strategies()],
+    ("aggregate-deep", "dataset"): None,
+    ("aggregate-deep", "model"): network_names,
+    ("aggregate-deep", "strategy"): _deep,
+    ("compare", "dataset"): None,
+    ("compare", "format_"): _formats,
+    ("compare", "strategies"): _strategies,
+    ("evaluate", "dataset"): None,
+    ("evaluate", "format_"): _formats,
+    ("evaluate", "strategies"): lambda: ["all", *_strategies()],
+    ("explore", "dataset"): None,
+    ("explore", "strategies"): _strategies,
+    ("export", "dataset"): None,
+    ("export", "format_"): _formats,
+    ("export", "strategy"): _strategies,
+    ("export", "to"): _writers,
+    ("identify", "folder"): None,
+    ("identify", "method"): _methods,
+    ("identify", "model"): network_names,
+    ("import", "format_"): _formats,
+    ("info", "name"): _set_names,
+    ("install", "name"): _set_names,
+    ("modelinfo", "pattern"): network_names,
+    ("report", "dataset"): None,
+    ("report", "strategies"): _strategies,
+    ("simulate", "strategy"): _models,
+    ("train", "datapath"): None,
+    ("train", "model"): network_names,
+}
+
+
+def attach(command: click.Command) -> None:
+    """Give the parameters of a command, and of those below it, what completes them."""
+    if isinstance(command, click.Group):
+        for below in command.commands.values():
+            attach(below)
+    for param in command.params:
+        key = (command.name or "", param.name or "")
+        if key in COMPLETERS:
+            names = COMPLETERS[key]
+            param.shell_complete = (  # type: ignore[method-assign]
+                _offer_dataset if names is None else partial(_offer, names)
+            )

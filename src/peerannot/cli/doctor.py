@@ -1,0 +1,189 @@
+"""``peerannot doctor``: what is installed, what the machine has, and what may go wrong."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+import tempfile
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import click
+
+from peerannot._version import __version__
+from peerannot.cli._common import emit_json, json_option
+
+__all__ = ["doctor"]
+
+_THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "POLARS_MAX_THREADS", "CUDA_VISIBLE_DEVICES")
+# Extras that only gather others, or are for work on peerannot itself.
+_SUMS = ("all", "dev", "docs")
+_PLACES = ("PEERANNOT_CACHE", "PEERANNOT_MIRROR", "NUMBA_CACHE_DIR")
+
+
+@click.command()
+@json_option
+def doctor(as_json: bool) -> None:
+    """Tell versions, extras, devices, threads and cache folders; a bug report needs these.
+
+    Nothing is changed. Exit code 0 also where something could be better: see "advice".
+    """
+    packages = _packages()
+    facts: dict[str, Any] = {
+        "peerannot": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": packages["core"],
+        "extras": {n: found for n, found in packages.items() if n not in ("core", *_SUMS)},
+        "devices": _devices(),
+        "threads": _threads(),
+        "caches": _caches(),
+        "environment": {n: os.environ[n] for n in (*_PLACES, *_THREADS) if n in os.environ},
+    }
+    facts["advice"] = _advice(facts)
+    if as_json:
+        emit_json("doctor", facts)
+        return
+    _show(facts)
+
+
+def _packages() -> dict[str, dict[str, str | None]]:
+    """Version of every package that peerannot may use, by extra; None where it is absent."""
+    groups: dict[str, dict[str, str | None]] = {"core": {}}
+    for requirement in metadata.requires("peerannot") or ():
+        name = re.match(r"[\w.-]+", requirement)
+        extra = re.search(r"extra\s*==\s*['\"]([\w-]+)['\"]", requirement)
+        if name is None or name[0] == "peerannot":
+            continue
+        group = groups.setdefault(extra[1] if extra else "core", {})
+        try:
+            group[name[0]] = metadata.version(name[0])
+        except metadata.PackageNotFoundError:
+            group[name[0]] = None
+    return groups
+
+
+def _devices() -> list[dict[str, Any]]:
+    """Where networks can be trained; empty without PyTorch."""
+    try:
+        import torch
+    except ImportError:
+        return []
+    found: list[dict[str, Any]] = [{"device": "cpu", "name": platform.processor() or "cpu"}]
+    if torch.cuda.is_available():
+        for i in range(torch.cuda.device_count()):
+            card = torch.cuda.get_device_properties(i)
+            found.append(
+                {"device": f"cuda:{i}", "name": card.name, "memory_mb": card.total_memory >> 20}
+            )
+    if torch.backends.mps.is_available():
+        found.append({"device": "mps", "name": "Apple"})
+    return found
+
+
+def _threads() -> dict[str, int | None]:
+    from peerannot._compiled import threads
+
+    usable = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    counts: dict[str, int | None] = {"cores": usable, "kernels": threads(), "torch": None}
+    if "torch" in sys.modules:
+        counts["torch"] = sys.modules["torch"].get_num_threads()
+    return counts
+
+
+def _caches() -> dict[str, dict[str, Any]]:
+    from peerannot.dataset import cache_folder
+
+    places = {"downloads": cache_folder(), "kernels": _kernel_cache()}
+    return {
+        name: {
+            "folder": None if folder is None else str(folder),
+            "writable": folder is not None and _writable(folder),
+            "size_mb": None if folder is None else round(_size(folder) / 2**20, 1),
+        }
+        for name, folder in places.items()
+    }
+
+
+def _kernel_cache() -> Path | None:
+    """Where numba keeps compiled loops; None where it found no folder to write to."""
+    from peerannot.aggregation import kernels
+
+    for item in vars(kernels).values():
+        stats = getattr(item, "stats", None)
+        if stats is not None and hasattr(stats, "cache_path"):
+            return Path(stats.cache_path) if stats.cache_path else None
+    return None
+
+
+def _writable(folder: Path) -> bool:
+    """Whether a file can be made in a folder, or in the nearest one above that exists."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        # A folder's permission bits lie to the administrator and on network shares.
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _size(folder: Path) -> int:
+    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+
+
+def _advice(facts: dict[str, Any]) -> list[str]:
+    lines = []
+    for extra, packages in facts["extras"].items():
+        absent = [name for name, version in packages.items() if version is None]
+        if absent:
+            lines.append(
+                f"{extra}: {', '.join(absent)} not installed: pip install 'peerannot[{extra}]'"
+            )
+    caches = facts["caches"]
+    if not caches["kernels"]["writable"]:
+        lines.append(
+            "kernels are compiled anew in each process: set NUMBA_CACHE_DIR to a folder that can"
+            " be written"
+        )
+    if not caches["downloads"]["writable"]:
+        lines.append(
+            f"downloads cannot be kept in {caches['downloads']['folder']}: set PEERANNOT_CACHE"
+        )
+    return lines
+
+
+def _show(facts: dict[str, Any]) -> None:
+    def head(text: str) -> None:
+        click.secho(text, bold=True)
+
+    click.echo(
+        f"peerannot {facts['peerannot']}, Python {facts['python']}, {facts['platform']}",
+    )
+    for group, packages in {"packages": facts["packages"], **facts["extras"]}.items():
+        head(group if group == "packages" else f"extra {group}")
+        for name, version in packages.items():
+            click.echo(f"  {name:<20} {version or 'not installed'}")
+    head("devices")
+    for item in facts["devices"] or [{"device": "none", "name": "PyTorch is not installed"}]:
+        memory = f", {item['memory_mb']:,} MB" if "memory_mb" in item else ""
+        click.echo(f"  {item['device']:<20} {item['name']}{memory}")
+    head("threads")
+    for name, count in facts["threads"].items():
+        click.echo(f"  {name:<20} {'-' if count is None else count}")
+    head("caches")
+    for name, place in facts["caches"].items():
+        state = f"{place['size_mb']} MB" if place["writable"] else "cannot be written"
+        click.echo(f"  {name:<20} {place['folder'] or '-'} ({state})")
+    if facts["environment"]:
+        head("environment")
+        for name, value in facts["environment"].items():
+            click.echo(f"  {name:<20} {value}")
+    head("advice")
+    for line in facts["advice"] or ["nothing to mend"]:
+        click.echo(f"  {line}")
