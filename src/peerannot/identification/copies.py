@@ -169,8 +169,13 @@ def _evidence(
         slot = np.full(n_workers, -1, np.int64)
         z = np.empty(k, np.float64)
         for j in range(bounds[block], bounds[block + 1]):
+            # Probability that the two agree on a task of each class.
+            alike = np.zeros((ptr[j + 1] - ptr[j], k), np.float64)
             for p in range(ptr[j], ptr[j + 1]):
                 slot[second[p]] = p
+                for c in range(k):
+                    for y in range(k):
+                        alike[p - ptr[j], c] += confusion[j, c, y] * confusion[second[p], c, y]
             for at in range(worker_ptr[j], worker_ptr[j + 1]):
                 row = order[at]
                 i = task[row]
@@ -193,10 +198,7 @@ def _evidence(
                     agree = 0.0
                     for c in range(k):
                         z[c] /= total
-                        inner = 0.0
-                        for y in range(k):
-                            inner += confusion[j, c, y] * confusion[other, c, y]
-                        agree += z[c] * inner
+                        agree += z[c] * alike[p - ptr[j], c]
                     expected[p] += agree
                     ratio = 0.0
                     if mine == theirs:

@@ -98,10 +98,15 @@ def _distribution(figure_of: Any, findings: Findings, score: NDArray[np.float64]
         )
     axes.set_xlabel(findings.axis or findings.score.replace("_", " "), color=_INK)
     axes.set_ylabel(f"number of {findings.subject}s", color=_INK)
-    stem = findings.table_file.removeprefix("identification/").removesuffix(".csv")
+    stem = _title(findings)
     axes.set_title(f"{stem}: {score.size} {findings.subject}s", loc="left", fontsize=11)
     _plain_axes(axes)
     return figure
+
+
+def _title(findings: Findings) -> str:
+    name = findings.table_file.removeprefix("identification/").removesuffix(".csv")
+    return name.removesuffix("/scores")
 
 
 def _contact_sheet(
@@ -118,15 +123,30 @@ def _contact_sheet(
         return None
     n_rows = -(-len(shown) // _COLUMNS)
     n_columns = min(_COLUMNS, len(shown))
-    figure = figure_of(figsize=(2.1 * n_columns, 2.9 * n_rows + 0.5), layout="constrained")
-    stem = findings.table_file.removeprefix("identification/").removesuffix(".csv")
+    height = 2.9 * n_rows + 0.5
+    figure = figure_of(figsize=(max(2.1 * n_columns, 4.2), height))
+    stem = _title(findings)
     figure.suptitle(f"{stem}: the {len(shown)} worst, with their votes", fontsize=12)
-    grid = figure.subplots(2 * n_rows, n_columns, squeeze=False, height_ratios=[3, 1] * n_rows)
+    # Three rows of the grid to an image: title and picture, votes, and a gap.
+    grid = figure.subplots(
+        3 * n_rows,
+        n_columns,
+        squeeze=False,
+        gridspec_kw={
+            "height_ratios": [3, 0.9, 0.5] * n_rows,
+            "left": 0.01,
+            "right": 0.99,
+            "bottom": 0.0,
+            "top": 1 - 0.75 / height,
+            "hspace": 0.03,
+            "wspace": 0.06,
+        },
+    )
     for axes in grid.flat:
         axes.set_axis_off()
     for place, (task, score) in enumerate(shown):
         row, column = divmod(place, _COLUMNS)
-        picture, bars = grid[2 * row, column], grid[2 * row + 1, column]
+        picture, bars = grid[3 * row, column], grid[3 * row + 1, column]
         try:
             with Image.open(paths[task]) as image:
                 pixels = np.asarray(image.convert("RGB"))
