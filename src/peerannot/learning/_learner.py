@@ -66,7 +66,7 @@ class CrowdVotes(Objective):
         # Place of each vote in the flat list: where its image's votes start, plus 0, 1, 2, ...
         shift = first - (torch.cumsum(count, 0) - count)
         at = torch.arange(len(row), device=rows.device) + shift[row]
-        return Votes(row, self.worker[at], self.label[at])
+        return Votes(row, self.worker[at], self.label[at], rows)
 
     def loss(self, outputs: Outputs, rows: Tensor) -> Tensor:
         return self.head.loss(outputs, self.votes(rows))

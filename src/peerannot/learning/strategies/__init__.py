@@ -6,8 +6,16 @@ __all__ = ["MODULES", "strategy_names"]
 
 # Public name: the module that registers it. Written here so that names are known without torch.
 MODULES = {
+    "aggnet": "aggnet",
     "conal": "conal",
     "crowdlayer": "crowdlayer",
+    "doctor-net": "doctornet",
+    "geocrowdnet": "geocrowdnet",
+    "madl": "madl",
+    "max-mig": "maxmig",
+    "soft-labels": "softlabels",
+    "tracereg": "tracereg",
+    "union-net": "unionnet",
 }
 
 

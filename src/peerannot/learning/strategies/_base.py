@@ -46,11 +46,14 @@ class Votes:
         Position of the image in the batch.
     worker, label : Tensor, int64 (n_votes,)
         Who answered, and what.
+    image : Tensor, int64 (n_images,)
+        Which training images the batch has, votes or not.
     """
 
     row: Tensor
     worker: Tensor
     label: Tensor
+    image: Tensor
 
 
 @dataclass(frozen=True)

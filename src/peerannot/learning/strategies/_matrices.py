@@ -1,0 +1,102 @@
+"""A confusion matrix a worker, learned with the network: what several strategies share."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from peerannot.answers import Answers
+from peerannot.learning._models import Outputs
+from peerannot.learning.strategies._base import Votes, refuse_if_large, rows_of
+
+__all__ = [
+    "START",
+    "WorkerMatrices",
+    "answer_log_probability",
+    "counted_confusion",
+    "diagonal_logits",
+    "vote_shares",
+]
+
+# Probability of the right answer that free matrices start from.
+START = 0.8
+# Answers after which a worker's own matrix counts for more than the shared one.
+_PRIOR_ANSWERS = 10.0
+
+
+def diagonal_logits(n_classes: int, diagonal: float = START) -> Tensor:
+    """Logits (K, K) whose row softmax has ``diagonal`` on the diagonal, the rest even."""
+    if n_classes == 1:
+        return torch.zeros(1, 1)
+    logits = torch.full((n_classes, n_classes), math.log((1 - diagonal) / (n_classes - 1)))
+    return logits.fill_diagonal_(math.log(diagonal))
+
+
+class WorkerMatrices(nn.Module):
+    """Confusion matrices ``softmax(shared + deviation_j)`` by rows, ``[worker, true, answered]``.
+
+    Workers of few answers share statistics: the penalty on deviations is
+    ``c / (c + n_j) * ||deviation_j||^2`` with ``c = 10``, so that a worker ``j`` of few answers
+    ``n_j`` keeps near the matrix that all share, and one of many is free.
+    """
+
+    prior: Tensor
+
+    def __init__(self, name: str, answers: Answers) -> None:
+        super().__init__()
+        k = answers.n_classes
+        refuse_if_large(name, answers.n_workers, k * k, "choose CrowdLayer[variant=VW]")
+        self.shared = nn.Parameter(diagonal_logits(k))
+        self.deviation = nn.Parameter(torch.zeros(answers.n_workers, k, k))
+        counts = torch.from_numpy(answers.answers_per_worker.astype("float32"))
+        self.register_buffer("prior", _PRIOR_ANSWERS / (_PRIOR_ANSWERS + counts), persistent=False)
+
+    def matrices(self) -> Tensor:
+        """All of them, (n_workers, K, K)."""
+        return (self.shared + self.deviation).softmax(dim=2)
+
+    def common(self) -> Tensor:
+        """The shared matrix, (K, K)."""
+        return self.shared.softmax(dim=1)
+
+    def log_matrices(self, worker: Tensor) -> Tensor:
+        """Logarithms of those of some workers, (n, K, K)."""
+        return (self.shared + rows_of(self.deviation, worker)).log_softmax(dim=2)
+
+    def penalty(self, worker: Tensor) -> Tensor:
+        """Mean over votes of the penalty of their workers."""
+        square = rows_of(self.deviation, worker).square().sum(dim=(1, 2))
+        return (self.prior[worker] * square).mean() if len(worker) else square.sum()
+
+
+def answer_log_probability(outputs: Outputs, votes: Votes, log_matrix: Tensor) -> Tensor:
+    """``log sum_k p_k A[k, answered]`` of each vote, (n_votes,); ``log A`` is (n_votes, K, K)."""
+    k = log_matrix.shape[1]
+    column = votes.label[:, None, None].expand(-1, k, 1)
+    likelihood = log_matrix.gather(2, column).squeeze(2)
+    return torch.logsumexp(rows_of(outputs.log_probability, votes.row) + likelihood, dim=1)
+
+
+def vote_shares(answers: Answers) -> NDArray[np.float64]:
+    """Share of each class among the votes on each task, uniform where there are none."""
+    counts = np.zeros((answers.n_tasks, answers.n_classes))
+    np.add.at(counts, (answers.task, answers.label), 1)
+    total = counts.sum(axis=1, keepdims=True)
+    return np.where(total > 0, counts / np.maximum(total, 1), 1 / answers.n_classes)
+
+
+def counted_confusion(
+    posterior: NDArray[np.float64], answers: Answers, *, diagonal: float, off: float
+) -> NDArray[np.float64]:
+    """Expected counts of (true, answered) a worker plus a prior, rows normalised: (W, K, K)."""
+    k = answers.n_classes
+    counts = np.zeros((answers.n_workers * k, k))
+    np.add.at(counts, answers.worker.astype(np.int64) * k + answers.label, posterior[answers.task])
+    confusion: NDArray[np.float64] = counts.reshape(-1, k, k).transpose(0, 2, 1) + off
+    confusion += (diagonal - off) * np.eye(k)
+    confusion /= confusion.sum(axis=2, keepdims=True)
+    return confusion

@@ -1,0 +1,104 @@
+"""AggNet, deep EM: Dawid and Skene's model with the network as its prior."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from peerannot._options import option
+from peerannot.answers import Answers
+from peerannot.learning._metrics import soft_cross_entropy
+from peerannot.learning._models import Outputs
+from peerannot.learning.strategies._base import (
+    STRATEGIES,
+    CrowdHead,
+    EndToEnd,
+    Votes,
+    WorkerReport,
+    mean_diagonal,
+    refuse_if_large,
+    to_numpy,
+)
+from peerannot.learning.strategies._matrices import counted_confusion, vote_shares
+
+__all__ = ["AggNet"]
+
+
+@STRATEGIES.register("aggnet", "AggNet", "deep-em", "DL-EM", "LFC-net")
+@dataclass(frozen=True, kw_only=True)
+class AggNet(EndToEnd):
+    """Expectation maximisation with a network: Raykar et al., Albarqouni et al.
+
+    E-step, before each epoch, in log space: ``q_i(k)`` is proportional to ``p_k(x_i) prod_j
+    pi_j[k, y_ij]`` with the predictions that the last epoch made. M-step: the network trains an
+    epoch on ``q`` by cross entropy, and ``pi_j`` is the expected count of (true, answered)
+    plus a prior, ``diagonal`` on the diagonal and ``off`` elsewhere, rows normalised, through
+    which workers of few answers keep near it. The start is the shares of votes, for ``warmup``
+    epochs.
+
+    Notes
+    -----
+    ``pi_j`` is a confusion matrix. An E-step costs time and memory in the answers.
+
+    References
+    ----------
+    S. Albarqouni et al., "AggNet: deep learning from crowds for mitosis detection", IEEE TMI 35
+    (2016); F. Rodrigues and F. Pereira, AAAI 2018, section 3; V. Raykar et al., "Learning from
+    crowds", JMLR 11 (2010), section 2.
+    """
+
+    diagonal: float = option(4.0, above=0, help="pseudo-count of right answers a class")
+    off: float = option(1.0, above=0, help="pseudo-count of each wrong answer a class")
+    warmup: int = option(5, at_least=1, help="first epochs on the shares of votes")
+
+    def head(self, answers: Answers, n_features: int) -> CrowdHead:
+        k = answers.n_classes
+        refuse_if_large("AggNet", answers.n_workers, k * k, "choose CrowdLayer[variant=VW]")
+        return _Head(self, answers)
+
+
+class _Head(CrowdHead):
+    log_prediction: Tensor
+    posterior: Tensor
+    confusion: Tensor
+
+    def __init__(self, options: AggNet, answers: Answers) -> None:
+        super().__init__()
+        self.options, self.answers = options, answers
+        shares = vote_shares(answers)
+        confusion = self._count(shares)
+        self.register_buffer("posterior", torch.from_numpy(shares).float())
+        self.register_buffer("log_prediction", torch.zeros(shares.shape))
+        self.register_buffer("confusion", torch.from_numpy(confusion).float())
+
+    def _count(self, posterior: np.ndarray) -> np.ndarray:
+        return counted_confusion(
+            posterior, self.answers, diagonal=self.options.diagonal, off=self.options.off
+        )
+
+    def begin_epoch(self, epoch: int) -> None:
+        if epoch < self.options.warmup:
+            return
+        answers = self.answers
+        log_q = to_numpy(self.log_prediction)
+        log_pi = np.log(to_numpy(self.confusion))
+        np.add.at(log_q, answers.task, log_pi[answers.worker, :, answers.label])
+        q = np.exp(log_q - log_q.max(axis=1, keepdims=True))
+        q /= q.sum(axis=1, keepdims=True)
+        self.posterior.copy_(torch.from_numpy(q))
+        self.confusion.copy_(torch.from_numpy(self._count(q)))
+
+    def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
+        with torch.no_grad():
+            self.log_prediction[votes.image] = outputs.log_probability.to(self.log_prediction)
+        answered = torch.bincount(votes.row, minlength=len(votes.image)) > 0
+        if not bool(answered.any()):
+            return outputs.logits.sum() * 0
+        target = self.posterior[votes.image].to(outputs.logits)
+        return soft_cross_entropy(outputs.logits[answered], target[answered])
+
+    def report(self) -> WorkerReport:
+        return WorkerReport(mean_diagonal(self.confusion), to_numpy(self.confusion))

@@ -1,0 +1,91 @@
+"""Max-MIG: a network and an aggregator of votes that agree as much as they can."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from peerannot.answers import Answers
+from peerannot.learning._models import Outputs
+from peerannot.learning.strategies._base import (
+    STRATEGIES,
+    CrowdHead,
+    EndToEnd,
+    Votes,
+    WorkerReport,
+    mean_diagonal,
+    refuse_if_large,
+    rows_of,
+    to_numpy,
+)
+from peerannot.learning.strategies._matrices import counted_confusion, vote_shares
+
+__all__ = ["MaxMIG"]
+
+
+@STRATEGIES.register("max-mig", "MaxMIG")
+@dataclass(frozen=True, kw_only=True)
+class MaxMIG(EndToEnd):
+    """Maximal f-mutual information of Cao, Xu, Kong and Wang, with the Kullback-Leibler f.
+
+    The aggregator turns the votes on an image into ``q = softmax(sum_j W_j[:, y_j] + b)``. With
+    ``R_ii' = sum_k p_k(x_i) q_k(y_i') / prior_k`` over the images of a batch, the loss is minus
+    the mean of ``1 + log R_ii`` plus the mean of ``R_ii'`` over ``i != i'``: a lower bound on
+    the information that images and votes share. Workers may be dependent.
+
+    Notes
+    -----
+    ``W_j`` starts as the logarithm of the worker's confusion with the vote shares, with one
+    answer spread evenly over each row, and ``b`` as that of their mean, which is the prior. The
+    row softmax of ``W_j`` is reported as the worker's confusion matrix: exact where workers are
+    independent, else only the weight that the aggregator gives. Batches should have many more
+    images than there are classes.
+
+    References
+    ----------
+    P. Cao, Y. Xu, Y. Kong and Y. Wang, "Max-MIG: an information theoretic approach for joint
+    learning from crowds", ICLR 2019, section 4.
+    """
+
+    def head(self, answers: Answers, n_features: int) -> CrowdHead:
+        k = answers.n_classes
+        refuse_if_large("MaxMIG", answers.n_workers, k * k, "choose CrowdLayer[variant=VW]")
+        return _Head(answers)
+
+
+class _Head(CrowdHead):
+    prior: Tensor
+
+    def __init__(self, answers: Answers) -> None:
+        super().__init__()
+        k = answers.n_classes
+        shares = vote_shares(answers)
+        even = 1 / k
+        confusion = counted_confusion(shares, answers, diagonal=even, off=even)
+        # A class without a vote keeps a small probability: its logarithm must be finite.
+        prior = (shares.sum(axis=0) + 1 / k) / (len(shares) + 1)
+        self.weight = nn.Parameter(torch.from_numpy(np.log(confusion)).float())
+        self.bias = nn.Parameter(torch.from_numpy(np.log(prior)).float())
+        self.register_buffer("prior", torch.from_numpy(prior).float())
+
+    def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
+        answered = torch.unique(votes.row)
+        if len(answered) < 2:
+            return outputs.logits.sum() * 0
+        k = outputs.logits.shape[1]
+        column = votes.label[:, None, None].expand(-1, k, 1)
+        pieces = rows_of(self.weight, votes.worker).gather(2, column).squeeze(2)
+        total = torch.zeros_like(outputs.logits).index_add(0, votes.row, pieces.to(outputs.logits))
+        aggregated = (total + self.bias).softmax(dim=1)[answered]
+        ratio = (outputs.probability[answered] / self.prior) @ aggregated.T
+        same = ratio.diagonal()
+        n = len(answered)
+        others = (ratio.sum() - same.sum()) / (n * (n - 1))
+        return others - (1 + same.log()).mean()
+
+    def report(self) -> WorkerReport:
+        confusion = self.weight.softmax(dim=2)
+        return WorkerReport(mean_diagonal(confusion), to_numpy(confusion))

@@ -1,0 +1,81 @@
+"""Baselines: labels made of the votes before training, smoothed or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from peerannot._options import option
+from peerannot.aggregation import aggregate
+from peerannot.answers import Answers
+from peerannot.learning._metrics import soft_cross_entropy
+from peerannot.learning._models import Outputs
+from peerannot.learning.strategies._base import (
+    STRATEGIES,
+    CrowdHead,
+    EndToEnd,
+    Votes,
+    WorkerReport,
+    mean_diagonal,
+)
+from peerannot.learning.strategies._matrices import counted_confusion, vote_shares
+
+__all__ = ["SoftLabels"]
+
+
+@STRATEGIES.register("soft-labels", "SoftLabels", "NaiveSoft", "label-smoothing")
+@dataclass(frozen=True, kw_only=True)
+class SoftLabels(EndToEnd):
+    """Cross entropy on labels aggregated beforehand: the baselines of every comparison.
+
+    ``labels=shares`` trains on the shares of votes, which equals training on every vote with
+    each image counted once; any aggregation strategy by name (``labels=DS``, ``labels=MV``)
+    gives its posterior instead. ``hard`` keeps the likeliest class only. ``smoothing=e`` mixes
+    in ``e`` of the uniform distribution.
+
+    Notes
+    -----
+    The confusion matrices are the expected counts of each worker's answers under these labels,
+    with one answer spread evenly over each row.
+
+    References
+    ----------
+    C. Szegedy et al., "Rethinking the Inception architecture", CVPR 2016, section 7 (smoothing).
+    """
+
+    labels: str = option("shares", help="shares, or an aggregation strategy")
+    hard: bool = option(False, help="keep only the likeliest class")
+    smoothing: float = option(0.0, at_least=0, below=1, help="part of the uniform distribution")
+
+    def head(self, answers: Answers, n_features: int) -> CrowdHead:
+        if self.labels.casefold() == "shares":
+            target = vote_shares(answers)
+        else:
+            target = aggregate(answers, self.labels).dense_posterior()
+        if self.hard:
+            target = np.eye(answers.n_classes)[target.argmax(axis=1)]
+        return _Head(target, self.smoothing, answers)
+
+
+class _Head(CrowdHead):
+    target: Tensor
+
+    def __init__(self, target: np.ndarray, smoothing: float, answers: Answers) -> None:
+        super().__init__()
+        k = answers.n_classes
+        self.confusion = counted_confusion(target, answers, diagonal=1 / k, off=1 / k)
+        smooth = (1 - smoothing) * target + smoothing / k
+        self.register_buffer("target", torch.from_numpy(smooth).float(), persistent=False)
+
+    def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
+        answered = torch.bincount(votes.row, minlength=len(votes.image)) > 0
+        if not bool(answered.any()):
+            return outputs.logits.sum() * 0
+        target = self.target[votes.image].to(outputs.logits)
+        return soft_cross_entropy(outputs.logits[answered], target[answered])
+
+    def report(self) -> WorkerReport:
+        return WorkerReport(mean_diagonal(torch.from_numpy(self.confusion)), self.confusion)

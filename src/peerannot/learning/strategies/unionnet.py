@@ -1,0 +1,70 @@
+"""Union-Net: all workers as one, with one transition matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from peerannot.answers import Answers
+from peerannot.learning._models import Outputs
+from peerannot.learning.strategies._base import (
+    STRATEGIES,
+    CrowdHead,
+    EndToEnd,
+    Votes,
+    WorkerReport,
+    mean_diagonal,
+    refuse_if_large,
+    rows_of,
+    to_numpy,
+)
+from peerannot.learning.strategies._matrices import answer_log_probability, diagonal_logits
+
+__all__ = ["UnionNet"]
+
+
+@STRATEGIES.register("union-net", "UnionNet")
+@dataclass(frozen=True, kw_only=True)
+class UnionNet(EndToEnd):
+    """The union of all workers of Wei, Xie, Feng, Han and An.
+
+    One transition matrix ``T`` (K x W K) says how probable each (worker, answer) is given the
+    true class; each of its rows is one distribution. The loss is the cross entropy of ``T' p``
+    with the union of an image's votes, each vote having an equal part of it.
+
+    Notes
+    -----
+    The confusion matrix reported of a worker is its part of ``T`` with rows normalised. Each
+    batch normalises all of ``T``: time and memory are ``W K^2``.
+
+    References
+    ----------
+    H. Wei, R. Xie, L. Feng, B. Han and B. An, "Deep learning from multiple noisy annotators as a
+    union", IEEE TNNLS 34 (2023), doi 10.1109/TNNLS.2022.3168696.
+    """
+
+    def head(self, answers: Answers, n_features: int) -> CrowdHead:
+        k = answers.n_classes
+        refuse_if_large("UnionNet", answers.n_workers, k * k, "choose CrowdLayer[variant=VW]")
+        return _Head(answers.n_workers, k)
+
+
+class _Head(CrowdHead):
+    def __init__(self, n_workers: int, n_classes: int) -> None:
+        super().__init__()
+        # [worker, true, answered]; a row of T is one true class over all workers and answers.
+        self.transition = nn.Parameter(diagonal_logits(n_classes).repeat(n_workers, 1, 1))
+
+    def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
+        norm = torch.logsumexp(self.transition, dim=(0, 2))
+        log_part = rows_of(self.transition, votes.worker) - norm[:, None]
+        log_vote = answer_log_probability(outputs, votes, log_part)
+        count = torch.bincount(votes.row, minlength=len(votes.image)).to(log_vote)
+        answered = (count > 0).sum().clamp(min=1)
+        return -(log_vote / count[votes.row]).sum() / answered
+
+    def report(self) -> WorkerReport:
+        confusion = self.transition.softmax(dim=2)
+        return WorkerReport(mean_diagonal(confusion), to_numpy(confusion))
