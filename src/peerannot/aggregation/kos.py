@@ -62,8 +62,8 @@ class KOS(Strategy):
     """
 
     spread: float = option(0.0, at_least=0.0, help="deviation of the first messages around 1")
-    max_iter: int = option(200, at_least=1, help="most iterations")
-    tol: float = option(1e-6, above=0.0, help="change of the messages at rest")
+    max_iter: int = option(500, at_least=1, help="most iterations")
+    tol: float = option(1e-4, above=0.0, help="change of the messages at rest")
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         support = Support.of(answers)
