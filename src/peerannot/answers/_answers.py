@@ -192,18 +192,22 @@ class Answers:
             )
         state = int(_order.in_order(task, worker))
         if state < 0:
-            order = np.arange(task.size, dtype=np.int64)
             sizes = np.bincount(task, minlength=len(tasks))
-            small = int(sizes.max()) <= _order.INSERTION_LIMIT
-            if duplicates == "all" and not small:
-                order = _order.counting_order(label, len(classes), order)
-            if not small:
-                order = _order.counting_order(worker, len(workers), order)
-            order = _order.counting_order(task, len(tasks), order)
-            if small:
+            by_label = duplicates == "all"
+            if int(sizes.max()) <= _order.INSERTION_LIMIT:
                 start = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
-                _order.sort_in_tasks(start, worker, label, duplicates == "all", order)
-            task, worker, label = task[order], worker[order], label[order]
+                worker, label, order = _order.gather_by_task(
+                    task, start, worker, label, weight is not None
+                )
+                _order.sort_in_tasks(start, worker, label, order, by_label)
+                task = np.repeat(np.arange(len(tasks), dtype=np.int32), sizes)
+            else:
+                order = np.arange(task.size, dtype=np.int64)
+                if by_label:
+                    order = _order.counting_order(label, len(classes), order)
+                order = _order.counting_order(worker, len(workers), order)
+                order = _order.counting_order(task, len(tasks), order)
+                task, worker, label = task[order], worker[order], label[order]
             weight = None if weight is None else weight[order]
             state = int(_order.in_order(task, worker))
         if state == 0 and duplicates != "all":

@@ -7,7 +7,14 @@ from numpy.typing import NDArray
 
 from peerannot._compiled import compiled, prange
 
-__all__ = ["INSERTION_LIMIT", "counting_order", "duplicate_marks", "in_order", "sort_in_tasks"]
+__all__ = [
+    "INSERTION_LIMIT",
+    "counting_order",
+    "duplicate_marks",
+    "gather_by_task",
+    "in_order",
+    "sort_in_tasks",
+]
 
 # Answers of one task up to which an insertion sort beats another counting sort of all answers.
 INSERTION_LIMIT = 128
@@ -45,29 +52,56 @@ def counting_order(
     return out
 
 
+@compiled()
+def gather_by_task(
+    task: NDArray[np.int32],
+    start: NDArray[np.int64],
+    worker: NDArray[np.int32],
+    label: NDArray[np.int32],
+    wants_rows: bool,
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:  # pragma: no cover - compiled
+    """Workers and labels in stable order of task, and (where wanted) the rows they came from."""
+    at = start.copy()
+    workers = np.empty_like(worker)
+    labels = np.empty_like(label)
+    rows = np.empty(task.size if wants_rows else 0, np.int64)
+    for i in range(task.size):
+        to = at[task[i]]
+        at[task[i]] = to + 1
+        workers[to] = worker[i]
+        labels[to] = label[i]
+        if wants_rows:
+            rows[to] = i
+    return workers, labels, rows
+
+
 @compiled(parallel=True)
 def sort_in_tasks(
     start: NDArray[np.int64],
     worker: NDArray[np.int32],
     label: NDArray[np.int32],
+    rows: NDArray[np.int64],
     by_label: bool,
-    order: NDArray[np.int64],
 ) -> None:  # pragma: no cover - compiled
-    """Sort, in place and stably, the rows of each task by worker (and label); few rows a task."""
+    """Sort, in place and stably, the answers of each task by worker (and label); few a task."""
+    with_rows = rows.size > 0
     for i in prange(start.size - 1):
         for a in range(start[i] + 1, start[i + 1]):
-            row = order[a]
-            w, y = worker[row], label[row]
+            w, y = worker[a], label[a]
+            row = rows[a] if with_rows else 0
             b = a
             while b > start[i]:
-                before = order[b - 1]
-                if worker[before] < w:
+                if worker[b - 1] < w:
                     break
-                if worker[before] == w and (not by_label or label[before] <= y):
+                if worker[b - 1] == w and (not by_label or label[b - 1] <= y):
                     break
-                order[b] = before
+                worker[b], label[b] = worker[b - 1], label[b - 1]
+                if with_rows:
+                    rows[b] = rows[b - 1]
                 b -= 1
-            order[b] = row
+            worker[b], label[b] = w, y
+            if with_rows:
+                rows[b] = row
 
 
 @compiled()
