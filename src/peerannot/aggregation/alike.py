@@ -21,10 +21,10 @@ DIGITS = 9  # sums in another order differ far behind these
 
 def worker_groups(answers: Answers, support: Support) -> tuple[NDArray[np.int64], int]:
     """Group of each worker by number of answers and mean vote share of the labels given."""
-    share = support.shares(support.votes(answers))
-    agreed = _by(answers.worker, share[_slots(answers, support)], answers.n_workers)
-    mean = agreed / np.maximum(answers.answers_per_worker, 1)
-    return _group(np.column_stack((answers.answers_per_worker, mean)))
+    share = support.shares(support.votes(answers))[_slots(answers, support)]
+    size = _by(answers.worker, answers, 1.0)
+    mean = _by(answers.worker, answers, share) / np.where(size > 0, size, 1.0)
+    return _group(size, mean)
 
 
 def task_groups(answers: Answers, support: Support) -> tuple[NDArray[np.int64], int]:
@@ -33,21 +33,25 @@ def task_groups(answers: Answers, support: Support) -> tuple[NDArray[np.int64], 
     share = support.shares(support.votes(answers))[_slots(answers, support)]
     # Two sums of scrambled group numbers tell sets of workers apart.
     mark = np.sin(1.0 + group.astype(np.float64))[answers.worker]
-    first = _by(answers.task, mark * share, answers.n_tasks)
-    second = _by(answers.task, mark * mark * (1.0 - share), answers.n_tasks)
-    return _group(np.column_stack((answers.answers_per_task, first, second)))
+    first = _by(answers.task, answers, mark * share)
+    second = _by(answers.task, answers, mark * mark * (1.0 - share))
+    return _group(_by(answers.task, answers, 1.0), first, second)
 
 
 def _slots(answers: Answers, support: Support) -> NDArray[np.int64]:
     return np.asarray(support.ptr[answers.task] + support.slot)
 
 
-def _by(code: NDArray[np.int32], value: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-    return np.bincount(code, weights=value, minlength=n).astype(np.float64)
+def _by(code: NDArray[np.int32], answers: Answers, value: Any) -> NDArray[np.float64]:
+    """Weighted sums of a value by task or worker."""
+    n = answers.n_tasks if code is answers.task else answers.n_workers
+    weight = np.ones(code.size) if answers.weight is None else answers.weight
+    return np.bincount(code, weights=value * weight, minlength=n).astype(np.float64)
 
 
-def _group(columns: NDArray[Any]) -> tuple[NDArray[np.int64], int]:
-    rows = np.round(columns, DIGITS) + 0.0
+def _group(size: NDArray[np.float64], *marks: NDArray[np.float64]) -> tuple[Any, int]:
+    # Those without answers come last, so that they change no other's draw.
+    rows = np.round(np.column_stack((-size, *marks)), DIGITS) + 0.0
     _, group = np.unique(rows, axis=0, return_inverse=True)
     group = group.reshape(-1).astype(np.int64)
     return group, int(group.max(initial=-1)) + 1

@@ -184,11 +184,12 @@ class Iterative(Strategy):
     max_iter: int = option(200, at_least=1, help="most iterations")
     tol: float = option(2e-6, at_least=0.0, help="least gain of the objective per answer")
 
-    def _stops(self, objective: list[float], n_answers: int) -> bool:
-        """Whether the last gain is under the tolerance."""
+    def _stops(self, objective: list[float], answers: Answers) -> bool:
+        """Whether the last gain is under the tolerance; an answer of weight 2 counts as two."""
         if len(objective) < 2:
             return False
-        gain = abs(objective[-1] - objective[-2]) / max(n_answers, 1)
+        size = answers.n_answers if answers.weight is None else float(answers.weight.sum())
+        gain = abs(objective[-1] - objective[-2]) / max(size, 1.0)
         return self.tol > 0 and gain < self.tol
 
 

@@ -34,8 +34,9 @@ class ClassOneCoin(Iterative):
 
     with :math:`p_{jk} \sim Beta(1 + right, 1 + wrong)` and class frequencies :math:`\rho_k`. The
     middle way between the one-coin model and Dawid-Skene: it knows that a worker can tell some
-    classes and not others, at a cost that does not depend on the number of classes. Only classes that a task
-    received are candidates for it. MAP estimation by EM, from vote shares (or ``init``).
+    classes and not others, at a cost that does not depend on the number of classes. Only classes
+    that a task received are candidates for it. MAP estimation by EM, from vote shares (or
+    ``init``).
 
     Parameters
     ----------
@@ -108,7 +109,7 @@ class ClassOneCoin(Iterative):
             (hits, met), mass, loglik = run(p, share, False)
             prior = float((self.right * np.log(p) + self.wrong * np.log1p(-p)).sum())
             objective.append(loglik + prior)
-            stopped = self._stops(objective, answers.n_answers)
+            stopped = self._stops(objective, answers)
             progress(len(objective), self.max_iter, f"log-posterior {objective[-1]:.4f}")
         p = (hits + self.right) / (met + self.right + self.wrong)
         if self.prior == "estimated" and mass.sum() > 0:

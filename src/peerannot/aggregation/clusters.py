@@ -99,16 +99,19 @@ class DawidSkeneClust(Iterative):
             )
             phi = np.exp(logits - logsumexp(logits, axis=1, keepdims=True))
             log_tau, log_shared = self._logs(pairs, counts, phi)
-            log_prior = np.log(np.maximum(mass / max(mass.sum(), 1e-300), FLOOR))
+            even = np.full(mass.size, 1 / mass.size)
+            prior = mass / mass.sum() if mass.sum() > 0 else even
+            log_prior = np.log(np.maximum(prior, FLOOR))
             table = np.zeros_like(counts)
             for m in range(self.L):
                 table += phi[pairs.worker, m, None] * log_shared[m][:, pairs.label].T
             counts, mass, loglik = em.step(table, log_prior)
             entropy = -(phi * np.log(np.maximum(phi, 1e-300))).sum()
             objective.append(loglik + float((phi * log_tau).sum() + entropy))
-            stopped = self._stops(objective, answers.n_answers)
+            stopped = self._stops(objective, answers)
             progress(len(objective), self.max_iter, f"evidence bound {objective[-1]:.4f}")
-        prior, shared = np.exp(log_prior), np.exp(log_shared)
+        shared = np.exp(log_shared)
+        shared /= shared.sum(2, keepdims=True)
         return Fit(
             em.posterior(table, log_prior),
             skill=phi @ ds_skill(shared, prior),
@@ -132,7 +135,8 @@ class DawidSkeneClust(Iterative):
         )
         rows = sums.sum(2, keepdims=True)
         shared = np.where(rows > 0, sums / np.maximum(rows, 1e-300), 1 / k)
-        return np.log(np.maximum(phi.mean(0), FLOOR)), np.log(np.maximum(shared, FLOOR))
+        tau = phi.sum(0) / max(len(phi), 1)
+        return np.log(np.maximum(tau, FLOOR)), np.log(np.maximum(shared, FLOOR))
 
 
 def _sharper(em: EM, power: int) -> EM:
@@ -160,6 +164,8 @@ def _nuclear_norms(
 def _ranked(value: NDArray[np.float64], parts: int) -> NDArray[np.float64]:
     """Membership (n, parts) of the parts of equal size in order of value; ties share theirs."""
     n = value.size
+    if n == 0:
+        return np.empty((0, parts))
     order = np.argsort(value, kind="stable")
     start = np.arange(n)[:, None] / n * parts - np.arange(parts)
     membership = np.clip(start + parts / n, 0, 1) - np.clip(start, 0, 1)

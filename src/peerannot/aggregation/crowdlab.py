@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,8 @@ from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Start, Strategy
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.support import Support
-from peerannot.aggregation.ties import label_rows
+from peerannot.aggregation.ties import TIE
+from peerannot.aggregation.votes import MajorityVote
 from peerannot.answers import Answers
 from peerannot.errors import DataError, ParameterError
 
@@ -46,7 +48,7 @@ class CROWDLAB(Strategy):
     ----------
     probabilities
         File ``.npy``, (n_tasks, n_classes), of the classifier's probabilities, rows in the order
-        of the tasks. Required.
+        of the tasks. Required, unless they are given as ``init``.
 
     Notes
     -----
@@ -61,61 +63,57 @@ class CROWDLAB(Strategy):
     section 3.
     """
 
+    takes_init: ClassVar[bool] = True
+
     probabilities: Path | None = option(None, help="file .npy of the classifier's probabilities")
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        predicted = self._predicted(answers)
-        k = answers.n_classes
-        support = Support.of(answers)
-        consensus = _consensus(answers, support, predicted)
-        guess = predicted.argmax(1)
-        many = answers.answers_per_task > 1
-        rows = many[answers.task]
-        shared = bool(rows.any())
-        if shared:
-            hit = answers.label == consensus[answers.task]
-            agree = np.bincount(answers.task, weights=hit, minlength=answers.n_tasks)
-            likely = float((agree[many] / answers.answers_per_task[many]).mean())
-            # Of the others on the same task; the answer itself is one of those that agree.
-            unit = support.votes(_unweighted(answers))
-            same = unit[support.ptr[answers.task] + support.slot] - 1.0
-            others = answers.answers_per_task[answers.task] - 1.0
+        predicted = self._predicted(answers) if start.posterior is None else start.posterior
+        k, task, worker = answers.n_classes, answers.task, answers.worker
+        weight = np.ones(answers.n_answers) if answers.weight is None else answers.weight
+        size = np.bincount(task, weight, answers.n_tasks)
+        guess = _best(predicted)
+        votes = MajorityVote().fit(answers).dense_posterior()
+        # Ties go to the class that the classifier finds likelier.
+        consensus = _best(np.where(votes > 0, predicted + FLOOR, 0.0))
+        hit = weight * consensus[task, answers.label]
+        judged = size > 1
+        if judged.any():
+            agree = np.bincount(task, hit, answers.n_tasks)
+            likely = float((agree[judged] / size[judged]).mean())
+            # Of the other answers to the task; the answer itself is one of those that agree.
+            support = Support.of(answers)
+            same = support.votes(answers)[support.ptr[task] + support.slot] - 1.0
+            others = size[task] - 1.0
         else:
-            same = (answers.label == guess[answers.task]).astype(np.float64)
+            judged = size > 0
+            same = guess[task, answers.label]
             others = np.ones(answers.n_answers)
             likely = float(same.mean()) if same.size else 1.0
-            rows = np.ones(answers.n_answers, np.bool_)
-        agreed = np.bincount(answers.worker[rows], same[rows], answers.n_workers)
-        met = np.bincount(answers.worker[rows], others[rows], answers.n_workers)
-        overall = agreed.sum() / max(met.sum(), 1.0)
+        seen = weight * judged[task]
+        agreed = np.bincount(worker, seen * same, answers.n_workers)
+        met = np.bincount(worker, seen * others, answers.n_workers)
+        overall = agreed.sum() / met.sum() if met.sum() > 0 else 1.0
         skill = np.where(met > 0, agreed / np.where(met > 0, met, 1.0), overall)
-        judged = many if shared else answers.answers_per_task > 0
-        baseline, error = 1.0, 0.0
+        baseline, error, scale = 1.0, 0.0, 1.0
         if judged.any():
-            common = np.bincount(consensus[judged], minlength=k).max() / judged.sum()
-            baseline = max(1.0 - float(common), FLOOR)
-            error = float((guess[judged] != consensus[judged]).mean())
-        weight = np.maximum(1.0 - (1.0 - skill) / baseline, FLOOR)
-        size = answers.answers_per_task[answers.answers_per_task > 0]
-        scale = float(np.sqrt(size.mean())) if size.size else 1.0
-        model_weight = max(1.0 - error / baseline, FLOOR) * scale
-        each = weight[answers.worker]
-        if answers.weight is not None:
-            each = each * answers.weight
+            baseline = max(1.0 - float(consensus[judged].mean(0).max()), FLOOR)
+            error = 1.0 - float((guess[judged] * consensus[judged]).sum(1).mean())
+            scale = float(np.sqrt(size[size > 0].mean()))
+        trust = np.maximum(1.0 - (1.0 - skill) / baseline, FLOOR)
+        model_trust = max(1.0 - error / baseline, FLOOR) * scale
+        each = trust[worker] * weight
         unlikely = (1.0 - likely) / max(k - 1, 1)
-        posterior = model_weight * predicted
-        cell = answers.task.astype(np.int64) * k + answers.label
-        posterior += np.bincount(cell, each * (likely - unlikely), answers.n_tasks * k).reshape(
-            answers.n_tasks, k
-        )
-        posterior += unlikely * np.bincount(answers.task, each, answers.n_tasks)[:, None]
-        posterior = np.maximum(posterior, 0.0)
+        cell = task.astype(np.int64) * k + answers.label
+        named = np.bincount(cell, each, answers.n_tasks * k).reshape(answers.n_tasks, k)
+        posterior = model_trust * predicted + likely * named
+        posterior += unlikely * (named.sum(1, keepdims=True) - named)
         posterior /= posterior.sum(1, keepdims=True)
         return Fit(
             posterior,
-            skill=skill,
-            worker_columns={"weight": weight},
-            extra={"classifier_weight": np.array(model_weight)},
+            skill=np.clip(skill, 0.0, 1.0),
+            worker_columns={"weight": trust},
+            extra={"classifier_weight": np.array(model_trust)},
         )
 
     def _predicted(self, answers: Answers) -> NDArray[np.float64]:
@@ -141,22 +139,7 @@ class CROWDLAB(Strategy):
         return np.asarray(array / array.sum(1, keepdims=True))
 
 
-def _unweighted(answers: Answers) -> Answers:
-    return Answers(
-        answers.task, answers.worker, answers.label, answers.tasks, answers.workers,
-        answers.classes,
-    )  # fmt: skip
-
-
-def _consensus(
-    answers: Answers, support: Support, predicted: NDArray[np.float64]
-) -> NDArray[np.int32]:
-    """Majority vote; ties go to the class that the classifier finds likelier."""
-    winner = support.winners(support.votes(answers))
-    votes = np.zeros_like(predicted)
-    task = np.repeat(np.arange(answers.n_tasks), np.diff(support.ptr))
-    slots = np.flatnonzero(winner > 0)
-    votes[task[slots], support.label[slots]] = 1.0
-    votes[answers.answers_per_task == 0] = 1.0
-    score = votes * (predicted + 1e-12)
-    return label_rows(score, "first", 0)
+def _best(score: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One on the highest class of each row, shared where several are."""
+    best = (score >= score.max(1, keepdims=True, initial=0.0) * (1 - TIE)).astype(np.float64)
+    return np.asarray(best / best.sum(1, keepdims=True))

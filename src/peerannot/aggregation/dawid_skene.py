@@ -78,18 +78,24 @@ class DawidSkene(Iterative):
             hard = self._hard(objective, answers.n_answers, hard)
             counts, mass, loglik = em.step(*self._tables(em.pairs, counts, mass), hard=hard)
             objective.append(loglik)
-            stopped = self._stops(objective, answers.n_answers)
+            stopped = self._stops(objective, answers)
             progress(len(objective), self.max_iter, f"log-likelihood {loglik:.4f}")
+        fit = self._told_by(em, counts, mass)
+        converged = stopped or self.tol == 0
+        fit.diagnostics = Diagnostics(len(objective), converged, tuple(objective))
+        return fit
+
+    def _told_by(self, em: EM, counts: NDArray[np.float64], mass: NDArray[np.float64]) -> Fit:
+        """What counts and class sums say of tasks, workers and classes."""
         table, log_prior = self._tables(em.pairs, counts, mass)
-        posterior = em.posterior(table, log_prior)
         prior = np.exp(log_prior)
-        confusion = self._confusion(em.pairs, counts, answers.n_workers)
+        prior /= prior.sum()  # the floor may have added a little
+        confusion = self._confusion(em.pairs, counts, em.answers.n_workers)
         return Fit(
-            posterior,
+            em.posterior(table, log_prior),
             skill=None if confusion is None else ds_skill(confusion, prior),
             confusion=confusion,
             prior=prior,
-            diagnostics=Diagnostics(len(objective), stopped or self.tol == 0, tuple(objective)),
         )
 
     def _hard(self, objective: list[float], n_answers: int, was: bool) -> bool:
@@ -144,6 +150,10 @@ class MAPDawidSkene(DawidSkene):
         Pseudo-counts of each worker's confusion matrix. Where the classes are more than ten,
         the off-diagonal is scaled down to at most 9 pseudo-answers in all.
 
+    Notes
+    -----
+    Cost: as Dawid-Skene.
+
     References
     ----------
     Raykar, V. C. et al. (2010). Learning from crowds. JMLR 11, 1297-1322, without its classifier.
@@ -161,6 +171,10 @@ class WeightedDawidSkene(DawidSkene):
     :math:`z_{ik} \propto \sum_{j} \pi^j_{kk} 1[y_{ij} = k]`, with :math:`\pi` fitted by
     Dawid-Skene. It keeps the shape of the votes where Dawid-Skene would be sure, which suits
     training on soft labels.
+
+    Notes
+    -----
+    Cost: Dawid-Skene, and one pass.
 
     References
     ----------
@@ -182,7 +196,8 @@ class WeightedDawidSkene(DawidSkene):
             answers, weight=trust if answers.weight is None else trust * answers.weight
         )
         support = Support.of(answers)
-        fit = vote_fit(weighted, support, support.votes(weighted), self.ties, self.seed, hard=False)
+        votes = support.votes(weighted)
+        fit = vote_fit(weighted, support, votes, self.ties, self.seed, hard=False, gold=start.gold)
         fit.skill, fit.confusion, fit.prior = base.skill, base.confusion, base.prior
         fit.diagnostics = base.diagnostics
         return fit

@@ -60,8 +60,8 @@ class EBCC(Iterative):
 
     Notes
     -----
-    The objective is the evidence lower bound. For small data: O(answers x K x M) an iteration
-    and start, memory O(tasks x K x M) and O(pairs x K x M).
+    The objective is the evidence lower bound. For small data: memory O(tasks x K x M) and
+    O(pairs x K x M). Cost: O(answers x K x M) an iteration and start.
 
     References
     ----------
@@ -92,16 +92,16 @@ class EBCC(Iterative):
             shares = posterior_of(support, support.shares(support.votes(answers)), k)
         known: NDArray[np.float64] = clamped(np.array(shares), start.gold)
         group, n_groups = task_groups(answers, support)
-        rng = np.random.default_rng(self.seed)
         best: _Run | None = None
         for restart in range(self.restarts):
+            rng = np.random.default_rng((self.seed, restart))
             split = rng.dirichlet(np.ones(m), n_groups)[group]
-            given = (known[:, :, None] * split[:, None, :]).reshape(answers.n_tasks, -1)
+            given = (known[:, :, None] * split[:, None, :]).reshape(answers.n_tasks, k * m)
             em = EM.of(answers, start.gold, given, parts=m, model=self.name)
             run = _Run(self, em, k)
             while not run.stopped and len(run.objective) < self.max_iter:
                 run.step()
-                run.stopped = self._stops(run.objective, answers.n_answers)
+                run.stopped = self._stops(run.objective, answers)
                 progress(
                     restart * self.max_iter + len(run.objective), self.restarts * self.max_iter,
                     f"start {restart + 1}: evidence bound {run.objective[-1]:.4f}",
@@ -152,7 +152,7 @@ class _Run:
     def fit(self) -> Fit:
         table, logs, _ = self._logs()
         answers, k = self.em.answers, self.k
-        joint = self.em.posterior(table, logs).reshape(answers.n_tasks, k, -1)
+        joint = self.em.posterior(table, logs).reshape(answers.n_tasks, k, self.model.subtypes)
         rho, tau = self._class_weights()
         prior, weight = rho / rho.sum(), tau / tau.sum(1, keepdims=True)
         confusion = self._confusion(weight)
@@ -169,7 +169,7 @@ class _Run:
 
     def _confusion(self, weight: NDArray[np.float64]) -> NDArray[np.float64] | None:
         """Mean confusion of each worker over the subtypes."""
-        counts = self.counts.reshape(len(self.em.pairs), self.k, -1)
+        counts = self.counts.reshape(len(self.em.pairs), self.k, self.model.subtypes)
         beta = np.full((self.k, self.k), self.off)
         np.fill_diagonal(beta, self.model.diagonal)
         mean = None

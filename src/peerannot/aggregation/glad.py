@@ -111,7 +111,7 @@ class GLAD(Iterative):
             objective.append(loglik - 0.5 * float(gap @ gap))
             alpha = alpha + _safe_step(gradient - gap, curvature + 1.0, reach)
             given = np.empty(0)
-            stopped = self._stops(objective, answers.n_answers)
+            stopped = self._stops(objective, answers)
             progress(len(objective), self.max_iter, f"log-posterior {objective[-1]:.4f}")
         share = np.zeros(answers.n_answers)
         rest = np.full(answers.n_tasks, 1.0 / answers.n_classes)

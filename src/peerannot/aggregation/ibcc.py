@@ -70,8 +70,7 @@ class IBCC(Iterative):
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         em = EM.of(answers, start.gold, start.posterior, model=self.name)
-        k = answers.n_classes
-        off = off_diagonal_of(self.off_diagonal, k)
+        off = off_diagonal_of(self.off_diagonal, answers.n_classes)
         counts, mass = em.first()
         objective: list[float] = []
         stopped = False
@@ -80,24 +79,34 @@ class IBCC(Iterative):
             log_prior, prior_divergence = _expected_prior(mass, self.alpha)
             counts, mass, evidence = em.step(table, log_prior)
             objective.append(evidence - divergence - prior_divergence)
-            stopped = self._stops(objective, answers.n_answers)
+            stopped = self._stops(objective, answers)
             progress(len(objective), self.max_iter, f"evidence bound {objective[-1]:.4f}")
-        table, _ = _expected_logs(em.pairs, counts, self.diagonal, off)
-        log_prior, _ = _expected_prior(mass, self.alpha)
+        fit = self._told_by(em, counts, mass)
+        converged = stopped or self.tol == 0
+        fit.diagnostics = Diagnostics(len(objective), converged, tuple(objective))
+        return fit
+
+    def _tables(
+        self, pairs: Pairs, counts: NDArray[np.float64], mass: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Expected logarithms of the confusion rows of each pair and of the class prior."""
+        off = off_diagonal_of(self.off_diagonal, mass.size)
+        table, _ = _expected_logs(pairs, counts, self.diagonal, off)
+        return table, _expected_prior(mass, self.alpha)[0]
+
+    def _told_by(self, em: EM, counts: NDArray[np.float64], mass: NDArray[np.float64]) -> Fit:
+        """What counts and class sums say of tasks, workers and classes."""
+        k = mass.size
+        off = off_diagonal_of(self.off_diagonal, k)
         prior = (mass + self.alpha) / (mass + self.alpha).sum()
-        confusion = em.pairs.confusion(counts, answers.n_workers)
+        confusion = em.pairs.confusion(counts, em.answers.n_workers)
         skill = None
         if confusion is not None:
             confusion += np.full((k, k), off) + (self.diagonal - off) * np.eye(k)
             confusion /= confusion.sum(2, keepdims=True)
             skill = ds_skill(confusion, prior)
-        return Fit(
-            em.posterior(table, log_prior),
-            skill=skill,
-            confusion=confusion,
-            prior=prior,
-            diagnostics=Diagnostics(len(objective), stopped or self.tol == 0, tuple(objective)),
-        )
+        posterior = em.posterior(*self._tables(em.pairs, counts, mass))
+        return Fit(posterior, skill=skill, confusion=confusion, prior=prior)
 
 
 def off_diagonal_of(each: float, n_classes: int) -> float:

@@ -81,7 +81,6 @@ class MACE(Iterative):
         coins = Coins.of(answers, start.gold, pairs.of_answer, len(pairs))
         uniform = np.full(k, 1.0 / k)
         group, n_groups = worker_groups(answers, coins.support)
-        rng = np.random.default_rng(self.seed)
         best: tuple[list[float], NDArray[np.float64], bool] | None = None
         for restart in range(self.restarts):
             if restart == 0:
@@ -90,6 +89,7 @@ class MACE(Iterative):
                     share = coins.known(start_shares(coins.support, start.posterior))
                 know = coins.right_of(share)
             else:
+                rng = np.random.default_rng((self.seed, restart))
                 know = coins.total * rng.random(n_groups)[group[pairs.worker]]
             objective: list[float] = []
             stopped = False
@@ -99,7 +99,7 @@ class MACE(Iterative):
                 right, _, gain = coins.step(bonus, uniform)
                 objective.append(gain + float(coins.total @ np.log(spam)) - constant)
                 know = right * theta[pairs.worker] / (theta[pairs.worker] + spam)
-                stopped = self._stops(objective, answers.n_answers)
+                stopped = self._stops(objective, answers)
                 progress(
                     restart * self.max_iter + len(objective), self.restarts * self.max_iter,
                     f"start {restart + 1}: objective {objective[-1]:.4f}",

@@ -74,7 +74,7 @@ class OneCoin(Iterative):
             p = _rate(right, coins.total)
             if self.prior == "estimated" and mass.sum() > 0:
                 rho = mass / mass.sum()
-            stopped = self._stops(objective, answers.n_answers)
+            stopped = self._stops(objective, answers)
             progress(len(objective), self.max_iter, f"log-likelihood {objective[-1]:.4f}")
         return Fit(
             coins.posterior(_logs(p, k)[0], rho),
@@ -104,6 +104,10 @@ class ZenCrowd(OneCoin):
     ----------
     reliability
         First :math:`p_j`.
+
+    Notes
+    -----
+    Cost: as the one-coin model.
 
     References
     ----------
