@@ -12,7 +12,7 @@ from test_formats import put
 from peerannot.errors import DataError, ParameterError
 from peerannot.io import read
 
-POSITIONS = 60
+POSITIONS = 40
 
 
 def attempt(path, options) -> None:

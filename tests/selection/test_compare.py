@@ -116,6 +116,8 @@ def test_sample_of_tasks(answers):
 def test_bad_input(answers):
     with pytest.raises(ParameterError, match="folds"):
         compare(answers, ["MV"], folds=1)
+    with pytest.raises(DataError, match="truth: no task has a known label"):
+        compare(answers, ["MV"], truth={})
     with pytest.raises(ParameterError, match="unknown strategy"):
         compare(answers, ["VM"])
     with pytest.raises(DataError, match="there are none"):

@@ -19,7 +19,7 @@ from peerannot.aggregation import STRATEGIES, build
 from peerannot.answers import Answers
 from peerannot.errors import ConvergenceWarning, DataError, ParameterError
 from peerannot.selection.heldout import deal, predictive
-from peerannot.selection.metrics import Scores, evaluate
+from peerannot.selection.metrics import Scores, evaluate, truth_codes
 
 __all__ = ["Comparison", "choose", "compare"]
 
@@ -107,7 +107,10 @@ def compare(
         raise DataError("answers: there are none; nothing to compare")
     chosen = list(STRATEGIES) if strategies is None else list(strategies)
     fitted = [(name, build(name)) for name in chosen]
-    sample = answers if truth is not None else _sample(answers, max_answers, seed)
+    known = None if truth is None else truth_codes(answers.tasks, answers.classes, truth)
+    if known is not None and not (known >= 0).any():
+        raise DataError("truth: no task has a known label")
+    sample = answers if known is not None else _sample(answers, max_answers, seed)
     fold = deal(sample, folds, seed)
     rows = []
     for done, (name, strategy) in enumerate(fitted):
@@ -119,12 +122,12 @@ def compare(
                 strategy.fit(_sample(sample, WARM_UP, seed))
                 with _watched() as watch:
                     result = strategy.fit(sample)
-                if truth is not None:
-                    scored: dict[str, Any] = {"scores": evaluate(result, truth)}
+                if known is not None:
+                    scored: dict[str, Any] = {"scores": evaluate(result, known)}
                 else:
                     logs = predictive(strategy, sample, fold)
                     scored = {"heldout": float(logs.mean()), "heldout_error": _error(sample, logs)}
-            except (ParameterError, MemoryError) as error:
+            except (DataError, ParameterError, MemoryError) as error:
                 rows.append(Comparison(name, problem=str(error)))
                 continue
         rows.append(Comparison(name, seconds=watch["seconds"], memory=watch["memory"], **scored))

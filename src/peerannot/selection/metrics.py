@@ -14,7 +14,7 @@ from peerannot.aggregation.ties import TIE
 from peerannot.answers import Ids
 from peerannot.errors import DataError
 
-__all__ = ["Scores", "evaluate", "score"]
+__all__ = ["Scores", "evaluate", "score", "truth_codes"]
 
 FLOOR = 1e-15  # least probability in the log loss, as scikit-learn clips
 BINS = 15  # equal-width bins of confidence in the calibration error
