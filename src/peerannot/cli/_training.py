@@ -66,11 +66,17 @@ def training_options(function: F) -> F:
         elif typing.get_origin(hint) is typing.Literal:
             facts["type"] = click.Choice(typing.get_args(hint), case_sensitive=False)
         else:
-            facts["type"] = int if hint == (int | None) else hint
+            facts["type"] = _plain_type(hint)
         help_text = field.metadata["option"].help
         decls = (name, *_SHORT.get(field.name, ()))
         function = click.option(*decls, field.name, help=help_text, **facts)(function)
     return function
+
+
+def _plain_type(hint: Any) -> Any:
+    """The type behind ``int | None`` and its like, as click takes it."""
+    members = [m for m in typing.get_args(hint) or (hint,) if m is not type(None)]
+    return click.Path(dir_okay=False, path_type=Path) if Path in members else members[0]
 
 
 def take_options(values: dict[str, Any]) -> TrainOptions:

@@ -17,7 +17,7 @@ from peerannot._text import few
 from peerannot.errors import DataError
 from peerannot.learning._augment import augment
 
-__all__ = ["ImageStore", "Source", "read_image"]
+__all__ = ["FeatureStore", "ImageStore", "Source", "read_image"]
 
 # Means and standard deviations of ImageNet, with which published weights were trained.
 _MEAN = (0.485, 0.456, 0.406)
@@ -35,6 +35,22 @@ class Source:
     ) -> Iterator[Tensor]:
         """The inputs of each list of rows; changed at random where a generator is given."""
         raise NotImplementedError
+
+
+class FeatureStore(Source):
+    """Features of images, computed once: (n, n_features)."""
+
+    def __init__(self, features: Tensor) -> None:
+        self.features = features
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def batches(
+        self, rows: Sequence[Tensor], generator: torch.Generator | None = None
+    ) -> Iterator[Tensor]:
+        for chosen in rows:
+            yield self.features[chosen]
 
 
 class ImageStore(Source):

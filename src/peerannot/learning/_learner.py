@@ -28,13 +28,17 @@ class Objective(nn.Module, ABC):
 
 
 class SoftLabels(Objective):
-    """A distribution over classes for each image; the loss is the cross entropy."""
+    """A distribution over classes for each image; the loss is the cross entropy.
+
+    ``smoothing`` of each is replaced by the uniform distribution.
+    """
 
     target: Tensor
 
-    def __init__(self, target: Tensor) -> None:
+    def __init__(self, target: Tensor, smoothing: float = 0.0) -> None:
         super().__init__()
-        self.register_buffer("target", target, persistent=False)
+        smooth = (1 - smoothing) * target + smoothing / target.shape[1]
+        self.register_buffer("target", smooth, persistent=False)
 
     def loss(self, outputs: Outputs, rows: Tensor) -> Tensor:
         return soft_cross_entropy(outputs.logits, self.target[rows])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from peerannot._optional import require
 from peerannot._text import did_you_mean
-from peerannot.errors import DataWarning, DownloadError, ParameterError
+from peerannot.errors import DataError, DataWarning, DownloadError, ParameterError
+from peerannot.learning._networks import FrozenVGG, LogisticRegression, SmallCNN
 from peerannot.learning._options import TrainOptions
 
 __all__ = ["Classifier", "Outputs", "build_model", "list_models"]
@@ -67,6 +68,8 @@ class Classifier(nn.Module):
     ----------
     n_features : int
         Number of inputs of the head.
+    separable : bool
+        The logits are what the head makes of vectors of features, and nothing comes after.
     """
 
     def __init__(self, net: nn.Module, head: nn.Module, *, frozen: bool) -> None:
@@ -74,6 +77,7 @@ class Classifier(nn.Module):
         self.net = net
         self.frozen = frozen
         self.n_features = 0
+        self.separable = False
         # Not registered a second time: the weights keep the names that their library gave them.
         self._head = (head,)
         self._seen: list[Tensor] = []
@@ -87,6 +91,9 @@ class Classifier(nn.Module):
         return self._head[0]
 
     def forward(self, images: Tensor) -> Outputs:
+        """Outputs for images (n, 3, S, S), or for the features of `raw_features` (n, d)."""
+        if images.ndim == 2:
+            return Outputs(self.head(images), images)
         self._seen.clear()
         logits: Tensor = self.net(images)
         features = self._seen.pop()
@@ -94,70 +101,18 @@ class Classifier(nn.Module):
             features = features.mean(dim=(2, 3))
         return Outputs(logits, features.flatten(1))
 
+    def raw_features(self, images: Tensor) -> Tensor:
+        """What the head reads, as it reads it."""
+        self._seen.clear()
+        self.net(images)
+        return self._seen.pop()
+
     def train(self, mode: bool = True) -> Classifier:
         super().train(mode)
         if self.frozen:
             self.net.eval()
             self.head.train(mode)
         return self
-
-
-class SmallCNN(nn.Module):
-    """Four convolutions, each with pooling and batch norm: learns small images on a CPU.
-
-    Pooling comes before the batch norm, which then has a quarter of the work.
-    """
-
-    def __init__(self, n_classes: int) -> None:
-        super().__init__()
-        widths = (3, 16, 32, 64, 128)
-        layers: list[nn.Module] = []
-        for before, after in itertools.pairwise(widths):
-            layers += [
-                nn.Conv2d(before, after, 3, padding=1, bias=False),
-                nn.MaxPool2d(2, ceil_mode=True),
-                nn.BatchNorm2d(after),
-                nn.ReLU(inplace=True),
-            ]
-        self.features = nn.Sequential(*layers)
-        self.head = nn.Linear(widths[-1], n_classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.features(images).mean(dim=(2, 3)))
-        return logits
-
-
-class LogisticRegression(nn.Module):
-    """A linear layer on the pixels."""
-
-    def __init__(self, n_inputs: int, n_classes: int) -> None:
-        super().__init__()
-        self.head = nn.Linear(n_inputs, n_classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.head(images.flatten(1))
-        return logits
-
-
-class FrozenVGG(nn.Module):
-    """VGG16 with batch norm as Rodrigues and Pereira (AAAI 2018) used it on LabelMe.
-
-    Features of the convolutions, kept as published for ImageNet, then one hidden layer of 128
-    with dropout. Returns logits; the published package's version ended in a softmax, to which
-    its loss applied another.
-    """
-
-    def __init__(self, features: nn.Module, img_size: int, n_classes: int) -> None:
-        super().__init__()
-        self.features = features
-        side = img_size // 32
-        self.head = nn.Sequential(
-            nn.Linear(512 * side * side, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, n_classes)
-        )
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.features(images).flatten(1))
-        return logits
 
 
 _OWN = ("logistic", "modellabelme", "modelmusic", "smallcnn")
@@ -226,26 +181,32 @@ def build_model(options: TrainOptions, n_classes: int) -> Classifier:
                 DataWarning,
                 stacklevel=2,
             )
-    if frozen and not pretrained and name not in ("modellabelme", "modelmusic", "logistic"):
+    informed = pretrained or options.weights is not None
+    if frozen and not informed and name not in ("modellabelme", "modelmusic", "logistic"):
         warnings.warn(
             f"{name}: --freeze without --pretrained trains a linear layer on a random network",
             DataWarning,
             stacklevel=2,
         )
+    if options.weights is not None:
+        _copy_weights(net, read_weights(Path(options.weights)), str(options.weights))
     model = Classifier(net, head, frozen=frozen)
     model.n_features = _probe(model, name, size, n_classes)
     return model
 
 
 def _probe(model: Classifier, name: str, size: int, n_classes: int) -> int:
-    """Pass two black images and return the number of features.
+    """Pass two images and return the number of features.
 
     A wrong size fails here and not in the first epoch.
     """
     model.eval()
     try:
         with torch.no_grad():
-            outputs = model(torch.zeros(2, 3, size, size))
+            images = torch.linspace(-1, 1, 2 * 3 * size * size).view(2, 3, size, size)
+            outputs = model(images)
+            raw = model.raw_features(images)
+            model.separable = raw.ndim == 2 and torch.allclose(model.head(raw), outputs.logits)
     except (RuntimeError, AssertionError, ValueError, IndexError) as error:
         why = " ".join(str(error).split())[:120]
         raise ParameterError(
@@ -333,16 +294,49 @@ def _from_torchvision(
         extra |= {"aux_logits": False, "init_weights": True}
     net: nn.Module = models.get_model(name, num_classes=n_classes, **extra)
     if pretrained:
-        _copy_weights(net, models.get_model_weights(name).DEFAULT.get_state_dict(progress=False))
+        weights = models.get_model_weights(name).DEFAULT.get_state_dict(progress=False)
+        _copy_weights(net, weights, f"the weights of {name}")
     return net, _last_layer(net, n_classes)
 
 
-def _copy_weights(net: nn.Module, weights: dict[str, Tensor]) -> None:
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Weights from a safetensors file or a PyTorch file, of which nothing is unpickled.
+
+    Of a file that ``aggregate-deep`` wrote, those of the network.
+
+    Raises
+    ------
+    DataError
+        The file is missing, damaged, or holds something else.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return dict(load_file(path))
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # both readers raise almost anything on a damaged file
+        why = " ".join(str(error).split())[:120]
+        raise DataError(f"{path}: not a file of weights that can be read safely ({why})") from None
+    for key in ("classifier", "state_dict", "model"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
+        raise DataError(f"{path}: expected a state dict, tensors by name")
+    return content
+
+
+def _copy_weights(net: nn.Module, weights: dict[str, Tensor], source: str) -> None:
     """Load the weights that fit; those of a head of another size stay as they are."""
     own = net.state_dict()
     fits = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
     if len(fits) < len(own) / 2:
-        raise ParameterError("the weights do not fit this network")
+        raise DataError(
+            f"{source}: only {len(fits)} of the {len(own)} weights of this network are in it;"
+            " is it of another network?"
+        )
     net.load_state_dict(fits, strict=False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from peerannot._options import check, option
@@ -22,6 +23,9 @@ class TrainOptions:
     model: str = option("resnet18", help="Network, by its name in `peerannot modelinfo`.")
     img_size: int = option(224, at_least=1, help="Images are resized to this square, in pixels.")
     pretrained: bool = option(False, help="Start from published weights (downloaded once).")
+    weights: str | Path | None = option(
+        None, help="Start from the weights in a file: safetensors, or PyTorch's without pickles."
+    )
     freeze: bool = option(False, help="Train the last layer only; the rest keeps its weights.")
     n_epochs: int = option(100, at_least=1, help="Passes over the training set.")
     lr: float = option(0.1, above=0, help="Learning rate.")
@@ -46,6 +50,21 @@ class TrainOptions:
     )
     memory_gb: float = option(
         4.0, at_least=0, help="Keep decoded images in memory up to this size, in GB."
+    )
+    warmup: int = option(0, at_least=0, help="First epochs with a rate that rises from nothing.")
+    label_smoothing: float = option(
+        0.0, at_least=0, below=1, help="Part of the uniform distribution in training labels."
+    )
+    clip: float | None = option(None, above=0, help="Largest norm of a gradient.")
+    ema: float | None = option(
+        None, above=0, below=1, help="Judge the running mean of the weights, of this decay."
+    )
+    patience: int | None = option(
+        None, at_least=1, help="Stop after so many epochs without a lower validation loss."
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", help="Where to compute.")
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = option(
+        "32-true", help="Arithmetic of the network."
     )
     seed: int = option(0, at_least=0, help="Seed of every random choice.")
 
@@ -76,7 +95,11 @@ class TrainOptions:
 
         ``multistep`` multiplies by ``lr_decay`` at each milestone; ``cosine`` falls to 1e-4 and
         starts again every ``milestones[0]`` epochs (SGDR, Loshchilov and Hutter, ICLR 2017).
+        Epoch ``e`` of the first ``warmup`` has ``(e + 1) / (warmup + 1)`` of its rate.
         """
+        return self._scheduled(epoch) * min(1.0, (epoch + 1) / (self.warmup + 1))
+
+    def _scheduled(self, epoch: int) -> float:
         if self.scheduler == "multistep":
             return self.lr * self.lr_decay ** sum(m <= epoch for m in self.milestones)
         if self.scheduler == "cosine":

@@ -26,7 +26,7 @@ from peerannot.learning._metrics import score, top_k
 from peerannot.learning._models import build_model
 from peerannot.learning._options import TrainOptions
 from peerannot.learning._splits import Part, Splits, labelled_splits, voted_splits
-from peerannot.learning._trainer import Outcome, Trainer, predict, reproducible
+from peerannot.learning._trainer import Outcome, Trainer, reproducible
 from peerannot.learning.strategies._base import CrowdHead, EndToEnd, make_strategy
 
 __all__ = ["TrainReport", "train", "train_on_votes"]
@@ -101,8 +101,9 @@ def train(
         and ``val_accuracy`` (percent); for the weights of the epoch of lowest validation loss,
         ``test_loss``, ``test_accuracy``, ``test_balanced_accuracy`` (percent), ``test_ece`` (15
         bins), ``test_brier``, and from 8 classes on ``{val,test}_{micro,macro}_{top2,top5}``
-        (0..1). Written: ``best_models/<model>/<name>.pth`` (a state dict of the network) and
-        ``results/<name>.json``.
+        (0..1). Written: ``best_models/<model>/<name>.pth`` (a state dict of the network),
+        ``results/<name>.json``, ``results/<name>_epochs.csv``, and the state after the last
+        epoch, ``<name>.last.safetensors`` beside the weights, from which ``resume`` goes on.
 
     Raises
     ------
@@ -123,7 +124,9 @@ def train(
     folder = data.path / "best_models" / options.model.replace("/", "_")
     run = _Run(data, splits, options, name, folder, splits.train.target)
     return run.execute(
-        lambda _: SoftLabels(torch.from_numpy(splits.train.target)), resume, progress
+        lambda _: SoftLabels(torch.from_numpy(splits.train.target), options.label_smoothing),
+        resume,
+        progress,
     )
 
 
@@ -171,6 +174,11 @@ def train_on_votes(
     """
     options = options or TrainOptions()
     options.validate()
+    if options.label_smoothing:
+        raise ParameterError(
+            "label smoothing is of labels, not of votes; use the strategy"
+            f" 'soft-labels[smoothing={options.label_smoothing:g}]'"
+        )
     chosen, text = make_strategy(strategy)
     data = _open(dataset, metadata_path, n_classes)
     name = _file_name(output_name or f"{data.name}_{text}")
@@ -232,6 +240,7 @@ class _Run:
             outcome = trainer.run(resume=resume, progress=progress)
             results = self._results(trainer, outcome, val, test)
         _write_weights(weights_file, learner)
+        write_csv(results_file.with_name(f"{self.name}_epochs.csv"), _epochs(outcome, self.options))
         worker_files = self._write_workers(learner.objective)
         write_json(results_file, results)
         checkpoint.remove_previous()
@@ -269,11 +278,10 @@ class _Run:
         self, trainer: Trainer, outcome: Outcome, val: ImageStore, test: ImageStore | None
     ) -> dict[str, Any]:
         results: dict[str, Any] = dict(outcome.history)
-        logits = predict(trainer.fabric, trainer.learner, test) if test is not None else None
+        logits = trainer.predict(test) if test is not None else None
         results |= _test_scores(logits, self.splits.test)
         if self.dataset.n_classes >= _TOP_K_CLASSES:
-            val_logits = predict(trainer.fabric, trainer.learner, val)
-            results |= _top_scores("val", val_logits, self.splits.val)
+            results |= _top_scores("val", trainer.predict(val), self.splits.val)
             results |= _top_scores("test", logits, self.splits.test)
         return results | {
             "best_epoch": outcome.best_epoch + 1,
@@ -313,6 +321,13 @@ def write_worker_files(
             write_npy(file, matrix)
             written.append(file)
     return tuple(written)
+
+
+def _epochs(outcome: Outcome, options: TrainOptions) -> dict[str, Any]:
+    """The history as columns."""
+    epochs = range(len(outcome.history["val_loss"]))
+    rates = [options.learning_rate(epoch) for epoch in epochs]
+    return {"epoch": [e + 1 for e in epochs], "lr": rates, **outcome.history}
 
 
 def _test_scores(logits: torch.Tensor | None, part: Part | None) -> dict[str, float | None]:
@@ -364,4 +379,6 @@ def _writable(folder: Path) -> None:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
     return list(value) if isinstance(value, tuple) else value

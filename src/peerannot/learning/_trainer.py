@@ -7,7 +7,7 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +19,12 @@ from torch import Tensor
 from peerannot._progress import Progress, silent
 from peerannot.errors import DataWarning, ParameterError, PeerannotError
 from peerannot.learning._checkpoint import CheckpointFile
-from peerannot.learning._images import Source
+from peerannot.learning._images import FeatureStore, Source
 from peerannot.learning._learner import Learner
 from peerannot.learning._metrics import score
 from peerannot.learning._options import TrainOptions
 
-__all__ = ["Outcome", "Trainer", "predict", "reproducible"]
+__all__ = ["Outcome", "Trainer", "reproducible"]
 
 # At most this share of the time goes into checkpoints.
 _CHECKPOINT_SHARE = 0.1
@@ -81,11 +81,10 @@ class Trainer:
         checkpoint: CheckpointFile | None = None,
         identity: Mapping[str, Any] | None = None,
     ) -> None:
-        self.fabric = Fabric(accelerator="auto", devices=1)
+        self.fabric = Fabric(accelerator=options.device, devices=1, precision=options.precision)
         self.fabric.launch()
         self.options = options
         self.learner = learner.to(memory_format=torch.channels_last)
-        self.train, self.val, self.val_target = train, val, val_target
         self.checkpoint, self.identity = checkpoint, dict(identity or {})
         self.module, self.optimizer = self.fabric.setup(self.learner, self._make_optimizer())
         self.history: dict[str, list[float]] = {
@@ -93,9 +92,24 @@ class Trainer:
             "val_loss": [],
             "val_accuracy": [],
         }
+        self.train, self.val, self.val_target = self.prepare(train), self.prepare(val), val_target
         self.best_epoch = -1
+        self.mean: dict[str, Tensor] = {}
         self.best: dict[str, Tensor] = {}
         self._saved_at, self._save_cost = -math.inf, 0.0
+
+    def prepare(self, source: Source) -> Source:
+        """The source, or the features of its images where only the head is trained on them.
+
+        They are computed once, unless images change from epoch to epoch or the features take
+        more memory than the options allow.
+        """
+        model, options = self.learner.classifier, self.options
+        n_bytes = 4 * len(source) * model.n_features
+        fits = n_bytes <= options.memory_gb * 1e9
+        if not (model.frozen and model.separable and fits) or options.data_augmentation:
+            return source
+        return FeatureStore(_collect(self.fabric, self.learner, source, model.raw_features))
 
     def _make_optimizer(self) -> torch.optim.Optimizer:
         options = self.options
@@ -123,9 +137,13 @@ class Trainer:
             The loss stopped being a number before any epoch was good.
         """
         start = self._resume() if resume else 0
+        if start and self._out_of_patience(start - 1):
+            self.learner.load_state_dict(self.best)
+            return Outcome(self.history, self.best_epoch, start)
         for epoch in range(start, self.options.n_epochs):
             train_loss = self._train_epoch(epoch)
-            logits = predict(self.fabric, self.learner, self.val)
+            raw = self._use_mean()
+            logits = self._logits(self.val)
             if not (math.isfinite(train_loss) and bool(logits.isfinite().all())):
                 self._diverged(epoch)
                 break
@@ -135,15 +153,28 @@ class Trainer:
             self.history["val_accuracy"].append(scores.accuracy)
             if scores.loss < min(self.history["val_loss"][:-1], default=math.inf):
                 self.best_epoch = epoch
-                self.best = {k: v.detach().clone() for k, v in self.learner.state_dict().items()}
-            self._save(last=epoch + 1 == self.options.n_epochs)
+                self.best = _copy(self.learner)
+            if raw is not None:
+                self.learner.load_state_dict(raw)
+            stopped = self._out_of_patience(epoch)
+            self._save(last=stopped or epoch + 1 == self.options.n_epochs)
             progress(
                 epoch + 1,
                 self.options.n_epochs,
                 f"loss {train_loss:.3f}, validation {scores.loss:.3f} ({scores.accuracy:.1f} %)",
             )
+            if stopped:
+                break
         self.learner.load_state_dict(self.best)
         return Outcome(self.history, self.best_epoch, start)
+
+    def predict(self, source: Source) -> Tensor:
+        """Logits of all rows of a source, (n, n_classes) on the CPU."""
+        return self._logits(self.prepare(source))
+
+    def _logits(self, source: Source) -> Tensor:
+        model = self.learner.classifier
+        return _collect(self.fabric, self.learner, source, lambda inputs: model(inputs).logits)
 
     def _train_epoch(self, epoch: int) -> float:
         # Every epoch has a seed of its own: a resumed run needs no state of any generator.
@@ -162,9 +193,36 @@ class Trainer:
             loss = self.module(inputs, at)
             self.optimizer.zero_grad(set_to_none=True)
             self.fabric.backward(loss)
+            if self.options.clip is not None:
+                self.fabric.clip_gradients(self.module, self.optimizer, max_norm=self.options.clip)
             self.optimizer.step()
+            self._update_mean()
             total += loss.detach() * len(chosen)
         return float(total) / sum(map(len, rows))
+
+    def _update_mean(self) -> None:
+        if self.options.ema is None:
+            return
+        if not self.mean:
+            self.mean = _copy(self.learner)
+        with torch.no_grad():
+            for name, value in self.learner.state_dict().items():
+                if value.is_floating_point():
+                    self.mean[name].lerp_(value, 1 - self.options.ema)
+                else:
+                    self.mean[name].copy_(value)
+
+    def _use_mean(self) -> dict[str, Tensor] | None:
+        """Put the mean weights into the learner and return those that train, if there is one."""
+        if not self.mean:
+            return None
+        raw = _copy(self.learner)
+        self.learner.load_state_dict(self.mean)
+        return raw
+
+    def _out_of_patience(self, epoch: int) -> bool:
+        patience = self.options.patience
+        return patience is not None and epoch - self.best_epoch >= patience
 
     def _diverged(self, epoch: int) -> None:
         problem = f"the loss is not a number in epoch {epoch + 1}; a lower --lr may help"
@@ -188,6 +246,7 @@ class Trainer:
                 "history": self.history,
                 "best_epoch": self.best_epoch,
                 "best": self.best,
+                "mean": self.mean,
                 "learner": self.learner.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
             }
@@ -223,23 +282,27 @@ class Trainer:
                 f" {self.options.n_epochs}; ask for more, or run without --resume"
             )
         self.best_epoch, self.best = state["best_epoch"], state["best"]
+        self.mean = {k: v.to(self.fabric.device) for k, v in state["mean"].items()}
         self.learner.load_state_dict(state["learner"])
         self.optimizer.load_state_dict(state["optimizer"])
         _match_layout(self.optimizer)
         return done
 
 
-def predict(fabric: Fabric, learner: Learner, source: Source) -> Tensor:
-    """Logits of all rows of a source, (n, n_classes) on the CPU."""
+def _collect(
+    fabric: Fabric, learner: Learner, source: Source, function: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Results of a function on all rows of a source, on the CPU."""
     learner.eval()
     rows = list(torch.split(torch.arange(len(source)), _EVALUATION_BATCH))
     with torch.no_grad(), fabric.autocast():
         return torch.cat(
-            [
-                learner.classifier(fabric.to_device(inputs)).logits.float().cpu()
-                for inputs in source.batches(rows)
-            ]
+            [function(fabric.to_device(b)).float().cpu() for b in source.batches(rows)]
         )
+
+
+def _copy(learner: Learner) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in learner.state_dict().items()}
 
 
 @contextlib.contextmanager
