@@ -307,3 +307,11 @@ def test_order_of_rows_with_many_and_few_answers_a_task(data):
     assert got == last
     rows = list(zip(answers.task.tolist(), answers.worker.tolist(), strict=True))
     assert rows == sorted(rows)
+
+
+@given(st.permutations([("a", "x", 0), ("a", "x", 1), ("a", "x", 1), ("a", "w", 2), ("b", "x", 0)]))
+def test_order_of_rows_does_not_matter_where_all_are_kept(rows):
+    columns = list(zip(*rows, strict=True))
+    answers = Answers.from_arrays(*columns, classes=3, duplicates="all")
+    assert answers.worker.tolist() == [0, 1, 1, 1, 1]
+    assert answers.label.tolist() == [2, 0, 1, 1, 0]

@@ -191,9 +191,9 @@ class Answers:
                 f"duplicates must be one of last, first, all, error, not {duplicates!r}"
             )
         state = int(_order.in_order(task, worker))
-        if state < 0:
+        by_label = duplicates == "all"
+        if state < 0 or (by_label and state == 0):
             sizes = np.bincount(task, minlength=len(tasks))
-            by_label = duplicates == "all"
             if int(sizes.max()) <= _order.INSERTION_LIMIT:
                 start = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
                 worker, label, order = _order.gather_by_task(
