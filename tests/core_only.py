@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import json
 import pkgutil
 import subprocess
@@ -22,7 +22,7 @@ def main(folder: Path) -> None:
         if not module.name.startswith(EXTRA) and not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     for absent in ("torch", "matplotlib", "sklearn", "dask"):
-        assert importlib.util.find_spec(absent) is None, f"{absent} is installed: not a core install"
+        assert importlib.util.find_spec(absent) is None, f"{absent} is no part of the core"
     folder.mkdir(parents=True)
     votes = {str(t): {str(w): (t + w) % 2 for w in range(3)} for t in range(5)}
     (folder / "answers.json").write_text(json.dumps(votes))

@@ -52,10 +52,15 @@ def agginfo(verbose: bool, as_json: bool) -> None:
     """List the aggregation strategies, and those that train a network on the votes."""
     from peerannot.aggregation import STRATEGIES
 
+    from peerannot.learning import strategy_names
+
+    if as_json:
+        facts = {"aggregation": _facts(STRATEGIES), "end_to_end": strategy_names()}
+        emit_json("agginfo", facts)
+        return
     _show("agginfo", {"aggregation": STRATEGIES}, verbose, as_json)
-    if not as_json:
-        click.secho("Aggregation with a network (peerannot aggregate-deep)", bold=True)
-        click.echo("  see peerannot aggregate-deep --help")
+    click.secho("Trained on the votes (peerannot aggregate-deep)", bold=True)
+    click.echo(f"  {', '.join(strategy_names())}")
 
 
 @click.command()
