@@ -51,7 +51,6 @@ def _show(title: str, registries: dict[str, Registry[type]], verbose: bool, as_j
 def agginfo(verbose: bool, as_json: bool) -> None:
     """List the aggregation strategies, and those that train a network on the votes."""
     from peerannot.aggregation import STRATEGIES
-
     from peerannot.learning import strategy_names
 
     if as_json:
