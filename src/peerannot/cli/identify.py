@@ -194,6 +194,9 @@ def _with_flags(ctx: click.Context, method: Method, own: dict[str, Any], said: s
 
         training = {field.name for field in dataclasses.fields(TrainOptions)} - {"seed"}
         idle |= given & (training | {"logits"})
+    elif "logits" not in given:
+        # They choose the weights to keep; every epoch counts here.
+        idle |= given & {"ema", "patience"}
     if "labels" not in method.needs:
         idle |= given & {"hard_labels"}
     if "probabilities" not in method.needs:

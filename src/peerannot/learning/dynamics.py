@@ -44,7 +44,8 @@ class WatchedTraining:
 
     Notes
     -----
-    Images are read once, at the first call, and kept when they fit in ``memory_gb``.
+    Images are read once, at the first call, and kept when they fit in ``memory_gb``. Nothing
+    is validated, so ``patience`` and ``ema``, which choose weights to keep, change nothing.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class WatchedTraining:
             options = replace(options, batch_size=batch_size)
         samples = _Samples(self._images(), torch.from_numpy(self._row[task]))
         with reproducible(options.seed):
-            watched = _Watched(torch.from_numpy(label), self.n_classes)
+            watched = _Watched(torch.from_numpy(label), self.n_classes, options.label_smoothing)
             learner = Learner(build_model(options, self.n_classes), watched)
             # Nothing is validated: all epochs count, whichever is best.
             trainer = Trainer(learner, samples, samples, torch.empty(0), options)
@@ -136,11 +137,14 @@ class _Watched(Objective):
     label: Tensor
     logits: Tensor
 
-    def __init__(self, label: Tensor, n_classes: int) -> None:
+    def __init__(self, label: Tensor, n_classes: int, smoothing: float) -> None:
         super().__init__()
+        self.smoothing = smoothing
         self.register_buffer("label", label, persistent=False)
         self.register_buffer("logits", torch.zeros(len(label), n_classes), persistent=False)
 
     def loss(self, outputs: Outputs, rows: Tensor) -> Tensor:
         self.logits[rows] = outputs.logits.detach().float()
-        return torch.nn.functional.cross_entropy(outputs.logits, self.label[rows])
+        return torch.nn.functional.cross_entropy(
+            outputs.logits, self.label[rows], label_smoothing=self.smoothing
+        )
