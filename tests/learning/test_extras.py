@@ -9,8 +9,19 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from peerannot.errors import DataError, DataWarning, ParameterError  # noqa: E402
-from peerannot.learning import TrainOptions, build_model, train, train_on_votes  # noqa: E402
+from peerannot.errors import (  # noqa: E402
+    DataError,
+    DataWarning,
+    ParameterError,
+    StorageError,
+)
+from peerannot.learning import (  # noqa: E402
+    TrainOptions,
+    build_model,
+    strategy_names,
+    train,
+    train_on_votes,
+)
 from peerannot.learning._images import ImageStore  # noqa: E402
 from peerannot.learning._learner import Learner, SoftLabels  # noqa: E402
 from peerannot.learning._trainer import Trainer  # noqa: E402
@@ -140,6 +151,48 @@ def test_everything_at_once_resumes_exactly(make, monkeypatch) -> None:
         got = [f.read_bytes() for f in (report.results_file, report.weights_file)]
         got += [f.read_bytes() for f in report.worker_files]
         assert report.resumed_at == 3 and got == want, strategy
+
+
+@pytest.mark.parametrize("strategy", strategy_names())
+def test_strategies_in_mixed_precision(make, strategy) -> None:
+    tiny = make(("a", "b", "c"), train=16)
+    options = replace(OPTIONS, precision="bf16-mixed", n_epochs=2)
+    report = train_on_votes(tiny.path, strategy=strategy, options=options)
+    assert report.results["train_loss"][1] < report.results["train_loss"][0]
+
+
+@pytest.mark.parametrize("place", ["results", "best_models"])
+def test_a_place_that_cannot_be_written_is_told_before_training(make, place) -> None:
+    tiny = make(train=4)
+    (tiny.path / place).write_text("a file where a folder should be")
+    told = []
+    with pytest.raises(StorageError, match=f"cannot write .*{place}"):
+        train(
+            tiny.path,
+            labels=tiny.save(tiny.soft),
+            options=OPTIONS,
+            progress=lambda *a, **k: told.append(a),
+        )
+    assert told == []
+
+
+def test_a_full_disk_leaves_what_was_there(make, monkeypatch) -> None:
+    import errno
+
+    tiny = make(train=8)
+    labels = tiny.save(tiny.soft)
+    report = train(tiny.path, labels=labels, options=OPTIONS)
+    before = [f.read_bytes() for f in (report.results_file, report.weights_file)]
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("torch.save", full)
+    with pytest.raises(StorageError, match="no space left"):
+        train(tiny.path, labels=labels, options=replace(OPTIONS, seed=1))
+    assert [f.read_bytes() for f in (report.results_file, report.weights_file)] == before
+    names = {p.name for p in tiny.path.rglob("*") if p.is_file()}
+    assert not [name for name in names if name.endswith(".tmp")]
 
 
 def test_options_act(make) -> None:

@@ -88,4 +88,8 @@ class Learner(nn.Module):
         self.objective = objective
 
     def forward(self, images: Tensor, rows: Tensor) -> Tensor:
-        return self.objective.loss(self.classifier(images), rows)
+        outputs = self.classifier(images)
+        # Mixed precision is for the network; sums over workers and logarithms need all digits.
+        with torch.autocast(images.device.type, enabled=False):
+            exact = Outputs(outputs.logits.float(), outputs.features.float())
+            return self.objective.loss(exact, rows)
