@@ -223,10 +223,11 @@ def test_divergence_is_told(make) -> None:
     assert not list((tiny.path / "results").iterdir())
 
 
-def test_frozen_networks_train_their_head_only(make) -> None:
+@pytest.mark.parametrize("memory_gb", [0.0, 1.0])
+def test_frozen_networks_train_their_head_only(make, memory_gb) -> None:
     tiny = make(train=10)
     labels = tiny.save(tiny.soft)
-    options = replace(OPTIONS, freeze=True, n_epochs=1)
+    options = replace(OPTIONS, freeze=True, n_epochs=1, memory_gb=memory_gb)
     with pytest.warns(DataWarning, match="random network"):
         first = torch.load(train(tiny.path, labels=labels, options=options).weights_file)
     with pytest.warns(DataWarning, match="random network"):
