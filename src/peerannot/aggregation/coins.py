@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from peerannot._compiled import compiled
 from peerannot.aggregation.confusions import blocks_of, weights_of
-from peerannot.aggregation.kernels import over_blocks
+from peerannot.aggregation.kernels import exp_down, over_blocks
 from peerannot.aggregation.support import Support, clamped, posterior_of
 from peerannot.answers import Answers
 
@@ -163,6 +163,7 @@ def coin_block(
         longest = max(longest, size[i])
     score = np.empty(longest)
     gain = 0.0
+    product = 1.0
     others = 0.0
     for i in range(lo, hi):
         first, last, n = ptr[i], ptr[i + 1], size[i]
@@ -192,15 +193,20 @@ def coin_block(
                     score[s] = 0.0
             gain += hit
         else:
-            top = np.log(left) if left > 0.0 else -np.inf
+            top = 0.0 if left > 0.0 else -np.inf
             for s in range(n):
                 top = max(top, score[s])
-            other = np.exp(-top)
+            other = exp_down(-top) if left > 0.0 else 0.0
             total = left * other
             for s in range(n):
-                score[s] = np.exp(score[s] - top)
+                score[s] = exp_down(score[s] - top)
                 total += score[s]
-            gain += top + np.log(total)
+            gain += top
+            # One logarithm for many tasks.
+            product *= total
+            if not 1e-200 < product < 1e200:
+                gain += np.log(product)
+                product = 1.0
             other /= total
             others += other
             for s in range(n):
@@ -216,4 +222,4 @@ def coin_block(
                 share[first + s] = score[s]
     for c in range(prior.size):
         mass[c] += prior[c] * others
-    return gain
+    return float(gain + np.log(product))

@@ -24,6 +24,7 @@ from peerannot._compiled import compiled, threads
 
 __all__ = [
     "em_loop",
+    "exp_down",
     "gather_loop",
     "over_blocks",
     "pairs_of",
@@ -61,7 +62,8 @@ def specialised(n_classes: int, n_answers: int) -> int:
 
 
 @compiled()
-def _exp(x: float) -> float:  # pragma: no cover - compiled
+def exp_down(x: float) -> float:  # pragma: no cover - compiled
+    """exp(x) for x <= 0, within 1e-14 of it; 0 below -40."""
     r = x * 0.0078125
     r2 = r * r
     r4 = r2 * r2
@@ -141,7 +143,7 @@ def em_loop(fixed: int) -> Any:
                 if last > first or known >= 0:
                     gain += top
             for s in range(n * k):
-                flat[s] = _exp(flat[s])
+                flat[s] = exp_down(flat[s])
             for t in range(n):
                 i = start + t
                 first, last = task_ptr[i], task_ptr[i + 1]

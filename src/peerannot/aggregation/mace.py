@@ -80,7 +80,9 @@ class MACE(Iterative):
         pairs = Pairs.of(answers, model=self.name, columns=1)
         coins = Coins.of(answers, start.gold, pairs.of_answer, len(pairs))
         uniform = np.full(k, 1.0 / k)
-        group, n_groups = worker_groups(answers, coins.support)
+        group, n_groups = np.empty(0, np.int64), 0
+        if self.restarts > 1:
+            group, n_groups = worker_groups(answers, coins.support)
         best: tuple[list[float], NDArray[np.float64], bool] | None = None
         for restart in range(self.restarts):
             if restart == 0:
