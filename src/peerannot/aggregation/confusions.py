@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from peerannot.aggregation.support import clamped
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
 
-__all__ = ["EM", "Pairs", "blocks_of", "weights_of"]
+__all__ = ["EM", "Pairs", "Passes", "blocks_of", "weights_of"]
 
 MAX_BLOCKS = 8
 BLOCKS_BYTES = 2**28  # memory that the counts of all blocks may take together
@@ -66,15 +66,31 @@ class Pairs:
             code = answers.worker.astype(np.int64) * k + answers.label
             key, inverse = np.unique(code, return_inverse=True)
             of_answer = inverse.astype(np.int32)
-        size = key.size * (k if columns is None else columns) * 8
+        worker, label = (key // k).astype(np.int32), (key % k).astype(np.int32)
+        return cls.coded(of_answer, worker, label, w, k, model=model, columns=columns)
+
+    @classmethod
+    def coded(
+        cls,
+        of_answer: NDArray[np.int32],
+        worker: NDArray[np.int32],
+        label: NDArray[np.int32],
+        n_workers: int,
+        n_classes: int,
+        *,
+        model: str,
+        columns: int | None = None,
+    ) -> Pairs:
+        """Pairs that are known already, in order of (worker, label); see `of`."""
+        size = worker.size * (n_classes if columns is None else columns) * 8
         if size > TABLE_BYTES:
             raise ParameterError(
-                f"{model} needs {size / 2**30:.0f} GiB for the confusions of {w} workers over {k}"
-                " classes; use a strategy with one skill a worker, such as one-coin or wawa"
+                f"{model} needs {size / 2**30:.0f} GiB for the confusions of {n_workers} workers"
+                f" over {n_classes} classes; use a strategy with one skill a worker, such as"
+                " one-coin or wawa"
             )
-        worker = (key // k).astype(np.int32)
-        ptr = np.searchsorted(worker, np.arange(w + 1)).astype(np.int64)
-        return cls(of_answer, worker, (key % k).astype(np.int32), ptr)
+        ptr = np.searchsorted(worker, np.arange(n_workers + 1)).astype(np.int64)
+        return cls(of_answer, worker, label, ptr)
 
     def __len__(self) -> int:
         return int(self.worker.size)
@@ -98,6 +114,21 @@ class Pairs:
         out = np.zeros((n_workers, k, k))
         out[self.worker, :, self.label] = table
         return out
+
+
+class Passes(Protocol):
+    """Passes over answers, in memory (`EM`) or not (`peerannot.aggregation.out_of_core`)."""
+
+    @property
+    def pairs(self) -> Pairs: ...
+    @property
+    def answers(self) -> Any:
+        """What has ``n_answers`` and ``weight`` as `Answers` have."""
+
+    def first(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+    def step(
+        self, table: NDArray[np.float64], log_prior: NDArray[np.float64], *, hard: bool = False
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]: ...
 
 
 def blocks_of(answers: Answers, n_rows: int, width: int | None = None) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Iterative, Start
-from peerannot.aggregation.confusions import EM, Pairs
+from peerannot.aggregation.confusions import EM, Pairs, Passes
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
 from peerannot.aggregation.support import Support
@@ -71,28 +71,47 @@ class DawidSkene(Iterative):
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         em = EM.of(answers, start.gold, start.posterior, model=self.name)
+        counts, mass, diagnostics = self._iterate(em, progress)
+        fit = self._told_by(em, counts, mass)
+        fit.diagnostics = diagnostics
+        return fit
+
+    def _iterate(
+        self, em: Passes, progress: Progress
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], Diagnostics]:
+        """Counts and class sums that EM ends with, wherever the answers are."""
         counts, mass = em.first()
         objective: list[float] = []
         stopped = hard = False
         while not stopped and len(objective) < self.max_iter:
-            hard = self._hard(objective, answers.n_answers, hard)
+            hard = self._hard(objective, em.answers.n_answers, hard)
             counts, mass, loglik = em.step(*self._tables(em.pairs, counts, mass), hard=hard)
             objective.append(loglik)
-            stopped = self._stops(objective, answers)
+            stopped = self._stops(objective, em.answers)
             progress(len(objective), self.max_iter, f"log-likelihood {loglik:.4f}")
-        fit = self._told_by(em, counts, mass)
         converged = stopped or self.tol == 0
-        fit.diagnostics = Diagnostics(len(objective), converged, tuple(objective))
-        return fit
+        return counts, mass, Diagnostics(len(objective), converged, tuple(objective))
 
     def _told_by(self, em: EM, counts: NDArray[np.float64], mass: NDArray[np.float64]) -> Fit:
         """What counts and class sums say of tasks, workers and classes."""
         table, log_prior = self._tables(em.pairs, counts, mass)
+        fit = self._parameters(em.pairs, counts, log_prior, em.answers.n_workers)
+        fit.posterior = em.posterior(table, log_prior)
+        return fit
+
+    def _parameters(
+        self,
+        pairs: Pairs,
+        counts: NDArray[np.float64],
+        log_prior: NDArray[np.float64],
+        n_workers: int,
+    ) -> Fit:
+        """Skills, confusion matrices and class prior, still without a posterior."""
         prior = np.exp(log_prior)
         prior /= prior.sum()  # the floor may have added a little
-        confusion = self._confusion(em.pairs, counts, em.answers.n_workers)
+        confusion = self._confusion(pairs, counts, n_workers)
         return Fit(
-            em.posterior(table, log_prior),
+            None,
             skill=None if confusion is None else ds_skill(confusion, prior),
             confusion=confusion,
             prior=prior,

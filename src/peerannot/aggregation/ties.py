@@ -18,7 +18,7 @@ Ties = Literal["first", "random", "share", "abstain"]
 TIE = 1e-9
 
 
-def label_rows(posterior: Any, ties: Ties, seed: int) -> NDArray[np.int32]:
+def label_rows(posterior: Any, ties: Ties, seed: int | np.random.Generator) -> NDArray[np.int32]:
     """Hard label of each row of a posterior (dense or CSR); -1 for a row without any mass.
 
     Parameters
@@ -50,9 +50,12 @@ def pick(
     column: NDArray[np.int32] | None,
     score: NDArray[Any],
     ties: Ties,
-    seed: int,
+    seed: int | np.random.Generator,
 ) -> NDArray[np.int32]:
-    """Label of each ragged row of scores ``score[ptr[i]:ptr[i] + size[i]]``."""
+    """Label of each ragged row of scores ``score[ptr[i]:ptr[i] + size[i]]``.
+
+    A generator in place of a seed goes on where it was: tasks in chunks are drawn as at once.
+    """
     n = ptr.size - 1
     if ties in ("random", "share"):
         draw = np.random.default_rng(seed).random(n)

@@ -51,14 +51,25 @@ __all__ = ["aggregate"]
 @click.option(
     "--output",
     "-o",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     help="Write the table of labels here (.parquet, .csv, .tsv); default for a FILE: CSV to"
-    " stdout.",
+    " stdout. With --out-of-core: a folder.",
 )
 @click.option(
     "--workers-output",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the table of workers here (.parquet, .csv, .tsv).",
+)
+@click.option(
+    "--out-of-core",
+    is_flag=True,
+    help="Fit Parquet shards that need not fit in memory; DS, LFC, FDS, MV and NaiveSoft can.",
+)
+@click.option(
+    "--scratch",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the memory-mapped files of --out-of-core, kept to be used again; default:"
+    " inside --output, and removed.",
 )
 @click.option("--force", is_flag=True, help="Overwrite the outputs.")
 @click.option(
@@ -75,6 +86,8 @@ def aggregate(
     path_remove: Path | None,
     output: Path | None,
     workers_output: Path | None,
+    out_of_core: bool,
+    scratch: Path | None,
     force: bool,
     strict: bool,
     as_json: bool,
@@ -92,6 +105,21 @@ def aggregate(
     from peerannot.aggregation import build
     from peerannot.errors import NotConvergedError, ParameterError
 
+    if out_of_core:
+        from peerannot.cli._out_of_core import aggregate_shards
+
+        if metadata_path or path_remove or workers_output or answers_file != "answers.json":
+            raise click.UsageError(
+                "--out-of-core takes shards and --output, no other files:"
+                " drop --metadata_path, --path-remove, --workers-output and --answers-file"
+            )
+        aggregate_shards(
+            dataset, strategy, options, output, scratch,
+            hard=hard, force=force, strict=strict, as_json=as_json, reading=reading,
+        )  # fmt: skip
+        return
+    if scratch is not None:
+        raise click.UsageError("--scratch is for --out-of-core")
     for path in filter(None, (output, workers_output)):
         from peerannot.io import may_write
 

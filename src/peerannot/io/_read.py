@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,15 @@ from peerannot.io._coding import encode
 from peerannot.io._source import Source
 from peerannot.io.base import FORMATS, NO, Votes
 
-__all__ = ["ImportReport", "Imported", "detect", "read", "read_answers", "read_classes"]
+__all__ = [
+    "ImportReport",
+    "Imported",
+    "detect",
+    "read",
+    "read_answers",
+    "read_classes",
+    "to_classes",
+]
 
 
 @dataclass(frozen=True)
@@ -198,7 +206,7 @@ def _finish(
         task, tasks = every.codes(list(tasks))[task], every
     wanted = classes if classes is not None else votes.classes
     if wanted is not None:
-        to_class, class_ids = _classes(labels, wanted, label, votes, where)
+        to_class, class_ids = to_classes(labels, wanted, label, votes.place)
         label, labels = to_class[label], class_ids
     elif not set(votes.gold.values()) <= set(labels):
         # Gold may name a class that nobody answered.
@@ -220,10 +228,16 @@ def _finish(
     return Imported(answers, gold, votes.images, report)
 
 
-def _classes(
-    labels: Ids, wanted: Iterable[Any] | int, label: NDArray[np.int32], votes: Votes, where: str
+def to_classes(
+    labels: Ids,
+    wanted: Iterable[Any] | int,
+    label: NDArray[np.int32],
+    place: Callable[[int], str],
 ) -> tuple[NDArray[np.int32], Ids]:
-    """Position in the classes of each label that occurs."""
+    """Position in the classes of each label that occurs, and the classes.
+
+    ``label`` are codes of the rows; ``place`` names a row for the message.
+    """
     ids = Ids(wanted) if isinstance(wanted, int) else Ids(map(str, wanted))
     codes = ids.codes(list(labels))
     if ids.numbers() is None:
@@ -236,9 +250,7 @@ def _classes(
         row = int(np.flatnonzero(unknown[label])[0])
         text = labels[int(label[row])]
         known = f"in 0..{len(ids) - 1}" if isinstance(wanted, int) else f"one of {few(ids, 12)}"
-        raise DataError(
-            f"{votes.place(row)}: label {text!r} is not {known}" + did_you_mean(text, ids)
-        )
+        raise DataError(f"{place(row)}: label {text!r} is not {known}" + did_you_mean(text, ids))
     return codes, ids
 
 

@@ -19,6 +19,7 @@ from peerannot.io.base import CERTAIN, FORMATS, NO, PLAUSIBLE, Format, Votes
 
 __all__ = [
     "Table",
+    "as_ids",
     "column_names",
     "find_column",
     "polars_errors",
@@ -100,7 +101,7 @@ class Table(Format):
         if frame.height == 0:
             raise DataError(f"{source.name}: there are column names but no answers")
         for name in ("task", "worker", "label"):
-            frame = frame.with_columns(_ids(frame[name], place, name))
+            frame = frame.with_columns(as_ids(frame[name], place, name))
         if "weight" in names:
             frame = frame.with_columns(_weights(frame["weight"], place))
         known: dict[str, str] = {}
@@ -215,7 +216,7 @@ def read_columns(
     names = {new: pick(source.name, columns, None, known, new) for new, known in wanted.items()}
     frame, place = scan(source, names)
     for name in names:
-        frame = frame.with_columns(_ids(frame[name], place, name).cast(pl.String))
+        frame = frame.with_columns(as_ids(frame[name], place, name).cast(pl.String))
     return frame, place
 
 
@@ -311,7 +312,7 @@ def _from_records(source: Source, columns: list[str]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String))
 
 
-def _ids(column: pl.Series, place: Callable[[int], str], what: str) -> pl.Series:
+def as_ids(column: pl.Series, place: Callable[[int], str], what: str) -> pl.Series:
     """A column as whole numbers or strings, without nulls."""
     kind = column.dtype
     if isinstance(kind, pl.List | pl.Array | pl.Struct | pl.Object):
@@ -347,7 +348,7 @@ def _gold(frame: pl.DataFrame, place: Callable[[int], str]) -> dict[str, str]:
     known = frame.with_row_index("row").filter(
         pl.col("gold").is_not_null() & (pl.col("gold").cast(pl.String) != "")
     )
-    known = known.with_columns(gold=_ids(known["gold"], place, "gold label")).unique(
+    known = known.with_columns(gold=as_ids(known["gold"], place, "gold label")).unique(
         ["task", "gold"], maintain_order=True, keep="first"
     )
     twice = known.filter(pl.col("task").is_duplicated())

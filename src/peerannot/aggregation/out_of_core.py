@@ -1,0 +1,286 @@
+"""Fits of answers larger than memory: Parquet shards in, Parquet shards out.
+
+The shards are coded once into memory-mapped files (`peerannot.io._shards`). Iterations run
+the same compiled loops as in memory over chunks of tasks; only counts are held. Labels and
+posterior are computed once more at the end, chunk by chunk, and written.
+"""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot._files import atomic_path, storage_errors, write_json, write_npy
+from peerannot._options import check
+from peerannot._progress import Progress, silent
+from peerannot._version import __version__
+from peerannot.aggregation.base import Fit, Strategy
+from peerannot.aggregation.chunks import ChunkedEM, chunk_answers, majority
+from peerannot.aggregation.dawid_skene import DawidSkene, MAPDawidSkene
+from peerannot.aggregation.fast_dawid_skene import FastDawidSkene, HybridDawidSkene
+from peerannot.aggregation.registry import build
+from peerannot.aggregation.result import Diagnostics
+from peerannot.aggregation.support import Support, posterior_of
+from peerannot.aggregation.ties import label_rows, pick
+from peerannot.aggregation.votes import MajorityVote, NaiveSoft
+from peerannot.answers import DuplicatePolicy
+from peerannot.errors import ConvergenceWarning, ParameterError
+
+if TYPE_CHECKING:
+    from peerannot.io._shards import Coded
+
+__all__ = ["OutOfCore", "fit_shards"]
+
+CONFUSIONS = (DawidSkene, MAPDawidSkene, FastDawidSkene, HybridDawidSkene)
+VOTES = (MajorityVote, NaiveSoft)
+PART = 2**21  # tasks of a shard of the result, about
+MOST_COLUMNS = 1000  # classes up to which a posterior is written as columns
+
+# Labels, confidence, and posterior where it is wanted, of the tasks of one chunk.
+Chunk = tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64] | None]
+
+
+@dataclass(frozen=True)
+class OutOfCore:
+    """What was fitted, and where it is.
+
+    Attributes
+    ----------
+    folder : Path
+        ``tasks/part-*.parquet`` (task, label, confidence, n_answers, and a column ``p_CLASS`` for
+        each class unless hard labels were asked for; label is null where undecided),
+        ``workers.parquet`` (worker, n_answers, skill), ``confusion.npy`` (n_workers, true,
+        answered) where the model has it, and ``manifest.json``, which is written last.
+    strategy : str
+    n_tasks, n_workers, n_classes, n_answers, n_undecided : int
+    mean_confidence : float
+    diagnostics : Diagnostics
+    """
+
+    folder: Path
+    strategy: str
+    n_tasks: int
+    n_workers: int
+    n_classes: int
+    n_answers: int
+    n_undecided: int
+    mean_confidence: float
+    diagnostics: Diagnostics
+
+
+def fit_shards(
+    paths: str | Path | Sequence[str | Path],
+    strategy: str | Strategy = "DS",
+    *,
+    output: str | Path,
+    scratch: str | Path | None = None,
+    hard: bool = False,
+    classes: Iterable[Any] | int | None = None,
+    duplicates: DuplicatePolicy = "last",
+    task_col: str | None = None,
+    worker_col: str | None = None,
+    label_col: str | None = None,
+    progress: Progress | None = None,
+) -> OutOfCore:
+    """Fit a strategy to shards of Parquet that need not fit in memory.
+
+    Parameters
+    ----------
+    paths
+        A pattern (``"answers-*.parquet"``), a folder, a file, or several of them.
+    strategy
+        Dawid-Skene, MAP-DS (LFC), Fast and hybrid Dawid-Skene, majority vote or vote shares, by
+        name with options in brackets, or built.
+    output
+        Folder of the result; what an earlier result left there is replaced.
+    scratch
+        Folder of the memory-mapped files, 4 to 6 bytes an answer and 4 to 12 bytes a task. It is
+        kept, and used again while the shards stay as they are. By default a folder inside
+        ``output`` that is removed at the end, also when the fit fails.
+    hard
+        Leave out the columns of the posterior.
+    classes, duplicates
+        See `peerannot.io.read`.
+    task_col, worker_col, label_col
+        Names of the columns where they are not usual ones.
+    progress
+        Told the rows coded, then the iterations done, then the tasks written.
+
+    Raises
+    ------
+    ParameterError
+        The strategy needs all answers in memory.
+    DataError
+        The shards cannot be used; the message has file and row.
+    StorageError
+        The disk has no room.
+
+    Notes
+    -----
+    Cost: as in memory, and two readings of the shards. Memory: the counts of each pair of worker
+    and label that occurs (at most 1 GiB for up to eight blocks, or one block's), and a chunk of
+    tasks. Mapped files count as resident while the system has room for them, and give way.
+    Results equal those in memory to the rounding of sums, for any number of threads.
+    """
+    from peerannot.io._shards import code_shards
+
+    fitted = build(strategy) if isinstance(strategy, str) else strategy
+    check(fitted)
+    if type(fitted) not in CONFUSIONS + VOTES:
+        names = ", ".join(c.name for c in CONFUSIONS + VOTES)
+        raise ParameterError(f"{fitted.name} cannot be fitted out of core; choose {names}")
+    told = progress or silent
+    folder = Path(output)
+    home = Path(scratch) if scratch is not None else folder / ".scratch"
+    try:
+        coded = code_shards(
+            paths,
+            home,
+            columns={"task": task_col, "worker": worker_col, "label": label_col},
+            classes=classes,
+            duplicates=duplicates,
+            progress=told,
+        )
+        if not hard and len(coded.classes) > MOST_COLUMNS:
+            raise ParameterError(
+                f"{len(coded.classes)} classes are too many for columns of a posterior; ask for"
+                " hard labels"
+            )
+        if isinstance(fitted, DawidSkene):
+            em = ChunkedEM(coded, fitted)
+            counts, mass, diagnostics = fitted._iterate(em, told)
+            table, log_prior = fitted._tables(em.pairs, counts, mass)
+            fit = fitted._parameters(em.pairs, counts, log_prior, len(coded.workers))
+            fit.diagnostics = diagnostics
+            chunks = _from_posterior(fitted, em.posteriors(table, log_prior), hard)
+        else:
+            assert isinstance(fitted, MajorityVote | NaiveSoft)
+            fit = Fit(None)
+            chunks = _votes(fitted, coded, hard)
+        done = _write(folder, coded, fitted, fit, chunks, hard, told)
+    finally:
+        if scratch is None:
+            shutil.rmtree(home, ignore_errors=True)
+    if not done.diagnostics.converged:
+        warnings.warn(
+            f"{fitted.name} stopped after {done.diagnostics.n_iter} iterations before it"
+            " converged; raise max_iter, or tol if this is close enough",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    return done
+
+
+def _votes(rule: MajorityVote | NaiveSoft, coded: Coded, hard: bool) -> Iterator[Chunk]:
+    """What a vote says of each chunk."""
+    rng, k = np.random.default_rng(rule.seed), len(coded.classes)
+    for c in range(len(coded.chunks) - 1):
+        ptr, pair = coded.chunk(c)
+        label = coded.pair_label[pair]
+        votes = chunk_answers(ptr, np.zeros_like(label), label, 1, k)
+        support = Support.of(votes)
+        score = support.votes(votes)
+        share, winner = support.shares(score), support.winners(score)
+        confidence, _ = support.confidence(share, winner)
+        posterior = None
+        if hard or isinstance(rule, NaiveSoft):
+            labels = pick(ptr, support.size, support.label, winner, rule.ties, rng)
+            if not hard:
+                posterior = posterior_of(support, share, k)
+        else:
+            labels, posterior = majority(rule, support, score, k, rng)
+        yield labels, confidence, posterior
+
+
+def _from_posterior(
+    rule: Strategy, posteriors: Iterator[NDArray[np.float64]], hard: bool
+) -> Iterator[Chunk]:
+    rng = np.random.default_rng(rule.seed)
+    for posterior in posteriors:
+        labels = label_rows(posterior, rule.ties, rng)
+        yield labels, posterior.max(1), None if hard else posterior
+
+
+def _write(
+    folder: Path, coded: Coded, rule: Strategy, fit: Fit, chunks: Iterator[Chunk], hard: bool,
+    progress: Progress,
+) -> OutOfCore:  # fmt: skip
+    """Write shards of tasks, the table of workers, and last the manifest."""
+    import polars as pl
+
+    with storage_errors(folder):
+        (folder / "tasks").mkdir(parents=True, exist_ok=True)
+        (folder / "manifest.json").unlink(missing_ok=True)
+        (folder / "confusion.npy").unlink(missing_ok=True)
+        for old in (folder / "tasks").glob("part-*.parquet"):
+            old.unlink()
+    names = pl.Series([*coded.classes, None], dtype=pl.String)
+    held: list[pl.DataFrame] = []
+    parts: list[str] = []
+    undecided, sure, tasks = 0, 0.0, 0
+
+    def flush() -> None:
+        parts.append(f"tasks/part-{len(parts):05d}.parquet")
+        with atomic_path(folder / parts[-1]) as temporary:
+            pl.concat(held).write_parquet(temporary)
+        held.clear()
+
+    for c, (task, (labels, confidence, posterior)) in enumerate(
+        zip(coded.task_ids(), chunks, strict=True)
+    ):
+        low, high = coded.chunks[c, 0], coded.chunks[c + 1, 0]
+        columns = {
+            "task": task,
+            "label": names.gather(np.where(labels < 0, len(coded.classes), labels)),
+            "confidence": confidence,
+            "n_answers": coded.size[low:high],
+        }
+        if posterior is not None:
+            columns |= {f"p_{name}": posterior[:, k] for k, name in enumerate(coded.classes)}
+        held.append(pl.DataFrame(columns))
+        undecided += int((labels < 0).sum())
+        sure += float(confidence.sum())
+        tasks += labels.size
+        if sum(frame.height for frame in held) >= PART:
+            flush()
+        progress(tasks, coded.n_tasks, "writing")
+    if held:
+        flush()
+    workers: dict[str, Any] = {"worker": list(coded.workers), "n_answers": coded.worker_answers}
+    if fit.skill is not None:
+        workers["skill"] = fit.skill
+    with atomic_path(folder / "workers.parquet") as temporary:
+        pl.DataFrame(workers).write_parquet(temporary)
+    if fit.confusion is not None:
+        write_npy(folder / "confusion.npy", fit.confusion)
+    diagnostics = fit.diagnostics
+    facts = {
+        "schema": "peerannot/shards/1",
+        "version": __version__,
+        "strategy": rule.name,
+        "options": asdict(rule),
+        "hard": hard,
+        "n_tasks": coded.n_tasks,
+        "n_workers": len(coded.workers),
+        "n_answers": coded.n_answers,
+        "n_dropped": coded.dropped,
+        "n_undecided": undecided,
+        "classes": list(coded.classes),
+        "prior": None if fit.prior is None else fit.prior.tolist(),
+        "n_iter": diagnostics.n_iter,
+        "converged": diagnostics.converged,
+        "objective": list(diagnostics.objective),
+        "parts": parts,
+    }
+    write_json(folder / "manifest.json", facts)
+    return OutOfCore(
+        folder, rule.name, coded.n_tasks, len(coded.workers), len(coded.classes), coded.n_answers,
+        undecided, sure / coded.n_tasks, diagnostics,
+    )  # fmt: skip

@@ -1,0 +1,88 @@
+"""``peerannot aggregate --out-of-core``: from shards to shards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from peerannot.cli._common import emit_json, note, progress_bar, spoken_warnings
+
+__all__ = ["aggregate_shards"]
+
+
+def aggregate_shards(
+    path: str,
+    strategy: str,
+    options: tuple[str, ...],
+    output: Path | None,
+    scratch: Path | None,
+    *,
+    hard: bool,
+    force: bool,
+    strict: bool,
+    as_json: bool,
+    reading: Mapping[str, Any],
+) -> None:
+    """Fit shards that need not fit in memory, and say where the result is.
+
+    Raises
+    ------
+    click.UsageError
+        ``--output`` is missing or no folder, or an option is of fits in memory only.
+    """
+    from peerannot._options import parse_pairs
+    from peerannot.aggregation import build
+    from peerannot.aggregation.out_of_core import fit_shards
+    from peerannot.errors import NotConvergedError, ParameterError
+    from peerannot.io import read_classes
+
+    if output is None or output.is_file():
+        raise click.UsageError("--out-of-core writes shards: give --output FOLDER")
+    if reading.get("format_") is not None:
+        raise click.UsageError("--format is not for --out-of-core, which reads Parquet")
+    if (output / "manifest.json").exists() and not force:
+        raise ParameterError(f"{output}: has a result already; give --force to overwrite it")
+    fitted = build(strategy, parse_pairs(options))
+    classes = reading.get("classes")
+    with spoken_warnings(), progress_bar(fitted.name) as progress:
+        done = fit_shards(
+            path,
+            fitted,
+            output=output,
+            scratch=scratch,
+            hard=hard,
+            classes=None if classes is None else read_classes(classes),
+            progress=progress,
+            task_col=reading.get("task_col"),
+            worker_col=reading.get("worker_col"),
+            label_col=reading.get("label_col"),
+        )
+    if strict and not done.diagnostics.converged:
+        raise NotConvergedError(
+            f"{fitted.name} did not converge in {done.diagnostics.n_iter} iterations;"
+            " raise max_iter or tol, or drop --strict"
+        )
+    if as_json:
+        facts = {
+            "strategy": done.strategy,
+            "folder": str(done.folder),
+            "n_tasks": done.n_tasks,
+            "n_workers": done.n_workers,
+            "n_classes": done.n_classes,
+            "n_answers": done.n_answers,
+            "n_undecided": done.n_undecided,
+            "mean_confidence": done.mean_confidence,
+            "n_iter": done.diagnostics.n_iter,
+            "converged": done.diagnostics.converged,
+        }
+        emit_json("aggregate", facts)
+        return
+    click.echo(str(done.folder))
+    note(
+        f"{done.n_answers} answers of {done.n_workers} workers to {done.n_tasks} tasks ->"
+        f" {'hard labels' if hard else 'probabilities'} over {done.n_classes} classes by"
+        f" {done.strategy}" + (f", {done.n_undecided} undecided" if done.n_undecided else "")
+    )

@@ -1,0 +1,196 @@
+"""Rows of Parquet shards, a block at a time; their order, and how they are put in order."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from peerannot._progress import Progress
+from peerannot._text import few
+from peerannot.errors import DataError
+from peerannot.io._source import Source
+from peerannot.io.formats.table import (
+    LABEL,
+    TASK,
+    WORKER,
+    as_ids,
+    column_names,
+    pick,
+    polars_errors,
+)
+
+__all__ = ["Rows", "Survey", "partitioned", "survey"]
+
+BLOCK = 2**22  # rows read at a time
+PARTITION = 2**23  # rows of a range of tasks that is sorted in memory
+SAMPLES = 2**18  # tasks looked at to cut ranges of about equal numbers of rows
+COLUMNS = {"task": TASK, "worker": WORKER, "label": LABEL}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of shards in order of file name, then of row."""
+
+    name: str
+    files: tuple[Path, ...]
+    heights: tuple[int, ...]
+    columns: Mapping[str, str]
+
+    @classmethod
+    def open(
+        cls, paths: str | Path | Sequence[str | Path], columns: Mapping[str, str | None]
+    ) -> Rows:
+        """Find the shards and their columns; nothing but footers is read.
+
+        Raises
+        ------
+        DataError
+            There are no such files, they are not Parquet, or a column is missing.
+        """
+        several = [paths] if isinstance(paths, str | Path) else list(paths)
+        name = few(several, 1)
+        files: list[Path] = []
+        for path in several:
+            source = Source.open(path)
+            if source.shape != "parquet" or not source.files:
+                raise DataError(f"{path}: not Parquet; out-of-core fits read shards of Parquet")
+            files += source.files
+        names, heights = {}, []
+        for file in files:
+            there = column_names(Source(str(file), (file,)))
+            names = {
+                what: pick(str(file), there, columns.get(what), usual, what)
+                for what, usual in COLUMNS.items()
+            }
+            try:
+                heights.append(int(pl.scan_parquet(file).select(pl.len()).collect().item()))
+            except polars_errors as error:
+                raise _damaged(file, error) from None
+        if sum(heights) == 0:
+            raise DataError(f"{name}: no answers in it")
+        return cls(name, tuple(files), tuple(heights), names)
+
+    @property
+    def n_rows(self) -> int:
+        return sum(self.heights)
+
+    def facts(self) -> list[Any]:
+        """What tells whether shards are those of an earlier conversion."""
+        stats = [(str(file.resolve()), file.stat()) for file in self.files]
+        return [dict(self.columns), [(p, s.st_size, s.st_mtime_ns) for p, s in stats]]
+
+    def blocks(self, kinds: Mapping[str, Any] | None = None) -> Iterator[pl.DataFrame]:
+        """Frames of task, worker and label; ``kinds`` are the types that all blocks share."""
+        picked = [pl.col(column).alias(what) for what, column in self.columns.items()]
+        for file, height in zip(self.files, self.heights, strict=True):
+            for lo in range(0, height, BLOCK):
+
+                def place(row: int, file: Path = file, lo: int = lo) -> str:
+                    return f"{file} row {lo + row + 1}"
+
+                try:
+                    frame = pl.scan_parquet(file).slice(lo, BLOCK).select(picked).collect()
+                except polars_errors as error:
+                    raise _damaged(file, error) from None
+                frame = pl.DataFrame(
+                    [as_ids(frame[what], place, what).alias(what) for what in COLUMNS]
+                )
+                yield frame if kinds is None else frame.cast(pl.Schema(kinds))
+
+
+@dataclass
+class Survey:
+    """What one look at all rows tells.
+
+    ``kinds`` are types that hold every block: whole numbers, or strings where any block has some.
+    """
+
+    kinds: dict[str, Any]
+    workers: pl.Series
+    labels: pl.Series
+    in_order: bool
+    n_tasks: int
+    samples: list[pl.Series] = field(default_factory=list)
+
+
+def survey(rows: Rows, progress: Progress) -> Survey:
+    """Distinct workers and labels, and whether rows are in order of task: O(rows)."""
+    distinct: dict[str, list[pl.Series]] = {"worker": [], "label": []}
+    kinds: dict[str, Any] = dict.fromkeys(COLUMNS, pl.Int64())
+    samples: list[pl.Series] = []
+    in_order, n_tasks, last, done = True, 0, None, 0
+    step = max(rows.n_rows // SAMPLES, 1)
+    for frame in rows.blocks():
+        for what in COLUMNS:
+            if not frame[what].dtype.is_integer():
+                kinds[what] = pl.String()
+        for what, seen in distinct.items():
+            seen.append(frame[what].unique())
+            if len(seen) > 16:
+                distinct[what] = [_union(seen, kinds[what])]
+        task = frame["task"]
+        samples.append(task.gather_every(step))
+        if in_order:
+            same = last is None or last.dtype == task.dtype
+            in_order = same and task.is_sorted()
+            if in_order and last is not None:
+                in_order = bool(last[0] <= task[0])
+            last = task.tail(1)
+        n_tasks += int((task != task.shift()).sum()) + 1
+        done += frame.height
+        progress(done, 2 * rows.n_rows, "surveying")
+    if len({s.dtype for s in samples}) > 1:
+        in_order = in_order and kinds["task"] != pl.String()
+    return Survey(
+        kinds,
+        _union(distinct["worker"], kinds["worker"]),
+        _union(distinct["label"], kinds["label"]),
+        in_order,
+        n_tasks,
+        samples,
+    )
+
+
+def partitioned(
+    rows: Rows, seen: Survey, folder: Path, progress: Progress
+) -> Iterator[pl.DataFrame]:
+    """Rows in order of task: written to files of ranges of tasks, each then sorted in memory.
+
+    The order of the rows of a task stays as it is in the shards.
+    """
+    samples = pl.concat([s.cast(seen.kinds["task"]) for s in seen.samples]).sort()
+    n = -(-rows.n_rows // PARTITION)
+    at = np.unique(np.linspace(0, samples.len(), n + 1)[1:-1].astype(np.int64))
+    cuts = samples.gather(at).unique().sort()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for number, block in enumerate(rows.blocks(seen.kinds)):
+        range_of: Any = pl.lit(0)
+        if cuts.len():
+            range_of = cuts.search_sorted(block["task"], side="right")
+        for (part,), some in block.with_columns(range=range_of).group_by(
+            "range", maintain_order=True
+        ):
+            home = folder / f"{int(part):05d}"
+            home.mkdir(exist_ok=True)
+            some.drop("range").write_parquet(home / f"{number:06d}.parquet", compression="lz4")
+        progress(min(number * BLOCK, rows.n_rows), 2 * rows.n_rows, "ordering")
+    for home in sorted(folder.iterdir()):
+        frame = pl.concat([pl.read_parquet(file) for file in sorted(home.iterdir())])
+        shutil.rmtree(home)
+        yield frame.sort("task", maintain_order=True)
+
+
+def _union(parts: list[pl.Series], kind: Any) -> pl.Series:
+    return pl.concat([part.cast(kind) for part in parts]).unique().sort()
+
+
+def _damaged(file: Path, error: BaseException) -> DataError:
+    why = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return DataError(f"{file}: cannot be read as Parquet ({why})")

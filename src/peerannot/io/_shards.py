@@ -1,0 +1,382 @@
+"""Shards of Parquet larger than memory, coded once into files that are memory-mapped.
+
+One file holds the (worker, label) pair of each answer, in order of task, another the number of
+answers of each task: what passes over confusion matrices and votes need, two to four bytes an
+answer. A manifest is written last; a folder with a manifest of the same shards is taken as it is,
+any other is made anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from peerannot._files import read_json, storage_errors, write_json
+from peerannot._progress import Progress, silent
+from peerannot.answers import Answers, DuplicatePolicy, Ids
+from peerannot.errors import DataError, DataWarning, StorageError
+from peerannot.io._coding import encode
+from peerannot.io._read import to_classes
+from peerannot.io._rows import Rows, Survey, partitioned, survey
+
+__all__ = ["Coded", "code_shards"]
+
+VERSION = 1  # of the files in the scratch folder
+MOST_MARKED = 2**28  # (worker, label) combinations up to which a table marks those that occur
+MOST_SPAN = 2**26  # span of whole numbers up to which a table gives their codes
+STEP = 2**22  # entries of a mapped file worked on at a time
+CHUNK_CELLS = 2**24  # answers x classes of a chunk, about
+LEAST_CHUNK, MOST_CHUNK = 2**14, 2**20  # answers of a chunk
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Answers in memory-mapped files, in order of task.
+
+    Attributes
+    ----------
+    folder : Path
+        Where the files are.
+    pair : uint16 or int32 array (n_answers,), mapped
+        (Worker, label) pair of each answer.
+    size : int32 array (n_tasks,), mapped
+        Answers of each task.
+    pair_worker, pair_label : int32 arrays (n_pairs,)
+        In order of (worker, label); only pairs that occur.
+    pair_answers : int64 array (n_pairs,)
+        Answers of each pair.
+    workers, classes : Ids
+    chunks : int64 array (n_chunks + 1, 2)
+        First task and first answer of each chunk of tasks; they depend on the answers alone.
+    dropped : int
+        Rows left out because the worker had answered the task in another row.
+    fingerprint : str
+        Hash of names, sizes and dates of the shards and of the options.
+    """
+
+    folder: Path
+    pair: NDArray[Any]
+    size: NDArray[np.int32]
+    pair_worker: NDArray[np.int32]
+    pair_label: NDArray[np.int32]
+    pair_answers: NDArray[np.int64]
+    workers: Ids
+    classes: Ids
+    chunks: NDArray[np.int64]
+    pieces: tuple[int, ...]
+    dropped: int
+    fingerprint: str
+
+    @property
+    def n_answers(self) -> int:
+        return int(self.pair.size)
+
+    @property
+    def n_tasks(self) -> int:
+        return int(self.size.size)
+
+    @property
+    def weight(self) -> None:
+        """Every answer counts 1."""
+        return None
+
+    @cached_property
+    def worker_answers(self) -> NDArray[np.int64]:
+        """Answers of each worker, int64 (n_workers,)."""
+        counts = np.bincount(self.pair_worker, self.pair_answers, minlength=len(self.workers))
+        return counts.astype(np.int64)
+
+    def chunk(self, c: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """``task_ptr`` (counted from 0) and pairs of the tasks of a chunk."""
+        (first, start), (last, end) = self.chunks[c], self.chunks[c + 1]
+        ptr = np.zeros(last - first + 1, np.int64)
+        np.cumsum(self.size[first:last], out=ptr[1:])
+        return ptr, self.pair[start:end]
+
+    def task_ids(self) -> Iterator[pl.Series]:
+        """Ids of the tasks of each chunk, in their own type."""
+        piece, held, start = -1, pl.Series(), 0
+        for first, last in zip(self.chunks[:-1, 0], self.chunks[1:, 0], strict=True):
+            parts = []
+            while first < last:
+                while first >= start + held.len():
+                    start += held.len()
+                    piece += 1
+                    held = pl.read_parquet(_piece(self.folder, piece))["task"]
+                end = min(int(last), start + held.len())
+                parts.append(held.slice(int(first) - start, end - int(first)))
+                first = end
+            yield pl.concat(parts)
+
+
+def code_shards(
+    paths: str | Path | Sequence[str | Path],
+    folder: Path,
+    *,
+    columns: Mapping[str, str | None] | None = None,
+    classes: Iterable[Any] | int | None = None,
+    duplicates: DuplicatePolicy = "last",
+    progress: Progress = silent,
+) -> Coded:
+    """Code shards of Parquet into memory-mapped files, a block of rows at a time.
+
+    Parameters
+    ----------
+    paths
+        A pattern, a folder, a file, or several of them.
+    folder
+        Where the files go. They are kept, and used again while the shards stay as they are.
+    columns
+        Names of the columns ``task``, ``worker`` and ``label`` where they are not usual ones.
+    classes, duplicates
+        See `peerannot.io.read`.
+    progress
+        Told the rows done; each row is read twice, or four times where shards are out of order.
+
+    Raises
+    ------
+    DataError
+        The shards cannot be used; the message has file and row.
+    StorageError
+        The disk has no room; the message says how much is needed.
+
+    Notes
+    -----
+    Memory: a block of 4 million rows at a time, and the vocabularies of workers and classes.
+    Rows must be in order of task over all shards; else they are first written to the folder in
+    ranges of tasks that fit in memory, and each is sorted.
+    """
+    rows = Rows.open(paths, columns or {})
+    wanted = None if classes is None else classes if isinstance(classes, int) else list(classes)
+    asked = [VERSION, rows.facts(), wanted, duplicates]
+    fingerprint = hashlib.sha256(json.dumps(asked, default=str).encode()).hexdigest()
+    found = _load(folder, fingerprint)
+    if found is not None:
+        return found
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _clean(folder)
+    seen = survey(rows, progress)
+    _check_room(folder, rows, seen)
+    blocks = rows.blocks(seen.kinds)
+    if not seen.in_order:
+        blocks = partitioned(rows, seen, folder / "partitions", progress)
+    writer = _Writer(folder, seen, wanted, duplicates, rows.name)
+    with storage_errors(folder):
+        writer.write(blocks, lambda done: progress(rows.n_rows + done, 2 * rows.n_rows, "coding"))
+        shutil.rmtree(folder / "partitions", ignore_errors=True)
+        writer.finish(fingerprint)
+    found = _load(folder, fingerprint)
+    assert found is not None
+    return found
+
+
+def _piece(folder: Path, number: int) -> Path:
+    return folder / f"tasks-{number:06d}.parquet"
+
+
+def _clean(folder: Path) -> None:
+    """Remove what an earlier or interrupted conversion left, the manifest first."""
+    (folder / "manifest.json").unlink(missing_ok=True)
+    for name in ("code.bin", "pair.bin", "size.bin", "workers.parquet", "pairs.parquet"):
+        (folder / name).unlink(missing_ok=True)
+    for piece in folder.glob("tasks-*.parquet"):
+        piece.unlink()
+    shutil.rmtree(folder / "partitions", ignore_errors=True)
+
+
+def _check_room(folder: Path, rows: Rows, seen: Survey) -> None:
+    """Refuse before the disk is full; an estimate from above for sorted shards."""
+    need = rows.n_rows * 6 + seen.n_tasks * 12
+    if not seen.in_order:
+        need += rows.n_rows * 24
+    free = shutil.disk_usage(folder).free
+    if need > free:
+        raise StorageError(
+            f"{folder}: coding {rows.n_rows} answers takes about {need / 2**30:.1f} GiB,"
+            f" {free / 2**30:.1f} GiB are free; choose another scratch folder"
+        )
+
+
+class _Coder:
+    """Codes of the values of a column, by its vocabulary."""
+
+    def __init__(self, distinct: pl.Series) -> None:
+        codes, self.ids = encode(distinct)
+        self._codes = codes
+        if distinct.dtype.is_integer():
+            values = distinct.cast(pl.Int64).to_numpy()
+            self._low, span = int(values.min()), int(values.max()) - int(values.min()) + 1
+            self._values = np.sort(values)
+            if span <= MOST_SPAN:
+                self._table = np.full(span, -1, np.int32)
+                self._table[values - self._low] = codes
+            else:
+                self._table = np.empty(0, np.int32)
+        else:
+            self._enum = pl.Enum(distinct)
+
+    def __call__(self, column: pl.Series) -> NDArray[np.int32]:
+        if not column.dtype.is_integer():
+            return np.asarray(self._codes[column.cast(self._enum).to_physical().to_numpy()])
+        values = column.cast(pl.Int64).to_numpy()
+        if self._table.size:
+            return np.asarray(self._table[values - self._low])
+        return np.searchsorted(self._values, values).astype(np.int32)
+
+
+class _Writer:
+    """Writes the files of one conversion."""
+
+    def __init__(
+        self, folder: Path, seen: Survey, wanted: Any, duplicates: DuplicatePolicy, where: str
+    ) -> None:
+        self.folder, self.duplicates = folder, duplicates
+        self.worker, self.label = _Coder(seen.workers), _Coder(seen.labels)
+        labels = self.label.ids
+        self.classes, self.to_class = labels, np.arange(len(labels), dtype=np.int32)
+        if wanted is not None:
+            self.to_class, self.classes = to_classes(
+                labels, wanted, self.to_class, lambda row: where
+            )
+        seen.workers.to_frame("worker").write_parquet(folder / "workers.parquet")
+        n_codes = len(self.worker.ids) * len(self.classes)
+        self.code_type: Any = np.int32 if n_codes < 2**31 else np.int64
+        self.marks = np.zeros(n_codes if n_codes <= MOST_MARKED else 0, np.bool_)
+        self.known = np.empty(0, np.int64)
+        self.pieces: list[int] = []
+        self.dropped = 0
+
+    def write(self, blocks: Iterable[pl.DataFrame], told: Callable[[int], None]) -> None:
+        """Write codes and sizes of all blocks; a task may go on in the next block."""
+        done, carry = 0, None
+        with (self.folder / "code.bin").open("wb") as codes, (
+            self.folder / "size.bin"
+        ).open("wb") as sizes:  # fmt: skip
+            for frame in blocks:
+                done += frame.height
+                whole = frame if carry is None else pl.concat((carry, frame))
+                starts = _starts(whole["task"])
+                carry = whole.slice(int(starts[-1]))
+                if starts.size > 1:
+                    self._piece(whole.head(int(starts[-1])), starts[:-1], codes, sizes)
+                told(done)
+            if carry is not None:
+                self._piece(carry, np.zeros(1, np.int64), codes, sizes)
+
+    def _piece(
+        self, frame: pl.DataFrame, starts: NDArray[np.int64], codes: Any, sizes: Any
+    ) -> None:
+        ids = frame["task"].gather(starts)
+        n = starts.size
+        bounds = np.append(starts, frame.height)
+        known = Ids.of_column(ids if ids.dtype == pl.String else ids.to_numpy())
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"\d+ answers replaced", DataWarning)
+            answers = Answers._ordered(
+                np.repeat(np.arange(n, dtype=np.int32), np.diff(bounds)),
+                self.worker(frame["worker"]),
+                self.to_class[self.label(frame["label"])],
+                known, self.worker.ids, self.classes, None, self.duplicates,
+            )  # fmt: skip
+        self.dropped += frame.height - answers.n_answers
+        code = answers.worker.astype(self.code_type) * len(self.classes) + answers.label
+        if self.marks.size:
+            self.marks[code] = True
+        else:
+            self.known = np.union1d(self.known, code)
+        codes.write(np.ascontiguousarray(code).data)
+        sizes.write(answers.answers_per_task.astype(np.int32).data)
+        ids.to_frame("task").write_parquet(_piece(self.folder, len(self.pieces)))
+        self.pieces.append(n)
+
+    def finish(self, fingerprint: str) -> None:
+        """Number the pairs that occur, count them, and write the manifest."""
+        key = np.flatnonzero(self.marks) if self.marks.size else self.known
+        k = len(self.classes)
+        kind = np.uint16 if key.size <= 2**16 else np.int32
+        raw = np.memmap(self.folder / "code.bin", self.code_type, "r")
+        counts = np.zeros(key.size, np.int64)
+        place = np.empty(0, np.int32)
+        if self.marks.size:
+            place = np.cumsum(self.marks, dtype=np.int32) - np.int32(1)
+        as_is = self.marks.size == key.size and kind == self.code_type
+        with (self.folder / "pair.bin").open("wb") as out:
+            for lo in range(0, raw.size, STEP):
+                part = np.asarray(raw[lo : lo + STEP])
+                pair = place[part] if place.size else np.searchsorted(key, part)
+                counts += np.bincount(pair, minlength=key.size)
+                if not as_is:
+                    out.write(np.ascontiguousarray(pair.astype(kind)).data)
+        n_answers = int(raw.size)
+        del raw
+        if as_is:
+            (self.folder / "code.bin").replace(self.folder / "pair.bin")
+        (self.folder / "code.bin").unlink(missing_ok=True)
+        pl.DataFrame({"key": key, "answers": counts}).write_parquet(self.folder / "pairs.parquet")
+        facts = {
+            "fingerprint": fingerprint, "n_answers": n_answers, "pieces": self.pieces,
+            "pair": np.dtype(kind).name, "classes": list(self.classes), "dropped": self.dropped,
+            "chunks": _chunks(self.folder / "size.bin", k).tolist(),
+        }  # fmt: skip
+        write_json(self.folder / "manifest.json", facts, indent=None)
+
+
+def _starts(task: pl.Series) -> NDArray[np.int64]:
+    """Rows where another task begins."""
+    if task.dtype == pl.String:
+        return (task != task.shift()).fill_null(True).arg_true().to_numpy().astype(np.int64)
+    values = task.to_numpy()
+    return np.concatenate(([0], np.flatnonzero(values[1:] != values[:-1]) + 1))
+
+
+def _chunks(path: Path, n_classes: int) -> NDArray[np.int64]:
+    """Bounds of chunks of tasks with about equal numbers of answers."""
+    goal = int(np.clip(CHUNK_CELLS // max(n_classes, 1), LEAST_CHUNK, MOST_CHUNK))
+    size = np.asarray(np.memmap(path, np.int32, "r"))
+    bounds, base = [(0, 0)], 0
+    for lo in range(0, size.size, STEP):
+        ends = base + np.cumsum(size[lo : lo + STEP], dtype=np.int64)
+        targets = np.arange(base // goal + 1, int(ends[-1]) // goal + 1) * goal
+        at = np.unique(np.searchsorted(ends, targets))
+        bounds += zip((at + lo + 1).tolist(), ends[at].tolist(), strict=True)
+        base = int(ends[-1])
+    if bounds[-1][0] < size.size:
+        bounds.append((int(size.size), base))
+    return np.array(bounds, dtype=np.int64)
+
+
+def _load(folder: Path, fingerprint: str) -> Coded | None:
+    """What the folder holds, where it is whole and of these shards."""
+    if not (folder / "manifest.json").exists():
+        return None
+    facts = read_json(folder / "manifest.json")
+    if not isinstance(facts, dict) or facts.get("fingerprint") != fingerprint:
+        return None
+    chunks = np.array(facts["chunks"], dtype=np.int64)
+    try:
+        pair = np.memmap(folder / "pair.bin", facts["pair"], "r", shape=(facts["n_answers"],))
+        size = np.memmap(folder / "size.bin", np.int32, "r", shape=(int(chunks[-1, 0]),))
+        pairs = pl.read_parquet(folder / "pairs.parquet")
+        workers = encode(pl.read_parquet(folder / "workers.parquet")["worker"])[1]
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{folder}: the coded answers are damaged ({error}); remove the folder"
+        ) from None
+    key, k = pairs["key"].to_numpy(), len(facts["classes"])
+    return Coded(
+        folder, np.asarray(pair), np.asarray(size), (key // k).astype(np.int32),
+        (key % k).astype(np.int32), pairs["answers"].to_numpy(), workers, Ids(facts["classes"]),
+        chunks, tuple(facts["pieces"]), facts["dropped"], fingerprint,
+    )  # fmt: skip

@@ -1,0 +1,215 @@
+"""Fits of Parquet shards out of core: equal to those in memory, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from peerannot.aggregation import build, out_of_core
+from peerannot.aggregation.out_of_core import fit_shards
+from peerannot.errors import DataError, ParameterError, StorageError
+from peerannot.io import _rows, _shards, read_answers
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks, chunks and parts so small that a small crowd has many."""
+    monkeypatch.setattr(_rows, "BLOCK", 97)
+    monkeypatch.setattr(_rows, "PARTITION", 150)
+    monkeypatch.setattr(_shards, "STEP", 64)
+    monkeypatch.setattr(_shards, "CHUNK_CELLS", 0)
+    monkeypatch.setattr(_shards, "LEAST_CHUNK", 50)
+    monkeypatch.setattr(out_of_core, "PART", 40)
+
+
+def shards(folder: Path, *, text: bool = False, shuffled: bool = False, seed: int = 0) -> str:
+    """600 answers in three shards, with gaps in ids and repeated answers; the pattern of files."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(3, size=200)
+    task = np.repeat(np.arange(200), rng.integers(1, 6, 200))
+    worker = rng.integers(15, size=task.size)
+    right = rng.random(task.size) < 0.7
+    label = np.where(right, truth[task], rng.integers(3, size=task.size))
+    frame = pl.DataFrame({"task": task * 3 + 7, "worker": worker * 2, "label": label})
+    if text:
+        frame = frame.select(
+            pl.format("t{}", pl.col("task").cast(pl.String).str.zfill(5)).alias("task"),
+            pl.format("w-{}", "worker").alias("worker"),
+            pl.col("label").replace_strict({0: "cat", 1: "dog", 2: "eel"}),
+        )
+    if shuffled:
+        frame = frame.sample(fraction=1.0, shuffle=True, seed=seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    third = frame.height // 3
+    for part in range(3):
+        rows = frame.slice(part * third, third if part < 2 else None)
+        rows.write_parquet(folder / f"answers-{part}.parquet", row_group_size=50)
+    return str(folder / "answers-*.parquet")
+
+
+def table(folder: Path) -> pl.DataFrame:
+    return pl.read_parquet(folder / "tasks" / "*.parquet")
+
+
+SPECS = [
+    "DS[max_iter=15,tol=0]",
+    "LFC",
+    "FDS",
+    "FDS[ties=random,seed=3]",
+    "hybrid-ds",
+    "MV",
+    "MV[ties=random,seed=5]",
+    "MV[ties=abstain]",
+    "NaiveSoft",
+]
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize(("text", "shuffled"), [(False, False), (True, False), (False, True)])
+def test_equals_the_fit_in_memory(tmp_path: Path, spec: str, text: bool, shuffled: bool) -> None:
+    pattern = shards(tmp_path / "in", text=text, shuffled=shuffled)
+    there = fit_shards(pattern, spec, output=tmp_path / "out")
+    here = build(spec).fit(read_answers(pattern))
+    found = table(tmp_path / "out")
+    assert found["task"].cast(pl.String).to_list() == list(here.tasks)
+    posterior = found.select(f"p_{name}" for name in here.classes).to_numpy()
+    np.testing.assert_allclose(posterior, here.posterior, atol=1e-9)
+    assert [x or "" for x in found["label"]] == here.label_names()
+    np.testing.assert_allclose(found["confidence"].to_numpy(), here.confidence, atol=1e-9)
+    assert (found["n_answers"].to_numpy() == here.n_answers).all()
+    workers = pl.read_parquet(tmp_path / "out" / "workers.parquet")
+    assert workers["worker"].to_list() == list(here.workers)
+    assert (workers["n_answers"].to_numpy() == here.worker_answers).all()
+    assert there.diagnostics.n_iter == here.diagnostics.n_iter
+    assert there.diagnostics.objective == pytest.approx(here.diagnostics.objective, rel=1e-9)
+    if here.confusion is not None:
+        np.testing.assert_allclose(workers["skill"].to_numpy(), here.skill, atol=1e-9)
+        confusion = np.load(tmp_path / "out" / "confusion.npy")
+        np.testing.assert_allclose(confusion, here.confusion, atol=1e-9)
+    assert len(list((tmp_path / "out" / "tasks").iterdir())) > 2
+    assert not (tmp_path / "out" / ".scratch").exists()
+
+
+def test_threads_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from peerannot.aggregation import kernels
+
+    pattern = shards(tmp_path / "in")
+    fit_shards(pattern, "DS", output=tmp_path / "two")
+    monkeypatch.setattr(kernels, "threads", lambda: 1)
+    fit_shards(pattern, "DS", output=tmp_path / "one")
+    for file in (tmp_path / "one").rglob("*.*"):
+        assert (
+            file.read_bytes()
+            == (tmp_path / "two" / file.relative_to(tmp_path / "one")).read_bytes()
+        )
+
+
+def test_scratch_is_used_again_until_shards_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pattern, scratch = shards(tmp_path / "in"), tmp_path / "scratch"
+    fit_shards(pattern, "MV", output=tmp_path / "a", scratch=scratch)
+    surveys: list[Any] = []
+    real = _shards.survey
+    monkeypatch.setattr(_shards, "survey", lambda *a: surveys.append(a) or real(*a))
+    fit_shards(pattern, "DS", output=tmp_path / "b", scratch=scratch)
+    assert not surveys
+    shards(tmp_path / "in", seed=1)
+    fit_shards(pattern, "DS", output=tmp_path / "b", scratch=scratch)
+    assert surveys
+    here = build("DS").fit(read_answers(pattern))
+    assert table(tmp_path / "b")["label"].to_list() == here.label_names()
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_an_interrupted_conversion_starts_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shuffled: bool
+) -> None:
+    pattern, scratch = shards(tmp_path / "in", shuffled=shuffled), tmp_path / "scratch"
+
+    def interrupted(*args: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_shards._Writer, "finish", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fit_shards(pattern, "MV", output=tmp_path / "out", scratch=scratch)
+    assert not (scratch / "manifest.json").exists()
+    fit_shards(pattern, "MV", output=tmp_path / "out", scratch=scratch)
+    here = build("MV").fit(read_answers(pattern))
+    assert table(tmp_path / "out")["label"].to_list() == here.label_names()
+    assert not (scratch / "partitions").exists()
+
+
+def test_hard_leaves_out_the_posterior(tmp_path: Path) -> None:
+    fit_shards(shards(tmp_path / "in"), "DS", output=tmp_path / "out", hard=True)
+    assert table(tmp_path / "out").columns == ["task", "label", "confidence", "n_answers"]
+
+
+def test_classes_and_columns_can_be_named(tmp_path: Path) -> None:
+    pattern = shards(tmp_path / "in")
+    for file in (tmp_path / "in").iterdir():
+        pl.read_parquet(file).rename({"label": "x", "worker": "y", "task": "z"}).write_parquet(file)
+    names = {"task_col": "z", "worker_col": "y", "label_col": "x"}
+    done = fit_shards(pattern, "MV", output=tmp_path / "out", classes=4, **names)
+    assert done.n_classes == 4
+    assert table(tmp_path / "out")["p_3"].sum() == 0
+    with pytest.raises(DataError, match=r"label '2' is not in 0\.\.1"):
+        fit_shards(pattern, "MV", output=tmp_path / "out", classes=2, **names)
+
+
+def test_many_combinations_of_workers_and_classes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_shards, "MOST_MARKED", 3)
+    monkeypatch.setattr(_shards, "MOST_SPAN", 3)
+    pattern = shards(tmp_path / "in")
+    fit_shards(pattern, "DS", output=tmp_path / "out")
+    here = build("DS").fit(read_answers(pattern))
+    posterior = table(tmp_path / "out").select("^p_.*$").to_numpy()
+    np.testing.assert_allclose(posterior, here.posterior, atol=1e-9)
+
+
+def test_what_cannot_be_fitted_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pattern = shards(tmp_path / "in")
+    with pytest.raises(ParameterError, match="glad cannot be fitted out of core; choose dawid"):
+        fit_shards(pattern, "GLAD", output=tmp_path / "out")
+    with pytest.raises(DataError, match="no file matches"):
+        fit_shards(str(tmp_path / "none-*.parquet"), output=tmp_path / "out")
+    with monkeypatch.context() as patch:
+        patch.setattr(_shards.shutil, "disk_usage", lambda _: _Disk())
+        with pytest.raises(StorageError, match=r"takes about .* GiB.* are free"):
+            fit_shards(pattern, output=tmp_path / "out")
+    second = tmp_path / "in" / "answers-1.parquet"
+    frame = pl.read_parquet(second)
+    frame[4, "label"] = None
+    frame.write_parquet(second)
+    with pytest.raises(DataError, match=r"answers-1\.parquet row 5: the label is missing"):
+        fit_shards(pattern, output=tmp_path / "out")
+    second.write_bytes(b"PAR1 nothing")
+    with pytest.raises(DataError, match=r"answers-1\.parquet.* Parquet"):
+        fit_shards(pattern, output=tmp_path / "out")
+    assert not (tmp_path / "out" / ".scratch").exists()
+    assert not (tmp_path / "out" / "manifest.json").exists()
+
+
+class _Disk:
+    free = 10
+
+
+def test_command(tmp_path: Path, run: Any) -> None:
+    pattern, out = shards(tmp_path / "in"), tmp_path / "out"
+    command = ("aggregate", pattern, "-s", "DS", "--out-of-core", "--output", out)
+    facts = json.loads(run(*command, "--json").stdout)
+    assert facts["n_tasks"] == table(out).height
+    assert facts["strategy"] == "dawid-skene"
+    assert "--force" in run(*command, code=2).stderr
+    run(*command, "--force", "--hard", "-P", "max_iter=3", "-P", "tol=0")
+    assert "p_0" not in table(out).columns
+    assert json.loads((out / "manifest.json").read_text())["n_iter"] == 3
+    assert "--output" in run("aggregate", pattern, "--out-of-core", code=2).stderr
