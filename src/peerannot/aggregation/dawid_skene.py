@@ -166,8 +166,8 @@ class MAPDawidSkene(DawidSkene):
     Parameters
     ----------
     diagonal, off_diagonal
-        Pseudo-counts of each worker's confusion matrix. Where the classes are more than ten,
-        the off-diagonal is scaled down to at most 9 pseudo-answers in all.
+        Pseudo-counts of each worker's confusion matrix. With hundreds of classes, lower the
+        off-diagonal, or use IBCC, which scales it.
 
     Notes
     -----
