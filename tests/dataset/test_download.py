@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
+import random
 import socket
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from local_mirror import Mirror
 from peerannot.dataset import Remote, cache_folder, fetch
 from peerannot.errors import DownloadError
 
-CONTENT = np.random.default_rng(0).bytes(300_000)
+CONTENT = random.Random(0).randbytes(1_100_000)
 SHA = hashlib.sha256(CONTENT).hexdigest()
 MD5 = "md5:" + hashlib.md5(CONTENT).hexdigest()
 NOWHERE = "http://source.invalid/file.bin"
