@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import os
 import time
@@ -23,6 +24,9 @@ from peerannot.learning._images import FeatureStore, Source
 from peerannot.learning._learner import Learner
 from peerannot.learning._metrics import score
 from peerannot.learning._options import TrainOptions
+
+# Fabric announces its settings as they come; ours are in the results.
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 __all__ = ["Outcome", "Trainer", "reproducible"]
 

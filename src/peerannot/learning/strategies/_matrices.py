@@ -16,6 +16,7 @@ from peerannot.learning.strategies._base import Votes, refuse_if_large, rows_of
 __all__ = [
     "START",
     "WorkerMatrices",
+    "answer_columns",
     "answer_log_probability",
     "counted_confusion",
     "diagonal_logits",
@@ -55,30 +56,40 @@ class WorkerMatrices(nn.Module):
         counts = torch.from_numpy(answers.answers_per_worker.astype("float32"))
         self.register_buffer("prior", _PRIOR_ANSWERS / (_PRIOR_ANSWERS + counts), persistent=False)
 
+    def log_matrices(self) -> Tensor:
+        """Logarithms of all of them, (n_workers, K, K)."""
+        return (self.shared + self.deviation).log_softmax(dim=2)
+
     def matrices(self) -> Tensor:
         """All of them, (n_workers, K, K)."""
-        return (self.shared + self.deviation).softmax(dim=2)
+        return self.log_matrices().exp()
 
     def common(self) -> Tensor:
         """The shared matrix, (K, K)."""
         return self.shared.softmax(dim=1)
 
-    def log_matrices(self, worker: Tensor) -> Tensor:
-        """Logarithms of those of some workers, (n, K, K)."""
-        return (self.shared + rows_of(self.deviation, worker)).log_softmax(dim=2)
-
     def penalty(self, worker: Tensor) -> Tensor:
         """Mean over votes of the penalty of their workers."""
-        square = rows_of(self.deviation, worker).square().sum(dim=(1, 2))
-        return (self.prior[worker] * square).mean() if len(worker) else square.sum()
+        if not len(worker):
+            return self.deviation.sum() * 0
+        each = self.prior * self.deviation.square().sum(dim=(1, 2))
+        return rows_of(each, worker).mean()
 
 
-def answer_log_probability(outputs: Outputs, votes: Votes, log_matrix: Tensor) -> Tensor:
-    """``log sum_k p_k A[k, answered]`` of each vote, (n_votes,); ``log A`` is (n_votes, K, K)."""
-    k = log_matrix.shape[1]
-    column = votes.label[:, None, None].expand(-1, k, 1)
-    likelihood = log_matrix.gather(2, column).squeeze(2)
-    return torch.logsumexp(rows_of(outputs.log_probability, votes.row) + likelihood, dim=1)
+def answer_columns(log_matrices: Tensor, votes: Votes) -> Tensor:
+    """``log A_j[:, y]`` of the worker and the answer of each vote, (n_votes, K).
+
+    One look-up in the transposed matrices: those of all workers are cheaper to normalise than
+    one for each vote, as soon as workers answer more than once.
+    """
+    k = log_matrices.shape[1]
+    columns = log_matrices.transpose(1, 2).reshape(-1, k)
+    return rows_of(columns, votes.worker * k + votes.label)
+
+
+def answer_log_probability(outputs: Outputs, votes: Votes, log_column: Tensor) -> Tensor:
+    """``log sum_k p_k A[k, answered]`` of each vote, (n_votes,), from `answer_columns`."""
+    return torch.logsumexp(rows_of(outputs.log_probability, votes.row) + log_column, dim=1)
 
 
 def vote_shares(answers: Answers) -> NDArray[np.float64]:

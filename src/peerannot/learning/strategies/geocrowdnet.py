@@ -20,7 +20,11 @@ from peerannot.learning.strategies._base import (
     mean_diagonal,
     to_numpy,
 )
-from peerannot.learning.strategies._matrices import WorkerMatrices, answer_log_probability
+from peerannot.learning.strategies._matrices import (
+    WorkerMatrices,
+    answer_columns,
+    answer_log_probability,
+)
 
 __all__ = ["GeoCrowdNet"]
 
@@ -64,8 +68,8 @@ class _Head(CrowdHead):
         self.crowd = WorkerMatrices("GeoCrowdNet", answers)
 
     def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
-        log_matrix = self.crowd.log_matrices(votes.worker)
-        log_answer = answer_log_probability(outputs, votes, log_matrix)
+        log_matrices = self.crowd.log_matrices()
+        log_answer = answer_log_probability(outputs, votes, answer_columns(log_matrices, votes))
         loss = -log_answer.sum() / max(1, len(votes.label))
         loss = loss + self.options.share * self.crowd.penalty(votes.worker)
         if not self.options.scale or not len(votes.label):
@@ -73,7 +77,7 @@ class _Head(CrowdHead):
         if self.options.variant == "F":
             tall = outputs.probability
         else:
-            tall = self.crowd.matrices().permute(0, 2, 1).flatten(0, 1)
+            tall = log_matrices.exp().permute(0, 2, 1).flatten(0, 1)
         gram = tall.T @ tall
         return loss - self.options.scale * torch.logdet(
             gram + _JITTER * torch.eye(len(gram)).to(gram)

@@ -96,7 +96,9 @@ class _Head(CrowdHead):
         with torch.no_grad():
             self.total.index_add_(0, votes.worker, log_matrix.exp().to(self.total))
             self.count += torch.bincount(votes.worker, minlength=len(self.count))
-        log_answer = answer_log_probability(outputs, votes, log_matrix)
+        column = votes.label[:, None, None].expand(-1, self.n_classes, 1)
+        likelihood = log_matrix.gather(2, column).squeeze(2)
+        log_answer = answer_log_probability(outputs, votes, likelihood)
         if not len(log_answer):
             return outputs.logits.sum() * 0
         return -(self._weight(votes) * log_answer).mean()

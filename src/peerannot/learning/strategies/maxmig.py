@@ -18,10 +18,9 @@ from peerannot.learning.strategies._base import (
     WorkerReport,
     mean_diagonal,
     refuse_if_large,
-    rows_of,
     to_numpy,
 )
-from peerannot.learning.strategies._matrices import counted_confusion, vote_shares
+from peerannot.learning.strategies._matrices import answer_columns, counted_confusion, vote_shares
 
 __all__ = ["MaxMIG"]
 
@@ -75,9 +74,7 @@ class _Head(CrowdHead):
         answered = torch.unique(votes.row)
         if len(answered) < 2:
             return outputs.logits.sum() * 0
-        k = outputs.logits.shape[1]
-        column = votes.label[:, None, None].expand(-1, k, 1)
-        pieces = rows_of(self.weight, votes.worker).gather(2, column).squeeze(2)
+        pieces = answer_columns(self.weight, votes)
         total = torch.zeros_like(outputs.logits).index_add(0, votes.row, pieces.to(outputs.logits))
         aggregated = (total + self.bias).softmax(dim=1)[answered]
         ratio = (outputs.probability[answered] / self.prior) @ aggregated.T

@@ -18,7 +18,11 @@ from peerannot.learning.strategies._base import (
     mean_diagonal,
     to_numpy,
 )
-from peerannot.learning.strategies._matrices import WorkerMatrices, answer_log_probability
+from peerannot.learning.strategies._matrices import (
+    WorkerMatrices,
+    answer_columns,
+    answer_log_probability,
+)
 
 __all__ = ["TraceReg"]
 
@@ -64,11 +68,11 @@ class _Head(CrowdHead):
         self.scale = self.options.scale if epoch >= self.options.warmup else 0.0
 
     def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
-        log_matrix = self.crowd.log_matrices(votes.worker)
-        log_answer = answer_log_probability(outputs, votes, log_matrix)
+        log_matrices = self.crowd.log_matrices()
+        log_answer = answer_log_probability(outputs, votes, answer_columns(log_matrices, votes))
         loss = -log_answer.sum() / max(1, len(votes.label))
         if self.scale:
-            diagonal = self.crowd.matrices().diagonal(dim1=1, dim2=2)
+            diagonal = log_matrices.diagonal(dim1=1, dim2=2).exp()
             loss = loss + self.scale * diagonal.sum(dim=1).mean()
         return loss + self.options.share * self.crowd.penalty(votes.worker)
 

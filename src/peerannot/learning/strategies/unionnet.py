@@ -17,10 +17,13 @@ from peerannot.learning.strategies._base import (
     WorkerReport,
     mean_diagonal,
     refuse_if_large,
-    rows_of,
     to_numpy,
 )
-from peerannot.learning.strategies._matrices import answer_log_probability, diagonal_logits
+from peerannot.learning.strategies._matrices import (
+    answer_columns,
+    answer_log_probability,
+    diagonal_logits,
+)
 
 __all__ = ["UnionNet"]
 
@@ -59,8 +62,8 @@ class _Head(CrowdHead):
 
     def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
         norm = torch.logsumexp(self.transition, dim=(0, 2))
-        log_part = rows_of(self.transition, votes.worker) - norm[:, None]
-        log_vote = answer_log_probability(outputs, votes, log_part)
+        log_column = answer_columns(self.transition, votes) - norm
+        log_vote = answer_log_probability(outputs, votes, log_column)
         count = torch.bincount(votes.row, minlength=len(votes.image)).to(log_vote)
         answered = (count > 0).sum().clamp(min=1)
         return -(log_vote / count[votes.row]).sum() / answered
