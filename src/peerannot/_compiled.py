@@ -7,8 +7,11 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numba
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba.core import cgutils, types
+from numba.extending import intrinsic
 
-__all__ = ["compiled", "prange", "threads"]
+__all__ = ["compiled", "prange", "prefetch", "threads"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,3 +41,34 @@ def threads() -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return int(numba.get_num_threads())
+
+
+def _prefetch(typing: Any, array: Any, row: Any, column: Any) -> Any:
+    """Ask for ``array[row, column]`` to be brought near, in compiled loops; nothing changes.
+
+    Where rows of a table larger than the cache are used in no order, the processor waits for each;
+    asked for some answers ahead, they come meanwhile.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = signature.args[0]
+        place = [
+            context.cast(builder, value, of, types.intp)
+            for value, of in zip(arguments[1:], signature.args[1:], strict=True)
+        ]
+        held = context.make_array(kind)(context, builder, arguments[0])
+        find: Any = cgutils.get_item_pointer
+        at = find(context, builder, kind, held, place, wraparound=False)
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        call = builder.module.declare_intrinsic(
+            "llvm.prefetch", (byte,), ir.FunctionType(ir.VoidType(), (byte, number, number, number))
+        )
+        # For reading and writing, in all caches, data.
+        how = [ir.Constant(number, n) for n in (1, 3, 1)]
+        builder.call(call, [builder.bitcast(at, byte), *how])
+        return context.get_dummy_value()
+
+    return types.void(array, row, column), generate
+
+
+prefetch: Any = intrinsic(_prefetch)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._compiled import compiled, threads
+from peerannot._compiled import compiled, prefetch, threads
 
 __all__ = [
     "em_loop",
@@ -35,6 +35,7 @@ __all__ = [
 
 TILE = 1024  # classes x tasks of a tile
 MOST_FIXED = 16  # classes up to which loops are compiled for their number
+AHEAD = 16  # answers ahead of which rows of tables are asked for
 SMALL = 500_000  # answers under which compiling such loops would take longer than it saves
 
 # exp(x) = (Taylor of exp(x / 128))^128 is straight-line code that vectorises. On -40 < x <= 0
@@ -128,6 +129,8 @@ def em_loop(fixed: int) -> Any:
                 else:
                     for a in range(first, last):
                         p = pair[a]
+                        if a + AHEAD < pair.size:
+                            prefetch(table, pair[a + AHEAD], 0)
                         for c in range(k):
                             z[t, c] += table[p, c]
                 known = gold[i] * parts
@@ -179,6 +182,9 @@ def em_loop(fixed: int) -> Any:
                     else:
                         for a in range(first, last):
                             p = pair[a]
+                            if a + AHEAD < pair.size:
+                                prefetch(counts, pair[a + AHEAD], 0)
+                                prefetch(counts, pair[a + AHEAD], k - 1)
                             for c in range(k):
                                 counts[p, c] += z[t, c]
         return float(gain + np.log(product))
