@@ -98,7 +98,8 @@ class Watch:
     def __init__(self) -> None:
         self.own, self._stop = 0.0, threading.Event()
         self.phases: dict[str, float] = {}
-        self._last = time.perf_counter()
+        self.cpu: dict[str, float] = {}
+        self._last, self._last_cpu = time.perf_counter(), time.process_time()
         threading.Thread(target=self._sample, daemon=True).start()
 
     def _sample(self) -> None:
@@ -107,17 +108,19 @@ class Watch:
 
     def progress(self, done: int, total: int | None = None, text: str = "") -> None:
         """Add the time since the last call to the phase that the text names."""
-        now = time.perf_counter()
+        now, cpu = time.perf_counter(), time.process_time()
         phase = "iterating" if text.startswith("log-likelihood") else text
         new = phase not in self.phases
         self.phases[phase] = self.phases.get(phase, 0.0) + now - self._last
-        self._last = now
+        self.cpu[phase] = self.cpu.get(phase, 0.0) + cpu - self._last_cpu
+        self._last, self._last_cpu = now, cpu
         if new or (total and done == total) or phase == "iterating":
             print(f"  {text} {done}/{total}", file=sys.stderr, flush=True)
 
     def report(self) -> dict[str, Any]:
         self._stop.set()
-        return {"phases": self.phases, "peak_mb": peak_mb(), "own_mb": max(self.own, own_mb())}
+        own = max(self.own, own_mb())
+        return {"phases": self.phases, "cpu": self.cpu, "peak_mb": peak_mb(), "own_mb": own}
 
 
 def fit_child(folder: Path, spec: str, posterior: bool) -> None:
@@ -223,7 +226,7 @@ def scale(options: argparse.Namespace) -> None:
         report = run_child(*arguments)
         report |= {"answers": n, "shards_gb": shards}
         for phase, seconds in report["phases"].items():
-            print(f"{phase:12} {seconds:8.1f} s")
+            print(f"{phase:12} {seconds:8.1f} s ({report['cpu'][phase]:.1f} s of processor)")
         each = report["phases"]["iterating"] / report["iterations"]
         print(
             f"{report['iterations']} iterations, {each:.2f} s each (the start counted in),"
