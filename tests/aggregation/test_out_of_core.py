@@ -139,11 +139,24 @@ def test_an_interrupted_conversion_starts_anew(
         patch.setattr(_shards._Writer, "finish", interrupted)
         with pytest.raises(KeyboardInterrupt):
             fit_shards(pattern, "MV", output=tmp_path / "out", scratch=scratch)
-    assert not (scratch / "manifest.json").exists()
+    assert not (scratch / "coded-answers" / "manifest.json").exists()
     fit_shards(pattern, "MV", output=tmp_path / "out", scratch=scratch)
     here = build("MV").fit(read_answers(pattern))
     assert table(tmp_path / "out")["label"].to_list() == here.label_names()
-    assert not (scratch / "partitions").exists()
+    assert not (scratch / "coded-answers" / "partitions").exists()
+
+
+def test_shards_are_never_overwritten(tmp_path: Path) -> None:
+    shards(tmp_path / "tasks")
+    for number, file in enumerate(sorted((tmp_path / "tasks").iterdir())):
+        file.rename(file.with_name(f"part-{number}.parquet"))
+    with pytest.raises(ParameterError, match="holds the answers"):
+        fit_shards(tmp_path / "tasks", "MV", output=tmp_path)
+    # Shards that bear the names of scratch files, in the scratch folder.
+    for file in (tmp_path / "tasks").iterdir():
+        file.rename(file.with_name(file.name.replace("part", "tasks")))
+    fit_shards(tmp_path / "tasks", "MV", output=tmp_path / "out", scratch=tmp_path / "tasks")
+    assert len(list((tmp_path / "tasks").glob("*.parquet"))) == 3
 
 
 def test_hard_leaves_out_the_posterior(tmp_path: Path) -> None:

@@ -129,6 +129,7 @@ def fit_shards(
     tasks. Mapped files count as resident while the system has room for them, and give way.
     Results equal those in memory to the rounding of sums, for any number of threads.
     """
+    from peerannot.io import Source
     from peerannot.io._shards import code_shards
 
     fitted = build(strategy) if isinstance(strategy, str) else strategy
@@ -138,7 +139,12 @@ def fit_shards(
         raise ParameterError(f"{fitted.name} cannot be fitted out of core; choose {names}")
     told = progress or silent
     folder = Path(output)
-    home = Path(scratch) if scratch is not None else folder / ".scratch"
+    # A folder of its own: coding anew removes what is in it.
+    home = (Path(scratch) if scratch is not None else folder / ".scratch") / "coded-answers"
+    several = [paths] if isinstance(paths, str | Path) else list(paths)
+    taken = {file.resolve().parent for path in several for file in Source.open(path).files}
+    if (folder / "tasks").resolve() in taken:
+        raise ParameterError(f"{folder / 'tasks'} holds the answers; choose another output folder")
     try:
         coded = code_shards(
             paths,
@@ -167,7 +173,7 @@ def fit_shards(
         done = _write(folder, coded, fitted, fit, chunks, hard, told)
     finally:
         if scratch is None:
-            shutil.rmtree(home, ignore_errors=True)
+            shutil.rmtree(home.parent, ignore_errors=True)
     if not done.diagnostics.converged:
         warnings.warn(
             f"{fitted.name} stopped after {done.diagnostics.n_iter} iterations before it"
