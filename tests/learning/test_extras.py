@@ -108,6 +108,24 @@ def test_patience_stops_early_and_so_does_a_resumed_run(make) -> None:
     assert again.resumed_at == epochs and again.results_file.read_bytes() == before
 
 
+def test_what_selects_the_best_epoch(make) -> None:
+    tiny = make(train=20)
+    labels = tiny.save(tiny.soft)
+    for select in ("loss", "accuracy", "auto"):
+        options = replace(OPTIONS, n_epochs=8, lr=0.2, select=select)
+        results = train(tiny.path, labels=labels, options=options).results
+        ranks = list(zip(results["val_loss"], results["val_loss"], strict=True))
+        if select == "accuracy":
+            ranks = [
+                (-a, b) for a, b in zip(results["val_accuracy"], results["val_loss"], strict=True)
+            ]
+        assert results["best_epoch"] == ranks.index(min(ranks)) + 1
+        assert results["options"]["select"] == ("accuracy" if select == "accuracy" else "loss")
+    for strategy, want in (("conal", "accuracy"), ("CrowdLayer", "accuracy"), ("madl", "loss")):
+        report = train_on_votes(tiny.path, strategy=strategy, options=OPTIONS)
+        assert report.results["options"]["select"] == want
+
+
 def test_mean_weights_follow_the_training_weights(make) -> None:
     tiny = make(train=16)
     target = torch.from_numpy(tiny.soft).float()

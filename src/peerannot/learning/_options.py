@@ -59,8 +59,13 @@ class TrainOptions:
     ema: float | None = option(
         None, above=0, below=1, help="Judge the running mean of the weights, of this decay."
     )
+    select: Literal["auto", "loss", "accuracy"] = option(
+        "auto",
+        help="Keep the weights of the best validation loss or accuracy; auto: loss, but accuracy"
+        " for strategies whose network gives no calibrated probabilities.",
+    )
     patience: int | None = option(
-        None, at_least=1, help="Stop after so many epochs without a lower validation loss."
+        None, at_least=1, help="Stop after so many epochs without a better one."
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", help="Where to compute.")
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = option(

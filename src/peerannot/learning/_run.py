@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -98,7 +98,8 @@ def train(
     -------
     TrainReport
         Its ``results`` have, for each epoch, ``train_loss`` and ``val_loss`` (means over images)
-        and ``val_accuracy`` (percent); for the weights of the epoch of lowest validation loss,
+        and ``val_accuracy`` (percent); for the weights of the best epoch, that of the lowest
+        validation loss unless ``select`` says accuracy,
         ``test_loss``, ``test_accuracy``, ``test_balanced_accuracy`` (percent), ``test_ece`` (15
         bins), ``test_brier``, and from 8 classes on ``{val,test}_{micro,macro}_{top2,top5}``
         (0..1). Written: ``best_models/<model>/<name>.pth`` (a state dict of the network),
@@ -116,8 +117,7 @@ def train(
     DownloadError
         Published weights cannot be had.
     """
-    options = options or TrainOptions()
-    options.validate()
+    options = _settle(options, "loss")
     data = _open(dataset, metadata_path, n_classes)
     name = _file_name(output_name or Path(labels).stem.removeprefix("labels_"))
     splits = labelled_splits(data, labels, path_remove=path_remove, seed=options.seed)
@@ -172,14 +172,13 @@ def train_on_votes(
     DataError, ParameterError, StorageError, DownloadError
         As `train`.
     """
-    options = options or TrainOptions()
-    options.validate()
+    chosen, text = make_strategy(strategy)
+    options = _settle(options, chosen.select)
     if options.label_smoothing:
         raise ParameterError(
             "label smoothing is of labels, not of votes; use the strategy"
             f" 'soft-labels[smoothing={options.label_smoothing:g}]'"
         )
-    chosen, text = make_strategy(strategy)
     data = _open(dataset, metadata_path, n_classes)
     name = _file_name(output_name or f"{data.name}_{text}")
     splits = voted_splits(data, answers, path_remove=path_remove, seed=options.seed)
@@ -198,6 +197,15 @@ def _open(
     if isinstance(dataset, Dataset):
         return dataset
     return Dataset.open(dataset, metadata_path=metadata_path, n_classes=n_classes)
+
+
+def _settle(options: TrainOptions | None, select: Literal["loss", "accuracy"]) -> TrainOptions:
+    """Checked options, with what "auto" means here."""
+    options = options or TrainOptions()
+    options.validate()
+    if options.select == "auto":
+        return dataclasses.replace(options, select=select)
+    return options
 
 
 def _file_name(name: str) -> str:

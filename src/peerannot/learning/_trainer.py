@@ -45,7 +45,7 @@ class Outcome:
         ``train_loss``, ``val_loss`` (means over images) and ``val_accuracy`` (percent) of each
         epoch.
     best_epoch : int
-        The epoch with the lowest validation loss, counted from 0.
+        The epoch with the lowest validation loss (or, by option, the highest accuracy), from 0.
     resumed_at : int
         Epochs that an earlier run had done.
     """
@@ -155,7 +155,7 @@ class Trainer:
             self.history["train_loss"].append(train_loss)
             self.history["val_loss"].append(scores.loss)
             self.history["val_accuracy"].append(scores.accuracy)
-            if scores.loss < min(self.history["val_loss"][:-1], default=math.inf):
+            if self._rank(epoch) < min(map(self._rank, range(epoch)), default=(math.inf,)):
                 self.best_epoch = epoch
                 self.best = _copy(self.learner)
             if raw is not None:
@@ -223,6 +223,13 @@ class Trainer:
         raw = _copy(self.learner)
         self.learner.load_state_dict(self.mean)
         return raw
+
+    def _rank(self, epoch: int) -> tuple[float, ...]:
+        """Smaller is better."""
+        loss = self.history["val_loss"][epoch]
+        if self.options.select == "accuracy":
+            return -self.history["val_accuracy"][epoch], loss
+        return (loss,)
 
     def _out_of_patience(self, epoch: int) -> bool:
         patience = self.options.patience

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -104,10 +104,18 @@ class CrowdHead(nn.Module, ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class EndToEnd(ABC):
-    """An end-to-end strategy: a dataclass of options that makes a head."""
+    """An end-to-end strategy: a dataclass of options that makes a head.
+
+    Attributes
+    ----------
+    select : {"loss", "accuracy"}
+        What chooses the best epoch by default. The validation loss says nothing where the
+        network's outputs are not trained as probabilities.
+    """
 
     name: ClassVar[str]
     aliases: ClassVar[tuple[str, ...]]
+    select: ClassVar[Literal["loss", "accuracy"]] = "loss"
 
     @abstractmethod
     def head(self, answers: Answers, n_features: int) -> CrowdHead:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -47,7 +48,9 @@ class CoNAL(EndToEnd):
     -----
     ``v`` has one hidden layer and reads the inputs of the network's last layer; no gradient
     flows from it into the network. Where workers and images hardly differ, the gate stays near
-    one half. The confusion matrices that are reported are what the model predicts for a
+    one half. A softmax follows that of the network, so that ``p`` is driven to certainty: its
+    validation loss rises while its accuracy does too, and the best epoch is that of the best
+    accuracy. The confusion matrices that are reported are what the model predicts for a
     certain image at the worker's mean gate over its answers of the last epoch, ``[worker, true,
     answered]``; the common matrix likewise at gate 1.
 
@@ -56,6 +59,8 @@ class CoNAL(EndToEnd):
     Z. Chu, J. Ma and H. Wang, "Learning from crowds by modeling common confusions", AAAI 2021,
     equations 2 to 9.
     """
+
+    select: ClassVar[Literal["loss", "accuracy"]] = "accuracy"
 
     scale: float = option(1e-5, at_least=0, help="weight of the distance of W_j and G")
     embedding: int = option(20, at_least=1, help="length of the vectors of the gate")

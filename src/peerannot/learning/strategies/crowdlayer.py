@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -44,12 +44,17 @@ class CrowdLayer(EndToEnd):
     -----
     The learned ``W_j`` are not probabilities. The confusion matrix that is reported is what the
     model predicts for a certain image: row ``k`` is the softmax of the scores at ``p = e_k``.
-    Memory and time grow with the answers; parameters are ``n_workers * n_classes**2`` (MW).
+    A softmax follows that of the network, so that ``p`` is driven to certainty: its validation
+    loss rises while its accuracy does too. The best epoch is therefore that of the best
+    accuracy. Memory and time grow with the answers; there are ``n_workers * n_classes**2``
+    parameters (MW).
 
     References
     ----------
     F. Rodrigues and F. Pereira, "Deep learning from crowds", AAAI 2018, section 4.
     """
+
+    select: ClassVar[Literal["loss", "accuracy"]] = "accuracy"
 
     variant: Variant = option(
         "MW", help="a matrix (MW), a weight a class (VW), or that with a bias (VW+B) a worker"
