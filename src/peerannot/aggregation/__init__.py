@@ -5,15 +5,54 @@ registry imports every module of this package, so command line, lists and contra
 up, and ``from peerannot.aggregation import YourStrategy`` works.
 """
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from peerannot.aggregation.registry import STRATEGIES, aggregate, build
 from peerannot.aggregation.result import Diagnostics, Result
 
-__all__ = ["STRATEGIES", "Diagnostics", "Result", "aggregate", "build"]
+if TYPE_CHECKING:
+    from peerannot.aggregation._bootstrap import Bootstrap, bootstrap, with_bootstrap
+    from peerannot.aggregation.online import OnlineState
+    from peerannot.aggregation.uncertainty import (
+        Interval,
+        accuracy_interval,
+        skill_intervals,
+        with_intervals,
+    )
+
+__all__ = [
+    "STRATEGIES",
+    "Bootstrap",
+    "Diagnostics",
+    "Interval",
+    "OnlineState",
+    "Result",
+    "accuracy_interval",
+    "aggregate",
+    "bootstrap",
+    "build",
+    "skill_intervals",
+    "with_bootstrap",
+    "with_intervals",
+]
+
+# Modules that need every strategy, or SciPy: imported when they are asked for.
+_LATER = {
+    "OnlineState": "online",
+    "Interval": "uncertainty",
+    "accuracy_interval": "uncertainty",
+    "skill_intervals": "uncertainty",
+    "with_intervals": "uncertainty",
+    "Bootstrap": "_bootstrap",
+    "bootstrap": "_bootstrap",
+    "with_bootstrap": "_bootstrap",
+}
 
 
 def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(f"peerannot.aggregation.{_LATER[name]}"), name)
     if name[:1].isupper():
         for strategy in map(STRATEGIES.__getitem__, STRATEGIES):
             if strategy.__name__ == name:

@@ -6,17 +6,21 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from peerannot._options import check, option
 from peerannot._progress import Progress, silent
+from peerannot._text import few
 from peerannot.aggregation.result import Diagnostics, Result
 from peerannot.aggregation.ties import label_rows
 from peerannot.answers import Answers, gold_labels
 from peerannot.errors import ConvergenceWarning, DataError, ParameterError
+
+if TYPE_CHECKING:
+    from peerannot.aggregation.online import OnlineState
 
 __all__ = ["Fit", "Iterative", "Start", "Strategy"]
 
@@ -116,7 +120,9 @@ class Strategy(ABC):
         gold
             Known classes of some tasks, see `peerannot.answers.gold_labels`; they stay fixed.
         init
-            A posterior (n_tasks, n_classes) or a `Result` to start from.
+            A posterior (n_tasks, n_classes), or a `Result` of the same classes to start from.
+            The result may be of other tasks: those that it has are found by their ids, the
+            others start from their vote shares.
         progress
             Told the iterations done.
 
@@ -136,9 +142,6 @@ class Strategy(ABC):
             raise ParameterError(f"{self.name} has nothing to start from: drop init")
         start = Start(gold_labels(answers, gold), _start_posterior(answers, init))
         fit = self._fit(answers, start, progress or silent)
-        labels = fit.labels
-        if labels is None:
-            labels = label_rows(fit.posterior, self.ties, self.seed)
         if not fit.diagnostics.converged:
             warnings.warn(
                 f"{self.name} stopped after {fit.diagnostics.n_iter} iterations before it"
@@ -146,6 +149,43 @@ class Strategy(ABC):
                 ConvergenceWarning,
                 stacklevel=2,
             )
+        return self._result(answers, fit)
+
+    def partial_fit(
+        self,
+        answers: Answers,
+        state: OnlineState | None = None,
+        *,
+        gold: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> OnlineState:
+        """Add answers to a state, without a refit; see `peerannot.aggregation.online`.
+
+        Parameters
+        ----------
+        answers
+            New answers; tasks and workers may be new, classes not.
+        state
+            What earlier calls gave; None to begin. It is not changed.
+        gold
+            Known classes of tasks of ``answers`` or of the state.
+        options
+            Of a new state: ``duplicates``, ``decay``, ``passes``, see `OnlineState`.
+
+        Raises
+        ------
+        ParameterError
+            The strategy is not additive, or the state is of other options.
+        """
+        from peerannot.aggregation.online import partial_fit
+
+        return partial_fit(self, answers, state, gold=gold, **options)
+
+    def _result(self, answers: Answers, fit: Fit) -> Result:
+        """A fit with the vocabularies and counts of its answers."""
+        labels = fit.labels
+        if labels is None:
+            labels = label_rows(fit.posterior, self.ties, self.seed)
         return Result(
             strategy=self.name,
             options=asdict(self),
@@ -199,9 +239,7 @@ def _start_posterior(
     if init is None:
         return None
     if isinstance(init, Result):
-        if init.tasks != answers.tasks or init.classes != answers.classes:
-            raise DataError("init: its tasks or classes are not those of the answers")
-        init = init.dense_posterior()
+        init = _of_known_tasks(answers, init)
     array = np.array(init, dtype=np.float64)
     shape = (answers.n_tasks, answers.n_classes)
     if array.shape != shape:
@@ -209,3 +247,23 @@ def _start_posterior(
     if not np.isfinite(array).all() or (array < 0).any() or (array.sum(1) <= 0).any():
         raise DataError("init: rows must be finite, not negative and not all zero")
     return np.asarray(array / array.sum(1, keepdims=True))
+
+
+def _of_known_tasks(answers: Answers, init: Result) -> NDArray[np.float64]:
+    """The posterior of a result for these tasks; vote shares for those that it does not have."""
+    if init.tasks == answers.tasks and init.classes == answers.classes:
+        return init.dense_posterior()
+    columns = init.classes.codes(list(answers.classes))
+    if (columns < 0).any() or len(init.classes) != answers.n_classes:
+        raise DataError(
+            f"init: its classes ({few(init.classes, 6)}) are not those of the answers"
+            f" ({few(answers.classes, 6)})"
+        )
+    rows = init.tasks.codes(list(answers.tasks))
+    shape = (answers.n_tasks, answers.n_classes)
+    cell = answers.task.astype(np.int64) * shape[1] + answers.label
+    votes = np.bincount(cell, answers.weight, minlength=shape[0] * shape[1]).reshape(shape)
+    total = votes.sum(1, keepdims=True)
+    start = np.where(total > 0, votes / np.where(total > 0, total, 1.0), 1.0 / shape[1])
+    start[rows >= 0] = init.dense_posterior()[rows[rows >= 0]][:, columns]
+    return start

@@ -67,7 +67,19 @@ class OnePassLA(Strategy):
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         support = Support.of(answers)
         score, right, seen = self._read(answers, support, start.gold)
-        fit = vote_fit(answers, support, score, self.ties, self.seed, hard=False, gold=start.gold)
+        return self._told_by(answers, support, start.gold, score, right, seen)
+
+    def _told_by(
+        self,
+        answers: Answers,
+        support: Support,
+        gold: NDArray[np.int32],
+        score: NDArray[np.float64],
+        right: NDArray[np.float64],
+        seen: NDArray[np.float64],
+    ) -> Fit:
+        """What the scores when tasks were read, and the state of the workers, say."""
+        fit = vote_fit(answers, support, score, self.ties, self.seed, hard=False, gold=gold)
         self._tell(fit, right, seen)
         return fit
 
@@ -116,13 +128,19 @@ class TwoPassLA(OnePassLA):
     in crowdsourcing. ACM TKDD 18(4), algorithm 2. arXiv:2212.00007.
     """
 
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        support = Support.of(answers)
-        _, right, seen = self._read(answers, support, start.gold)
+    def _told_by(
+        self,
+        answers: Answers,
+        support: Support,
+        gold: NDArray[np.int32],
+        score: NDArray[np.float64],
+        right: NDArray[np.float64],
+        seen: NDArray[np.float64],
+    ) -> Fit:
         skill = np.divide(right, seen, out=np.full_like(right, 0.5), where=seen > 0)
         weight = answers.n_classes * skill - 1
         score = support.votes(answers, weight)
-        fit = signed_vote_fit(answers, support, score, self.ties, self.seed, start.gold)
+        fit = signed_vote_fit(answers, support, score, self.ties, self.seed, gold)
         self._tell(fit, right, seen)
         fit.worker_columns = {"weight": weight}
         return fit

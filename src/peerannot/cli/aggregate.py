@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from peerannot.cli._common import emit_json, json_option, note, progress_bar, spoken_warnings
+from peerannot.cli._online import learn, learning_options, surely
 from peerannot.cli._votes import column_options, is_dataset, load_votes
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ __all__ = ["aggregate"]
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the table of workers here (.parquet, .csv, .tsv).",
 )
+@learning_options
 @click.option(
     "--out-of-core",
     is_flag=True,
@@ -86,6 +88,10 @@ def aggregate(
     path_remove: Path | None,
     output: Path | None,
     workers_output: Path | None,
+    save_state: bool,
+    update: str | None,
+    intervals: bool,
+    bootstrap: int | None,
     out_of_core: bool,
     scratch: Path | None,
     force: bool,
@@ -99,7 +105,8 @@ def aggregate(
     as a CSV table and a JSON manifest, and what was learned of the workers under
     identification/. FILE is a table of votes in CSV, Parquet (one file, a folder or a pattern
     of shards) or NDJSON, an answers.json, or an export that 'peerannot import' can read; its
-    labels go to --output or stdout.
+    labels go to --output or stdout. With --save-state, answers that come later can be added by
+    --update without a fit of everything.
     """
     from peerannot._options import parse_pairs
     from peerannot.aggregation import build
@@ -112,6 +119,10 @@ def aggregate(
             raise click.UsageError(
                 "--out-of-core takes shards and --output, no other files:"
                 " drop --metadata_path, --path-remove, --workers-output and --answers-file"
+            )
+        if save_state or update or intervals or bootstrap:
+            raise click.UsageError(
+                "--out-of-core has no --save-state, --update, --intervals or --bootstrap"
             )
         aggregate_shards(
             dataset, strategy, options, output, scratch,
@@ -128,32 +139,51 @@ def aggregate(
     if auto and options:
         raise ParameterError("-P belongs to one strategy; -s auto takes each with its defaults")
     fitted = None if auto else build(strategy, parse_pairs(options))
-    votes = load_votes(
-        dataset,
-        answers_file=answers_file,
-        metadata=metadata_path,
-        path_remove=path_remove,
-        **reading,
-    )
-    answers = votes.answers
-    if fitted is None:
-        from peerannot.selection import choose
+    facts: dict[str, Any] = {}
+    if save_state or update is not None:
+        if fitted is None or not is_dataset(dataset, metadata=metadata_path):
+            raise click.UsageError(
+                "--save-state and --update: name a DATASET folder and a strategy"
+            )
+        state, name, facts = learn(
+            dataset,
+            fitted,
+            update=update,
+            answers_file=answers_file,
+            metadata=metadata_path,
+            path_remove=path_remove,
+            **reading,
+        )
+        answers, result = state.memory.answers, state.result()
+    else:
+        votes = load_votes(
+            dataset,
+            answers_file=answers_file,
+            metadata=metadata_path,
+            path_remove=path_remove,
+            **reading,
+        )
+        answers, name = votes.answers, votes.name
+        if fitted is None:
+            from peerannot.selection import choose
 
-        with spoken_warnings(), progress_bar("compare") as progress:
-            fitted = build(choose(answers, progress=progress))
-        note(f"auto: {fitted.name} predicts held-out answers best")
-    with spoken_warnings(), progress_bar(fitted.name) as progress:
-        result = fitted.fit(answers, progress=progress)
+            with spoken_warnings(), progress_bar("compare") as progress:
+                fitted = build(choose(answers, progress=progress))
+            note(f"auto: {fitted.name} predicts held-out answers best")
+        with spoken_warnings(), progress_bar(fitted.name) as progress:
+            result = fitted.fit(answers, progress=progress)
     if strict and not result.diagnostics.converged:
         raise NotConvergedError(
             f"{fitted.name} did not converge in {result.diagnostics.n_iter} iterations;"
             " raise max_iter or tol, or drop --strict"
         )
-    facts: dict[str, Any] = {"strategy": fitted.name}
+    if intervals or bootstrap:
+        result = surely(result, fitted, answers, facts, intervals=intervals, n_boot=bootstrap)
+    facts = {"strategy": fitted.name, **facts}
     if is_dataset(dataset, metadata=metadata_path) and output is None:
         from peerannot.aggregation.output import write_labels
 
-        written = write_labels(result, fitted, Path(dataset), votes.name, strategy, hard=hard)
+        written = write_labels(result, fitted, Path(dataset), name, strategy, hard=hard)
         facts |= {
             "labels": str(written.labels),
             "table": str(written.table),

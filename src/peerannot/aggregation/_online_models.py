@@ -1,0 +1,333 @@
+"""How each additive model takes up a batch, and what its sums then say."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot._compiled import compiled
+from peerannot._progress import silent
+from peerannot.aggregation._memory import Change, Rows
+from peerannot.aggregation.base import Fit, Start
+from peerannot.aggregation.confusions import EM, Pairs
+from peerannot.aggregation.dawid_skene import DawidSkene, MAPDawidSkene
+from peerannot.aggregation.ibcc import IBCC
+from peerannot.aggregation.label_aggregation import OnePassLA
+from peerannot.aggregation.support import Support
+from peerannot.aggregation.ties import TIE
+from peerannot.answers import Answers
+from peerannot.errors import ConvergenceWarning
+
+__all__ = ["Batch", "Confusions", "Model", "Reader", "Sums", "Tally"]
+
+Sums = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a model is given to take up.
+
+    Attributes
+    ----------
+    memory : Rows
+        All answers, those of the batch among them.
+    before : Rows
+        The answers before.
+    change : Change
+        From before to now.
+    gold : int32 array (n_tasks,)
+        Known classes, -1 for unknown.
+    number : int
+        Batches before this one.
+    decay, passes, begin
+        See `peerannot.aggregation.online.OnlineState`.
+    """
+
+    memory: Rows
+    before: Rows
+    change: Change
+    gold: NDArray[np.int32]
+    number: int
+    decay: float
+    passes: int
+    begin: str
+
+    def touched(self) -> NDArray[np.bool_]:
+        """Tasks with a fresh answer, or without one that they had, bool (n_tasks,)."""
+        mark = np.zeros(len(self.memory.tasks), np.bool_)
+        mark[self.memory.answers.task[self.change.origin < 0]] = True
+        mark[self.change.task[self.before.answers.task[self.change.gone]]] = True
+        return mark
+
+
+class Model(Protocol):
+    """A family of additive models."""
+
+    def grow(self, strategy: Any, sums: Sums, batch: Batch) -> Sums:
+        """The sums with a batch in them."""
+
+    def fit(self, strategy: Any, answers: Answers, sums: Sums, gold: NDArray[np.int32]) -> Fit:
+        """What the sums say of all answers."""
+
+
+class Tally:
+    """Rules that a pass over the votes settles: the votes themselves are the state."""
+
+    def grow(self, strategy: Any, sums: Sums, batch: Batch) -> Sums:
+        return {}
+
+    def fit(self, strategy: Any, answers: Answers, sums: Sums, gold: NDArray[np.int32]) -> Fit:
+        fit: Fit = strategy._fit(answers, Start(gold, None), silent)
+        return fit
+
+
+class Reader:
+    """LA: each answer is weighed once, by the skill of its worker when it came.
+
+    Sums: ``right`` and ``seen`` of each worker; ``credit`` (the skill that weighed it) and
+    ``hit`` (whether it won) of each answer, so that an answer that is replaced can be taken back.
+    """
+
+    def grow(self, strategy: OnePassLA, sums: Sums, batch: Batch) -> Sums:
+        answers, change = batch.memory.answers, batch.change
+        n = answers.n_workers
+        right = np.full(n, strategy.alpha - 1.0)
+        seen = np.full(n, strategy.alpha + strategy.beta - 2.0)
+        fresh = change.origin < 0
+        credit, hit = np.zeros(fresh.size), np.zeros(fresh.size)
+        if sums:
+            right[change.worker], seen[change.worker] = sums["right"], sums["seen"]
+            credit[~fresh] = sums["credit"][change.origin[~fresh]]
+            hit[~fresh] = sums["hit"][change.origin[~fresh]]
+            _take_back(batch, sums, right, seen)
+        # The first batch draws as the fit does, so that both read tasks in the same order.
+        rng = np.random.default_rng(
+            [strategy.seed, batch.number] if batch.number else strategy.seed
+        )
+        touched = np.zeros(answers.n_tasks, np.bool_)
+        touched[answers.task[fresh]] = True
+        order = np.flatnonzero(touched)
+        if strategy.order == "random":
+            order = rng.permutation(order)
+        one = strategy.ties in ("first", "random")
+        draw = rng.random(touched.size) if strategy.ties == "random" else np.zeros(touched.size)
+        support = Support.of(answers)
+        weight = np.ones(fresh.size) if answers.weight is None else answers.weight
+        _weigh(
+            order, support.ptr, support.size, support.slot, support.label, answers.worker, weight,
+            batch.gold, draw, one, fresh, credit, hit, right, seen,
+        )  # fmt: skip
+        return {"right": right, "seen": seen, "credit": credit, "hit": hit}
+
+    def fit(
+        self, strategy: OnePassLA, answers: Answers, sums: Sums, gold: NDArray[np.int32]
+    ) -> Fit:
+        support = Support.of(answers)
+        credit = sums["credit"] if answers.weight is None else answers.weight * sums["credit"]
+        score = support.votes(replace(answers, weight=credit))
+        right, seen = sums["right"].copy(), sums["seen"].copy()
+        return strategy._told_by(answers, support, gold, score, right, seen)
+
+
+def _take_back(
+    batch: Batch, sums: Sums, right: NDArray[np.float64], seen: NDArray[np.float64]
+) -> None:
+    """Take what replaced answers counted out of their workers' sums."""
+    gone, before = batch.change.gone, batch.before.answers
+    worker = batch.change.worker[before.worker[gone]]
+    weight = np.ones(gone.size) if before.weight is None else before.weight[gone]
+    np.subtract.at(right, worker, weight * sums["hit"][gone])
+    np.subtract.at(seen, worker, weight)
+    np.maximum(right, 0.0, out=right)
+    np.maximum(seen, 0.0, out=seen)
+
+
+class Confusions:
+    """Dawid-Skene and IBCC: expected counts of confusions, updated with decaying steps.
+
+    Sums: ``counts`` (n_pairs, K) of the (worker, label) pairs ``pair_worker``, ``pair_label``,
+    and ``mass`` (K,), the class sums.
+    """
+
+    def grow(self, strategy: DawidSkene | IBCC, sums: Sums, batch: Batch) -> Sums:
+        answers = batch.memory.answers
+        pairs = Pairs.of(answers, model=strategy.name)
+        part, gold = _part(answers, batch.gold, batch.touched())
+        given = None
+        if not sums and batch.begin == "fit":
+            fit = strategy._fit(part, Start(gold, None), silent)
+            given = fit.posterior
+            if not fit.diagnostics.converged:
+                warnings.warn(
+                    f"{strategy.name} stopped after {fit.diagnostics.n_iter} iterations of the"
+                    " first batch before it converged; raise max_iter or tol",
+                    ConvergenceWarning,
+                    stacklevel=4,
+                )
+        em = EM.of(part, gold, given, model=strategy.name)
+        place = _places(pairs, em.pairs, answers.n_classes)
+        read, read_mass = em.first()
+        old_counts, old_mass = np.zeros((len(pairs), answers.n_classes)), np.zeros(read_mass.size)
+        if sums:
+            old_counts = _carried(pairs, sums, batch.change, answers.n_classes)
+            old_mass = sums["mass"]
+        total, n_read = _by_worker(answers), _by_worker(part)
+        step = _share(n_read, total) ** batch.decay
+        # Totals stay those of the answers: a step moves the mean of the counts, not their number.
+        before = pairs.worker_sums(old_counts).sum(1)
+        keep = (1.0 - step) * _share(total, before)
+        # Workers of whom nothing was read keep their counts to the bit.
+        keep[(n_read == 0) & np.isclose(total, before)] = 1.0
+        gain = step * _share(total, n_read)
+        n_tasks = int((answers.answers_per_task > 0).sum())
+        rate = (int((part.answers_per_task > 0).sum()) / max(n_tasks, 1)) ** batch.decay
+        reader = _reader(strategy)
+
+        def moved() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+            counts = keep[pairs.worker, None] * old_counts
+            counts[place] += gain[em.pairs.worker, None] * read
+            return counts, _blend(old_mass, read_mass, rate, n_tasks)
+
+        counts, mass = (old_counts, old_mass) if sums else moved()
+        for _ in range(batch.passes if given is None else 0):
+            table, log_prior = reader._tables(pairs, counts, mass)
+            read, read_mass, _ = em.step(table[place], log_prior)
+            counts, mass = moved()
+        return {
+            "pair_worker": pairs.worker,
+            "pair_label": pairs.label,
+            "counts": counts,
+            "mass": mass,
+        }
+
+    def fit(
+        self, strategy: DawidSkene | IBCC, answers: Answers, sums: Sums, gold: NDArray[np.int32]
+    ) -> Fit:
+        em = EM.of(answers, gold, model=strategy.name)
+        return strategy._told_by(em, sums["counts"], sums["mass"])
+
+
+def _reader(strategy: DawidSkene | IBCC) -> DawidSkene | IBCC:
+    """The model that reads a batch: with pseudo-counts, where the strategy has none.
+
+    A probability that a small batch left at 0 would stay there for good, and a new worker would
+    have no say; pseudo-counts fade as answers come. The sums hold none.
+    """
+    bare = isinstance(strategy, DawidSkene) and strategy.off_diagonal == 0
+    return MAPDawidSkene() if bare else strategy
+
+
+def _part(
+    answers: Answers, gold: NDArray[np.int32], mark: NDArray[np.bool_]
+) -> tuple[Answers, NDArray[np.int32]]:
+    """The answers of some tasks and what is known of these; workers and classes stay."""
+    rows = mark[answers.task]
+    part = Answers(
+        (np.cumsum(mark, dtype=np.int32) - np.int32(1))[answers.task[rows]],
+        answers.worker[rows],
+        answers.label[rows],
+        answers.tasks.take(np.flatnonzero(mark)),
+        answers.workers,
+        answers.classes,
+        None if answers.weight is None else answers.weight[rows],
+    )
+    return part, gold[mark]
+
+
+def _by_worker(answers: Answers) -> NDArray[np.float64]:
+    """Weight of the answers of each worker."""
+    n = answers.n_workers
+    return np.bincount(answers.worker, answers.weight, minlength=n).astype(np.float64)
+
+
+def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ratios, 0 where there is nothing to divide by."""
+    return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)
+
+
+def _blend(
+    old: NDArray[np.float64], read: NDArray[np.float64], rate: float, n: int
+) -> NDArray[np.float64]:
+    """Class sums over n tasks: old frequencies moved by the rate towards those read."""
+    if rate == 0:
+        return old
+    a = old / old.sum() if old.sum() > 0 else np.full(old.size, 1.0 / old.size)
+    b = read / read.sum() if read.sum() > 0 else a
+    return np.asarray(n * ((1.0 - rate) * a + rate * b))
+
+
+def _places(pairs: Pairs, some: Pairs, k: int) -> NDArray[np.int64]:
+    """Positions of some pairs among all."""
+    key = pairs.worker.astype(np.int64) * k + pairs.label
+    return np.searchsorted(key, some.worker.astype(np.int64) * k + some.label)
+
+
+def _carried(pairs: Pairs, sums: Sums, change: Change, k: int) -> NDArray[np.float64]:
+    """Counts from before on the pairs of now; pairs whose answers were all replaced are left."""
+    counts = np.zeros((len(pairs), k))
+    if not len(pairs):
+        return counts
+    key = pairs.worker.astype(np.int64) * k + pairs.label
+    old = change.worker[sums["pair_worker"]].astype(np.int64) * k + sums["pair_label"]
+    place = np.minimum(np.searchsorted(key, old), key.size - 1)
+    same = key[place] == old
+    counts[place[same]] = sums["counts"][same]
+    return counts
+
+
+@compiled()
+def _weigh(
+    order: Any,
+    ptr: Any,
+    size: Any,
+    slot: Any,
+    slot_label: Any,
+    worker: Any,
+    weight: Any,
+    gold: Any,
+    draw: Any,
+    one: bool,
+    fresh: Any,
+    credit: Any,
+    hit: Any,
+    right: Any,
+    seen: Any,
+) -> None:  # pragma: no cover - compiled
+    """Weigh the fresh answers of tasks in order, decide, and count who was right."""
+    score = np.zeros(slot.size, np.float64)
+    for i in order:
+        start, end = ptr[i], ptr[i] + size[i]
+        for a in range(start, ptr[i + 1]):
+            j = worker[a]
+            if fresh[a]:
+                credit[a] = right[j] / seen[j] if seen[j] > 0.0 else 0.5
+            score[start + slot[a]] += weight[a] * credit[a]
+        best, tied = 0.0, 0
+        for s in range(start, end):
+            best = max(best, score[s])
+        for s in range(start, end):
+            if score[s] >= best - TIE * best:
+                tied += 1
+        chosen, nth = -1, int(draw[i] * tied)
+        for s in range(start, end):
+            if score[s] >= best - TIE * best:
+                if nth == 0 and chosen < 0:
+                    chosen = s - start
+                nth -= 1
+        for a in range(start, ptr[i + 1]):
+            if not fresh[a]:
+                continue
+            s = start + slot[a]
+            if gold[i] >= 0:
+                hit[a] = 1.0 if slot_label[s] == gold[i] else 0.0
+            elif one:
+                hit[a] = 1.0 if slot[a] == chosen else 0.0
+            else:
+                hit[a] = 1.0 / tied if score[s] >= best - TIE * best else 0.0
+            right[worker[a]] += weight[a] * hit[a]
+            seen[worker[a]] += weight[a]

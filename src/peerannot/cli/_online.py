@@ -1,0 +1,156 @@
+"""What ``aggregate`` does beyond one fit: saved states, new answers, intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from peerannot.cli._common import note, progress_bar, spoken_warnings
+from peerannot.cli._votes import load_votes
+
+if TYPE_CHECKING:
+    from peerannot.aggregation import OnlineState, Result
+    from peerannot.aggregation.base import Strategy
+    from peerannot.answers import Answers
+
+__all__ = ["learn", "learning_options", "surely"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option(
+        "--save-state",
+        is_flag=True,
+        help="Keep what was learned in DATASET/identification/STRATEGY/state, for --update.",
+    ),
+    click.option(
+        "--update",
+        metavar="FILE",
+        help="Add the answers in FILE (dataset JSON, or any file of votes) to the saved state"
+        " instead of a fit, and write the labels again.",
+    ),
+    click.option(
+        "--intervals",
+        is_flag=True,
+        help="Add 95 % intervals of workers' skill, and of the accuracy of the labels.",
+    ),
+    click.option(
+        "--bootstrap",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Add 95 % intervals by N fits on tasks drawn again.",
+    ),
+)
+
+
+def learning_options(function: F) -> F:
+    """``--save-state``, ``--update``, ``--intervals`` and ``--bootstrap``."""
+    for decorate in reversed(_OPTIONS):
+        function = decorate(function)
+    return function
+
+
+def learn(
+    dataset: str,
+    strategy: Strategy,
+    *,
+    update: str | None,
+    answers_file: str,
+    metadata: Path | None,
+    path_remove: Path | None,
+    **reading: Any,
+) -> tuple[OnlineState, str, dict[str, Any]]:
+    """Begin a state with the votes of a dataset, or add to the saved one; and save it.
+
+    Returns the state, the name of the dataset, and facts for the report.
+    """
+    from peerannot.aggregation import OnlineState
+    from peerannot.dataset import Dataset
+    from peerannot.errors import ParameterError
+
+    home = Path(dataset) / "identification" / strategy.name / "state"
+    name = Dataset.open(dataset, metadata_path=metadata).name
+    before = 0
+    known = update is not None and (home / "manifest.json").exists()
+    if known:
+        if path_remove is not None:
+            raise click.UsageError("--path-remove: a saved state keeps its tasks; --save-state")
+        state = OnlineState.load(home)
+        if state.strategy != strategy:
+            raise ParameterError(
+                f"{home}: saved with other options, {state.strategy!r};"
+                " give the same ones, or begin anew with --save-state"
+            )
+    else:
+        if update is not None:
+            note(f"no saved state yet: begun with the votes of {answers_file}")
+        if update is None and (given := [k for k, v in reading.items() if v is not None]):
+            raise click.UsageError(f"--{given[0].strip('_').replace('_', '-')} is for a file")
+        votes = load_votes(
+            dataset, answers_file=answers_file, metadata=metadata, path_remove=path_remove
+        )
+        with spoken_warnings():
+            state = strategy.partial_fit(votes.answers, begin="fit")
+    if update is not None:
+        before = state.n_answers
+        with spoken_warnings():
+            state = strategy.partial_fit(_new_answers(update, state, **reading), state)
+    state.save(home)
+    facts = {
+        "state": str(home),
+        "updates": state.updates,
+        "n_answers_before": before,
+    }
+    return state, name, facts
+
+
+def _new_answers(
+    file: str, state: OnlineState, *, format_: str | None, classes: str | None, **columns: Any
+) -> Answers:
+    from peerannot.io import read_answers
+
+    if classes is not None:
+        raise click.UsageError("--classes: a state keeps the classes that it began with")
+    names = state.memory.classes
+    numbered = list(names) == list(map(str, range(len(names))))
+    return read_answers(
+        file,
+        format=format_,
+        classes=len(names) if numbered else list(names),
+        duplicates=state.duplicates,
+        **columns,
+    )
+
+
+def surely(
+    result: Result,
+    strategy: Strategy,
+    answers: Answers,
+    facts: dict[str, Any],
+    *,
+    intervals: bool,
+    n_boot: int | None,
+) -> Result:
+    """The result with the intervals that were asked for, which are told and put into facts."""
+    from peerannot.aggregation import bootstrap, with_bootstrap, with_intervals
+
+    if intervals:
+        result = with_intervals(result, answers)
+        found = facts["accuracy"] = result.diagnostics.notes["accuracy"]
+        note(
+            f"accuracy {found['value']:.4f}, 95 % interval {found['low']:.4f} to"
+            f" {found['high']:.4f} if the model is right"
+        )
+    if n_boot is not None:
+        with progress_bar("bootstrap") as progress:
+            drawn = bootstrap(
+                strategy, answers, n_boot, strategy.seed, result=result, progress=progress
+            )
+        result = with_bootstrap(result, drawn)
+        facts["bootstrap"] = result.diagnostics.notes["bootstrap"]
+        a = drawn.accuracy
+        note(f"accuracy by {n_boot} draws of tasks: {a.low:.4f} to {a.high:.4f}")
+    return result
