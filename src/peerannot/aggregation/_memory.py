@@ -111,7 +111,9 @@ class Rows:
             np.concatenate(weight)[kept] if weighted else None,
         )
         origin = np.where(kept < old.n_answers, kept, -1)
-        gone = np.setdiff1d(np.arange(old.n_answers), origin, assume_unique=False)
+        left = np.ones(old.n_answers, np.bool_)
+        left[origin[origin >= 0]] = False
+        gone = np.flatnonzero(left)
         return Rows(answers, self.duplicates), Change(old_task, old_worker, origin, gone)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -231,13 +233,13 @@ class Counts:
 
 def _union(old: Ids, new: Ids) -> tuple[Ids, NDArray[np.int32], NDArray[np.int32]]:
     """Both vocabularies in the order of ids, and the codes in it of each."""
+    same = np.arange(len(old), dtype=np.int32)
     if old == new:
-        both = old
-    else:
-        strangers = [value for value in new if value not in old]
-        both = Ids.sorted(chain(old, strangers)) if strangers else old
-    if both is old:
-        return both, np.arange(len(old), dtype=np.int32), both.codes(list(new))
+        return old, same, same
+    strangers = [value for value in new if value not in old]
+    if not strangers:
+        return old, same, old.codes(list(new))
+    both = Ids.sorted(chain(old, strangers))
     return both, both.codes(list(old)), both.codes(list(new))
 
 

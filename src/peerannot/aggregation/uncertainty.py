@@ -16,17 +16,20 @@ Louis' identity (observed = complete - missing information) the variance is
 .. math::
     v_j = \frac{v^c_j}{1 - f_j}, \qquad f_j = \min(v^m_j / v^c_j, 0.9).
 
-The interval holds the middle of a Beta distribution of this mean and variance. ``\beta`` is
-the prior of the model; where it has none, one pseudo-answer a class at the worker's mean rate.
-Models with a skill only: one row, Jeffreys' prior Beta(1/2, 1/2).
+The interval holds the middle of a Beta distribution of this mean and variance. :math:`\beta` is
+one pseudo-answer a class, right at the worker's mean rate, whatever the prior of the model: the
+interval follows the answers. Models with a skill only: one row, Jeffreys' prior Beta(1/2, 1/2).
 
-**Accuracy.** With :math:`c_i` the posterior of the label of task i, the number of right labels
+**Accuracy.** With :math:`c_i` the probability that label i is right, the number of right labels
 is a sum of independent coins, Poisson-binomial with mean :math:`\sum c_i` and variance
-:math:`\sum c_i (1 - c_i)`: computed exactly up to 2,000 tasks, else the normal approximation.
+:math:`\sum c_i (1 - c_i)`: computed exactly up to 2,000 tasks, else the normal
+approximation. Where there are confusion matrices, :math:`c_i` is computed from the counts less
+the task's own answers, which would otherwise vouch for themselves.
 
 **All intervals assume that the model is right** and that the parameters of other workers are
 known. Where workers have few answers, posteriors are too sure, and the interval of the accuracy
-is too narrow and too high. `bootstrap` assumes only that tasks are independent draws.
+is too narrow and too high (docs/uncertainty.md has numbers). `bootstrap` assumes only that tasks
+are independent draws.
 
 References
 ----------
@@ -39,7 +42,7 @@ Statistical Science 16(2), 101-133.
 Hong, Y. (2013). On computing the distribution function for the Poisson binomial distribution.
 Computational Statistics and Data Analysis 59, 41-51.
 
-Efron, B. and Tibshirani, R. J. (1993). An Introduction to the Bootstrap, chapters 13 and 8.
+Efron, B. and Tibshirani, R. J. (1993). An Introduction to the Bootstrap, chapter 13.
 """
 
 from __future__ import annotations
