@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_configure() -> None:
-    # Two threads a process at most: tests run side by side.
-    os.environ.setdefault("OMP_NUM_THREADS", "2")
+    # One thread a process: tests run side by side, and idle threads of PyTorch wait busily.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
