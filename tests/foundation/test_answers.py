@@ -154,3 +154,8 @@ def test_pickle_and_repr():
     answers = build([(1, 0, 0)])
     assert pickle.loads(pickle.dumps(answers)) == answers
     assert repr(answers) == "Answers(1 tasks, 1 workers, 4 classes, 1 answers)"
+
+
+def test_read_finds_the_form_of_a_file(tmp_path):
+    (tmp_path / "votes.csv").write_text("task,worker,label\n1,a,cat\n2,a,dog\n")
+    assert list(Answers.read(tmp_path / "votes.csv").classes) == ["cat", "dog"]

@@ -7,7 +7,9 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from itertools import chain
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -170,6 +172,13 @@ class Answers:
         return cls._ordered(
             task_code, worker_code, label_code, task_ids, worker_ids, class_ids, None, "last"
         )
+
+    @classmethod
+    def read(cls, source: str | Path, **options: Any) -> Answers:
+        """Read answers from a file of any known form; see `peerannot.io.read_answers`."""
+        # Readers stand above this module, so they are looked up when they are wanted.
+        answers: Answers = import_module("peerannot.io").read_answers(source, **options)
+        return answers
 
     @classmethod
     def _ordered(
