@@ -19,7 +19,7 @@ from peerannot.aggregation.dawid_skene import DawidSkene, MAPDawidSkene
 from peerannot.aggregation.ibcc import IBCC
 from peerannot.aggregation.label_aggregation import OnePassLA
 from peerannot.aggregation.support import Support
-from peerannot.aggregation.ties import TIE
+from peerannot.aggregation.ties import drawn_best
 from peerannot.answers import Answers
 from peerannot.errors import ConvergenceWarning
 
@@ -307,18 +307,7 @@ def _weigh(
             if fresh[a]:
                 credit[a] = right[j] / seen[j] if seen[j] > 0.0 else 0.5
             score[start + slot[a]] += weight[a] * credit[a]
-        best, tied = 0.0, 0
-        for s in range(start, end):
-            best = max(best, score[s])
-        for s in range(start, end):
-            if score[s] >= best - TIE * best:
-                tied += 1
-        chosen, nth = -1, int(draw[i] * tied)
-        for s in range(start, end):
-            if score[s] >= best - TIE * best:
-                if nth == 0 and chosen < 0:
-                    chosen = s - start
-                nth -= 1
+        chosen, floor, tied = drawn_best(score, start, end, draw[i])
         for a in range(start, ptr[i + 1]):
             if not fresh[a]:
                 continue
@@ -328,6 +317,6 @@ def _weigh(
             elif one:
                 hit[a] = 1.0 if slot[a] == chosen else 0.0
             else:
-                hit[a] = 1.0 / tied if score[s] >= best - TIE * best else 0.0
+                hit[a] = 1.0 / tied if score[s] >= floor else 0.0
             right[worker[a]] += weight[a] * hit[a]
             seen[worker[a]] += weight[a]

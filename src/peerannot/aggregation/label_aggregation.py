@@ -14,7 +14,7 @@ from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Start, Strategy
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.support import Support
-from peerannot.aggregation.ties import TIE
+from peerannot.aggregation.ties import drawn_best
 from peerannot.aggregation.votes import signed_vote_fit, vote_fit
 from peerannot.answers import Answers
 
@@ -169,18 +169,7 @@ def _stream(
             v = weight[a] if weight.size else 1.0
             # Without a prior the first answers are worth the same as any.
             score[start + slot[a]] += v * (right[j] / seen[j] if seen[j] > 0.0 else 0.5)
-        best, tied = 0.0, 0
-        for s in range(start, end):
-            best = max(best, score[s])
-        for s in range(start, end):
-            if score[s] >= best - TIE * best:
-                tied += 1
-        chosen, nth = -1, int(draw[i] * tied)
-        for s in range(start, end):
-            if score[s] >= best - TIE * best:
-                if nth == 0 and chosen < 0:
-                    chosen = s - start
-                nth -= 1
+        chosen, floor, tied = drawn_best(score, start, end, draw[i])
         for a in range(start, ptr[i + 1]):
             s = start + slot[a]
             if gold[i] >= 0:
@@ -188,7 +177,7 @@ def _stream(
             elif one:
                 hit = 1.0 if slot[a] == chosen else 0.0
             else:
-                hit = 1.0 / tied if score[s] >= best - TIE * best else 0.0
+                hit = 1.0 / tied if score[s] >= floor else 0.0
             v = weight[a] if weight.size else 1.0
             right[worker[a]] += v * hit
             seen[worker[a]] += v

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from peerannot._compiled import compiled, prange
 
-__all__ = ["TIE", "Ties", "label_rows", "pick"]
+__all__ = ["TIE", "Ties", "drawn_best", "label_rows", "pick"]
 
 Ties = Literal["first", "random", "share", "abstain"]
 
@@ -63,6 +63,31 @@ def pick(
         draw = np.zeros(n)
     columns = np.empty(0, np.int32) if column is None else column
     return _pick(ptr, size, columns, score, draw, ties == "abstain")
+
+
+@compiled()
+def drawn_best(
+    score: NDArray[Any], start: int, end: int, draw: float
+) -> tuple[int, float, int]:  # pragma: no cover - compiled
+    """One of the best scores by a draw in [0, 1): its place from ``start`` (-1: there is none).
+
+    Also the least score that counts as best, and how many do.
+    """
+    best, tied = 0.0, 0
+    for s in range(start, end):
+        best = max(best, score[s])
+    floor = best - TIE * best
+    for s in range(start, end):
+        if score[s] >= floor:
+            tied += 1
+    chosen, nth = -1, int(draw * tied)
+    for s in range(start, end):
+        if score[s] >= floor:
+            if nth == 0:
+                chosen = s - start
+                break
+            nth -= 1
+    return chosen, floor, tied
 
 
 @compiled(parallel=True)
