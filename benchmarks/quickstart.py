@@ -22,8 +22,8 @@ import numpy as np
 from peerannot.aggregation import build
 from peerannot.aggregation.output import write_labels
 from peerannot.dataset import Dataset
-from peerannot.demo import shared_accuracy
 from peerannot.learning import TrainOptions, train, train_on_votes
+from peerannot.selection import evaluate
 
 LABELS = ["MV", "NaiveSoft", "DS", "DS[diagonal=4,off_diagonal=1]", "GLAD", "WDS", "IWMV", "Wawa"]
 VOTES = ["crowdlayer", "CoNAL[scale=1e-4]"]
@@ -63,7 +63,7 @@ def measure(folder: Path, given: argparse.Namespace) -> None:
             start = time.perf_counter()
             result = strategy.fit(answers)
             fit_seconds = f"{time.perf_counter() - start:.3f}"
-            label_accuracy = f"{shared_accuracy(result.dense_posterior(), truth):.4f}"
+            label_accuracy = f"{evaluate(result, truth).accuracy:.4f}"
             written = write_labels(result, strategy, folder, dataset.name, spec)
         scores, start = [], time.perf_counter()
         for seed in range(given.seeds):

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from peerannot._files import atomic_write
 from peerannot._progress import Progress, silent
 from peerannot.aggregation import build
 from peerannot.aggregation.output import write_labels
 from peerannot.dataset import Dataset
+from peerannot.selection import evaluate
 
 __all__ = ["DemoReport", "DemoRow", "run_demo"]
 
@@ -55,12 +55,6 @@ class DemoReport:
     rows: Sequence[DemoRow]
 
 
-def shared_accuracy(posterior: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
-    """Mean over tasks of 1/(number of most probable classes) where the truth is one of them."""
-    best = posterior >= posterior.max(1, keepdims=True) * (1 - 1e-9)
-    return float((best[np.arange(truth.size), truth] / best.sum(1)).mean())
-
-
 def run_demo(
     folder: str | Path, *, epochs: int = 10, seed: int = 0, progress: Progress = silent
 ) -> DemoReport:
@@ -99,7 +93,7 @@ def run_demo(
         strategy = build(spec)
         result = strategy.fit(answers)
         write_labels(result, strategy, folder, dataset.name, spec)
-        accuracy[spec] = shared_accuracy(result.dense_posterior(), truth)
+        accuracy[spec] = evaluate(result, truth).accuracy
         if spec == "NaiveSoft":
             ambiguous = [answers.tasks[int(i)] for i in np.argsort(-result.entropy)[:5]]
         if spec == "DS" and result.skill is not None:
