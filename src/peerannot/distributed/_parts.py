@@ -1,0 +1,162 @@
+"""Answers in partitions of tasks, and the one way in which models work on them.
+
+A model sends a function and the parameters of its iteration to every partition, and gets back
+sums. It never sees a task: what belongs to a task stays with its partition. The partitions may
+be in this process (`LocalParts`) or on a cluster (`peerannot.distributed._dask`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot.answers import Answers, Ids
+
+__all__ = ["LocalParts", "Part", "Parts", "Shape", "add_pairwise"]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What is known of all answers together.
+
+    Attributes
+    ----------
+    n_tasks, n_answers : int
+    workers, classes : Ids
+        In the order of one machine; every partition is coded with them.
+    weighted : bool
+        Whether answers have weights.
+    """
+
+    n_tasks: int
+    n_answers: int
+    workers: Ids
+    classes: Ids
+    weighted: bool = False
+
+
+@dataclass
+class Part:
+    """The answers of some tasks.
+
+    Attributes
+    ----------
+    index : int
+        Number of the partition.
+    first_task : int
+        Tasks of the partitions before this one.
+    answers : Answers
+        Tasks of this partition; workers and classes of all.
+    gold : int32 array (n_tasks of the partition,)
+        Known classes, -1 for unknown.
+    shape : Shape
+    kept : Any
+        What the model keeps with the tasks between iterations (see `Parts.advance`).
+    """
+
+    index: int
+    first_task: int
+    answers: Answers
+    gold: NDArray[np.int32]
+    shape: Shape
+    kept: Any = None
+    _made: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def made(self, name: str, make: Callable[[], Any]) -> Any:
+        """Something that follows from the answers alone, made once where the partition is."""
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
+
+
+# A function of the partition and of parameters. It must be a plain function of a module, and
+# depend on nothing else, so that a partition that is lost can be worked out again.
+Work = Callable[..., Any]
+
+
+class Parts(Protocol):
+    """Partitions of tasks."""
+
+    @property
+    def shape(self) -> Shape: ...
+
+    def sum(self, work: Work, *given: Any) -> tuple[Any, ...]:
+        """``work(part, *given)`` of all partitions: tuples of arrays and numbers, added up.
+
+        They are added pairwise in an order that depends on the number of partitions alone.
+        """
+
+    def advance(self, work: Work, *given: Any) -> tuple[Any, ...]:
+        """As `sum`, of ``work(part, *given) -> (kept, sums)``; ``kept`` replaces ``part.kept``."""
+
+    def chain(self, work: Work, state: Any, *given: Any) -> Any:
+        """``state = work(part, state, *given)`` through the partitions in order of task."""
+
+
+def add_pairwise(results: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """Tuples of arrays and numbers, added in a tree."""
+    level = list(results)
+    while len(level) > 1:
+        pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
+        level = [
+            tuple(a + b for a, b in zip(*pair, strict=True)) if len(pair) == 2 else pair[0]
+            for pair in pairs
+        ]
+    return level[0]
+
+
+class LocalParts:
+    """Partitions in this process."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self.parts = list(parts)
+
+    @classmethod
+    def of(cls, answers: Answers, n: int, gold: NDArray[np.int32] | None = None) -> LocalParts:
+        """Answers in n partitions with about equal numbers of tasks."""
+        shape = Shape(
+            answers.n_tasks, answers.n_answers, answers.workers, answers.classes,
+            answers.weight is not None,
+        )  # fmt: skip
+        known = np.full(answers.n_tasks, -1, np.int32) if gold is None else gold
+        bounds = np.linspace(0, answers.n_tasks, n + 1).astype(np.int64)
+        parts = []
+        for i, (low, high) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+            rows = slice(int(answers.task_ptr[low]), int(answers.task_ptr[high]))
+            own = Answers(
+                answers.task[rows] - np.int32(low),
+                answers.worker[rows],
+                answers.label[rows],
+                answers.tasks.take(np.arange(low, high)),
+                answers.workers,
+                answers.classes,
+                None if answers.weight is None else answers.weight[rows],
+            )
+            parts.append(Part(i, int(low), own, known[low:high], shape))
+        return cls(parts)
+
+    @property
+    def shape(self) -> Shape:
+        return self.parts[0].shape
+
+    def __iter__(self) -> Iterator[Part]:
+        return iter(self.parts)
+
+    def sum(self, work: Work, *given: Any) -> tuple[Any, ...]:
+        return add_pairwise([work(part, *given) for part in self.parts])
+
+    def advance(self, work: Work, *given: Any) -> tuple[Any, ...]:
+        sums = []
+        for part in self.parts:
+            part.kept, told = work(part, *given)
+            sums.append(told)
+        return add_pairwise(sums)
+
+    def chain(self, work: Work, state: Any, *given: Any) -> Any:
+        for part in self.parts:
+            state = work(part, state, *given)
+        return state
