@@ -55,7 +55,8 @@ class Part:
         Known classes, -1 for unknown.
     shape : Shape
     kept : Any
-        What the model keeps with the tasks between iterations (see `Parts.advance`).
+        What the model keeps with the tasks between iterations (see `Parts.advance`): None, an
+        array, or a tuple of arrays. The engine saves it with checkpoints.
     """
 
     index: int
