@@ -12,7 +12,7 @@ from peerannot._compiled import compiled, prange
 from peerannot.aggregation.ties import TIE, Ties, pick
 from peerannot.answers import Answers
 
-__all__ = ["Support", "answer_blocks", "clamped", "one_hot", "posterior_of"]
+__all__ = ["Support", "answer_blocks", "clamped", "is_dense", "one_hot", "posterior_of"]
 
 # Dense posteriors up to this many bytes; above, rows hold only the labels received.
 DENSE_BYTES = 2**31
@@ -59,7 +59,8 @@ class Support:
         With ``n_classes``, the classes that a task did not receive compete with score 0: where
         every score is negative they win, and no slot does.
         """
-        out: NDArray[np.float64] = _winners(self.ptr, self.size, score, n_classes, _zero(score))
+        zero = _zero(score) if n_classes else 0.0
+        out: NDArray[np.float64] = _winners(self.ptr, self.size, score, n_classes, zero)
         return out
 
     def decide(
@@ -83,7 +84,8 @@ class Support:
 
         With ``n_classes`` see `winners`.
         """
-        out: NDArray[np.float64] = _shares(self.ptr, self.size, score, n_classes, _zero(score))
+        zero = _zero(score) if n_classes else 0.0
+        out: NDArray[np.float64] = _shares(self.ptr, self.size, score, n_classes, zero)
         return out
 
     def rest(self, share: NDArray[np.float64], n_classes: int) -> NDArray[np.float64]:
@@ -132,6 +134,11 @@ def answer_blocks(answers: Answers) -> NDArray[np.int64]:
     return np.linspace(0, answers.n_answers, blocks + 1).astype(np.int64)
 
 
+def is_dense(n_tasks: int, n_classes: int) -> bool:
+    """Whether a posterior of this shape is held dense."""
+    return n_tasks * n_classes * 8 <= DENSE_BYTES
+
+
 def posterior_of(
     support: Support,
     share: NDArray[np.float64],
@@ -147,7 +154,7 @@ def posterior_of(
     it and scales the shares to 1 instead.
     """
     n_tasks = support.size.size
-    if n_tasks * n_classes * 8 <= DENSE_BYTES:
+    if is_dense(n_tasks, n_classes):
         other = np.empty(0) if rest is None else rest
         factor = np.ones(n_classes) if prior is None else prior
         return _dense(support.ptr, support.size, support.label, share, other, factor)
@@ -187,7 +194,7 @@ def one_hot(support: Support, labels: NDArray[np.int32]) -> NDArray[np.float64]:
 
 def _zero(score: NDArray[np.float64]) -> float:
     """Below this, a score is the rounding noise of a sum that is zero."""
-    return 1e-12 * float(np.abs(score).max(initial=0.0))
+    return 1e-12 * max(float(score.max(initial=0.0)), -float(score.min(initial=0.0)))
 
 
 @compiled(parallel=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from peerannot._compiled import compiled, prange
 
-__all__ = ["TIE", "Ties", "drawn_best", "label_rows", "pick"]
+__all__ = ["TIE", "Ties", "drawn_best", "draws", "label_rows", "pick"]
 
 Ties = Literal["first", "random", "share", "abstain"]
 
@@ -56,13 +56,15 @@ def pick(
 
     A generator in place of a seed goes on where it was: tasks in chunks are drawn as at once.
     """
-    n = ptr.size - 1
-    if ties in ("random", "share"):
-        draw = np.random.default_rng(seed).random(n)
-    else:
-        draw = np.zeros(n)
     columns = np.empty(0, np.int32) if column is None else column
-    return _pick(ptr, size, columns, score, draw, ties == "abstain")
+    return _pick(ptr, size, columns, score, draws(ptr.size - 1, ties, seed), ties == "abstain")
+
+
+def draws(n: int, ties: Ties, seed: int | np.random.Generator) -> NDArray[np.float64]:
+    """What decides between tied classes of each task, in [0, 1): 0 takes the first."""
+    if ties in ("random", "share"):
+        return np.random.default_rng(seed).random(n)
+    return np.zeros(n)
 
 
 @compiled()

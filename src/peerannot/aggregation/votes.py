@@ -8,13 +8,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from peerannot._compiled import compiled, prange
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Start, Strategy
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Result
-from peerannot.aggregation.support import Support, clamped, one_hot, posterior_of
-from peerannot.aggregation.ties import Ties, label_rows, pick
+from peerannot.aggregation.support import Support, clamped, is_dense, one_hot, posterior_of
+from peerannot.aggregation.ties import Ties, drawn_best, draws, label_rows, pick
 from peerannot.answers import Answers
 
 __all__ = ["MajorityVote", "NaiveSoft", "TwoThird", "signed_vote_fit", "too_hard", "vote_fit"]
@@ -36,19 +37,21 @@ def vote_fit(
     of the scores; confidence and entropy are those of the shares either way. Known classes
     (``gold >= 0``) are certain.
     """
-    share = support.shares(score)
-    winner = support.winners(score)
-    labels = pick(support.ptr, support.size, support.label, winner, ties, seed)
-    confidence, entropy = support.confidence(share, winner)
-    if hard:
-        decided = ties in ("first", "random")
-        share = one_hot(support, labels) if decided else winner
-    fit = Fit(
-        posterior_of(support, share, answers.n_classes),
-        labels=labels,
-        confidence=confidence,
-        entropy=entropy,
-    )
+    decided = hard and ties in ("first", "random")
+    if is_dense(answers.n_tasks, answers.n_classes):
+        draw = draws(answers.n_tasks, ties, seed)
+        posterior, labels, confidence, entropy = _dense_vote(
+            support.ptr, support.size, support.label, score, draw, answers.n_classes,
+            ties == "abstain", hard, decided,
+        )  # fmt: skip
+    else:
+        share, winner = support.shares(score), support.winners(score)
+        labels = pick(support.ptr, support.size, support.label, winner, ties, seed)
+        confidence, entropy = support.confidence(share, winner)
+        if hard:
+            share = one_hot(support, labels) if decided else winner
+        posterior = posterior_of(support, share, answers.n_classes)
+    fit = Fit(posterior, labels=labels, confidence=confidence, entropy=entropy)
     if gold is not None and (gold >= 0).any():
         fit.posterior = clamped(fit.posterior, gold)
         fit.labels = np.where(gold >= 0, gold, labels).astype(np.int32)
@@ -179,3 +182,45 @@ class TwoThird(Strategy):
     def side_files(self, result: Result) -> dict[str, Any]:
         """``too_hard.txt``: a pruning file of the undecided tasks, rows ``-1 task``."""
         return {"too_hard.txt": too_hard(result)}
+
+
+@compiled(parallel=True)
+def _dense_vote(
+    ptr: Any,
+    size: Any,
+    label: Any,
+    score: Any,
+    draw: Any,
+    n_classes: int,
+    abstain: bool,
+    hard: bool,
+    decided: bool,
+) -> Any:  # pragma: no cover - compiled
+    """Posterior, label, confidence and entropy of each task in one pass over the slots."""
+    n = size.size
+    posterior = np.empty((n, n_classes), np.float64)
+    labels = np.empty(n, np.int32)
+    confidence = np.empty(n, np.float64)
+    entropy = np.empty(n, np.float64)
+    for i in prange(n):
+        start, end = ptr[i], ptr[i] + size[i]
+        chosen, floor, tied = drawn_best(score, start, end, draw[i])
+        total, surprise = 0.0, 0.0
+        for s in range(start, end):
+            total += score[s]
+        row = posterior[i]
+        row[:] = 1.0 / n_classes if start == end else 0.0
+        # Where no score is positive, all are 0: the labels received share the task.
+        for s in range(start, end):
+            share = score[s] / total if total > 0.0 else 1.0 / tied
+            if size[i] > 1 and share > 0.0:
+                surprise -= share * np.log(share)
+            if not hard:
+                row[label[s]] = share
+            elif score[s] >= floor and (not decided or s - start == chosen):
+                row[label[s]] = 1.0 if decided else 1.0 / tied
+        labels[i] = label[start + chosen] if tied == 1 or (tied > 1 and not abstain) else -1
+        best = score[start + chosen] if start < end else 0.0
+        confidence[i] = best / total if total > 0.0 else (1.0 / tied if tied else 0.0)
+        entropy[i] = surprise
+    return posterior, labels, confidence, entropy
