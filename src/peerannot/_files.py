@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -59,7 +60,8 @@ def storage_errors(path: Path, verb: str = "write") -> Iterator[None]:
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary name beside ``path``; renamed to it on success, removed on failure."""
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # A process number does not tell apart two hosts that share a disk.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

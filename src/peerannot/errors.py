@@ -9,7 +9,8 @@
     │                                 4  an extra is not installed
     ├── StorageError(OSError)         1  a file could not be read or written
     ├── DownloadError(OSError)        1  a download failed or has a wrong checksum
-    └── NotConvergedError             5  no convergence, under ``--strict``
+    ├── NotConvergedError             5  no convergence, under ``--strict``
+    └── ClusterError                  6  a cluster was lost or cannot be reached
 
 Every message is one line that says where, what and how to mend it.
 """
@@ -20,6 +21,7 @@ from enum import IntEnum
 from typing import ClassVar
 
 __all__ = [
+    "ClusterError",
     "ConvergenceWarning",
     "DataError",
     "DataWarning",
@@ -42,6 +44,7 @@ class ExitCode(IntEnum):
     DATA = 3
     MISSING_DEPENDENCY = 4
     NOT_CONVERGED = 5
+    CLUSTER = 6
     INTERRUPTED = 130
 
 
@@ -81,6 +84,12 @@ class NotConvergedError(PeerannotError):
     """An iterative method stopped at its cap, and the user asked for strictness."""
 
     exit_code = ExitCode.NOT_CONVERGED
+
+
+class ClusterError(PeerannotError):
+    """A cluster cannot be reached, was lost, or gave up; what was saved can be resumed."""
+
+    exit_code = ExitCode.CLUSTER
 
 
 class ConvergenceWarning(UserWarning):

@@ -69,6 +69,7 @@ def test_exit_codes():
         "DataError": 3,
         "MissingDependencyError": 4,
         "NotConvergedError": 5,
+        "ClusterError": 6,
         "StorageError": 1,
         "DownloadError": 1,
     }

@@ -130,8 +130,18 @@ class Ids(Sequence[str]):
         return f"Ids({head}{', ...' if len(self) > 3 else ''}; {len(self)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        argument = len(self) if isinstance(self._values, range) else tuple(self)
-        return (Ids, (argument,))
+        if isinstance(self._values, range):
+            return (Ids, (len(self),))
+        if isinstance(self._values, tuple):
+            return (Ids, (self._values,))
+        return (Ids.of_column, (self._values,))
+
+    def column(self) -> Any:
+        """The ids for a column of a table: an integer array where they are numbers in their
+        shortest form and kept so, else a polars Series or a tuple of texts."""
+        if isinstance(self._values, range):
+            return np.arange(len(self), dtype=np.int64)
+        return self._values
 
     def take(self, positions: NDArray[Any]) -> Ids:
         """The vocabulary of the ids at these positions, in this order."""

@@ -44,9 +44,15 @@ class Rows:
 
     @classmethod
     def open(
-        cls, paths: str | Path | Sequence[str | Path], columns: Mapping[str, str | None]
+        cls,
+        paths: str | Path | Sequence[str | Path],
+        columns: Mapping[str, str | None],
+        *,
+        may_be_empty: bool = False,
     ) -> Rows:
         """Find the shards and their columns; nothing but footers is read.
+
+        ``may_be_empty`` allows that they have no rows.
 
         Raises
         ------
@@ -72,7 +78,7 @@ class Rows:
                 heights.append(int(pl.scan_parquet(file).select(pl.len()).collect().item()))
             except polars_errors as error:
                 raise _damaged(file, error) from None
-        if sum(heights) == 0:
+        if sum(heights) == 0 and not may_be_empty:
             raise DataError(f"{name}: no answers in it")
         return cls(name, tuple(files), tuple(heights), names)
 

@@ -30,7 +30,7 @@ from peerannot.io._coding import encode
 from peerannot.io._read import to_classes
 from peerannot.io._rows import Rows, Survey, partitioned, survey
 
-__all__ = ["Coded", "code_shards"]
+__all__ = ["Coded", "Coding", "code_shards"]
 
 VERSION = 1  # of the files in the scratch folder
 MOST_MARKED = 2**28  # (worker, label) combinations up to which a table marks those that occur
@@ -236,22 +236,71 @@ class _Coder:
         return np.searchsorted(self._values, values).astype(np.int32)
 
 
+class Coding:
+    """How ids become codes in every block and partition of the same shards.
+
+    Attributes
+    ----------
+    workers, classes : Ids
+    """
+
+    def __init__(
+        self,
+        workers: pl.Series,
+        labels: pl.Series,
+        wanted: Iterable[Any] | int | None,
+        duplicates: DuplicatePolicy,
+        where: str,
+    ) -> None:
+        self._worker, self._label = _Coder(workers), _Coder(labels)
+        self._duplicates: DuplicatePolicy = duplicates
+        self.workers, self.classes = self._worker.ids, self._label.ids
+        self._to_class = np.arange(len(self.classes), dtype=np.int32)
+        if wanted is not None:
+            self._to_class, self.classes = to_classes(
+                self.classes, wanted, self._to_class, lambda row: where
+            )
+
+    def codes(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The frame with codes of workers and classes, int32, instead of ids."""
+        label = self._to_class[self._label(frame["label"])]
+        return frame.select("task").with_columns(
+            worker=pl.Series(self._worker(frame["worker"]), dtype=pl.Int32),
+            label=pl.Series(label, dtype=pl.Int32),
+        )
+
+    def answers(
+        self, codes: pl.DataFrame, starts: NDArray[np.int64] | None = None
+    ) -> tuple[pl.Series, Answers]:
+        """Ids of the tasks in their own type, and the answers, of codes in order of task.
+
+        ``starts`` are the rows where another task begins, where they are known.
+        """
+        first = _starts(codes["task"]) if starts is None else starts
+        ids = codes["task"].gather(first)
+        known = Ids.of_column(ids if ids.dtype == pl.String else ids.to_numpy())
+        sizes = np.diff(np.append(first, codes.height))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"\d+ answers replaced", DataWarning)
+            answers = Answers._ordered(
+                np.repeat(np.arange(first.size, dtype=np.int32), sizes),
+                codes["worker"].to_numpy(), codes["label"].to_numpy(),
+                known, self.workers, self.classes, None, self._duplicates,
+            )  # fmt: skip
+        return ids, answers
+
+
 class _Writer:
     """Writes the files of one conversion."""
 
     def __init__(
         self, folder: Path, seen: Survey, wanted: Any, duplicates: DuplicatePolicy, where: str
     ) -> None:
-        self.folder, self.duplicates = folder, duplicates
-        self.worker, self.label = _Coder(seen.workers), _Coder(seen.labels)
-        labels = self.label.ids
-        self.classes, self.to_class = labels, np.arange(len(labels), dtype=np.int32)
-        if wanted is not None:
-            self.to_class, self.classes = to_classes(
-                labels, wanted, self.to_class, lambda row: where
-            )
+        self.folder = folder
+        self.coding = Coding(seen.workers, seen.labels, wanted, duplicates, where)
+        self.classes = self.coding.classes
         seen.workers.to_frame("worker").write_parquet(folder / "workers.parquet")
-        n_codes = len(self.worker.ids) * len(self.classes)
+        n_codes = len(self.coding.workers) * len(self.classes)
         self.code_type: Any = np.int32 if n_codes < 2**31 else np.int64
         self.marks = np.zeros(n_codes if n_codes <= MOST_MARKED else 0, np.bool_)
         self.known = np.empty(0, np.int64)
@@ -278,18 +327,7 @@ class _Writer:
     def _piece(
         self, frame: pl.DataFrame, starts: NDArray[np.int64], codes: Any, sizes: Any
     ) -> None:
-        ids = frame["task"].gather(starts)
-        n = starts.size
-        bounds = np.append(starts, frame.height)
-        known = Ids.of_column(ids if ids.dtype == pl.String else ids.to_numpy())
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", r"\d+ answers replaced", DataWarning)
-            answers = Answers._ordered(
-                np.repeat(np.arange(n, dtype=np.int32), np.diff(bounds)),
-                self.worker(frame["worker"]),
-                self.to_class[self.label(frame["label"])],
-                known, self.worker.ids, self.classes, None, self.duplicates,
-            )  # fmt: skip
+        ids, answers = self.coding.answers(self.coding.codes(frame), starts)
         self.dropped += frame.height - answers.n_answers
         code = answers.worker.astype(self.code_type) * len(self.classes) + answers.label
         if self.marks.size:
@@ -299,7 +337,7 @@ class _Writer:
         codes.write(np.ascontiguousarray(code).data)
         sizes.write(answers.answers_per_task.astype(np.int32).data)
         ids.to_frame("task").write_parquet(_piece(self.folder, len(self.pieces)))
-        self.pieces.append(n)
+        self.pieces.append(starts.size)
 
     def finish(self, fingerprint: str) -> None:
         """Number the pairs that occur, count them, and write the manifest."""
