@@ -53,6 +53,8 @@ def objective(spec: str, answers: Answers) -> CrowdVotes:
     with torch.no_grad():
         for parameter in found.parameters():
             parameter += 0.3 * torch.randn_like(parameter)
+        if spec.startswith("doctor-net"):
+            found.head.weight.copy_(torch.arange(1.0, W + 1))
     return found
 
 
@@ -78,7 +80,18 @@ def slow_crowdlayer(head, outputs, rows, votes):
                 if head.variant == "VW+B":
                     scores = scores + head.bias[j]
                 losses.append(F.cross_entropy(scores, votes[row, j]))
-    return torch.stack(losses).mean()
+    return torch.stack(losses).mean() + head.share * pull_to_mean(head.weight, rows, votes)
+
+
+def pull_to_mean(table, rows, votes):
+    """The penalty that CrowdLayer, CoNAL and Union-Net share, vote by vote."""
+    answers_of = {j: (votes[:, j] >= 0).sum() for j in range(W)}
+    mean = sum(answers_of[j] * table[j] for j in range(W)) / sum(answers_of.values())
+    each = [
+        10 / (10 + answers_of[j]) * ((table[j] - mean.detach()) ** 2).sum()
+        for _, j, _ in each_vote(rows, votes)
+    ]
+    return torch.stack(each).mean()
 
 
 def slow_conal(head, outputs, rows, votes):
@@ -94,7 +107,8 @@ def slow_conal(head, outputs, rows, votes):
                 scores = w * (head.common.T @ p[i]) + (1 - w) * (head.individual[j].T @ p[i])
                 losses.append(F.cross_entropy(scores, votes[row, j]))
     distance = sum(torch.linalg.norm(head.individual[j] - head.common) for j in range(W))
-    return torch.stack(losses).mean() - head.scale * distance
+    pull = head.share * pull_to_mean(head.individual, rows, votes)
+    return torch.stack(losses).mean() - head.scale * distance + pull
 
 
 def nll(p, matrix, label):
@@ -147,7 +161,8 @@ def slow_union(head, outputs, rows, votes):
             target[j * K + label] = 1
         if target.any():
             losses.append(-(target / target.sum() * union[i].log()).sum())
-    return torch.stack(losses).mean()
+    pull = head.share * pull_to_mean(head.transition, rows, votes)
+    return torch.stack(losses).mean() + pull
 
 
 def slow_maxmig(head, outputs, rows, votes):
@@ -168,12 +183,15 @@ def slow_maxmig(head, outputs, rows, votes):
 
 def slow_doctor(head, outputs, rows, votes):
     answers_of = {j: (votes[:, j] >= 0).sum() for j in range(W)}
-    losses = []
+    losses, weights, pulls = [], [], []
     for i, j, label in each_vote(rows, votes):
         scores = outputs.logits[i] + head.deviation[j] @ (outputs.features[i] / D**0.5)
-        pull = 10 / (10 + answers_of[j]) * (head.deviation[j] ** 2).sum()
-        losses.append(F.cross_entropy(scores, torch.tensor(label)) + head.share * pull)
-    return torch.stack(losses).mean()
+        losses.append(F.cross_entropy(scores, torch.tensor(label)))
+        weights.append(j + 1.0)
+        pulls.append(10 / (10 + answers_of[j]) * (head.deviation[j] ** 2).sum())
+    weights = torch.tensor(weights, dtype=torch.float64)
+    mean = (weights * torch.stack(losses)).sum() / weights.sum()
+    return mean + head.options.share * torch.stack(pulls).mean()
 
 
 def slow_madl(head, outputs, rows, votes):
@@ -181,13 +199,15 @@ def slow_madl(head, outputs, rows, votes):
     present = sorted({j for _, j, _ in each_vote(rows, votes)})
     losses, weights = [], []
     for i, j, label in each_vote(rows, votes):
-        inputs = [head.worker[j]]
+        crowd = head.crowd
+        inputs = [crowd.worker[j]]
         if head.options.variant == "X":
-            inputs.append(head.image(outputs.features[i]))
-        out = head.network(torch.cat(inputs))
+            inputs.append(crowd.image(outputs.features[i]))
+        out = crowd.network(torch.cat(inputs))
         out = out * torch.eye(K) if head.options.variant == "I" else out.view(K, K)
-        losses.append(nll(p[i], (head.start + out).softmax(1), label))
-        alike = sum(torch.exp(-((head.worker[j] - head.worker[m]) ** 2).sum() / 2) for m in present)
+        losses.append(nll(p[i], (crowd.start + out).softmax(1), label))
+        e = crowd.worker
+        alike = sum(torch.exp(-((e[j] - e[m]) ** 2).sum() / 2) for m in present)
         weights.append(1 / alike.detach() if head.options.weights else torch.tensor(1.0))
     weight = torch.stack(weights)
     return (weight / weight.mean() * torch.stack(losses)).mean()
@@ -206,7 +226,42 @@ def slow_shares(head, outputs, rows, votes, smoothing=0.0):
     return torch.stack(losses).mean()
 
 
+def slow_majority(head, outputs, rows, votes):
+    losses = []
+    for i, row in enumerate(rows):
+        counts = torch.zeros(K, dtype=torch.float64)
+        for _, _, label in each_vote([row], votes):
+            counts[label] += 1
+        if counts.any():
+            target = (counts == counts.max()).double()
+            losses.append(-(target / target.sum() * outputs.logits[i].log_softmax(0)).sum())
+    return torch.stack(losses).mean()
+
+
+def conditional(crowd, features, worker):
+    """The confusion matrix of a worker's embedding for an image's features."""
+    out = crowd.network(torch.cat([worker, crowd.image(features)]))
+    return (crowd.start + out.view(K, K)).softmax(1)
+
+
+def slow_annotmix(head, outputs, rows, votes):
+    """Without a mixed batch: every triple for itself."""
+    p = outputs.logits.softmax(1)
+    crowd = head.crowd
+    losses = [
+        nll(p[i], conditional(crowd, outputs.features[i], crowd.worker[j]), label)
+        for i, j, label in each_vote(rows, votes)
+    ]
+    return torch.stack(losses).mean()
+
+
 SLOW = {
+    "annot-mix": slow_annotmix,
+    "crowdlab": slow_majority,
+    "crowdlab[labels=shares]": slow_shares,
+    "lfc": slow_shares,
+    "crowdlayer[share=0]": slow_crowdlayer,
+    "doctor-net[share=0]": slow_doctor,
     "tracereg[warmup=0]": slow_tracereg,
     "geocrowdnet[scale=0.1]": slow_geocrowdnet,
     "geocrowdnet[scale=0.1,variant=W]": slow_geocrowdnet,
@@ -246,7 +301,7 @@ def test_loss_and_gradients_are_those_of_the_paper(spec, answers, outputs) -> No
 
 
 # What these say of workers at the start is counted from their votes, random here.
-FROM_VOTES = {"aggnet", "doctor-net", "max-mig", "soft-labels"}
+FROM_VOTES = {"aggnet", "crowdlab", "doctor-net", "lfc", "max-mig", "soft-labels"}
 
 
 @pytest.mark.parametrize("spec", strategy_names())
@@ -292,6 +347,180 @@ def test_finds_the_spammer(make, spec) -> None:
     assert report.results["test_accuracy"] == 100
     skill = np.genfromtxt(report.worker_files[0], delimiter=",", names=True)["skill"]
     assert skill.argmin() == 3, skill
+
+
+def test_annotmix_mixes_images_workers_and_votes_alike(answers) -> None:
+    found = objective("annot-mix[alpha=0.7]", answers)
+    rows = torch.tensor([3, 0, 4, 2, 11, 7])
+    generator = torch.Generator().manual_seed(3)
+    images = torch.randn(len(rows), D, generator=generator, dtype=torch.float64)
+    layer = torch.nn.Linear(D, K).double()
+    mixed = found.inputs(images, rows)
+    mix = found.head.mix
+    loss = found.loss(Outputs(layer(mixed), mixed), rows)
+
+    triples = list(each_vote(rows, dense(answers)))
+    votes = found.votes(rows)
+    order = [(int(i), int(j)) for i, j in zip(votes.row, votes.worker, strict=True)]
+    assert sorted(mix.partner.tolist()) == list(range(len(triples))) == sorted(mix.partner)
+    assert bool(((mix.share >= 0) & (mix.share <= 1)).all()) and mix.share.std() > 0.1
+    label_of = {(i, j): label for i, j, label in triples}
+    losses = []
+    crowd = found.head.crowd
+    for a, (i, j) in enumerate(order):
+        m, n = order[mix.partner[a]]
+        s = mix.share[a]
+        x = s * images[i] + (1 - s) * images[m]
+        worker = s * crowd.worker[j] + (1 - s) * crowd.worker[n]
+        q = conditional(crowd, x, worker).T @ layer(x).softmax(0)
+        z = torch.zeros(K, dtype=torch.float64)
+        z[label_of[i, j]] += s
+        z[label_of[m, n]] += 1 - s
+        losses.append(-(z * q.log()).sum())
+    torch.testing.assert_close(loss, torch.stack(losses).mean())
+    # The batch is over: the next one is not that of before.
+    assert found.head.mix is None
+
+
+class Told:
+    """A run whose networks say what they are told to."""
+
+    def __init__(self, logits, held_out=None):
+        self.logits, self.asked = logits, []
+        self.answer = held_out
+
+    def predict(self):
+        return self.logits
+
+    def held_out(self, target, known, n_folds, seed):
+        self.asked.append((target, known, n_folds, seed))
+        return self.answer
+
+
+def slow_e_step(log_p, confusion, answers):
+    """Bayes' rule, task by task, and the counts that follow."""
+    votes = dense(answers)
+    q = log_p.exp().clone()
+    for row in range(N):
+        for _, j, label in each_vote([row], votes):
+            q[row] *= confusion[j, :, label]
+    q /= q.sum(1, keepdim=True)
+    counts = torch.ones(W, K, K, dtype=q.dtype) + 3 * torch.eye(K, dtype=q.dtype)
+    for row in range(N):
+        for _, j, label in each_vote([row], votes):
+            counts[j, :, label] += q[row]
+    return q, counts / counts.sum(2, keepdim=True)
+
+
+def test_lfc_takes_an_e_step_each_period_with_the_network_as_it_is(answers, outputs) -> None:
+    found = objective("lfc[period=2]", answers)
+    head, log_p = found.head, outputs.logits.detach().log_softmax(1)
+    found.begin(Told(outputs.logits.detach()))
+    shares = head.posterior.clone()
+    before = head.confusion.clone()
+    for epoch in (0, 1):
+        found.begin_epoch(epoch)
+        assert torch.equal(head.posterior, shares)
+    found.begin_epoch(2)
+    q, confusion = slow_e_step(log_p, before, answers)
+    torch.testing.assert_close(head.posterior, q)
+    torch.testing.assert_close(head.confusion, confusion)
+    report = head.report()
+    np.testing.assert_allclose(report.posterior, q)
+    np.testing.assert_allclose(report.confusion, confusion)
+
+
+def test_aggnet_takes_an_e_step_each_epoch_from_what_the_last_predicted(answers, outputs) -> None:
+    found = objective("aggnet[warmup=1]", answers)
+    head, before = found.head, found.head.confusion.clone()
+    found.begin_epoch(0)
+    found.loss(outputs, torch.arange(N))
+    found.begin_epoch(1)
+    q, confusion = slow_e_step(outputs.logits.detach().log_softmax(1), before, answers)
+    torch.testing.assert_close(head.posterior, q)
+    torch.testing.assert_close(head.confusion, confusion)
+
+
+def test_crowdlab_weighs_held_out_predictions_and_trains_on_the_consensus(answers, outputs):
+    from peerannot.aggregation import CROWDLAB
+
+    told = Told(outputs.logits, outputs.logits.detach())
+    for hard in (True, False):
+        found = objective(f"crowdlab[rounds=2,folds=3,hard={'yes' if hard else 'no'}]", answers)
+        head, first = found.head, found.head.target.clone()
+        told.asked.clear()
+        found.begin(told)
+        found.begin_epoch(0)
+        want = CROWDLAB().fit(answers, init=outputs.logits.detach().softmax(1).numpy())
+        posterior = want.dense_posterior()
+        target = np.eye(K)[posterior.argmax(1)] if hard else posterior
+        np.testing.assert_allclose(head.target, target)
+        report = head.report()
+        np.testing.assert_allclose(report.posterior, posterior)
+        np.testing.assert_allclose(report.columns["weight"], want.worker_columns["weight"])
+        np.testing.assert_allclose(report.skill, want.skill)
+        assert [(folds, seed) for *_, folds, seed in told.asked] == [(3, 0), (3, 1)]
+        np.testing.assert_allclose(told.asked[0][0], first, atol=1e-7)
+        np.testing.assert_allclose(told.asked[1][0], target)
+        assert told.asked[0][1].tolist() == (dense(answers) >= 0).any(1).tolist()
+        # Later epochs train; they do not weigh again.
+        found.begin_epoch(1)
+        assert len(told.asked) == 2
+        rows = torch.tensor([1, 2])
+        loss = found.loss(Outputs(outputs.logits[rows], outputs.features[rows]), rows)
+        slow = -(torch.from_numpy(target)[rows] * outputs.logits[rows].log_softmax(1)).sum(1)
+        torch.testing.assert_close(loss, slow.mean())
+
+
+def test_doctor_net_weighs_workers_by_agreement(answers, outputs) -> None:
+    strategy, _ = make_strategy("doctor-net[warmup=1]")
+    found = CrowdVotes(strategy.head(answers, D).double(), answers)
+    head = found.head
+    found.begin_epoch(0)
+    assert head.weight.tolist() == [1.0] * W
+    found.loss(outputs, torch.arange(N))
+    p = outputs.logits.detach().softmax(1)
+    told = [
+        [float(p[i, label]) for i, j, label in each_vote(range(N), dense(answers)) if j == w]
+        for w in range(W)
+    ]
+    overall = sum(map(sum, told)) / sum(map(len, told))
+    found.begin_epoch(1)
+    for w in range(W):
+        skill = (sum(told[w]) + 10 * overall) / (len(told[w]) + 10)
+        want = max(0.01, (skill - 1 / K) / (1 - 1 / K))
+        assert float(head.weight[w]) == pytest.approx(want)
+    unweighted = make_strategy("doctor-net[warmup=1,weights=no]")[0].head(answers, D)
+    unweighted.begin_epoch(5)
+    assert unweighted.weight.tolist() == [1.0] * W
+
+
+def test_held_out_networks_never_saw_the_image(make) -> None:
+    """A label that only one image has can be learned by those who saw it alone."""
+    from peerannot.learning import build_model
+    from peerannot.learning._held_out import HeldOut
+    from peerannot.learning._images import ImageStore
+    from peerannot.learning._learner import Learner, SoftLabels
+    from peerannot.learning._trainer import Trainer, reproducible
+
+    tiny = make(("a", "b"), train=12)
+    paths = sorted((tiny.path / "train").rglob("*.png"), key=lambda p: int(p.stem[3:]))
+    options = TrainOptions(model="logistic", img_size=8, n_epochs=40, lr=0.05, optimizer="adam")
+    store = ImageStore(paths, 8)
+    # Images of the same colour have the same label, but for one.
+    target = np.eye(2)[[row % 2 for row in range(12)]]
+    target[4] = [0.0, 1.0]
+    known = np.arange(12) != 7
+    with reproducible(0):
+        learner = Learner(build_model(options, 2), SoftLabels(torch.from_numpy(target).float()))
+        trainer = Trainer(learner, store, store, torch.from_numpy(target).float(), options)
+        logits = HeldOut(trainer).held_out(target, known, 4, 0)
+        again = HeldOut(trainer).held_out(target, known, 4, 0)
+        other = HeldOut(trainer).held_out(target, known, 4, 1)
+    assert torch.equal(logits, again) and not torch.equal(logits, other)
+    # Also the image without a label, and the one with a wrong label, are called by their colour.
+    assert logits.argmax(1).tolist() == [row % 2 for row in range(12)]
+    assert not HeldOut(trainer).held_out(target, np.arange(12) == 3, 4, 0).any()
 
 
 def test_votes_of_a_batch(answers) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from peerannot.answers import Answers
 from peerannot.learning._metrics import soft_cross_entropy
 from peerannot.learning._models import Classifier, Outputs
-from peerannot.learning.strategies._base import CrowdHead, Votes
+from peerannot.learning.strategies._base import CrowdHead, Run, Votes
 
 __all__ = ["CrowdVotes", "Learner", "Objective", "SoftLabels"]
 
@@ -21,6 +21,15 @@ class Objective(nn.Module, ABC):
     @abstractmethod
     def loss(self, outputs: Outputs, rows: Tensor) -> Tensor:
         """Loss of the outputs for the training images ``rows``, a scalar."""
+
+    def begin(self, run: Run) -> None:
+        """Called before the first epoch, also that of a resumed run."""
+        del run
+
+    def inputs(self, images: Tensor, rows: Tensor) -> Tensor:
+        """What the network sees of a batch in training; the loss is that of its outputs."""
+        del rows
+        return images
 
     def begin_epoch(self, epoch: int) -> None:
         """Called before each epoch, counted from 0."""
@@ -75,6 +84,12 @@ class CrowdVotes(Objective):
     def loss(self, outputs: Outputs, rows: Tensor) -> Tensor:
         return self.head.loss(outputs, self.votes(rows))
 
+    def begin(self, run: Run) -> None:
+        self.head.begin(run)
+
+    def inputs(self, images: Tensor, rows: Tensor) -> Tensor:
+        return self.head.inputs(images, self.votes(rows)) if self.head.mixes else images
+
     def begin_epoch(self, epoch: int) -> None:
         self.head.begin_epoch(epoch)
 
@@ -88,7 +103,7 @@ class Learner(nn.Module):
         self.objective = objective
 
     def forward(self, images: Tensor, rows: Tensor) -> Tensor:
-        outputs = self.classifier(images)
+        outputs = self.classifier(self.objective.inputs(images, rows))
         # Mixed precision is for the network; sums over workers and logarithms need all digits.
         with torch.autocast(images.device.type, enabled=False):
             exact = Outputs(outputs.logits.float(), outputs.features.float())

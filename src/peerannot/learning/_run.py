@@ -20,6 +20,7 @@ from peerannot.answers import Answers
 from peerannot.dataset import Dataset
 from peerannot.errors import ParameterError
 from peerannot.learning._checkpoint import CheckpointFile
+from peerannot.learning._held_out import HeldOut
 from peerannot.learning._images import ImageStore
 from peerannot.learning._learner import CrowdVotes, Learner, Objective, SoftLabels
 from peerannot.learning._metrics import score, top_k
@@ -165,7 +166,10 @@ def train_on_votes(
         ``results/<name>_workers.csv`` (a row a worker: ``worker, n_answers, skill``, and what
         else the strategy knows), ``results/<name>_confusion.npy`` (n_workers, n_classes,
         n_classes; ``[worker, true, answered]``), and ``results/<name>_common.npy`` where there
-        is a confusion matrix common to all. Each strategy says what its matrices mean.
+        is a confusion matrix common to all; and where a strategy estimates the classes of the
+        tasks from votes and network together, ``results/<name>_posterior.npy`` (n_tasks,
+        n_classes), whose rows ``results/<name>_posterior.csv`` names, as `train` reads them.
+        Each strategy says what its matrices mean.
 
     Raises
     ------
@@ -245,6 +249,7 @@ class _Run:
                 checkpoint,
                 self._identity(),
             )
+            learner.objective.begin(HeldOut(trainer))
             outcome = trainer.run(resume=resume, progress=progress)
             results = self._results(trainer, outcome, val, test)
         _write_weights(weights_file, learner)
@@ -323,7 +328,24 @@ def write_worker_files(
     }
     write_csv(table, {**columns, **report.columns})
     written = [table]
-    for suffix, matrix in (("confusion", report.confusion), ("common", report.common)):
+    if report.posterior is not None:
+        tasks = folder / f"{name}_posterior.csv"
+        best = report.posterior.argmax(axis=1)
+        labels = [answers.classes[label] for label in best]
+        write_csv(
+            tasks,
+            {
+                "task": list(answers.tasks),
+                "label": labels,
+                "confidence": report.posterior.max(axis=1),
+            },
+        )
+        written.append(tasks)
+    for suffix, matrix in (
+        ("confusion", report.confusion),
+        ("common", report.common),
+        ("posterior", report.posterior),
+    ):
         if matrix is not None:
             file = folder / f"{name}_{suffix}.npy"
             write_npy(file, matrix)

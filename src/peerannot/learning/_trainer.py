@@ -108,6 +108,8 @@ class Trainer:
         They are computed once, unless images change from epoch to epoch or the features take
         more memory than the options allow.
         """
+        if isinstance(source, FeatureStore):
+            return source
         model, options = self.learner.classifier, self.options
         n_bytes = 4 * len(source) * model.n_features
         fits = n_bytes <= options.memory_gb * 1e9

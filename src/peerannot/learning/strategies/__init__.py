@@ -7,10 +7,13 @@ __all__ = ["MODULES", "strategy_names"]
 # Public name: the module that registers it. Written here so that names are known without torch.
 MODULES = {
     "aggnet": "aggnet",
+    "annot-mix": "annotmix",
     "conal": "conal",
+    "crowdlab": "crowdlab",
     "crowdlayer": "crowdlayer",
     "doctor-net": "doctornet",
     "geocrowdnet": "geocrowdnet",
+    "lfc": "lfc",
     "madl": "madl",
     "max-mig": "maxmig",
     "soft-labels": "softlabels",

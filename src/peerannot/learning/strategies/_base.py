@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ __all__ = [
     "STRATEGIES",
     "CrowdHead",
     "EndToEnd",
+    "Run",
     "Votes",
     "WorkerReport",
     "make_strategy",
@@ -68,6 +69,8 @@ class WorkerReport:
         Estimated probability of each answer given the true class; ``[worker, true, answered]``.
     common : float array (n_classes, n_classes) or None
         A confusion matrix that all workers share.
+    posterior : float array (n_tasks, n_classes) or None
+        What votes and network together say of the tasks.
     columns : mapping
         Further columns of the worker table, each (n_workers,).
     """
@@ -75,15 +78,35 @@ class WorkerReport:
     skill: NDArray[np.float64]
     confusion: NDArray[np.float64] | None = None
     common: NDArray[np.float64] | None = None
+    posterior: NDArray[np.float64] | None = None
     columns: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+
+class Run(Protocol):
+    """What a head may ask of the training that it belongs to."""
+
+    def predict(self) -> Tensor:
+        """Logits of the training images by the network as it is now, (n_tasks, n_classes)."""
+
+    def held_out(
+        self, target: NDArray[np.float64], known: NDArray[np.bool_], n_folds: int, seed: int
+    ) -> Tensor:
+        """Logits of each training image by a network that was trained without it.
+
+        Networks of the same kind, with the same options, are trained on all folds but one of
+        the ``known`` images, with the labels ``target`` (n_tasks, n_classes).
+        """
 
 
 class CrowdHead(nn.Module, ABC):
     """The part of the model that turns a network's outputs into a loss on the votes.
 
     Its parameters are trained together with the network's, with the same optimizer but without
-    weight decay, which would draw workers of few answers towards answers at random.
+    weight decay, which would draw workers of few answers towards answers at random. Set
+    ``mixes`` where `inputs` changes the images.
     """
+
+    mixes: ClassVar[bool] = False
 
     @abstractmethod
     def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
@@ -96,6 +119,15 @@ class CrowdHead(nn.Module, ABC):
     def parts(self) -> Mapping[str, object]:
         """Its weights, as they are saved beside the network's."""
         return {"strategy": self.state_dict()}
+
+    def begin(self, run: Run) -> None:
+        """Called before the first epoch, also that of a resumed run."""
+        del run
+
+    def inputs(self, images: Tensor, votes: Votes) -> Tensor:
+        """What the network sees of a batch in training; `loss` gets its outputs for that."""
+        del votes
+        return images
 
     def begin_epoch(self, epoch: int) -> None:
         """Called before each epoch, counted from 0."""
@@ -189,4 +221,4 @@ def mean_diagonal(confusion: Tensor) -> NDArray[np.float64]:
 def to_numpy(tensor: Tensor) -> NDArray[np.float64]:
     """A detached copy in double precision."""
     with torch.no_grad():
-        return tensor.detach().double().cpu().numpy()
+        return tensor.detach().to("cpu", torch.float64, copy=True).numpy()

@@ -15,11 +15,15 @@ from peerannot.learning.strategies._base import Votes, refuse_if_large, rows_of
 
 __all__ = [
     "START",
+    "SharedStart",
     "WorkerMatrices",
     "answer_columns",
     "answer_log_probability",
     "counted_confusion",
     "diagonal_logits",
+    "network_posterior",
+    "pooled_confusion",
+    "prior_weight",
     "vote_shares",
 ]
 
@@ -35,6 +39,39 @@ def diagonal_logits(n_classes: int, diagonal: float = START) -> Tensor:
         return torch.zeros(1, 1)
     logits = torch.full((n_classes, n_classes), math.log((1 - diagonal) / (n_classes - 1)))
     return logits.fill_diagonal_(math.log(diagonal))
+
+
+def prior_weight(answers: Answers) -> Tensor:
+    """``c / (c + n_j)`` of each worker, (n_workers,): what it takes from the others, ``c = 10``."""
+    counts = torch.from_numpy(answers.answers_per_worker.astype("float32"))
+    return _PRIOR_ANSWERS / (_PRIOR_ANSWERS + counts)
+
+
+class SharedStart(nn.Module):
+    """Draws the tables of workers of few answers to the mean of all workers.
+
+    The penalty is the mean over votes of ``c / (c + n_j) * ||T_j - M||^2`` with ``c = 10``,
+    where ``M`` is the mean of the tables ``T``, each worker counted by its answers ``n_j``; no
+    gradient flows into ``M``.
+    """
+
+    prior: Tensor
+    part: Tensor
+
+    def __init__(self, answers: Answers) -> None:
+        super().__init__()
+        part = torch.from_numpy(answers.answers_per_worker / max(1, answers.n_answers)).float()
+        self.register_buffer("prior", prior_weight(answers), persistent=False)
+        self.register_buffer("part", part, persistent=False)
+
+    def penalty(self, table: Tensor, worker: Tensor) -> Tensor:
+        """The penalty on ``table`` (n_workers, ...) for the workers of a batch's votes."""
+        flat = table.flatten(1)
+        if not len(worker):
+            return flat.sum() * 0
+        mean = (self.part.to(flat) @ flat).detach()
+        each = self.prior.to(flat) * (flat - mean).square().sum(dim=1)
+        return rows_of(each, worker).mean()
 
 
 class WorkerMatrices(nn.Module):
@@ -53,8 +90,7 @@ class WorkerMatrices(nn.Module):
         refuse_if_large(name, answers.n_workers, k * k, "choose CrowdLayer[variant=VW]")
         self.shared = nn.Parameter(diagonal_logits(k))
         self.deviation = nn.Parameter(torch.zeros(answers.n_workers, k, k))
-        counts = torch.from_numpy(answers.answers_per_worker.astype("float32"))
-        self.register_buffer("prior", _PRIOR_ANSWERS / (_PRIOR_ANSWERS + counts), persistent=False)
+        self.register_buffer("prior", prior_weight(answers), persistent=False)
 
     def log_matrices(self) -> Tensor:
         """Logarithms of all of them, (n_workers, K, K)."""
@@ -100,14 +136,44 @@ def vote_shares(answers: Answers) -> NDArray[np.float64]:
     return np.where(total > 0, counts / np.maximum(total, 1), 1 / answers.n_classes)
 
 
+def _counts(posterior: NDArray[np.float64], answers: Answers) -> NDArray[np.float64]:
+    """Expected counts of (true, answered) a worker: (W, K, K)."""
+    k = answers.n_classes
+    counts = np.zeros((answers.n_workers * k, k))
+    np.add.at(counts, answers.worker.astype(np.int64) * k + answers.label, posterior[answers.task])
+    by_worker: NDArray[np.float64] = counts.reshape(-1, k, k).transpose(0, 2, 1)
+    return by_worker
+
+
 def counted_confusion(
     posterior: NDArray[np.float64], answers: Answers, *, diagonal: float, off: float
 ) -> NDArray[np.float64]:
     """Expected counts of (true, answered) a worker plus a prior, rows normalised: (W, K, K)."""
-    k = answers.n_classes
-    counts = np.zeros((answers.n_workers * k, k))
-    np.add.at(counts, answers.worker.astype(np.int64) * k + answers.label, posterior[answers.task])
-    confusion: NDArray[np.float64] = counts.reshape(-1, k, k).transpose(0, 2, 1) + off
-    confusion += (diagonal - off) * np.eye(k)
+    confusion = _counts(posterior, answers) + off
+    confusion += (diagonal - off) * np.eye(answers.n_classes)
     confusion /= confusion.sum(axis=2, keepdims=True)
     return confusion
+
+
+def pooled_confusion(posterior: NDArray[np.float64], answers: Answers) -> NDArray[np.float64]:
+    """As `counted_confusion`, with ``c = 10`` answers of all workers' matrix in each row.
+
+    That matrix itself has one answer spread evenly over each row.
+    """
+    counts = _counts(posterior, answers)
+    common = counts.sum(axis=0) + 1 / answers.n_classes
+    common /= common.sum(axis=1, keepdims=True)
+    confusion: NDArray[np.float64] = counts + _PRIOR_ANSWERS * common
+    confusion /= confusion.sum(axis=2, keepdims=True)
+    return confusion
+
+
+def network_posterior(
+    log_prediction: NDArray[np.float64], confusion: NDArray[np.float64], answers: Answers
+) -> NDArray[np.float64]:
+    """``q_i(k)`` proportional to ``p_k(x_i) prod_j pi_j[k, y_ij]``, in log space: (n_tasks, K)."""
+    log_q = log_prediction.copy()
+    np.add.at(log_q, answers.task, np.log(confusion)[answers.worker, :, answers.label])
+    q = np.exp(log_q - log_q.max(axis=1, keepdims=True))
+    normal: NDArray[np.float64] = q / q.sum(axis=1, keepdims=True)
+    return normal

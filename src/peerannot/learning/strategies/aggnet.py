@@ -22,12 +22,16 @@ from peerannot.learning.strategies._base import (
     refuse_if_large,
     to_numpy,
 )
-from peerannot.learning.strategies._matrices import counted_confusion, vote_shares
+from peerannot.learning.strategies._matrices import (
+    counted_confusion,
+    network_posterior,
+    vote_shares,
+)
 
 __all__ = ["AggNet"]
 
 
-@STRATEGIES.register("aggnet", "AggNet", "deep-em", "DL-EM", "LFC-net")
+@STRATEGIES.register("aggnet", "AggNet", "deep-em", "DL-EM")
 @dataclass(frozen=True, kw_only=True)
 class AggNet(EndToEnd):
     """Expectation maximisation with a network: Raykar et al., Albarqouni et al.
@@ -41,7 +45,8 @@ class AggNet(EndToEnd):
 
     Notes
     -----
-    ``pi_j`` is a confusion matrix. An E-step costs time and memory in the answers.
+    ``pi_j`` is a confusion matrix; ``posterior`` is ``q``. An E-step costs time and memory in the
+    answers. `LFC` is the same model with whole M-steps and predictions made for each E-step.
 
     References
     ----------
@@ -82,12 +87,7 @@ class _Head(CrowdHead):
     def begin_epoch(self, epoch: int) -> None:
         if epoch < self.options.warmup:
             return
-        answers = self.answers
-        log_q = to_numpy(self.log_prediction)
-        log_pi = np.log(to_numpy(self.confusion))
-        np.add.at(log_q, answers.task, log_pi[answers.worker, :, answers.label])
-        q = np.exp(log_q - log_q.max(axis=1, keepdims=True))
-        q /= q.sum(axis=1, keepdims=True)
+        q = network_posterior(to_numpy(self.log_prediction), to_numpy(self.confusion), self.answers)
         self.posterior.copy_(torch.from_numpy(q))
         self.confusion.copy_(torch.from_numpy(self._count(q)))
 
@@ -101,4 +101,8 @@ class _Head(CrowdHead):
         return soft_cross_entropy(outputs.logits[answered], target[answered])
 
     def report(self) -> WorkerReport:
-        return WorkerReport(mean_diagonal(self.confusion), to_numpy(self.confusion))
+        return WorkerReport(
+            mean_diagonal(self.confusion),
+            to_numpy(self.confusion),
+            posterior=to_numpy(self.posterior),
+        )

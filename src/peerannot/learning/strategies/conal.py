@@ -25,6 +25,7 @@ from peerannot.learning.strategies._base import (
     to_numpy,
     vote_loss,
 )
+from peerannot.learning.strategies._matrices import SharedStart
 
 __all__ = ["CoNAL"]
 
@@ -42,7 +43,9 @@ class CoNAL(EndToEnd):
     ``w_ij = sigmoid(u_j . v(x_i))`` has a unit vector ``u_j`` a worker and a unit vector
     ``v(x_i)`` an image. The loss is the cross entropy of the votes with the softmax of the
     scores, averaged over the votes, minus ``scale * sum_j ||W_j - G||_F``, which drives
-    individual noise away from the common one. ``scale=0`` leaves that out.
+    individual noise away from the common one. ``scale=0`` leaves that out. ``share`` times the
+    penalty of `SharedStart` on ``W_j`` draws workers of few answers to the mean of all; the paper
+    has ``share=0``.
 
     Notes
     -----
@@ -65,6 +68,7 @@ class CoNAL(EndToEnd):
     scale: float = option(1e-5, at_least=0, help="weight of the distance of W_j and G")
     embedding: int = option(20, at_least=1, help="length of the vectors of the gate")
     hidden: int = option(128, at_least=1, help="hidden units of the gate's image network")
+    share: float = option(0.01, at_least=0, help="pull of workers of few answers to the mean")
 
     def head(self, answers: Answers, n_features: int) -> CrowdHead:
         refuse_if_large(
@@ -73,13 +77,15 @@ class CoNAL(EndToEnd):
             answers.n_classes**2 + self.embedding,
             "choose CrowdLayer[variant=VW]",
         )
-        return _Head(self, answers.n_workers, answers.n_classes, n_features)
+        return _Head(self, answers, n_features)
 
 
 class _Head(CrowdHead):
-    def __init__(self, options: CoNAL, n_workers: int, n_classes: int, n_features: int) -> None:
+    def __init__(self, options: CoNAL, answers: Answers, n_features: int) -> None:
         super().__init__()
-        self.scale = options.scale
+        self.scale, self.share = options.scale, options.share
+        self.shared = SharedStart(answers)
+        n_workers, n_classes = answers.n_workers, answers.n_classes
         # Both are [.., true, answered].
         self.common = nn.Parameter(_START * torch.eye(n_classes))
         self.individual = nn.Parameter(_START * torch.eye(n_classes).repeat(n_workers, 1, 1))
@@ -111,6 +117,8 @@ class _Head(CrowdHead):
             # Its derivative at 0, where training starts, is taken as 0.
             apart = torch.linalg.vector_norm(self.individual - self.common, dim=(1, 2))
             loss = loss - self.scale * apart.sum()
+        if self.share:
+            loss = loss + self.share * self.shared.penalty(self.individual, votes.worker)
         return loss
 
     def _gate(self, features: Tensor, votes: Votes) -> Tensor:

@@ -24,6 +24,7 @@ from peerannot.learning.strategies._base import (
     to_numpy,
     vote_loss,
 )
+from peerannot.learning.strategies._matrices import SharedStart
 
 __all__ = ["CrowdLayer"]
 
@@ -38,7 +39,9 @@ class CrowdLayer(EndToEnd):
     The scores of worker ``j`` for an image with predicted distribution ``p`` are ``W_j p`` (MW),
     ``w_j * p`` (VW) or ``w_j * p + b_j`` (VW+B); the loss is the cross entropy of the votes
     with the softmax of the scores, averaged over the votes. ``W_j`` starts as the identity,
-    ``w_j`` as ones and ``b_j`` as zeros, without which classes may come out permuted.
+    ``w_j`` as ones and ``b_j`` as zeros, without which classes may come out permuted. ``share``
+    times the penalty of `SharedStart` on ``W_j`` (or ``w_j``) draws workers of few answers to
+    the mean of all; the paper has ``share=0``.
 
     Notes
     -----
@@ -59,18 +62,21 @@ class CrowdLayer(EndToEnd):
     variant: Variant = option(
         "MW", help="a matrix (MW), a weight a class (VW), or that with a bias (VW+B) a worker"
     )
+    share: float = option(0.01, at_least=0, help="pull of workers of few answers to the mean")
 
     def head(self, answers: Answers, n_features: int) -> CrowdHead:
         k = answers.n_classes
         if self.variant == "MW":
             refuse_if_large("CrowdLayer", answers.n_workers, k * k, "choose CrowdLayer[variant=VW]")
-        return _Head(self.variant, answers.n_workers, k)
+        return _Head(self, answers)
 
 
 class _Head(CrowdHead):
-    def __init__(self, variant: Variant, n_workers: int, n_classes: int) -> None:
+    def __init__(self, options: CrowdLayer, answers: Answers) -> None:
         super().__init__()
-        self.variant = variant
+        self.variant, self.share = options.variant, options.share
+        self.shared = SharedStart(answers)
+        variant, n_workers, n_classes = options.variant, answers.n_workers, answers.n_classes
         if variant == "MW":
             start = torch.eye(n_classes).repeat(n_workers, 1, 1)
         else:
@@ -84,11 +90,15 @@ class _Head(CrowdHead):
         p = rows_of(outputs.probability, votes.row)
         weight = rows_of(self.weight, votes.worker)
         if self.variant == "MW":
-            return vote_loss(torch.bmm(weight, p[:, :, None]).squeeze(2), votes)
-        scores = weight * p
+            scores = torch.bmm(weight, p[:, :, None]).squeeze(2)
+        else:
+            scores = weight * p
         if self.variant == "VW+B":
             scores = scores + rows_of(self.bias, votes.worker)
-        return vote_loss(scores, votes)
+        loss = vote_loss(scores, votes)
+        if self.share:
+            loss = loss + self.share * self.shared.penalty(self.weight, votes.worker)
+        return loss
 
     def report(self) -> WorkerReport:
         if self.variant == "MW":

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from peerannot._options import option
 from peerannot.answers import Answers
@@ -18,10 +18,12 @@ from peerannot.learning.strategies._base import (
     Votes,
     WorkerReport,
     mean_diagonal,
+    refuse_if_large,
     rows_of,
     to_numpy,
 )
-from peerannot.learning.strategies._matrices import answer_log_probability, diagonal_logits
+from peerannot.learning.strategies._conditional import ConditionalConfusion
+from peerannot.learning.strategies._matrices import answer_log_probability
 
 __all__ = ["MaDL"]
 
@@ -63,26 +65,28 @@ class MaDL(EndToEnd):
     weights: bool = option(True, help="count similar workers less")
 
     def head(self, answers: Answers, n_features: int) -> CrowdHead:
+        k = answers.n_classes
+        refuse_if_large("MaDL", answers.n_workers, k * k, "choose CrowdLayer[variant=VW]")
         return _Head(self, answers, n_features)
 
 
 class _Head(CrowdHead):
-    start: Tensor
     total: Tensor
     count: Tensor
 
     def __init__(self, options: MaDL, answers: Answers, n_features: int) -> None:
         super().__init__()
         k, w = answers.n_classes, answers.n_workers
-        self.options, self.n_classes = options, k
-        self.worker = nn.Parameter(torch.randn(w, options.embedding))
-        self.image = nn.Linear(n_features, options.embedding)
-        last = nn.Linear(options.hidden, 1 if options.variant == "I" else k * k)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
-        n_inputs = options.embedding * (2 if options.variant == "X" else 1)
-        self.network = nn.Sequential(nn.Linear(n_inputs, options.hidden), nn.SiLU(), last)
-        self.register_buffer("start", diagonal_logits(k, options.eta), persistent=False)
+        self.options = options
+        self.crowd = ConditionalConfusion(
+            w,
+            k,
+            n_features,
+            variant=options.variant,
+            eta=options.eta,
+            embedding=options.embedding,
+            hidden=options.hidden,
+        )
         self.register_buffer("total", torch.zeros(w, k, k))
         self.register_buffer("count", torch.zeros(w))
 
@@ -91,41 +95,32 @@ class _Head(CrowdHead):
         self.count.zero_()
 
     def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
-        embedding = rows_of(self.worker, votes.worker)
-        log_matrix = self._log_matrix(outputs.features.detach(), embedding, votes)
+        worker = rows_of(self.crowd.worker, votes.worker)
+        image = rows_of(self.crowd.image(outputs.features.detach()), votes.row)
+        log_matrix = self.crowd.log_matrix(worker, image)
         with torch.no_grad():
             self.total.index_add_(0, votes.worker, log_matrix.exp().to(self.total))
             self.count += torch.bincount(votes.worker, minlength=len(self.count))
-        column = votes.label[:, None, None].expand(-1, self.n_classes, 1)
+        column = votes.label[:, None, None].expand(-1, len(self.crowd.start), 1)
         likelihood = log_matrix.gather(2, column).squeeze(2)
         log_answer = answer_log_probability(outputs, votes, likelihood)
         if not len(log_answer):
             return outputs.logits.sum() * 0
         return -(self._weight(votes) * log_answer).mean()
 
-    def _log_matrix(self, features: Tensor, embedding: Tensor, votes: Votes) -> Tensor:
-        inputs = [embedding]
-        if self.options.variant == "X":
-            inputs.append(rows_of(self.image(features), votes.row).to(embedding))
-        out = self.network(torch.cat(inputs, dim=1))
-        if self.options.variant == "I":
-            change = out[:, :, None] * torch.eye(self.n_classes).to(out)
-        else:
-            change = out.view(-1, self.n_classes, self.n_classes)
-        log_matrix: Tensor = (self.start.to(change) + change).log_softmax(dim=2)
-        return log_matrix
-
     def _weight(self, votes: Votes) -> Tensor:
         if not self.options.weights:
-            return torch.ones(len(votes.worker)).to(self.worker)
+            return torch.ones(len(votes.worker)).to(self.crowd.worker)
         present, place = torch.unique(votes.worker, return_inverse=True)
         with torch.no_grad():
-            apart = torch.cdist(self.worker[present], self.worker[present])
+            apart = torch.cdist(self.crowd.worker[present], self.crowd.worker[present])
             alike = torch.exp(-0.5 * apart.square()).sum(dim=1)
             weight = (1 / alike)[place]
             return weight / weight.mean()
 
     def report(self) -> WorkerReport:
         seen = self.count[:, None, None]
-        confusion = torch.where(seen > 0, self.total / seen.clamp(min=1), self.start.softmax(dim=1))
+        confusion = torch.where(
+            seen > 0, self.total / seen.clamp(min=1), self.crowd.start.softmax(dim=1)
+        )
         return WorkerReport(mean_diagonal(confusion), to_numpy(confusion))

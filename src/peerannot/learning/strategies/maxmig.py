@@ -20,7 +20,7 @@ from peerannot.learning.strategies._base import (
     refuse_if_large,
     to_numpy,
 )
-from peerannot.learning.strategies._matrices import answer_columns, counted_confusion, vote_shares
+from peerannot.learning.strategies._matrices import answer_columns, pooled_confusion, vote_shares
 
 __all__ = ["MaxMIG"]
 
@@ -37,8 +37,9 @@ class MaxMIG(EndToEnd):
 
     Notes
     -----
-    ``W_j`` starts as the logarithm of the worker's confusion with the vote shares, with one
-    answer spread evenly over each row, and ``b`` as that of their mean, which is the prior. The
+    ``W_j`` starts as the logarithm of the worker's confusion with the vote shares, with ten
+    answers of the confusion of all workers together in each row, so that workers of few answers
+    start from it, and ``b`` as that of their mean, which is the prior. ``posterior`` is ``q``. The
     row softmax of ``W_j`` is reported as the worker's confusion matrix: exact where workers are
     independent, else only the weight that the aggregator gives. Batches should have many more
     images than there are classes.
@@ -62,10 +63,10 @@ class _Head(CrowdHead):
         super().__init__()
         k = answers.n_classes
         shares = vote_shares(answers)
-        even = 1 / k
-        confusion = counted_confusion(shares, answers, diagonal=even, off=even)
+        confusion = pooled_confusion(shares, answers)
         # A class without a vote keeps a small probability: its logarithm must be finite.
         prior = (shares.sum(axis=0) + 1 / k) / (len(shares) + 1)
+        self.answers = answers
         self.weight = nn.Parameter(torch.from_numpy(np.log(confusion)).float())
         self.bias = nn.Parameter(torch.from_numpy(np.log(prior)).float())
         self.register_buffer("prior", torch.from_numpy(prior).float())
@@ -85,4 +86,12 @@ class _Head(CrowdHead):
 
     def report(self) -> WorkerReport:
         confusion = self.weight.softmax(dim=2)
-        return WorkerReport(mean_diagonal(confusion), to_numpy(confusion))
+        log_q = np.tile(to_numpy(self.bias), (self.answers.n_tasks, 1))
+        pieces = to_numpy(self.weight)[self.answers.worker, :, self.answers.label]
+        np.add.at(log_q, self.answers.task, pieces)
+        q = np.exp(log_q - log_q.max(axis=1, keepdims=True))
+        return WorkerReport(
+            mean_diagonal(confusion),
+            to_numpy(confusion),
+            posterior=q / q.sum(axis=1, keepdims=True),
+        )

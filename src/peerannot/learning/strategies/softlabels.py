@@ -20,6 +20,7 @@ from peerannot.learning.strategies._base import (
     Votes,
     WorkerReport,
     mean_diagonal,
+    to_numpy,
 )
 from peerannot.learning.strategies._matrices import counted_confusion, vote_shares
 
@@ -39,7 +40,8 @@ class SoftLabels(EndToEnd):
     Notes
     -----
     The confusion matrices are the expected counts of each worker's answers under these labels,
-    with one answer spread evenly over each row.
+    with one answer spread evenly over each row, which is the prior of workers of few answers.
+    ``posterior`` is the labels trained on.
 
     References
     ----------
@@ -78,4 +80,8 @@ class _Head(CrowdHead):
         return soft_cross_entropy(outputs.logits[answered], target[answered])
 
     def report(self) -> WorkerReport:
-        return WorkerReport(mean_diagonal(torch.from_numpy(self.confusion)), self.confusion)
+        return WorkerReport(
+            mean_diagonal(torch.from_numpy(self.confusion)),
+            self.confusion,
+            posterior=to_numpy(self.target),
+        )

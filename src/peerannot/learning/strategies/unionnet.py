@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from peerannot._options import option
 from peerannot.answers import Answers
 from peerannot.learning._models import Outputs
 from peerannot.learning.strategies._base import (
@@ -20,6 +21,7 @@ from peerannot.learning.strategies._base import (
     to_numpy,
 )
 from peerannot.learning.strategies._matrices import (
+    SharedStart,
     answer_columns,
     answer_log_probability,
     diagonal_logits,
@@ -35,7 +37,9 @@ class UnionNet(EndToEnd):
 
     One transition matrix ``T`` (K x W K) says how probable each (worker, answer) is given the
     true class; each of its rows is one distribution. The loss is the cross entropy of ``T' p``
-    with the union of an image's votes, each vote having an equal part of it.
+    with the union of an image's votes, each vote having an equal part of it. ``share`` times the
+    penalty of `SharedStart` on the logits of each worker's part of ``T`` draws workers of few
+    answers to the mean of all; the paper has ``share=0``.
 
     Notes
     -----
@@ -48,15 +52,20 @@ class UnionNet(EndToEnd):
     union", IEEE TNNLS 34 (2023), doi 10.1109/TNNLS.2022.3168696.
     """
 
+    share: float = option(0.01, at_least=0, help="pull of workers of few answers to the mean")
+
     def head(self, answers: Answers, n_features: int) -> CrowdHead:
         k = answers.n_classes
         refuse_if_large("UnionNet", answers.n_workers, k * k, "choose CrowdLayer[variant=VW]")
-        return _Head(answers.n_workers, k)
+        return _Head(self.share, answers)
 
 
 class _Head(CrowdHead):
-    def __init__(self, n_workers: int, n_classes: int) -> None:
+    def __init__(self, share: float, answers: Answers) -> None:
         super().__init__()
+        self.share = share
+        self.shared = SharedStart(answers)
+        n_workers, n_classes = answers.n_workers, answers.n_classes
         # [worker, true, answered]; a row of T is one true class over all workers and answers.
         self.transition = nn.Parameter(diagonal_logits(n_classes).repeat(n_workers, 1, 1))
 
@@ -66,7 +75,10 @@ class _Head(CrowdHead):
         log_vote = answer_log_probability(outputs, votes, log_column)
         count = torch.bincount(votes.row, minlength=len(votes.image)).to(log_vote)
         answered = (count > 0).sum().clamp(min=1)
-        return -(log_vote / count[votes.row]).sum() / answered
+        loss = -(log_vote / count[votes.row]).sum() / answered
+        if self.share:
+            loss = loss + self.share * self.shared.penalty(self.transition, votes.worker)
+        return loss
 
     def report(self) -> WorkerReport:
         confusion = self.transition.softmax(dim=2)

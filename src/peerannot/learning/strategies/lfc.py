@@ -1,0 +1,114 @@
+"""LFC: Raykar's learning from crowds, with a network as the classifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from peerannot._options import option
+from peerannot.answers import Answers
+from peerannot.learning._metrics import soft_cross_entropy
+from peerannot.learning._models import Outputs
+from peerannot.learning.strategies._base import (
+    STRATEGIES,
+    CrowdHead,
+    EndToEnd,
+    Run,
+    Votes,
+    WorkerReport,
+    mean_diagonal,
+    refuse_if_large,
+    to_numpy,
+)
+from peerannot.learning.strategies._matrices import (
+    counted_confusion,
+    network_posterior,
+    vote_shares,
+)
+
+__all__ = ["LFC"]
+
+
+@STRATEGIES.register("lfc", "LFC", "LFC-net", "raykar")
+@dataclass(frozen=True, kw_only=True)
+class LFC(EndToEnd):
+    """Crowd-aware Dawid and Skene with the network as prior, after Raykar et al.
+
+    Expectation maximisation of the posterior. E-step, in log space: ``q_i(k)`` is proportional
+    to ``p_k(x_i) prod_j pi_j[k, y_ij]``, with the predictions of the network as it is then, made
+    for all training images in evaluation mode. M-step: ``period`` epochs of cross entropy on
+    ``q``, and ``pi_j`` the mode under a Dirichlet prior on each row: expected counts of (true,
+    answered), plus ``diagonal`` on the diagonal and ``off`` elsewhere, rows normalised. The first
+    ``q`` is the shares of votes.
+
+    Notes
+    -----
+    Raykar's classifier is a logistic regression, fitted to convergence in each M-step, with a
+    normal prior on its weights; here it is the network, and the prior is the weight decay.
+    ``AggNet`` has the same E-step, but every epoch, from the predictions that the epoch made
+    while the network changed. Workers of few answers keep near the prior. ``pi_j`` is a confusion
+    matrix; ``posterior`` is the last ``q``. An E-step costs a pass of the network over the
+    training images, and time and memory in the answers.
+
+    References
+    ----------
+    V. Raykar, S. Yu, L. Zhao, G. Valadez, C. Florin, L. Bogoni and L. Moy, "Learning from
+    crowds", JMLR 11 (2010), sections 2.3 to 2.6 and 3. Pseudo-counts: Y. Zheng et al., "Truth
+    inference in crowdsourcing: is the problem solved?", PVLDB 10 (2017).
+    """
+
+    diagonal: float = option(4.0, above=0, help="pseudo-count of right answers a class")
+    off: float = option(1.0, above=0, help="pseudo-count of each wrong answer a class")
+    period: int = option(5, at_least=1, help="epochs of an M-step")
+
+    def head(self, answers: Answers, n_features: int) -> CrowdHead:
+        k = answers.n_classes
+        refuse_if_large("LFC", answers.n_workers, k * k, "choose CrowdLayer[variant=VW]")
+        return _Head(self, answers)
+
+
+class _Head(CrowdHead):
+    posterior: Tensor
+    confusion: Tensor
+
+    def __init__(self, options: LFC, answers: Answers) -> None:
+        super().__init__()
+        self.options, self.answers = options, answers
+        self._run: Run | None = None
+        shares = vote_shares(answers)
+        self.register_buffer("posterior", torch.from_numpy(shares).float())
+        self.register_buffer("confusion", torch.from_numpy(self._count(shares)).float())
+
+    def _count(self, posterior: NDArray[np.float64]) -> NDArray[np.float64]:
+        return counted_confusion(
+            posterior, self.answers, diagonal=self.options.diagonal, off=self.options.off
+        )
+
+    def begin(self, run: Run) -> None:
+        self._run = run
+
+    def begin_epoch(self, epoch: int) -> None:
+        if not epoch or epoch % self.options.period or self._run is None:
+            return
+        log_prediction = to_numpy(self._run.predict().double().log_softmax(dim=1))
+        q = network_posterior(log_prediction, to_numpy(self.confusion), self.answers)
+        self.posterior.copy_(torch.from_numpy(q))
+        self.confusion.copy_(torch.from_numpy(self._count(q)))
+
+    def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
+        answered = torch.bincount(votes.row, minlength=len(votes.image)) > 0
+        if not bool(answered.any()):
+            return outputs.logits.sum() * 0
+        target = self.posterior[votes.image].to(outputs.logits)
+        return soft_cross_entropy(outputs.logits[answered], target[answered])
+
+    def report(self) -> WorkerReport:
+        return WorkerReport(
+            mean_diagonal(self.confusion),
+            to_numpy(self.confusion),
+            posterior=to_numpy(self.posterior),
+        )
