@@ -117,7 +117,7 @@ class Pairs:
 
 
 class Passes(Protocol):
-    """Passes over answers, in memory (`EM`) or not (`peerannot.aggregation.out_of_core`)."""
+    """Passes over answers: in memory (`EM`), out of core (`ChunkedEM`), or in partitions."""
 
     @property
     def pairs(self) -> Pairs: ...
@@ -171,6 +171,8 @@ class EM:
     given : float64 array (n_tasks, n_columns), or (0, n_columns) to start from vote shares
     parts : int
         Columns of each class, side by side; n_columns = n_classes x parts.
+    size : int or None
+        Answers by whose number loops are chosen, where these are a part of more.
     """
 
     answers: Answers
@@ -178,6 +180,7 @@ class EM:
     gold: NDArray[np.int32]
     given: NDArray[np.float64]
     parts: int = 1
+    size: int | None = None
 
     @classmethod
     def of(
@@ -223,7 +226,8 @@ class EM:
 
     @cached_property
     def _fixed(self) -> int:
-        return kernels.specialised(self.given.shape[1], self.answers.n_answers)
+        size = self.answers.n_answers if self.size is None else self.size
+        return kernels.specialised(self.given.shape[1], size)
 
     @cached_property
     def _bounds(self) -> NDArray[np.int64]:

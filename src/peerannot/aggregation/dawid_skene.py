@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Iterative, Start
+from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.confusions import EM, Pairs, Passes
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
@@ -77,17 +78,23 @@ class DawidSkene(Iterative):
         return fit
 
     def _iterate(
-        self, em: Passes, progress: Progress
+        self, em: Passes, progress: Progress, checkpoint: Checkpoint = NOWHERE
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], Diagnostics]:
         """Counts and class sums that EM ends with, wherever the answers are."""
-        counts, mass = em.first()
-        objective: list[float] = []
-        stopped = hard = False
+        saved = checkpoint.load()
+        counts, mass = em.first() if saved is None else (saved["counts"], saved["mass"])
+        objective = [] if saved is None else list(map(float, saved["objective"]))
+        hard = saved is not None and bool(saved["hard"])
+        stopped = self._stops(objective, em.answers)
         while not stopped and len(objective) < self.max_iter:
             hard = self._hard(objective, em.answers.n_answers, hard)
             counts, mass, loglik = em.step(*self._tables(em.pairs, counts, mass), hard=hard)
             objective.append(loglik)
             stopped = self._stops(objective, em.answers)
+            checkpoint.save({
+                "n_iter": len(objective), "objective": objective, "counts": counts, "mass": mass,
+                "hard": hard,
+            })  # fmt: skip
             progress(len(objective), self.max_iter, f"log-likelihood {loglik:.4f}")
         converged = stopped or self.tol == 0
         return counts, mass, Diagnostics(len(objective), converged, tuple(objective))
@@ -95,7 +102,7 @@ class DawidSkene(Iterative):
     def _told_by(self, em: EM, counts: NDArray[np.float64], mass: NDArray[np.float64]) -> Fit:
         """What counts and class sums say of tasks, workers and classes."""
         table, log_prior = self._tables(em.pairs, counts, mass)
-        fit = self._parameters(em.pairs, counts, log_prior, em.answers.n_workers)
+        fit = self._parameters(em.pairs, counts, mass, em.answers.n_workers)
         fit.posterior = em.posterior(table, log_prior)
         return fit
 
@@ -103,11 +110,11 @@ class DawidSkene(Iterative):
         self,
         pairs: Pairs,
         counts: NDArray[np.float64],
-        log_prior: NDArray[np.float64],
+        mass: NDArray[np.float64],
         n_workers: int,
     ) -> Fit:
         """Skills, confusion matrices and class prior, still without a posterior."""
-        prior = np.exp(log_prior)
+        prior = np.exp(_log_prior(mass))
         prior /= prior.sum()  # the floor may have added a little
         confusion = self._confusion(pairs, counts, n_workers)
         return Fit(
@@ -126,9 +133,7 @@ class DawidSkene(Iterative):
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Logarithms of the confusion rows of each pair and of the class prior."""
         probability = self._probability(pairs, counts)
-        total = mass.sum()
-        prior = mass / total if total > 0 else np.full(mass.size, 1 / mass.size)
-        return np.log(np.maximum(probability, FLOOR)), np.log(np.maximum(prior, FLOOR))
+        return np.log(np.maximum(probability, FLOOR)), _log_prior(mass)
 
     def _probability(self, pairs: Pairs, counts: NDArray[np.float64]) -> NDArray[np.float64]:
         k = counts.shape[1]
@@ -205,18 +210,36 @@ class WeightedDawidSkene(DawidSkene):
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         base = super()._fit(answers, start, progress)
+        fit = self._vote(
+            answers, self._trust(base, answers.n_workers, answers.n_classes), start.gold
+        )
+        fit.skill, fit.confusion, fit.prior = base.skill, base.confusion, base.prior
+        fit.diagnostics = base.diagnostics
+        return fit
+
+    def _trust(self, base: Fit, n_workers: int, n_classes: int) -> NDArray[np.float64]:
+        """How far each worker can be trusted on each class, (n_workers, n_classes)."""
         if base.confusion is None:
             raise ParameterError(
-                f"{self.name} needs the confusion matrices of {answers.n_workers} workers over"
-                f" {answers.n_classes} classes, too large to hold; use wawa"
+                f"{self.name} needs the confusion matrices of {n_workers} workers over"
+                f" {n_classes} classes, too large to hold; use wawa"
             )
-        trust = base.confusion[answers.worker, answers.label, answers.label]
+        return np.diagonal(base.confusion, axis1=1, axis2=2)
+
+    def _vote(
+        self, answers: Answers, of_worker: NDArray[np.float64], gold: NDArray[np.int32]
+    ) -> Fit:
+        trust = of_worker[answers.worker, answers.label]
         weighted = replace(
             answers, weight=trust if answers.weight is None else trust * answers.weight
         )
         support = Support.of(answers)
         votes = support.votes(weighted)
-        fit = vote_fit(weighted, support, votes, self.ties, self.seed, hard=False, gold=start.gold)
-        fit.skill, fit.confusion, fit.prior = base.skill, base.confusion, base.prior
-        fit.diagnostics = base.diagnostics
-        return fit
+        return vote_fit(weighted, support, votes, self.ties, self.seed, hard=False, gold=gold)
+
+
+def _log_prior(mass: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Logarithms of the class prior from class sums."""
+    total = mass.sum()
+    prior = mass / total if total > 0 else np.full(mass.size, 1 / mass.size)
+    return np.asarray(np.log(np.maximum(prior, FLOOR)))

@@ -12,7 +12,8 @@ from scipy.special import digamma, gammaln
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Iterative, Start
-from peerannot.aggregation.confusions import EM, Pairs
+from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
+from peerannot.aggregation.confusions import EM, Pairs, Passes
 from peerannot.aggregation.dawid_skene import ds_skill
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
@@ -70,21 +71,32 @@ class IBCC(Iterative):
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         em = EM.of(answers, start.gold, start.posterior, model=self.name)
-        off = off_diagonal_of(self.off_diagonal, answers.n_classes)
-        counts, mass = em.first()
-        objective: list[float] = []
-        stopped = False
+        counts, mass, diagnostics = self._iterate(em, progress)
+        fit = self._told_by(em, counts, mass)
+        fit.diagnostics = diagnostics
+        return fit
+
+    def _iterate(
+        self, em: Passes, progress: Progress, checkpoint: Checkpoint = NOWHERE
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], Diagnostics]:
+        """Counts and class sums that the inference ends with, wherever the answers are."""
+        saved = checkpoint.load()
+        counts, mass = em.first() if saved is None else (saved["counts"], saved["mass"])
+        objective = [] if saved is None else list(map(float, saved["objective"]))
+        off = off_diagonal_of(self.off_diagonal, mass.size)
+        stopped = self._stops(objective, em.answers)
         while not stopped and len(objective) < self.max_iter:
             table, divergence = _expected_logs(em.pairs, counts, self.diagonal, off)
             log_prior, prior_divergence = _expected_prior(mass, self.alpha)
             counts, mass, evidence = em.step(table, log_prior)
             objective.append(evidence - divergence - prior_divergence)
-            stopped = self._stops(objective, answers)
+            stopped = self._stops(objective, em.answers)
+            checkpoint.save({
+                "n_iter": len(objective), "objective": objective, "counts": counts, "mass": mass
+            })  # fmt: skip
             progress(len(objective), self.max_iter, f"evidence bound {objective[-1]:.4f}")
-        fit = self._told_by(em, counts, mass)
         converged = stopped or self.tol == 0
-        fit.diagnostics = Diagnostics(len(objective), converged, tuple(objective))
-        return fit
+        return counts, mass, Diagnostics(len(objective), converged, tuple(objective))
 
     def _tables(
         self, pairs: Pairs, counts: NDArray[np.float64], mass: NDArray[np.float64]
@@ -96,17 +108,28 @@ class IBCC(Iterative):
 
     def _told_by(self, em: EM, counts: NDArray[np.float64], mass: NDArray[np.float64]) -> Fit:
         """What counts and class sums say of tasks, workers and classes."""
+        fit = self._parameters(em.pairs, counts, mass, em.answers.n_workers)
+        fit.posterior = em.posterior(*self._tables(em.pairs, counts, mass))
+        return fit
+
+    def _parameters(
+        self,
+        pairs: Pairs,
+        counts: NDArray[np.float64],
+        mass: NDArray[np.float64],
+        n_workers: int,
+    ) -> Fit:
+        """Skills, confusion matrices and class prior, still without a posterior."""
         k = mass.size
         off = off_diagonal_of(self.off_diagonal, k)
         prior = (mass + self.alpha) / (mass + self.alpha).sum()
-        confusion = em.pairs.confusion(counts, em.answers.n_workers)
+        confusion = pairs.confusion(counts, n_workers)
         skill = None
         if confusion is not None:
             confusion += np.full((k, k), off) + (self.diagonal - off) * np.eye(k)
             confusion /= confusion.sum(2, keepdims=True)
             skill = ds_skill(confusion, prior)
-        posterior = em.posterior(*self._tables(em.pairs, counts, mass))
-        return Fit(posterior, skill=skill, confusion=confusion, prior=prior)
+        return Fit(None, skill=skill, confusion=confusion, prior=prior)
 
 
 def off_diagonal_of(each: float, n_classes: int) -> float:

@@ -163,7 +163,7 @@ def fit_shards(
             em = ChunkedEM(coded, fitted)
             counts, mass, diagnostics = fitted._iterate(em, told)
             table, log_prior = fitted._tables(em.pairs, counts, mass)
-            fit = fitted._parameters(em.pairs, counts, log_prior, len(coded.workers))
+            fit = fitted._parameters(em.pairs, counts, mass, len(coded.workers))
             fit.diagnostics = diagnostics
             chunks = _from_posterior(fitted, em.posteriors(table, log_prior), hard)
         else:

@@ -145,21 +145,29 @@ class GoldMajorityVote(Strategy):
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         if not start.has_gold:
             raise ParameterError(f"{self.name} needs gold labels of some tasks; use wawa without")
-        known = start.gold[answers.task]
-        weight = np.ones(answers.n_answers) if answers.weight is None else answers.weight
-        on_gold = np.where(known >= 0, weight, 0.0)
-        right = np.where(known == answers.label, on_gold, 0.0)
-        n = answers.n_workers
-        seen = np.bincount(answers.worker, weights=on_gold, minlength=n)
-        hits = np.bincount(answers.worker, weights=right, minlength=n)
-        mean = hits.sum() / seen.sum() if seen.sum() > 0 else 1.0
-        mass = seen + self.shrink
-        skill = np.divide(
-            hits + self.shrink * mean, mass, out=np.full(n, float(mean)), where=mass > 0
-        )
+        hits, seen = self._on_gold(answers, start.gold)
+        skill = self._skill(hits, seen)
         support = Support.of(answers)
         score = support.votes(answers, skill)
         fit = vote_fit(answers, support, score, self.ties, self.seed, hard=False, gold=start.gold)
         fit.skill = skill
         fit.worker_columns = {"n_gold": seen}
         return fit
+
+    def _on_gold(
+        self, answers: Answers, gold: NDArray[np.int32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Weight of each worker's right answers, and of all answers, to gold tasks."""
+        known = gold[answers.task]
+        weight = np.ones(answers.n_answers) if answers.weight is None else answers.weight
+        on_gold = np.where(known >= 0, weight, 0.0)
+        right = np.where(known == answers.label, on_gold, 0.0)
+        n = answers.n_workers
+        hits = np.bincount(answers.worker, weights=right, minlength=n).astype(np.float64)
+        return hits, np.bincount(answers.worker, weights=on_gold, minlength=n).astype(np.float64)
+
+    def _skill(self, hits: NDArray[np.float64], seen: NDArray[np.float64]) -> NDArray[np.float64]:
+        mean = hits.sum() / seen.sum() if seen.sum() > 0 else 1.0
+        mass = seen + self.shrink
+        skill = np.full(mass.size, float(mean))
+        return np.divide(hits + self.shrink * mean, mass, out=skill, where=mass > 0)

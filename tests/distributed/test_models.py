@@ -1,0 +1,171 @@
+"""Strategies on partitions of tasks give what they give on one machine."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from simulated import crowd
+
+from peerannot._progress import silent
+from peerannot.aggregation import Result, build
+from peerannot.aggregation.base import Strategy
+from peerannot.answers import Answers
+from peerannot.distributed._parts import LocalParts
+from peerannot.distributed.models import Fitted, model_of
+from peerannot.errors import ParameterError
+
+Gold = NDArray[np.int32]
+
+# Every strategy that distributes, with options that take other ways through the code.
+VOTES = ["MV", "MV[ties=random]", "MV[ties=first]", "MV[ties=abstain]", "NaiveSoft", "TwoThird"]
+VOTES += ["WMV", "GoldMV"]
+CONFUSIONS = ["DS", "LFC", "FDS", "FDS[ties=random]", "FDS[switch=0.1]", "hybrid-ds", "WDS", "IBCC"]
+SPECS = VOTES + CONFUSIONS
+
+
+class Saved:
+    """Remembers the state after some iteration, as a copy."""
+
+    def __init__(self, at: int = 0, state: dict[str, Any] | None = None) -> None:
+        self.at, self.state, self.calls = at, state, 0
+
+    def load(self) -> dict[str, Any] | None:
+        return self.state
+
+    def save(self, state: dict[str, Any]) -> None:
+        self.calls += 1
+        if self.calls == self.at:
+            self.state = {
+                key: value.copy() if isinstance(value, np.ndarray | list) else value
+                for key, value in state.items()
+            }
+            raise Cut
+
+
+class Cut(Exception):
+    """The run ends here."""
+
+
+def on_one(strategy: Strategy, answers: Answers, gold: Gold | None) -> Result:
+    named: Mapping[str, Any] | None = None
+    if gold is not None:
+        known = np.flatnonzero(gold >= 0)
+        named = {answers.tasks[int(i)]: answers.classes[int(gold[i])] for i in known}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return strategy.fit(answers, gold=named)
+
+
+def written(fitted: Fitted, parts: LocalParts) -> Iterator[NDArray[Any]]:
+    """Labels, confidence and posterior of all tasks."""
+    each = [fitted.write(part, *fitted.given) for part in parts]
+    return (np.concatenate(column) for column in zip(*each, strict=True))
+
+
+def check_alike(one: Result, fitted: Fitted, parts: LocalParts) -> None:
+    labels, confidence, posterior = written(fitted, parts)
+    np.testing.assert_allclose(posterior, one.dense_posterior(), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(confidence, one.confidence, rtol=0, atol=1e-9)
+    np.testing.assert_array_equal(labels, one.labels)
+    assert labels.dtype == np.int32
+    fit = fitted.fit
+    assert fit.posterior is None
+    assert fit.diagnostics.n_iter == one.diagnostics.n_iter
+    assert fit.diagnostics.converged == one.diagnostics.converged
+    np.testing.assert_allclose(fit.diagnostics.objective, one.diagnostics.objective, rtol=1e-9)
+    assert fit.worker_columns.keys() == one.worker_columns.keys()
+    pairs = [(fit.worker_columns[name], one.worker_columns[name]) for name in fit.worker_columns]
+    pairs += [(getattr(fit, n), getattr(one, n)) for n in ("skill", "confusion", "prior")]
+    for got, wanted in pairs:
+        assert (got is None) == (wanted is None)
+        if got is not None:
+            np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-9)
+
+
+def check(spec: str, answers: Answers, n: int, gold: Gold | None = None) -> None:
+    strategy = build(spec)
+    parts = LocalParts.of(answers, n, gold)
+    fitted = model_of(strategy).fit(strategy, parts, silent, Saved())
+    check_alike(on_one(strategy, answers, gold), fitted, parts)
+
+
+def some_gold(answers: Answers, truth: NDArray[Any], every: int = 5) -> Gold:
+    return np.where(np.arange(answers.n_tasks) % every == 0, truth, -1).astype(np.int32)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+@pytest.mark.parametrize("spec", SPECS)
+def test_partitions_give_what_one_machine_gives(spec: str, n: int) -> None:
+    for seed, weighted in ((0, False), (1, True)):
+        answers, truth = crowd(50, 9, 3, 4, seed=seed, weighted=weighted)
+        check(spec, answers, n, some_gold(answers, truth))
+        if spec != "GoldMV":
+            check(spec, answers, n)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_partitions_may_be_empty_and_classes_one(spec: str) -> None:
+    for n_classes in (1, 3):
+        answers, truth = crowd(5, 4, n_classes, 3, seed=2)
+        check(spec, answers, 7, some_gold(answers, truth, 2))
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_a_worker_may_be_in_one_partition_only(spec: str) -> None:
+    task = [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+    worker = ["a", "b", "c"] * 3 + ["a", "b", "z"]
+    label = [0, 0, 1, 1, 1, 1, 2, 2, 0, 1, 0, 0]
+    answers = Answers.from_arrays(task, worker, label, classes=4)
+    check(spec, answers, 2, np.array([0, -1, -1, -1], np.int32))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_any_small_crowd(data: st.DataObject) -> None:
+    spec = data.draw(st.sampled_from(SPECS))
+    answers, truth = crowd(
+        data.draw(st.integers(1, 12)), data.draw(st.integers(1, 5)), data.draw(st.integers(1, 4)),
+        data.draw(st.integers(1, 3)), seed=data.draw(st.integers(0, 10**6)),
+        weighted=data.draw(st.booleans()),
+    )  # fmt: skip
+    gold = some_gold(answers, truth, data.draw(st.integers(1, 4)))
+    check(spec, answers, data.draw(st.integers(1, 4)), gold)
+
+
+@pytest.mark.parametrize("spec", [s for s in SPECS if s not in VOTES])
+def test_a_fit_that_was_cut_off_goes_on(spec: str) -> None:
+    strategy = build(spec)
+    answers, _ = crowd(60, 9, 3, 4, accuracy=(0.4, 0.8), seed=5)
+    one = on_one(strategy, answers, None)
+    at = max(one.diagnostics.n_iter // 2, 1)
+    assert at < one.diagnostics.n_iter
+    parts, first = LocalParts.of(answers, 3), Saved(at)
+    with pytest.raises(Cut):
+        model_of(strategy).fit(strategy, parts, silent, first)
+    assert first.state is not None and first.state["n_iter"] == at
+    assert len(first.state["objective"]) == at
+    other = LocalParts.of(answers, 3)
+    for part, before in zip(other, parts, strict=True):
+        part.kept = before.kept  # the engine saves it with the state
+    second = Saved(state=first.state)
+    check_alike(one, model_of(strategy).fit(strategy, other, silent, second), other)
+    assert second.calls == one.diagnostics.n_iter - at
+
+
+def test_other_strategies_say_that_they_do_not_distribute() -> None:
+    with pytest.raises(ParameterError, match=r"^kos does not distribute.*; choose .*dawid-skene"):
+        model_of(build("KOS"))
+
+
+def test_options_are_checked() -> None:
+    strategy = build("DS")
+    object.__setattr__(strategy, "max_iter", 0)
+    with pytest.raises(ParameterError, match="max_iter"):
+        model_of(strategy)
