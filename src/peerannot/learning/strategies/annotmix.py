@@ -18,12 +18,16 @@ from peerannot.learning.strategies._base import (
     Votes,
     WorkerReport,
     mean_diagonal,
+    refuse_if_large,
     rows_of,
     to_numpy,
 )
 from peerannot.learning.strategies._conditional import ConditionalConfusion
 
 __all__ = ["AnnotMix"]
+
+# Workers whose confusion matrices are computed at once for the report.
+_WORKERS = 1024
 
 
 @STRATEGIES.register("annot-mix", "AnnotMix")
@@ -59,6 +63,8 @@ class AnnotMix(EndToEnd):
     hidden: int = option(128, at_least=1, help="hidden units of the network of confusions")
 
     def head(self, answers: Answers, n_features: int) -> CrowdHead:
+        k = answers.n_classes
+        refuse_if_large("AnnotMix", answers.n_workers, k * k, "choose CrowdLayer[variant=VW]")
         return _Head(self, answers, n_features)
 
 
@@ -134,7 +140,10 @@ class _Head(CrowdHead):
 
     def report(self) -> WorkerReport:
         mean = self.total / self.count.clamp(min=1)
-        worker = self.crowd.worker
-        image = mean.expand(len(worker), -1)
-        confusion = self.crowd.log_matrix(worker, image).exp()
+        confusion = torch.cat(
+            [
+                self.crowd.log_matrix(some, mean.expand(len(some), -1)).exp()
+                for some in self.crowd.worker.split(_WORKERS)
+            ]
+        )
         return WorkerReport(mean_diagonal(confusion), to_numpy(confusion))

@@ -27,6 +27,9 @@ from peerannot.learning.strategies._matrices import answer_log_probability
 
 __all__ = ["MaDL"]
 
+# Pairs of workers compared at once.
+_PAIRS = 2**18
+
 
 @STRATEGIES.register("madl", "MaDL")
 @dataclass(frozen=True, kw_only=True)
@@ -113,8 +116,14 @@ class _Head(CrowdHead):
             return torch.ones(len(votes.worker)).to(self.crowd.worker)
         present, place = torch.unique(votes.worker, return_inverse=True)
         with torch.no_grad():
-            apart = torch.cdist(self.crowd.worker[present], self.crowd.worker[present])
-            alike = torch.exp(-0.5 * apart.square()).sum(dim=1)
+            embedding = self.crowd.worker[present]
+            # Some at a time: all pairs at once would take the square of the votes of a batch.
+            alike = torch.cat(
+                [
+                    torch.exp(-0.5 * torch.cdist(some, embedding).square()).sum(dim=1)
+                    for some in embedding.split(max(1, _PAIRS // len(embedding)))
+                ]
+            )
             weight = (1 / alike)[place]
             return weight / weight.mean()
 
