@@ -12,15 +12,24 @@ from peerannot.cli._common import note, progress_bar, spoken_warnings
 from peerannot.cli._votes import load_votes
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from peerannot.aggregation import OnlineState, Result
     from peerannot.aggregation.base import Strategy
     from peerannot.answers import Answers
 
-__all__ = ["learn", "learning_options", "surely"]
+__all__ = ["known_labels", "learn", "learning_options", "surely"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
+    click.option(
+        "--gold",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Known labels (columns task, label; or JSON, .npy), which the strategy keeps fixed.",
+    ),
     click.option(
         "--save-state",
         is_flag=True,
@@ -47,7 +56,7 @@ _OPTIONS = (
 
 
 def learning_options(function: F) -> F:
-    """``--save-state``, ``--update``, ``--intervals`` and ``--bootstrap``."""
+    """``--gold``, ``--save-state``, ``--update``, ``--intervals`` and ``--bootstrap``."""
     for decorate in reversed(_OPTIONS):
         function = decorate(function)
     return function
@@ -58,6 +67,7 @@ def learn(
     strategy: Strategy,
     *,
     update: str | None,
+    gold: Path | None,
     answers_file: str,
     metadata: Path | None,
     path_remove: Path | None,
@@ -92,12 +102,16 @@ def learn(
         votes = load_votes(
             dataset, answers_file=answers_file, metadata=metadata, path_remove=path_remove
         )
+        known_now = None if update is not None else _by_id(gold, votes.answers)
         with spoken_warnings():
-            state = strategy.partial_fit(votes.answers, begin="fit")
+            state = strategy.partial_fit(votes.answers, begin="fit", gold=known_now)
     if update is not None:
         before = state.n_answers
+        answers = _new_answers(update, state, **reading)
         with spoken_warnings():
-            state = strategy.partial_fit(_new_answers(update, state, **reading), state)
+            state = strategy.partial_fit(
+                answers, state, gold=_by_id(gold, state.memory.answers, answers)
+            )
     state.save(home)
     facts = {
         "state": str(home),
@@ -105,6 +119,36 @@ def learn(
         "n_answers_before": before,
     }
     return state, name, facts
+
+
+def known_labels(file: Path | None, answers: Answers) -> NDArray[np.int32] | None:
+    """Known classes (n_tasks,), -1 for unknown, from a file; None without one."""
+    if file is None:
+        return None
+    from peerannot.selection import read_truth
+
+    known = read_truth(file, answers)
+    if known.without_answers:
+        note(f"{file}: {known.without_answers} of its tasks have no answers")
+    return known.codes
+
+
+def _by_id(file: Path | None, *votes: Answers) -> dict[str, str] | None:
+    """Known labels by the ids of tasks, of any of several votes with the same classes."""
+    if file is None:
+        return None
+    import numpy as np
+
+    from peerannot.answers import Answers, Ids
+
+    tasks, nothing = {task: None for one in votes for task in one.tasks}, np.empty(0, np.int32)
+    every = Answers(nothing, nothing, nothing, Ids(list(tasks)), Ids(0), votes[0].classes)
+    codes = known_labels(file, every)
+    assert codes is not None
+    names = every.classes
+    return {
+        task: names[code] for task, code in zip(tasks, codes.tolist(), strict=True) if code >= 0
+    }
 
 
 def _new_answers(
@@ -131,6 +175,7 @@ def surely(
     answers: Answers,
     facts: dict[str, Any],
     *,
+    gold: NDArray[np.int32] | None,
     intervals: bool,
     n_boot: int | None,
 ) -> Result:
@@ -147,8 +192,9 @@ def surely(
     if n_boot is not None:
         with progress_bar("bootstrap") as progress:
             drawn = bootstrap(
-                strategy, answers, n_boot, strategy.seed, result=result, progress=progress
-            )
+                strategy, answers, n_boot, strategy.seed,
+                gold=gold, result=result, progress=progress,
+            )  # fmt: skip
         result = with_bootstrap(result, drawn)
         facts["bootstrap"] = result.diagnostics.notes["bootstrap"]
         a = drawn.accuracy

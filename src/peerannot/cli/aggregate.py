@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from peerannot.cli._common import emit_json, json_option, note, progress_bar, spoken_warnings
-from peerannot.cli._online import learn, learning_options, surely
+from peerannot.cli._online import known_labels, learn, learning_options, surely
 from peerannot.cli._votes import column_options, is_dataset, load_votes
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from peerannot.aggregation import Result
 
 __all__ = ["aggregate"]
@@ -88,6 +91,7 @@ def aggregate(
     path_remove: Path | None,
     output: Path | None,
     workers_output: Path | None,
+    gold: Path | None,
     save_state: bool,
     update: str | None,
     intervals: bool,
@@ -120,9 +124,9 @@ def aggregate(
                 "--out-of-core takes shards and --output, no other files:"
                 " drop --metadata_path, --path-remove, --workers-output and --answers-file"
             )
-        if save_state or update or intervals or bootstrap:
+        if gold or save_state or update or intervals or bootstrap:
             raise click.UsageError(
-                "--out-of-core has no --save-state, --update, --intervals or --bootstrap"
+                "--out-of-core has no --gold, --save-state, --update, --intervals or --bootstrap"
             )
         aggregate_shards(
             dataset, strategy, options, output, scratch,
@@ -149,12 +153,14 @@ def aggregate(
             dataset,
             fitted,
             update=update,
+            gold=gold,
             answers_file=answers_file,
             metadata=metadata_path,
             path_remove=path_remove,
             **reading,
         )
         answers, result = state.memory.answers, state.result()
+        known: NDArray[np.int32] | None = state.gold
     else:
         votes = load_votes(
             dataset,
@@ -164,6 +170,7 @@ def aggregate(
             **reading,
         )
         answers, name = votes.answers, votes.name
+        known = known_labels(gold, answers)
         if fitted is None:
             from peerannot.selection import choose
 
@@ -171,14 +178,16 @@ def aggregate(
                 fitted = build(choose(answers, progress=progress))
             note(f"auto: {fitted.name} predicts held-out answers best")
         with spoken_warnings(), progress_bar(fitted.name) as progress:
-            result = fitted.fit(answers, progress=progress)
+            result = fitted.fit(answers, gold=known, progress=progress)
     if strict and not result.diagnostics.converged:
         raise NotConvergedError(
             f"{fitted.name} did not converge in {result.diagnostics.n_iter} iterations;"
             " raise max_iter or tol, or drop --strict"
         )
     if intervals or bootstrap:
-        result = surely(result, fitted, answers, facts, intervals=intervals, n_boot=bootstrap)
+        result = surely(
+            result, fitted, answers, facts, gold=known, intervals=intervals, n_boot=bootstrap
+        )
     facts = {"strategy": fitted.name, **facts}
     if is_dataset(dataset, metadata=metadata_path) and output is None:
         from peerannot.aggregation.output import write_labels
