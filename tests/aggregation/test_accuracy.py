@@ -48,7 +48,8 @@ REFERENCE: dict[str, list[float | None]] = {
     "GLAD": [.8533, None, .9172, .8760, .9286, .6301, None, .7222, .9263, None, .8213],
 }
 # Seeded methods, within .01 of the published best or more accurate. Left out are optima that are
-# better by the model's own objective and less accurate (see `test_mace_finds_better_optima`).
+# better by the model's own objective and less accurate (see `test_mace_finds_better_optima` and
+# `test_ebcc_finds_better_optima`).
 SEEDED: dict[str, list[float | None]] = {
     "MACE": [.8667, .7986, .9148, None, None, .6353, .7568, .7685, .9275, .5890, .8198],
     "EBCC": [.8567, .7871, .9152, .9123, .9349, None, .7477, .8611, .9313, .7037, None],
@@ -115,3 +116,23 @@ def test_mace_finds_better_optima(real_data: Path) -> None:
     result = build("MACE[method=em]").fit(answers)
     assert result.diagnostics.objective[-1] > -8100
     assert accuracy(result, truth) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("name", "seed", "other", "gain", "expected"),
+    [("web", 7, 16, 81.05, 0.5443), ("face", None, 2, 7.9, 0.6216)],
+)
+def test_ebcc_finds_better_optima(
+    name: str, seed: int | None, other: int, gain: float, expected: float, real_data: Path
+) -> None:
+    # The published .7686 (web) and .6353 (face) are not those of the best bound: a plain NumPy
+    # transcription of the paper's algorithm, 40 restarts with its own starts, has its best bound
+    # at .5443 (81.05 above the .7263 where most starts end) and at .6216 (7.9 above .6113).
+    # The same optima, by the same gains, are found here.
+    answers, truth = crowd(real_data / "answers" / name)
+    best = build("EBCC" if seed is None else f"EBCC[restarts=1,seed={seed},tol=1e-7]").fit(answers)
+    usual = build(f"EBCC[restarts=1,seed={other},tol=1e-7]").fit(answers)
+    assert best.diagnostics.objective[-1] - usual.diagnostics.objective[-1] == pytest.approx(
+        gain, abs=0.15
+    )
+    assert accuracy(best, truth) == pytest.approx(expected, abs=0.002)

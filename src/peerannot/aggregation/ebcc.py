@@ -60,7 +60,9 @@ class EBCC(Iterative):
 
     Notes
     -----
-    The objective is the evidence lower bound. For small data: memory O(tasks x K x M) and
+    The objective is the evidence lower bound, and its best optimum is not always the most
+    accurate: on one real crowd (web, 2,665 tasks) most starts end at an accuracy of .726, and the
+    rare ones whose bound is better by 81 end at .544. Compare with ibcc. For small data: memory O(tasks x K x M) and
     O(pairs x K x M). Cost: O(answers x K x M) an iteration and start.
 
     References
