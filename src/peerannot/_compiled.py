@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numba
@@ -11,7 +12,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-__all__ = ["compiled", "prange", "prefetch", "threads"]
+__all__ = ["compiled", "prange", "prefetch", "threads", "with_threads"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,6 +42,17 @@ def threads() -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return int(numba.get_num_threads())
+
+
+@contextlib.contextmanager
+def with_threads(n: int) -> Iterator[None]:
+    """Let compiled loops that start in this thread use ``n`` threads, or all there are."""
+    before = threads()
+    numba.set_num_threads(max(1, min(n, numba.config.NUMBA_NUM_THREADS)))
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
 
 
 def _prefetch(typing: Any, array: Any, row: Any, column: Any) -> Any:

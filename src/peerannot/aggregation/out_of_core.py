@@ -34,9 +34,19 @@ from peerannot.answers import DuplicatePolicy
 from peerannot.errors import ConvergenceWarning, ParameterError
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from peerannot.io._shards import Coded
 
-__all__ = ["OutOfCore", "fit_shards"]
+__all__ = [
+    "MOST_COLUMNS",
+    "PART",
+    "OutOfCore",
+    "fit_shards",
+    "manifest_of",
+    "task_frame",
+    "worker_frame",
+]
 
 CONFUSIONS = (DawidSkene, MAPDawidSkene, FastDawidSkene, HybridDawidSkene)
 VOTES = (MajorityVote, NaiveSoft)
@@ -227,7 +237,6 @@ def _write(
         (folder / "confusion.npy").unlink(missing_ok=True)
         for old in (folder / "tasks").glob("part-*.parquet"):
             old.unlink()
-    names = pl.Series([*coded.classes, None], dtype=pl.String)
     held: list[pl.DataFrame] = []
     parts: list[str] = []
     undecided, sure, tasks = 0, 0.0, 0
@@ -242,15 +251,9 @@ def _write(
         zip(coded.task_ids(), chunks, strict=True)
     ):
         low, high = coded.chunks[c, 0], coded.chunks[c + 1, 0]
-        columns = {
-            "task": task,
-            "label": names.gather(np.where(labels < 0, len(coded.classes), labels)),
-            "confidence": confidence,
-            "n_answers": coded.size[low:high],
-        }
-        if posterior is not None:
-            columns |= {f"p_{name}": posterior[:, k] for k, name in enumerate(coded.classes)}
-        held.append(pl.DataFrame(columns))
+        held.append(
+            task_frame(task, coded.size[low:high], coded.classes, labels, confidence, posterior)
+        )
         undecided += int((labels < 0).sum())
         sure += float(confidence.sum())
         tasks += labels.size
@@ -259,34 +262,77 @@ def _write(
         progress(tasks, coded.n_tasks, "writing")
     if held:
         flush()
-    workers: dict[str, Any] = {"worker": list(coded.workers), "n_answers": coded.worker_answers}
-    if fit.skill is not None:
-        workers["skill"] = fit.skill
     with atomic_path(folder / "workers.parquet") as temporary:
-        pl.DataFrame(workers).write_parquet(temporary)
+        worker_frame(coded.workers, coded.worker_answers, fit).write_parquet(temporary)
     if fit.confusion is not None:
         write_npy(folder / "confusion.npy", fit.confusion)
     diagnostics = fit.diagnostics
-    facts = {
-        "schema": "peerannot/shards/1",
-        "version": __version__,
-        "strategy": rule.name,
-        "options": asdict(rule),
-        "hard": hard,
-        "n_tasks": coded.n_tasks,
-        "n_workers": len(coded.workers),
-        "n_answers": coded.n_answers,
-        "n_dropped": coded.dropped,
-        "n_undecided": undecided,
-        "classes": list(coded.classes),
-        "prior": None if fit.prior is None else fit.prior.tolist(),
-        "n_iter": diagnostics.n_iter,
-        "converged": diagnostics.converged,
-        "objective": list(diagnostics.objective),
-        "parts": parts,
-    }
+    facts = manifest_of(
+        rule, fit, hard=hard, classes=coded.classes, n_tasks=coded.n_tasks,
+        n_workers=len(coded.workers), n_answers=coded.n_answers, n_dropped=coded.dropped,
+        n_undecided=undecided, parts=parts,
+    )  # fmt: skip
     write_json(folder / "manifest.json", facts)
     return OutOfCore(
         folder, rule.name, coded.n_tasks, len(coded.workers), len(coded.classes), coded.n_answers,
         undecided, sure / coded.n_tasks, diagnostics,
     )  # fmt: skip
+
+
+def task_frame(
+    task: Any,
+    n_answers: NDArray[Any],
+    classes: Sequence[str],
+    labels: NDArray[np.int32],
+    confidence: NDArray[np.float64],
+    posterior: NDArray[np.float64] | None,
+) -> pl.DataFrame:
+    """Rows of ``tasks/part-*.parquet``, see `OutOfCore`."""
+    import polars as pl
+
+    names = pl.Series([*classes, None], dtype=pl.String)
+    columns = {
+        "task": task,
+        "label": names.gather(np.where(labels < 0, len(classes), labels)),
+        "confidence": confidence,
+        "n_answers": n_answers,
+    }
+    if posterior is not None:
+        columns |= {f"p_{name}": posterior[:, k] for k, name in enumerate(classes)}
+    return pl.DataFrame(columns)
+
+
+def worker_frame(workers: Iterable[str], n_answers: NDArray[np.int64], fit: Fit) -> pl.DataFrame:
+    """The table ``workers.parquet``, see `OutOfCore`."""
+    import polars as pl
+
+    columns: dict[str, Any] = {"worker": list(workers), "n_answers": n_answers}
+    if fit.skill is not None:
+        columns["skill"] = fit.skill
+    return pl.DataFrame({**columns, **fit.worker_columns})
+
+
+def manifest_of(
+    rule: Strategy, fit: Fit, *, hard: bool, classes: Iterable[str], n_tasks: int,
+    n_workers: int, n_answers: int, n_dropped: int, n_undecided: int, parts: Sequence[str],
+) -> dict[str, Any]:  # fmt: skip
+    """What ``manifest.json`` says, see `OutOfCore`."""
+    diagnostics = fit.diagnostics
+    return {
+        "schema": "peerannot/shards/1",
+        "version": __version__,
+        "strategy": rule.name,
+        "options": asdict(rule),
+        "hard": hard,
+        "n_tasks": n_tasks,
+        "n_workers": n_workers,
+        "n_answers": n_answers,
+        "n_dropped": n_dropped,
+        "n_undecided": n_undecided,
+        "classes": list(classes),
+        "prior": None if fit.prior is None else fit.prior.tolist(),
+        "n_iter": diagnostics.n_iter,
+        "converged": diagnostics.converged,
+        "objective": list(diagnostics.objective),
+        "parts": list(parts),
+    }

@@ -191,8 +191,13 @@ class Answers:
         classes: Ids,
         weight: NDArray[np.float64] | None,
         duplicates: DuplicatePolicy,
+        *,
+        quiet: bool = False,
     ) -> Answers:
-        """Sort by (task, worker), apply the policy on duplicates, and build."""
+        """Sort by (task, worker), apply the policy on duplicates, and build.
+
+        ``quiet`` is for callers that count themselves what was replaced, on many threads.
+        """
         from peerannot.answers import _order
 
         if duplicates not in get_args(DuplicatePolicy):
@@ -236,7 +241,7 @@ class Answers:
             else:
                 drop = _order.duplicate_marks(task, worker, label, keep_last, False)
             conflicts = int(drop.sum()) - int(exact.sum())
-            if conflicts > 0:
+            if conflicts > 0 and not quiet:
                 warnings.warn(
                     f"{conflicts} answers replaced by another answer of the same worker to the"
                     f" same task (duplicates={duplicates})",

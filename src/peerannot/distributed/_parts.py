@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -66,6 +67,10 @@ class Part:
     shape: Shape
     kept: Any = None
     _made: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def __sizeof__(self) -> int:
+        # A scheduler weighs by this whether to move a partition or the work.
+        return 16 * self.answers.n_answers + 24 * self.answers.n_tasks
 
     def made(self, name: str, make: Callable[[], Any]) -> Any:
         """Something that follows from the answers alone, made once where the partition is."""
@@ -126,7 +131,7 @@ class LocalParts:
         known = np.full(answers.n_tasks, -1, np.int32) if gold is None else gold
         bounds = np.linspace(0, answers.n_tasks, n + 1).astype(np.int64)
         parts = []
-        for i, (low, high) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+        for i, (low, high) in enumerate(pairwise(bounds)):
             rows = slice(int(answers.task_ptr[low]), int(answers.task_ptr[high]))
             own = Answers(
                 answers.task[rows] - np.int32(low),

@@ -115,6 +115,8 @@ class Survey:
     """What one look at all rows tells.
 
     ``kinds`` are types that hold every block: whole numbers, or strings where any block has some.
+    ``low`` and ``high`` are the first and the last task in the order of their kind, None where
+    blocks differ in kind.
     """
 
     kinds: dict[str, Any]
@@ -122,6 +124,8 @@ class Survey:
     labels: pl.Series
     in_order: bool
     n_tasks: int
+    low: Any
+    high: Any
     samples: list[pl.Series] = field(default_factory=list)
 
 
@@ -130,6 +134,7 @@ def survey(rows: Rows, progress: Progress) -> Survey:
     distinct: dict[str, list[pl.Series]] = {"worker": [], "label": []}
     kinds: dict[str, Any] = dict.fromkeys(COLUMNS, pl.Int64())
     samples: list[pl.Series] = []
+    ends: list[pl.Series] = []
     in_order, n_tasks, last, done = True, 0, None, 0
     step = max(rows.n_rows // SAMPLES, 1)
     for frame in rows.blocks():
@@ -142,6 +147,7 @@ def survey(rows: Rows, progress: Progress) -> Survey:
                 distinct[what] = [_union(seen, kinds[what])]
         task = frame["task"]
         samples.append(task.gather_every(step))
+        ends.append(pl.Series([task.min(), task.max()], dtype=task.dtype))
         if in_order:
             same = last is None or last.dtype == task.dtype
             in_order = same and task.is_sorted()
@@ -153,12 +159,16 @@ def survey(rows: Rows, progress: Progress) -> Survey:
         progress(done, 2 * rows.n_rows, "surveying")
     if len({s.dtype for s in samples}) > 1:
         in_order = in_order and kinds["task"] != pl.String()
+    alike = len({s.dtype == pl.String for s in ends}) == 1
+    bounds = pl.concat([s.cast(kinds["task"]) for s in ends if alike] or [pl.Series()])
     return Survey(
         kinds,
         _union(distinct["worker"], kinds["worker"]),
         _union(distinct["label"], kinds["label"]),
         in_order,
         n_tasks,
+        bounds.min(),
+        bounds.max(),
         samples,
     )
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +24,7 @@ from numpy.typing import NDArray
 from peerannot._files import read_json, storage_errors, write_json
 from peerannot._progress import Progress, silent
 from peerannot.answers import Answers, DuplicatePolicy, Ids
-from peerannot.errors import DataError, DataWarning, StorageError
+from peerannot.errors import DataError, StorageError
 from peerannot.io._coding import encode
 from peerannot.io._read import to_classes
 from peerannot.io._rows import Rows, Survey, partitioned, survey
@@ -280,13 +279,11 @@ class Coding:
         ids = codes["task"].gather(first)
         known = Ids.of_column(ids if ids.dtype == pl.String else ids.to_numpy())
         sizes = np.diff(np.append(first, codes.height))
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", r"\d+ answers replaced", DataWarning)
-            answers = Answers._ordered(
-                np.repeat(np.arange(first.size, dtype=np.int32), sizes),
-                codes["worker"].to_numpy(), codes["label"].to_numpy(),
-                known, self.workers, self.classes, None, self._duplicates,
-            )  # fmt: skip
+        answers = Answers._ordered(
+            np.repeat(np.arange(first.size, dtype=np.int32), sizes),
+            codes["worker"].to_numpy(), codes["label"].to_numpy(),
+            known, self.workers, self.classes, None, self._duplicates, quiet=True,
+        )  # fmt: skip
         return ids, answers
 
 

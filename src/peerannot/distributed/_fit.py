@@ -1,0 +1,284 @@
+"""`fit`: shards in, shards out, on a Dask cluster."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from peerannot._progress import Progress, silent
+from peerannot._text import few
+from peerannot.aggregation.base import Strategy
+from peerannot.aggregation.out_of_core import MOST_COLUMNS
+from peerannot.aggregation.registry import build
+from peerannot.answers import DuplicatePolicy, Ids
+from peerannot.distributed._checkpoint import SavedRun, read_checkpoint
+from peerannot.distributed._dask import DaskParts, Graph, Machine, cluster
+from peerannot.distributed._load import (
+    Loaded,
+    Vocabulary,
+    cut_shard,
+    join_pieces,
+    load_range,
+    part_of,
+    piece_of,
+)
+from peerannot.distributed._parts import Part, Shape
+from peerannot.distributed._store import Store, find_shards, size_and_date
+from peerannot.distributed._survey import SAMPLES, Merged, Plan, Shard, merge, plan, survey_shard
+from peerannot.distributed._write import DistributedResult, LeftOut, clear, finish, write_part
+from peerannot.distributed.models import model_of
+from peerannot.errors import ConvergenceWarning, DataError, ParameterError
+
+__all__ = ["fit"]
+
+MOST_ROWS = 2**25  # rows of a partition, about, however few workers there are
+LEAST_SAMPLES = 64  # of each shard
+
+
+def fit(
+    paths: str | Path | Sequence[str | Path],
+    strategy: str | Strategy = "DS",
+    *,
+    output: str | Path,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    client: Any | None = None,
+    partitions: int | None = None,
+    resume: bool = False,
+    skip_bad_shards: bool = False,
+    checkpoint_every: int = 1,
+    hard: bool = False,
+    classes: Iterable[Any] | int | None = None,
+    duplicates: DuplicatePolicy = "last",
+    task_col: str | None = None,
+    worker_col: str | None = None,
+    label_col: str | None = None,
+    progress: Progress | None = None,
+) -> DistributedResult:
+    """Fit a strategy to shards of Parquet on a Dask cluster.
+
+    Parameters
+    ----------
+    paths
+        A pattern (``"s3://bucket/answers-*.parquet"``), a folder, a file, or several of them, by
+        path or by URL of any file system that fsspec knows. All workers must reach them.
+    strategy
+        One that distributes, by name with options in brackets, or built.
+    output
+        Folder of the result, a path or a URL that all workers reach; an earlier result in it is
+        replaced.
+    scheduler
+        Address of a running scheduler, ``tcp://HOST:PORT``.
+    workers
+        Without a scheduler: processes to start on this machine, which share its cores.
+    client
+        A `distributed.Client` to use instead; it stays open.
+    partitions
+        Partitions of tasks. By default one a worker, more where one would have over 2**25 rows.
+        Results depend on their number only through the rounding of sums.
+    resume
+        Go on from the last checkpoint in ``output``, where there is one of the same fit.
+    skip_bad_shards
+        Leave out shards that cannot be read, and tell of them.
+    checkpoint_every
+        Iterations from one checkpoint to the next.
+    hard
+        Leave out the columns of the posterior.
+    classes, duplicates
+        See `peerannot.io.read`.
+    task_col, worker_col, label_col
+        Names of the columns where they are not usual ones.
+    progress
+        Told the shards surveyed, the partitions loaded, the iterations, the partitions written.
+
+    Raises
+    ------
+    ParameterError
+        The strategy does not distribute, or the checkpoint is of another fit.
+    DataError
+        The shards cannot be used; the message names the first that cannot.
+    ClusterError
+        There is no cluster, or it was lost; ``resume`` goes on.
+    MissingDependencyError
+        Dask or the driver of a file system is not installed.
+
+    Notes
+    -----
+    Cost: shards are read twice. Memory of a worker: 12 bytes an answer and 16 a task of its
+    partitions, what the model adds to that, and while it loads about as much again. Memory of the
+    client and of the scheduler: vocabularies of workers and classes, and the parameters.
+    The posterior equals that of one machine to the rounding of sums.
+    """
+    if checkpoint_every < 1:
+        raise ParameterError("checkpoint_every must be at least 1")
+    if scheduler is not None and (workers is not None or client is not None):
+        raise ParameterError("give a scheduler, or a number of workers, or a client: one of them")
+    if any(n is not None and n < 1 for n in (workers, partitions)):
+        raise ParameterError("workers and partitions must be at least 1")
+    fitted = build(strategy) if isinstance(strategy, str) else strategy
+    model = model_of(fitted)
+    several = [paths] if isinstance(paths, str | Path) else list(paths)
+    urls = [url for path in several for url in find_shards(path)]
+    store, told = Store(output), progress or silent
+    if any(url.startswith(store.at("tasks/")) for url in urls):
+        raise ParameterError(f"{store.at('tasks')} holds the answers; choose another output folder")
+    columns = {"task": task_col, "worker": worker_col, "label": label_col}
+    wanted = None if classes is None else classes if isinstance(classes, int) else list(classes)
+    run = {
+        "answers": [size_and_date(url) for url in urls],
+        "strategy": [fitted.name, {k: str(v) for k, v in asdict(fitted).items()}],
+        "classes": None if wanted is None else str(wanted),
+        "duplicates": duplicates,
+        "columns": columns,
+        "partitions": partitions,
+    }
+    with cluster(scheduler, workers, client) as machine:
+        saved = read_checkpoint(store, _asked(run)) if resume else None
+        clear(store, keep_checkpoint=saved is not None)
+        seen = _survey(machine, urls, columns, told)
+        usable, left_out = _usable(seen, skip_bad_shards, few(several, 1))
+        vocabulary = Vocabulary(
+            seen.workers, seen.labels, seen.kinds, wanted, duplicates, columns, few(several, 1)
+        )
+        coding = vocabulary.coding()
+        if not hard and len(coding.classes) > MOST_COLUMNS:
+            raise ParameterError(
+                f"{len(coding.classes)} classes are too many for columns of a posterior; ask for"
+                " hard labels"
+            )
+        homes = list(machine.workers())
+        n_rows = sum(shard.height for shard in usable)
+        n = partitions or max(len(homes), -(-n_rows // MOST_ROWS))
+        if saved is not None:
+            n = saved["run"]["n"]
+        parts, n_dropped = _load(
+            machine, plan(usable, seen.kinds["task"], n), usable, vocabulary,
+            coding.workers, coding.classes, homes, told,
+        )  # fmt: skip
+        checkpoint = SavedRun(store, {**_asked(run), "n": n}, checkpoint_every, parts, saved)
+        done = model.fit(fitted, parts, told, checkpoint)
+        (worker_answers,) = parts.sum(_worker_answers)
+        written = parts.each(write_part, done.write, done.given, store, hard)
+        told(len(parts), len(parts), "writing")
+        result = finish(
+            store, fitted, done.fit, parts.shape, worker_answers, written, hard=hard,
+            n_dropped=n_dropped, n_partitions=len(parts),
+            resumed_at=0 if saved is None else int(saved["n_iter"]), left_out=left_out,
+        )  # fmt: skip
+    if not result.diagnostics.converged:
+        warnings.warn(
+            f"{fitted.name} stopped after {result.diagnostics.n_iter} iterations before it"
+            " converged; raise max_iter, or tol if this is close enough",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    return result
+
+
+def _asked(run: Mapping[str, Any]) -> dict[str, Any]:
+    # How many partitions there are is not asked of a resumed run: it takes what was.
+    return {key: value for key, value in run.items() if key != "partitions"}
+
+
+def _survey(
+    machine: Machine, urls: Sequence[str], columns: Mapping[str, Any], told: Progress
+) -> Merged:
+    graph = Graph("survey")
+    samples = max(SAMPLES // len(urls), LEAST_SAMPLES)
+    looks = [graph.add(survey_shard, url, i, columns, samples) for i, url in enumerate(urls)]
+    futures = graph.send(machine.client, [*looks, graph.tree(looks, merge)])
+    found = machine.wait(futures[-1:], lambda _: told(_done(futures), len(urls), "surveying"))[0]
+    merged: Merged = found
+    return merged
+
+
+def _done(futures: Sequence[Any]) -> int:
+    return sum(future.done() for future in futures[:-1])
+
+
+def _usable(seen: Merged, skip: bool, name: str) -> tuple[list[Shard], list[LeftOut]]:
+    bad = [
+        LeftOut(shard.url, shard.fault, None if shard.height < 0 else shard.height)
+        for shard in seen.shards
+        if shard.fault is not None
+    ]
+    if bad and not skip:
+        more = f" (and {len(bad) - 1} more shards)" if len(bad) > 1 else ""
+        raise DataError(f"{bad[0].reason}{more}; leave it out with --skip-bad-shards")
+    usable = [shard for shard in seen.shards if shard.fault is None and shard.height]
+    if not usable:
+        raise DataError(f"{name}: no answers in it" + (f", {len(bad)} bad shards" if bad else ""))
+    return usable, bad
+
+
+def _load(
+    machine: Machine, way: Plan, shards: Sequence[Shard], vocabulary: Vocabulary,
+    workers: Ids, classes: Ids, homes: Sequence[str], told: Progress,
+) -> tuple[DaskParts, int]:  # fmt: skip
+    """Partitions on the workers, and how many repeated rows were dropped."""
+    graph = Graph("load")
+    words = graph.add(_same, vocabulary)
+    n = way.cuts.len() + 1
+    own = [homes[p * len(homes) // n] for p in range(n)]
+    bare = [replace(shard, samples=shard.samples.clear()) for shard in shards]
+    if way.shuffle:
+        cut = [graph.add(cut_shard, shard, way.cuts, words) for shard in bare]
+        loaded = [
+            graph.add(
+                join_pieces, [graph.add(piece_of, pieces, p) for pieces in cut], words, home=own[p]
+            )
+            for p in range(n)
+        ]
+    else:
+        slim = dict(zip((s.number for s in shards), bare, strict=True))
+        ends: list[Any] = [None, *way.cuts.to_list(), None]
+        loaded = []
+        for p, readers in enumerate(way.readers):
+            mine = _Readers([(slim[s.number], whole) for s, whole in readers])
+            loaded.append(graph.add(_load_range, mine, ends[p], ends[p + 1], words, home=own[p]))
+    keys = [*loaded, *(graph.add(Loaded.size, key) for key in loaded)]
+    futures = graph.send(machine.client, keys)
+    sizes = machine.wait(futures[n:], lambda done: told(done, n, "loading"))
+    told(n, n, "loading")
+    shape = Shape(sum(size[0] for size in sizes), sum(size[1] for size in sizes), workers, classes)
+    place = Graph("partition")
+    of_all = place.add(_same, _Whole(shape))
+    first = np.concatenate(([0], np.cumsum([size[0] for size in sizes])))
+    parts = [
+        place.add(_part_of, future, p, int(first[p]), of_all, home=own[p])
+        for p, future in enumerate(futures[:n])
+    ]
+    made = place.send(machine.client, parts)
+    return DaskParts(machine, made, shape, own), sum(size[2] for size in sizes)
+
+
+class _Readers(list[tuple[Shard, bool]]):
+    """A list that Dask need not look into."""
+
+
+class _Whole:
+    """A `Shape`, which Dask need not look into."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _load_range(readers: _Readers, low: Any, high: Any, vocabulary: Vocabulary) -> Loaded:
+    return load_range(readers, low, high, vocabulary)
+
+
+def _part_of(loaded: Loaded, index: int, first_task: int, whole: _Whole) -> Part:
+    return part_of(loaded, index, first_task, whole.shape)
+
+
+def _worker_answers(part: Part) -> tuple[Any]:
+    return (part.answers.answers_per_worker,)

@@ -1,0 +1,161 @@
+"""From shards to partitions, on the workers. Every step can be done again from the shards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from peerannot.answers import Answers, DuplicatePolicy
+from peerannot.distributed._parts import Part, Shape
+from peerannot.distributed._store import here
+from peerannot.distributed._survey import Shard
+from peerannot.errors import DataError
+from peerannot.io._rows import Rows
+from peerannot.io._shards import Coding
+
+__all__ = ["Loaded", "Vocabulary", "cut_shard", "join_pieces", "load_range", "part_of", "piece_of"]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What all partitions are coded with.
+
+    Attributes
+    ----------
+    workers, labels : Series
+        Distinct ids that occur.
+    kinds : mapping
+        Type of tasks, workers and labels.
+    wanted : list or int or None
+        Classes that the user named.
+    duplicates : DuplicatePolicy
+    columns : mapping
+        Names of columns where they are not usual ones.
+    name : str
+        Of the shards, for messages.
+    """
+
+    workers: pl.Series
+    labels: pl.Series
+    kinds: Mapping[str, Any]
+    wanted: Any
+    duplicates: DuplicatePolicy
+    columns: Mapping[str, str | None]
+    name: str
+
+    def coding(self) -> Coding:
+        return Coding(self.workers, self.labels, self.wanted, self.duplicates, self.name)
+
+
+@dataclass
+class Loaded:
+    """The answers of one partition, before it is known how many tasks stand before it.
+
+    Attributes
+    ----------
+    answers : Answers
+    n_rows : int
+        Rows read, with those dropped as repeated.
+    """
+
+    answers: Answers
+    n_rows: int
+
+    def __sizeof__(self) -> int:
+        # A scheduler weighs by this whether to move a partition or the work.
+        return 12 * self.answers.n_answers + 16 * self.answers.n_tasks
+
+    def size(self) -> tuple[int, int, int]:
+        """Tasks, answers, and rows dropped."""
+        n = self.answers.n_answers
+        return self.answers.n_tasks, n, self.n_rows - n
+
+
+def load_range(
+    readers: Sequence[tuple[Shard, bool]], low: Any, high: Any, vocabulary: Vocabulary
+) -> Loaded:
+    """The answers to the tasks of one range, from the shards that may have some.
+
+    Parameters
+    ----------
+    readers
+        Shards in their order, and whether all of their rows are of the range.
+    low, high
+        First task, and first task of the next range; None at the ends.
+    vocabulary
+        What to code with.
+    """
+    coding = vocabulary.coding()
+    blocks = []
+    for shard, whole in readers:
+        for block in _blocks(shard, vocabulary):
+            mine = block if whole else block.filter(_within(block["task"], low, high))
+            if mine.height:
+                blocks.append(coding.codes(mine))
+    return _loaded(blocks, coding)
+
+
+def cut_shard(shard: Shard, cuts: pl.Series, vocabulary: Vocabulary) -> list[pl.DataFrame]:
+    """Codes of one shard in a frame for each range, in the order of its rows."""
+    coding = vocabulary.coding()
+    pieces: list[list[pl.DataFrame]] = [[] for _ in range(cuts.len() + 1)]
+    for block in _blocks(shard, vocabulary):
+        of = cuts.search_sorted(block["task"], side="right").alias("range")
+        codes = coding.codes(block).with_columns(of)
+        for (number,), some in codes.group_by("range", maintain_order=True):
+            pieces[int(number)].append(some.drop("range"))
+    empty = pl.DataFrame(
+        schema={"task": vocabulary.kinds["task"], "worker": pl.Int32, "label": pl.Int32}
+    )
+    return [pl.concat(own) if own else empty for own in pieces]
+
+
+def piece_of(pieces: list[pl.DataFrame], number: int) -> pl.DataFrame:
+    """The piece of one range, out of `cut_shard`."""
+    return pieces[number]
+
+
+def join_pieces(pieces: Sequence[pl.DataFrame], vocabulary: Vocabulary) -> Loaded:
+    """The answers of one range, from the pieces of all shards in their order."""
+    return _loaded([piece for piece in pieces if piece.height], vocabulary.coding())
+
+
+def part_of(loaded: Loaded, index: int, first_task: int, shape: Shape) -> Part:
+    """A partition in its place."""
+    answers = loaded.answers
+    return Part(index, first_task, answers, np.full(answers.n_tasks, -1, np.int32), shape)
+
+
+def _loaded(blocks: list[pl.DataFrame], coding: Coding) -> Loaded:
+    if not blocks:
+        none = pl.DataFrame(schema={"task": pl.Int64, "worker": pl.Int32, "label": pl.Int32})
+        return Loaded(coding.answers(none, np.empty(0, np.int64))[1], 0)
+    codes = pl.concat(blocks)
+    blocks.clear()
+    if not codes["task"].is_sorted():
+        codes = codes.sort("task", maintain_order=True)
+    return Loaded(coding.answers(codes)[1], codes.height)
+
+
+def _blocks(shard: Shard, vocabulary: Vocabulary) -> Iterator[pl.DataFrame]:
+    with here(shard.url) as file:
+        try:
+            rows = Rows.open(file, vocabulary.columns)
+            if rows.n_rows != shard.height:
+                raise DataError(f"{file}: the file changed while it was read; run again")
+            yield from rows.blocks(vocabulary.kinds)
+        except DataError as error:
+            raise DataError(str(error).replace(str(file), shard.url)) from None
+
+
+def _within(task: pl.Series, low: Any, high: Any) -> pl.Series:
+    inside = pl.Series([True]).new_from_index(0, task.len())
+    if low is not None:
+        inside &= task >= low
+    if high is not None:
+        inside &= task < high
+    return inside

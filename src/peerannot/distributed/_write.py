@@ -1,0 +1,160 @@
+"""The folder of a result: tasks are written by the workers, the rest by the client."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from peerannot.aggregation.base import Fit, Strategy
+from peerannot.aggregation.out_of_core import PART, manifest_of, task_frame, worker_frame
+from peerannot.aggregation.result import Diagnostics
+from peerannot.distributed._checkpoint import FOLDER
+from peerannot.distributed._parts import Part, Shape, Work
+from peerannot.distributed._store import Store
+
+__all__ = ["DistributedResult", "LeftOut", "Told", "clear", "finish", "write_part"]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A shard that was not used.
+
+    Attributes
+    ----------
+    file : str
+    reason : str
+    n_rows : int or None
+        Rows that its footer tells, where that can be read.
+    """
+
+    file: str
+    reason: str
+    n_rows: int | None
+
+
+@dataclass(frozen=True)
+class DistributedResult:
+    """What was fitted, and where it is.
+
+    Attributes
+    ----------
+    folder : str
+        Path or URL of a folder as `peerannot.aggregation.out_of_core.OutOfCore` describes it.
+    strategy : str
+    n_tasks, n_workers, n_classes, n_answers, n_undecided : int
+    mean_confidence : float
+    diagnostics : Diagnostics
+    n_partitions : int
+    resumed_at : int
+        Iterations of an earlier run that were not done again.
+    left_out : tuple of LeftOut
+        Shards that were not used, see ``skip_bad_shards``.
+    """
+
+    folder: str
+    strategy: str
+    n_tasks: int
+    n_workers: int
+    n_classes: int
+    n_answers: int
+    n_undecided: int
+    mean_confidence: float
+    diagnostics: Diagnostics
+    n_partitions: int
+    resumed_at: int = 0
+    left_out: tuple[LeftOut, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Told:
+    """What was written of one partition."""
+
+    parts: tuple[str, ...]
+    n_tasks: int
+    n_undecided: int
+    confidence: float
+
+
+def clear(store: Store, *, keep_checkpoint: bool) -> None:
+    """Remove an earlier result, the manifest first."""
+    for name in ("manifest.json", "workers.parquet", "confusion.npy", "tasks"):
+        store.remove(name)
+    if not keep_checkpoint:
+        store.remove(FOLDER)
+
+
+def write_part(
+    part: Part, work: Work, given: tuple[Any, ...], store: Store, hard: bool
+) -> Told:  # fmt: skip
+    """Write the tasks of one partition, in files of at most `PART` tasks.
+
+    A partition that is written twice, as when its worker was lost, is written the same.
+    """
+    labels, confidence, posterior = work(part, *given)
+    if not hard and not isinstance(posterior, np.ndarray):
+        posterior = posterior.toarray()
+    answers = part.answers
+    n, sizes = answers.n_tasks, answers.answers_per_task.astype(np.int32)
+    ids = pl.Series("task", answers.tasks.column())
+    names = []
+    for low in range(0, n, PART):
+        rows = slice(low, min(low + PART, n))
+        frame = task_frame(
+            ids.slice(low, rows.stop - low), sizes[rows], part.shape.classes, labels[rows],
+            confidence[rows], None if hard else posterior[rows],
+        )  # fmt: skip
+        more = f"-{low // PART:03d}" if n > PART else ""
+        names.append(f"tasks/part-{part.index:05d}{more}.parquet")
+        store.write(names[-1], _parquet(frame))
+    return Told(tuple(names), n, int((labels < 0).sum()), float(np.sum(confidence)))
+
+
+def finish(
+    store: Store,
+    rule: Strategy,
+    fit: Fit,
+    shape: Shape,
+    worker_answers: NDArray[np.int64],
+    told: Sequence[Told],
+    *,
+    hard: bool,
+    n_dropped: int,
+    n_partitions: int,
+    resumed_at: int,
+    left_out: Sequence[LeftOut],
+) -> DistributedResult:
+    """Write what is known of workers, and the manifest; remove the checkpoint."""
+    store.write("workers.parquet", _parquet(worker_frame(shape.workers, worker_answers, fit)))
+    if fit.confusion is not None:
+        buffer = io.BytesIO()
+        np.save(buffer, fit.confusion, allow_pickle=False)
+        store.write("confusion.npy", buffer.getvalue())
+    undecided = sum(t.n_undecided for t in told)
+    facts = manifest_of(
+        rule, fit, hard=hard, classes=shape.classes, n_tasks=shape.n_tasks,
+        n_workers=len(shape.workers), n_answers=shape.n_answers, n_dropped=n_dropped,
+        n_undecided=undecided, parts=[name for t in told for name in t.parts],
+    )  # fmt: skip
+    facts["n_partitions"] = n_partitions
+    facts["left_out"] = [vars(shard) for shard in left_out]
+    text = json.dumps(facts, indent=1, allow_nan=False, ensure_ascii=False)
+    store.write("manifest.json", text.encode() + b"\n")
+    store.remove(FOLDER)
+    return DistributedResult(
+        store.url, rule.name, shape.n_tasks, len(shape.workers), len(shape.classes),
+        shape.n_answers, undecided, sum(t.confidence for t in told) / max(shape.n_tasks, 1),
+        fit.diagnostics, n_partitions, resumed_at, tuple(left_out),
+    )  # fmt: skip
+
+
+def _parquet(frame: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    return buffer.getvalue()
