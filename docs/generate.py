@@ -8,17 +8,49 @@ from __future__ import annotations
 
 import inspect
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 from peerannot._options import describe
 from peerannot.aggregation import STRATEGIES
 
 HOME = Path(__file__).parent / "strategies"
+DEEP = Path(__file__).parent / "learning"
 
 
 def page(name: str) -> str:
-    """Markdown of a strategy's page."""
+    """Markdown of the page of an aggregation strategy."""
     cls = STRATEGIES[name]
+    takes = [w for w, has in (("gold", cls.takes_gold), ("init", cls.takes_init)) if has]
+    return (
+        f"# {name}\n\n"
+        f"`peerannot aggregate DATASET -s {name}`"
+        + _also(cls)
+        + f"; `from peerannot.aggregation import {cls.__name__}`"
+        + (f"; takes `{'=` and `'.join(takes)}=`" if takes else "")
+        + f".\n\n{_text(cls)}\n\n{_options(cls)}"
+    )
+
+
+def deep_page(name: str) -> str:
+    """Markdown of the page of an end-to-end strategy."""
+    from peerannot.learning import STRATEGIES as DEEP_STRATEGIES
+
+    cls = DEEP_STRATEGIES[name]
+    return (
+        f"# {name}\n\n`peerannot aggregate-deep DATASET -s {name}`{_also(cls)};"
+        f' `train_on_votes(DATASET, strategy="{name}")`.\n\n'
+        f"{_text(cls)}\n\n{_options(cls)}"
+    )
+
+
+def _also(cls: type) -> str:
+    aliases = ", ".join(f"`{alias}`" for alias in cls.aliases)  # type: ignore[attr-defined]
+    return f", also {aliases}" if aliases else ""
+
+
+def _text(cls: type) -> str:
+    """The docstring without its options, as Markdown."""
     text = inspect.cleandoc(cls.__doc__ or "")
     text = re.sub(r"\n\n(Parameters)\n-+\n.*?(?=\n\n\w[\w ]*\n-+\n|\Z)", "", text, flags=re.DOTALL)
     text = re.sub(r"^(\w[\w ]*)\n-{3,}$", r"## \1", text, flags=re.MULTILINE)
@@ -28,30 +60,33 @@ def page(name: str) -> str:
         text,
     )
     text = re.sub(r":math:`([^`]*)`", r"$\1$", text)
-    text = re.sub(r"``([^`]+)``", r"`\1`", text)
-    also = ", ".join(f"`{alias}`" for alias in cls.aliases)
-    rows = "\n".join(
-        f"| `{key}` | {kind.replace('|', ' or ')} | `{default}` | {meaning} |"
+    return re.sub(r"``([^`]+)``", r"`\1`", text).strip()
+
+
+def _options(cls: type) -> str:
+    rows = [
+        f"| `{key}` | {kind.replace('|', ' or ')} | `{default}` | {meaning} |\n"
         for key, kind, default, meaning in describe(cls)
-    )
-    takes = [w for w, has in (("gold", cls.takes_gold), ("init", cls.takes_init)) if has]
-    return (
-        f"# {name}\n\n"
-        f"`peerannot aggregate DATASET -s {name}`"
-        + (f", also {also}" if also else "")
-        + f"; `from peerannot.aggregation import {cls.__name__}`"
-        + (f"; takes `{'=` and `'.join(takes)}=`" if takes else "")
-        + f".\n\n{text.strip()}\n\n## Options\n\n"
-        f"| option | type | default | meaning |\n|---|---|---|---|\n{rows}\n"
-    )
+    ]
+    if not rows:
+        return "There are no options.\n"
+    head = "## Options\n\n| option | type | default | meaning |\n|---|---|---|---|\n"
+    return head + "".join(rows)
 
 
 def pages() -> dict[Path, str]:
     """Every page by its path."""
-    return {HOME / f"{name}.md": page(name) for name in STRATEGIES}
+    found = {HOME / f"{name}.md": page(name) for name in STRATEGIES}
+    # End-to-end strategies are read off their classes, which need PyTorch.
+    if find_spec("torch") is not None:
+        from peerannot.learning import strategy_names
+
+        found |= {DEEP / f"{name}.md": deep_page(name) for name in strategy_names()}
+    return found
 
 
 if __name__ == "__main__":
-    HOME.mkdir(exist_ok=True)
+    for home in (HOME, DEEP):
+        home.mkdir(exist_ok=True)
     for path, text in pages().items():
         path.write_text(text)

@@ -25,3 +25,23 @@ def test_every_strategy_page_is_of_a_strategy_and_linked(name):
     assert name == "README.md" or name.removesuffix(".md") in list(STRATEGIES)
     index = (ROOT / "docs" / "strategies" / "README.md").read_text()
     assert name == "README.md" or f"({name})" in index
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "docs" / "learning").glob("*.md")))
+def test_every_page_of_learning_is_of_a_strategy_and_linked(name):
+    from peerannot.learning import strategy_names
+
+    index = (ROOT / "docs" / "learning" / "README.md").read_text()
+    assert name == "README.md" or name.removesuffix(".md") in strategy_names()
+    assert name == "README.md" or f"({name})" in index
+
+
+def test_every_end_to_end_strategy_says_how_workers_of_few_answers_share():
+    from peerannot.learning import strategy_names
+
+    index = (ROOT / "docs" / "learning" / "README.md").read_text()
+    table = index.partition("## Workers of few answers")[2].partition("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| [")]
+    named = [name for row in rows for name in row.split("|")[1].replace("[", "").split()]
+    said = {name.partition("]")[0] for name in named}
+    assert said == set(strategy_names())

@@ -588,3 +588,45 @@ def test_rows_of_is_indexing() -> None:
     index = torch.tensor([5, 0, 0])
     assert torch.equal(rows_of(table, index), table[index])
     assert torch.equal(rows_of(table[:, 0, 0], index), table[index, 0, 0])
+
+
+@pytest.mark.parametrize("spec", ["annot-mix", "lfc[period=2]", "crowdlab[folds=2]"])
+def test_what_asks_the_run_resumes_exactly(make, monkeypatch, spec) -> None:
+    monkeypatch.setattr("peerannot.learning._trainer._CHECKPOINT_SHARE", 1e9)
+    tiny = make(("a", "b", "c"), train=30)
+    options = TrainOptions(model="smallcnn", img_size=16, n_epochs=5, lr=0.05, batch_size=8)
+
+    def go(**more):
+        return train_on_votes(tiny.path, strategy=spec, output_name="x", options=options, **more)
+
+    def stop(done, total=None, text=""):
+        if text.startswith("loss") and done == 3:
+            raise KeyboardInterrupt
+
+    def files(report):
+        paths = (report.results_file, report.weights_file, *report.worker_files)
+        return [path.read_bytes() for path in paths]
+
+    want = files(go())
+    with pytest.raises(KeyboardInterrupt):
+        go(progress=stop)
+    report = go(resume=True)
+    assert report.resumed_at == 3 and files(report) == want
+
+
+def test_the_posterior_of_a_strategy_is_labels_to_train_on(make) -> None:
+    from peerannot.learning import train
+
+    tiny = make(("a", "b"), train=24)
+    options = TrainOptions(model="logistic", img_size=8, n_epochs=8, lr=0.02, optimizer="adam")
+    report = train_on_votes(tiny.path, strategy="aggnet", options=options, output_name="x")
+    file = tiny.path / "results" / "x_posterior.npy"
+    assert file in report.worker_files
+    posterior = np.load(file)
+    np.testing.assert_allclose(posterior.sum(axis=1), 1, atol=1e-6)
+    right = [
+        posterior[row].argmax() == tiny.truth[key] for row, key in enumerate(sorted(tiny.truth))
+    ]
+    assert np.mean(right) > 0.8
+    again = train(tiny.path, labels=file, options=options, output_name="y")
+    assert again.results["test_accuracy"] == 100

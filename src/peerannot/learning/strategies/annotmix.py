@@ -33,7 +33,7 @@ _WORKERS = 1024
 @STRATEGIES.register("annot-mix", "AnnotMix")
 @dataclass(frozen=True, kw_only=True)
 class AnnotMix(EndToEnd):
-    """Mixup over annotators of Herde, Luehrs, Huseljic and Sick.
+    """Mixup over annotators of Herde, Lührs, Huseljic and Sick.
 
     A batch is the list of its triples (image, worker, vote). Each is mixed with another of them,
     drawn at random: ``x = l x_a + (1 - l) x_b`` for images, the same for the embeddings of the
@@ -52,7 +52,7 @@ class AnnotMix(EndToEnd):
 
     References
     ----------
-    M. Herde, L. Luehrs, D. Huseljic and B. Sick, "Annot-Mix: learning with noisy class labels
+    M. Herde, L. Lührs, D. Huseljic and B. Sick, "Annot-Mix: learning with noisy class labels
     from multiple annotators via a mixup extension", ECAI 2024, doi 10.3233/FAIA240829, section
     4. Defaults of ``alpha`` and ``eta`` are those of the authors' code.
     """
@@ -143,7 +143,7 @@ class _Head(CrowdHead):
         confusion = torch.cat(
             [
                 self.crowd.log_matrix(some, mean.expand(len(some), -1)).exp()
-                for some in self.crowd.worker.split(_WORKERS)
+                for some in torch.split(self.crowd.worker, _WORKERS)
             ]
         )
         return WorkerReport(mean_diagonal(confusion), to_numpy(confusion))

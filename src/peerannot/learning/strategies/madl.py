@@ -121,7 +121,7 @@ class _Head(CrowdHead):
             alike = torch.cat(
                 [
                     torch.exp(-0.5 * torch.cdist(some, embedding).square()).sum(dim=1)
-                    for some in embedding.split(max(1, _PAIRS // len(embedding)))
+                    for some in torch.split(embedding, max(1, _PAIRS // len(embedding)))
                 ]
             )
             weight = (1 / alike)[place]
