@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from peerannot.cli._common import emit_json, json_option, note, progress_bar, spoken_warnings
+from peerannot.cli._distributed import Engine, PathOrUrl, aggregate_on_cluster, engine_options
 from peerannot.cli._online import known_labels, learn, learning_options, surely
 from peerannot.cli._votes import column_options, is_dataset, load_votes
 
@@ -55,9 +56,9 @@ __all__ = ["aggregate"]
 @click.option(
     "--output",
     "-o",
-    type=click.Path(path_type=Path),
+    type=PathOrUrl(),
     help="Write the table of labels here (.parquet, .csv, .tsv); default for a FILE: CSV to"
-    " stdout. With --out-of-core: a folder.",
+    " stdout. With --out-of-core and --engine dask: a folder.",
 )
 @click.option(
     "--workers-output",
@@ -76,6 +77,7 @@ __all__ = ["aggregate"]
     help="Folder of the memory-mapped files of --out-of-core, kept to be used again; default:"
     " inside --output, and removed.",
 )
+@engine_options
 @click.option("--force", is_flag=True, help="Overwrite the outputs.")
 @click.option(
     "--strict", is_flag=True, help="Fail (exit code 5) when the strategy does not converge."
@@ -89,7 +91,7 @@ def aggregate(
     answers_file: str,
     metadata_path: Path | None,
     path_remove: Path | None,
-    output: Path | None,
+    output: Path | str | None,
     workers_output: Path | None,
     gold: Path | None,
     save_state: bool,
@@ -116,18 +118,31 @@ def aggregate(
     from peerannot.aggregation import build
     from peerannot.errors import NotConvergedError, ParameterError
 
-    if out_of_core:
-        from peerannot.cli._out_of_core import aggregate_shards
-
+    engine = Engine(reading)
+    if out_of_core or engine.dask:
+        name = "--engine dask" if engine.dask else "--out-of-core"
         if metadata_path or path_remove or workers_output or answers_file != "answers.json":
             raise click.UsageError(
-                "--out-of-core takes shards and --output, no other files:"
+                f"{name} takes shards and --output, no other files:"
                 " drop --metadata_path, --path-remove, --workers-output and --answers-file"
             )
         if gold or save_state or update or intervals or bootstrap:
             raise click.UsageError(
-                "--out-of-core has no --gold, --save-state, --update, --intervals or --bootstrap"
+                f"{name} has no --gold, --save-state, --update, --intervals or --bootstrap"
             )
+    if engine.dask:
+        if out_of_core or scratch:
+            raise click.UsageError("--out-of-core and --scratch are for --engine local")
+        aggregate_on_cluster(
+            dataset, strategy, options, output, engine,
+            hard=hard, force=force, strict=strict, as_json=as_json, reading=reading,
+        )  # fmt: skip
+        return
+    if isinstance(output, str):
+        raise click.UsageError("--output URL is for --engine dask")
+    if out_of_core:
+        from peerannot.cli._out_of_core import aggregate_shards
+
         aggregate_shards(
             dataset, strategy, options, output, scratch,
             hard=hard, force=force, strict=strict, as_json=as_json, reading=reading,

@@ -11,6 +11,6 @@ Needs the extra ``cluster``: ``pip install 'peerannot[cluster]'``.
 """
 
 from peerannot.distributed._fit import fit
-from peerannot.distributed._write import DistributedResult, LeftOut
+from peerannot.distributed._write import DistributedResult, LeftOut, has_result
 
-__all__ = ["DistributedResult", "LeftOut", "fit"]
+__all__ = ["DistributedResult", "LeftOut", "fit", "has_result"]

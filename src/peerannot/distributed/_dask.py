@@ -156,7 +156,8 @@ class Machine:
         with cluster_errors():
             while True:
                 try:
-                    wait(list(futures), timeout=LOOK)
+                    with self.client.as_current():
+                        wait(list(futures), timeout=LOOK)
                     break
                 except (Late, TimeoutError):
                     if told is not None:
@@ -225,7 +226,7 @@ def cluster(
             yield Machine(client)
         elif scheduler is not None:
             try:
-                own = distributed.Client(scheduler, timeout="30s", set_as_default=False)
+                own = distributed.Client(scheduler, timeout="15s", set_as_default=False)
             except (OSError, ValueError) as error:
                 why = (str(error).strip() or type(error).__name__).splitlines()[0]
                 raise ClusterError(

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from peerannot.distributed._checkpoint import FOLDER
 from peerannot.distributed._parts import Part, Shape, Work
 from peerannot.distributed._store import Store
 
-__all__ = ["DistributedResult", "LeftOut", "Told", "clear", "finish", "write_part"]
+__all__ = ["DistributedResult", "LeftOut", "Told", "clear", "finish", "has_result", "write_part"]
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,11 @@ class Told:
     n_tasks: int
     n_undecided: int
     confidence: float
+
+
+def has_result(output: str | Path) -> bool:
+    """Whether a folder, by path or URL, holds a whole result."""
+    return Store(output).read("manifest.json") is not None
 
 
 def clear(store: Store, *, keep_checkpoint: bool) -> None:
