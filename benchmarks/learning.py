@@ -3,8 +3,8 @@
     python benchmarks/learning.py RESULTS.jsonl [--data spammers student-teacher cifar10s]
         [--cifar10s FOLDER] [--strategies ...] [--seeds 5] [--table TABLE.md]
 
-Every strategy trains the same network with the same options for the same number of epochs, the
-best of which the validation images choose; test images are looked at once, at the end. `mv`,
+Every strategy trains the same network with the same options for the same number of epochs; the
+one with the best validation accuracy is kept, and test images are looked at once, at the end. `mv`,
 `naive-soft` and `ds` train on labels made before; the others are the end-to-end strategies with
 their own defaults. CROWDLAB trains six networks and AnnotMix shows the network one image a vote,
 so that their epochs cost more.
@@ -56,15 +56,26 @@ WAYS = {
     **VARIANTS,
 }
 COMMON = TrainOptions(
-    model="smallcnn", img_size=32, lr=0.002, optimizer="adam", scheduler="none", batch_size=64
+    model="smallcnn",
+    lr=0.002,
+    optimizer="adam",
+    scheduler="none",
+    batch_size=64,
+    select="accuracy",
 )
-EPOCHS = {"spammers": 20, "student-teacher": 20, "cifar10s": 25}
+EPOCHS = {"spammers": 20, "student-teacher": 20, "cifar10s": 30}
 
 
 def options_of(data: str, seed: int) -> TrainOptions:
     """The budget: the same for every strategy."""
-    size = 32 if data == "cifar10s" else 16
-    return replace(COMMON, img_size=size, n_epochs=EPOCHS[data], seed=seed)
+    photographs = data == "cifar10s"
+    return replace(
+        COMMON,
+        img_size=32 if photographs else 16,
+        data_augmentation=photographs,
+        n_epochs=EPOCHS[data],
+        seed=seed,
+    )
 
 
 def teachers(seed: int, n_classes: int = 10) -> np.ndarray:

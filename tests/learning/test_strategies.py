@@ -17,6 +17,7 @@ from peerannot.learning import STRATEGIES, TrainOptions, strategy_names, train_o
 from peerannot.learning._learner import CrowdVotes  # noqa: E402
 from peerannot.learning._models import Outputs  # noqa: E402
 from peerannot.learning.strategies._base import make_strategy, rows_of  # noqa: E402
+from peerannot.learning.strategies._matrices import RATE  # noqa: E402
 
 N, W, K, D = 12, 5, 3, 7
 
@@ -126,11 +127,12 @@ def each_vote(rows, votes):
 def slow_coupled(head, outputs, rows, votes):
     """Cross entropy and pull of TraceReg and GeoCrowdNet."""
     p = outputs.logits.softmax(1)
-    matrix = [(head.crowd.shared + d).softmax(1) for d in head.crowd.deviation]
+    own = [RATE * d for d in head.crowd.deviation]
+    matrix = [(RATE * head.crowd.shared + d).softmax(1) for d in own]
     answers_of = {j: (votes[:, j] >= 0).sum() for j in range(W)}
     losses = []
     for i, j, label in each_vote(rows, votes):
-        pull = 10 / (10 + answers_of[j]) * (head.crowd.deviation[j] ** 2).sum()
+        pull = 10 / (10 + answers_of[j]) * (own[j] ** 2).sum()
         losses.append(nll(p[i], matrix[j], label) + head.options.share * pull)
     return torch.stack(losses).mean(), p, matrix
 
@@ -152,7 +154,8 @@ def slow_geocrowdnet(head, outputs, rows, votes):
 
 def slow_union(head, outputs, rows, votes):
     p = outputs.logits.softmax(1)
-    wide = torch.cat(list(head.transition), dim=1).softmax(1)
+    logits = RATE * head.transition
+    wide = torch.cat(list(logits), dim=1).softmax(1)
     union = p @ wide
     losses = []
     for i, row in enumerate(rows):
@@ -161,7 +164,7 @@ def slow_union(head, outputs, rows, votes):
             target[j * K + label] = 1
         if target.any():
             losses.append(-(target / target.sum() * union[i].log()).sum())
-    pull = head.share * pull_to_mean(head.transition, rows, votes)
+    pull = head.share * pull_to_mean(logits, rows, votes)
     return torch.stack(losses).mean() + pull
 
 

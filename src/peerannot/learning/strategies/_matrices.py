@@ -14,6 +14,7 @@ from peerannot.learning._models import Outputs
 from peerannot.learning.strategies._base import Votes, refuse_if_large, rows_of
 
 __all__ = [
+    "RATE",
     "START",
     "SharedStart",
     "WorkerMatrices",
@@ -29,6 +30,9 @@ __all__ = [
 
 # Probability of the right answer that free matrices start from.
 START = 0.8
+# Logits that parameters of 1 stand for. A worker is in few batches, and optimizers take steps of
+# the learning rate: from 0.8 on the diagonal to a guess would otherwise take thousands of them.
+RATE = 10.0
 # Answers after which a worker's own matrix counts for more than the shared one.
 _PRIOR_ANSWERS = 10.0
 
@@ -77,6 +81,8 @@ class SharedStart(nn.Module):
 class WorkerMatrices(nn.Module):
     """Confusion matrices ``softmax(shared + deviation_j)`` by rows, ``[worker, true, answered]``.
 
+    Both are kept divided by `RATE`, so that they learn faster than the network.
+
     Workers of few answers share statistics: the penalty on deviations is
     ``c / (c + n_j) * ||deviation_j||^2`` with ``c = 10``, so that a worker ``j`` of few answers
     ``n_j`` keeps near the matrix that all share, and one of many is free.
@@ -88,13 +94,13 @@ class WorkerMatrices(nn.Module):
         super().__init__()
         k = answers.n_classes
         refuse_if_large(name, answers.n_workers, k * k, "choose CrowdLayer[variant=VW]")
-        self.shared = nn.Parameter(diagonal_logits(k))
+        self.shared = nn.Parameter(diagonal_logits(k) / RATE)
         self.deviation = nn.Parameter(torch.zeros(answers.n_workers, k, k))
         self.register_buffer("prior", prior_weight(answers), persistent=False)
 
     def log_matrices(self) -> Tensor:
         """Logarithms of all of them, (n_workers, K, K)."""
-        return (self.shared + self.deviation).log_softmax(dim=2)
+        return (RATE * (self.shared + self.deviation)).log_softmax(dim=2)
 
     def matrices(self) -> Tensor:
         """All of them, (n_workers, K, K)."""
@@ -102,13 +108,13 @@ class WorkerMatrices(nn.Module):
 
     def common(self) -> Tensor:
         """The shared matrix, (K, K)."""
-        return self.shared.softmax(dim=1)
+        return (RATE * self.shared).softmax(dim=1)
 
     def penalty(self, worker: Tensor) -> Tensor:
         """Mean over votes of the penalty of their workers."""
         if not len(worker):
             return self.deviation.sum() * 0
-        each = self.prior * self.deviation.square().sum(dim=(1, 2))
+        each = self.prior * (RATE * self.deviation).square().sum(dim=(1, 2))
         return rows_of(each, worker).mean()
 
 

@@ -21,6 +21,7 @@ from peerannot.learning.strategies._base import (
     to_numpy,
 )
 from peerannot.learning.strategies._matrices import (
+    RATE,
     SharedStart,
     answer_columns,
     answer_log_probability,
@@ -67,19 +68,21 @@ class _Head(CrowdHead):
         self.shared = SharedStart(answers)
         n_workers, n_classes = answers.n_workers, answers.n_classes
         # [worker, true, answered]; a row of T is one true class over all workers and answers.
-        self.transition = nn.Parameter(diagonal_logits(n_classes).repeat(n_workers, 1, 1))
+        start = diagonal_logits(n_classes) / RATE
+        self.transition = nn.Parameter(start.repeat(n_workers, 1, 1))
 
     def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
-        norm = torch.logsumexp(self.transition, dim=(0, 2))
-        log_column = answer_columns(self.transition, votes) - norm
+        transition = RATE * self.transition
+        norm = torch.logsumexp(transition, dim=(0, 2))
+        log_column = answer_columns(transition, votes) - norm
         log_vote = answer_log_probability(outputs, votes, log_column)
         count = torch.bincount(votes.row, minlength=len(votes.image)).to(log_vote)
         answered = (count > 0).sum().clamp(min=1)
         loss = -(log_vote / count[votes.row]).sum() / answered
         if self.share:
-            loss = loss + self.share * self.shared.penalty(self.transition, votes.worker)
+            loss = loss + self.share * self.shared.penalty(transition, votes.worker)
         return loss
 
     def report(self) -> WorkerReport:
-        confusion = self.transition.softmax(dim=2)
+        confusion = (RATE * self.transition).softmax(dim=2)
         return WorkerReport(mean_diagonal(confusion), to_numpy(confusion))
