@@ -14,17 +14,29 @@ from numpy.typing import NDArray
 from peerannot.aggregation.support import Support
 from peerannot.answers import Answers
 
-__all__ = ["task_groups", "worker_groups"]
+__all__ = ["groups_of", "task_groups", "worker_groups", "worker_shares"]
 
 DIGITS = 9  # sums in another order differ far behind these
 
 
 def worker_groups(answers: Answers, support: Support) -> tuple[NDArray[np.int64], int]:
     """Group of each worker by number of answers and mean vote share of the labels given."""
+    return groups_of(*worker_shares(answers, support))
+
+
+def worker_shares(
+    answers: Answers, support: Support
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Number of answers of each worker, and sum of the vote shares of the labels given."""
     share = support.shares(support.votes(answers))[_slots(answers, support)]
-    size = _by(answers.worker, answers, 1.0)
-    mean = _by(answers.worker, answers, share) / np.where(size > 0, size, 1.0)
-    return _group(size, mean)
+    return _by(answers.worker, answers, 1.0), _by(answers.worker, answers, share)
+
+
+def groups_of(
+    size: NDArray[np.float64], share: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], int]:
+    """Groups of workers from what `worker_shares` says of them."""
+    return _group(size, share / np.where(size > 0, size, 1.0))
 
 
 def task_groups(answers: Answers, support: Support) -> tuple[NDArray[np.int64], int]:

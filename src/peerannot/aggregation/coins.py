@@ -8,7 +8,7 @@ score. Passes cost O(answers), however many classes there are.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,24 @@ from peerannot.aggregation.kernels import exp_down, over_blocks
 from peerannot.aggregation.support import Support, clamped, posterior_of
 from peerannot.answers import Answers
 
-__all__ = ["Coins", "start_shares"]
+__all__ = ["CoinPasses", "Coins", "start_shares"]
+
+
+class CoinPasses(Protocol):
+    """Passes over answers, in memory (`Coins`) or in partitions."""
+
+    @property
+    def n_units(self) -> int: ...
+    @property
+    def total(self) -> NDArray[np.float64]: ...
+    @property
+    def answers(self) -> Any:
+        """What has ``n_answers`` and ``weight`` as `Answers` have."""
+
+    def first(self, given: NDArray[np.float64] | None = None) -> NDArray[np.float64]: ...
+    def step(
+        self, bonus: NDArray[np.float64], prior: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]: ...
 
 
 @dataclass(frozen=True)
@@ -59,6 +76,12 @@ class Coins:
         return cls(
             answers, support, unit, n_units, gold, total, bounds, weights_of(answers)
         )  # fmt: skip
+
+    def first(self, given: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        """Expected right answers of each unit by a posterior, by default by the vote shares."""
+        if given is None:
+            return self.right_of(self.vote_shares())
+        return self.right_of(self.known(start_shares(self.support, given)))
 
     def vote_shares(self) -> NDArray[np.float64]:
         """Vote shares on the slots; gold, where it is known."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +12,17 @@ from peerannot._compiled import compiled
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Iterative, Start
+from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.coins import start_shares
 from peerannot.aggregation.confusions import blocks_of, weights_of
 from peerannot.aggregation.kernels import over_blocks
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics, Result
 from peerannot.aggregation.support import Support, clamped, posterior_of
+from peerannot.aggregation.wawa import worker_weight
 from peerannot.answers import Answers
 
-__all__ = ["GLAD"]
+__all__ = ["GLAD", "Easiness", "Tasks", "expected_share"]
 
 # Log inverse difficulties stay within +-30: exp(30) is far past any task that data can tell
 # from a trivial one, and far from overflow.
@@ -78,54 +80,44 @@ class GLAD(Iterative):
     steps: int = option(2, at_least=1, help="Newton steps of each task in an iteration")
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        support = Support.of(answers)
-        bounds = blocks_of(answers, 3 * answers.n_workers, width=1)
-        weight = weights_of(answers)
-        given = np.empty(0)
+        easiness = Easiness.of(answers, start.gold, float(self.beta_mean))
         if start.posterior is not None:
-            given = start_shares(support, start.posterior)
-        alpha = np.full(answers.n_workers, float(self.alpha_mean))
-        beta = np.full(answers.n_tasks, float(self.beta_mean))
-        share = np.empty(0)
-        rest = np.empty(0)
+            easiness.given = start_shares(easiness.support, start.posterior)
+        alpha, diagnostics = self._iterate(
+            easiness, np.full(answers.n_workers, float(self.alpha_mean)), progress
+        )
+        posterior, right = easiness.posterior(alpha)
+        return Fit(
+            posterior,
+            skill=expected_share(right, worker_weight(answers)),
+            worker_columns={"alpha": alpha},
+            task_columns={"beta": easiness.beta},
+            diagnostics=diagnostics,
+        )
 
-        def run(steps: int) -> tuple[NDArray[np.float64], float]:
-            """Sums (gradient, curvature, reach of each worker), and the log-likelihood."""
-            sums = np.zeros((bounds.size - 1, 3, answers.n_workers))
-
-            def work(b: int) -> float:
-                return float(glad_block(
-                    support.ptr, support.size, support.label, support.slot, answers.worker,
-                    weight, start.gold, given, alpha, beta, float(self.beta_mean),
-                    answers.n_classes, steps, bounds[b], bounds[b + 1], sums[b], share, rest,
-                ))  # fmt: skip
-
-            gains = over_blocks(work, bounds.size - 1)
-            return np.concatenate((sums[:, :2].sum(0), sums[:, 2:].max(0))), sum(gains)
-
+    def _iterate(
+        self,
+        tasks: Tasks,
+        alpha: NDArray[np.float64],
+        progress: Progress,
+        checkpoint: Checkpoint = NOWHERE,
+    ) -> tuple[NDArray[np.float64], Diagnostics]:
+        """Abilities; difficulties stay with the tasks, wherever these are."""
         objective: list[float] = []
-        stopped = False
+        saved = checkpoint.load()
+        if saved is not None:
+            alpha, objective = saved["alpha"], list(map(float, saved["objective"]))
+        stopped = self._stops(objective, tasks.answers)
         while not stopped and len(objective) < self.max_iter:
-            (gradient, curvature, reach), loglik = run(self.steps)
+            gradient, curvature, reach, loglik = tasks.step(alpha, self.steps)
             gap = alpha - self.alpha_mean
             objective.append(loglik - 0.5 * float(gap @ gap))
             alpha = alpha + _safe_step(gradient - gap, curvature + 1.0, reach)
-            given = np.empty(0)
-            stopped = self._stops(objective, answers)
+            stopped = self._stops(objective, tasks.answers)
+            checkpoint.save({"n_iter": len(objective), "objective": objective, "alpha": alpha})
             progress(len(objective), self.max_iter, f"log-posterior {objective[-1]:.4f}")
-        share = np.zeros(answers.n_answers)
-        rest = np.full(answers.n_tasks, 1.0 / answers.n_classes)
-        (right, *_), _ = run(0)
-        total = np.bincount(
-            answers.worker, weights=answers.weight, minlength=answers.n_workers
-        ).astype(np.float64)
-        return Fit(
-            clamped(posterior_of(support, share, answers.n_classes, rest), start.gold),
-            skill=np.where(total > 0, right / np.where(total > 0, total, 1.0), 0.0),
-            worker_columns={"alpha": alpha},
-            task_columns={"beta": beta},
-            diagnostics=Diagnostics(len(objective), stopped or self.tol == 0, tuple(objective)),
-        )
+        converged = stopped or self.tol == 0
+        return alpha, Diagnostics(len(objective), converged, tuple(objective))
 
     def side_files(self, result: Result) -> dict[str, Any]:
         """``difficulties.npy`` (n_tasks, 2): task, beta; ``abilities.npy`` (n_workers, 2).
@@ -141,6 +133,85 @@ class GLAD(Iterative):
             "difficulties.npy": numbered(result.tasks, result.task_columns["beta"]),
             "abilities.npy": numbered(result.workers, result.worker_columns["alpha"]),
         }
+
+
+class Tasks(Protocol):
+    """Passes over tasks that keep their difficulties, in memory (`Easiness`) or in partitions."""
+
+    @property
+    def answers(self) -> Any:
+        """What has ``n_answers`` and ``weight`` as `Answers` have."""
+
+    def step(
+        self, alpha: NDArray[np.float64], steps: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]: ...
+
+
+@dataclass
+class Easiness:
+    """Tasks, and the log inverse difficulty of each.
+
+    Attributes
+    ----------
+    beta : float64 array (n_tasks,)
+    beta_mean : float
+    given : float64 array (n_answers,) or (0,)
+        Posterior on the slots in the next pass, in place of that of the parameters.
+    """
+
+    answers: Answers
+    support: Support
+    bounds: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    gold: NDArray[np.int32]
+    beta: NDArray[np.float64]
+    beta_mean: float
+    given: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, answers: Answers, gold: NDArray[np.int32], beta_mean: float) -> Easiness:
+        """Prepare, with every task at the mean: O(answers)."""
+        bounds = blocks_of(answers, 3 * answers.n_workers, width=1)
+        beta = np.full(answers.n_tasks, beta_mean)
+        return cls(
+            answers, Support.of(answers), bounds, weights_of(answers), gold, beta, beta_mean,
+            np.empty(0),
+        )  # fmt: skip
+
+    def step(
+        self, alpha: NDArray[np.float64], steps: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
+        """Newton steps in every beta; then of each worker: gradient and curvature by alpha, and
+        the largest easiness met. Last the log-likelihood before the steps."""
+        sums, loglik = self._run(alpha, steps, np.empty(0), np.empty(0))
+        self.given = np.empty(0)
+        return *sums, loglik
+
+    def posterior(self, alpha: NDArray[np.float64]) -> tuple[Any, NDArray[np.float64]]:
+        """Posterior (n_tasks, n_classes), and expected right answers of each worker."""
+        k = self.answers.n_classes
+        share, rest = np.zeros(self.answers.n_answers), np.full(self.answers.n_tasks, 1.0 / k)
+        (right, *_), _ = self._run(alpha, 0, share, rest)
+        return clamped(posterior_of(self.support, share, k, rest), self.gold), right
+
+    def _run(self, alpha: Any, steps: int, share: Any, rest: Any) -> tuple[Any, float]:
+        support, answers, bounds = self.support, self.answers, self.bounds
+        sums = np.zeros((bounds.size - 1, 3, answers.n_workers))
+
+        def work(b: int) -> float:
+            return float(glad_block(
+                support.ptr, support.size, support.label, support.slot, answers.worker,
+                self.weight, self.gold, self.given, alpha, self.beta, self.beta_mean,
+                answers.n_classes, steps, bounds[b], bounds[b + 1], sums[b], share, rest,
+            ))  # fmt: skip
+
+        gains = over_blocks(work, bounds.size - 1)
+        return (*sums[:, :2].sum(0), sums[:, 2].max(0)), sum(gains)
+
+
+def expected_share(right: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Expected share of right answers of each worker; 0 without answers."""
+    return np.where(total > 0, right / np.where(total > 0, total, 1.0), 0.0)
 
 
 def _safe_step(

@@ -18,7 +18,7 @@ from peerannot.aggregation.ties import drawn_best
 from peerannot.aggregation.votes import signed_vote_fit, vote_fit
 from peerannot.answers import Answers
 
-__all__ = ["OnePassLA", "TwoPassLA"]
+__all__ = ["OnePassLA", "TwoPassLA", "skill_of"]
 
 
 @STRATEGIES.register("la", "LA1", "la-one-pass")
@@ -66,7 +66,13 @@ class OnePassLA(Strategy):
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         support = Support.of(answers)
-        score, right, seen = self._read(answers, support, start.gold)
+        rng = np.random.default_rng(self.seed)
+        order = np.flatnonzero(answers.answers_per_task)
+        if self.order == "random":
+            order = rng.permutation(order)
+        score, right, seen = self._read(
+            answers, support, start.gold, order, rng, *self._begin(answers.n_workers)
+        )
         return self._told_by(answers, support, start.gold, score, right, seen)
 
     def _told_by(
@@ -83,12 +89,25 @@ class OnePassLA(Strategy):
         self._tell(fit, right, seen)
         return fit
 
-    def _read(self, answers: Answers, support: Support, gold: NDArray[np.int32]) -> Any:
-        """The pass: scores on slots when each was read, then right and seen of each worker."""
-        rng = np.random.default_rng(self.seed)
-        order = np.flatnonzero(answers.answers_per_task)
-        if self.order == "random":
-            order = rng.permutation(order)
+    def _begin(self, n_workers: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Right and seen of each worker before the first task."""
+        seen = np.full(n_workers, self.alpha + self.beta - 2.0)
+        return np.full(n_workers, self.alpha - 1.0), seen
+
+    def _read(
+        self,
+        answers: Answers,
+        support: Support,
+        gold: NDArray[np.int32],
+        order: NDArray[np.int64],
+        rng: np.random.Generator,
+        right: NDArray[np.float64],
+        seen: NDArray[np.float64],
+    ) -> Any:
+        """The pass: scores on slots when each was read, then right and seen of each worker.
+
+        ``right`` and ``seen``, those before it, are changed in place.
+        """
         draw = rng.random(answers.n_tasks) if self.ties == "random" else np.zeros(answers.n_tasks)
         return _stream(
             order,
@@ -99,15 +118,20 @@ class OnePassLA(Strategy):
             answers.worker,
             np.empty(0) if answers.weight is None else answers.weight,
             gold,
-            np.full(answers.n_workers, self.alpha - 1.0),
-            np.full(answers.n_workers, self.alpha + self.beta - 2.0),
+            right,
+            seen,
             draw,
             self.ties in ("first", "random"),
         )
 
     def _tell(self, fit: Fit, right: NDArray[np.float64], seen: NDArray[np.float64]) -> None:
-        fit.skill = np.divide(right, seen, out=np.full_like(right, 0.5), where=seen > 0)
+        fit.skill = skill_of(right, seen)
         fit.extra = {"right": right, "seen": seen}
+
+
+def skill_of(right: NDArray[np.float64], seen: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Right answers over all; 1/2 where there are none, not even of the prior."""
+    return np.divide(right, seen, out=np.full_like(right, 0.5), where=seen > 0)
 
 
 @STRATEGIES.register("la-two-pass", "LA2")
@@ -137,8 +161,7 @@ class TwoPassLA(OnePassLA):
         right: NDArray[np.float64],
         seen: NDArray[np.float64],
     ) -> Fit:
-        skill = np.divide(right, seen, out=np.full_like(right, 0.5), where=seen > 0)
-        weight = answers.n_classes * skill - 1
+        weight = answers.n_classes * skill_of(right, seen) - 1
         score = support.votes(answers, weight)
         fit = signed_vote_fit(answers, support, score, self.ties, self.seed, gold)
         self._tell(fit, right, seen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,8 @@ from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot.aggregation.alike import worker_groups
 from peerannot.aggregation.base import Fit, Iterative, Start
-from peerannot.aggregation.coins import Coins, start_shares
+from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
+from peerannot.aggregation.coins import CoinPasses, Coins
 from peerannot.aggregation.confusions import Pairs
 from peerannot.aggregation.ibcc import dirichlet_kl, dirichlet_logs
 from peerannot.aggregation.registry import STRATEGIES
@@ -79,47 +80,85 @@ class MACE(Iterative):
         k = answers.n_classes
         pairs = Pairs.of(answers, model=self.name, columns=1)
         coins = Coins.of(answers, start.gold, pairs.of_answer, len(pairs))
+        groups = worker_groups(answers, coins.support) if self.restarts > 1 else None
+        know, diagnostics = self._iterate(
+            coins, pairs, groups, k, progress, posterior=start.posterior
+        )
+        fit = self._parameters(pairs, coins.total, know, k)
+        bonus = self._bonus(pairs, coins.total, know, k)
+        fit.posterior = coins.posterior(bonus, np.full(k, 1.0 / k))
+        fit.diagnostics = diagnostics
+        return fit
+
+    def _iterate(
+        self,
+        coins: CoinPasses,
+        pairs: Pairs,
+        groups: tuple[NDArray[np.int64], int] | None,
+        k: int,
+        progress: Progress,
+        checkpoint: Checkpoint = NOWHERE,
+        posterior: NDArray[np.float64] | None = None,
+    ) -> tuple[NDArray[np.float64], Diagnostics]:
+        """Expected known answers of each pair in the best start, wherever the answers are.
+
+        ``groups`` are those of `worker_groups`, needed for more than one start.
+        """
         uniform = np.full(k, 1.0 / k)
-        group, n_groups = np.empty(0, np.int64), 0
-        if self.restarts > 1:
-            group, n_groups = worker_groups(answers, coins.support)
         best: tuple[list[float], NDArray[np.float64], bool] | None = None
-        for restart in range(self.restarts):
-            if restart == 0:
-                share = coins.vote_shares()
-                if start.posterior is not None:
-                    share = coins.known(start_shares(coins.support, start.posterior))
-                know = coins.right_of(share)
-            else:
-                rng = np.random.default_rng((self.seed, restart))
-                know = coins.total * rng.random(n_groups)[group[pairs.worker]]
+        saved = checkpoint.load()
+        at = 0
+        if saved is not None:
+            at = int(saved["restart"])
+            if at:
+                before = list(map(float, saved["best_objective"]))
+                best = before, saved["best_know"], bool(saved["best_converged"])
+        for restart in range(at, self.restarts):
             objective: list[float] = []
-            stopped = False
+            if saved is not None:
+                know, objective = saved["know"], list(map(float, saved["objective"]))
+                saved = None
+            elif restart == 0:
+                know = coins.first(posterior)
+            else:
+                assert groups is not None
+                rng = np.random.default_rng((self.seed, restart))
+                know = coins.total * rng.random(groups[1])[groups[0][pairs.worker]]
+            stopped = self._stops(objective, coins.answers)
             while not stopped and len(objective) < self.max_iter:
                 theta, spam, constant = self._weights(pairs, coins.total, know, k)
                 bonus = np.log1p(theta[pairs.worker] / spam)
                 right, _, gain = coins.step(bonus, uniform)
                 objective.append(gain + float(coins.total @ np.log(spam)) - constant)
                 know = right * theta[pairs.worker] / (theta[pairs.worker] + spam)
-                stopped = self._stops(objective, answers)
+                stopped = self._stops(objective, coins.answers)
+                checkpoint.save(_state(restart, objective, know, best))
                 progress(
                     restart * self.max_iter + len(objective), self.restarts * self.max_iter,
                     f"start {restart + 1}: objective {objective[-1]:.4f}",
                 )  # fmt: skip
             # A later start must be better by more than the tolerance leaves open.
-            slack = self.tol * answers.n_answers
+            slack = self.tol * coins.answers.n_answers
             if best is None or objective[-1] > best[0][-1] + slack:
                 best = objective, know, stopped or self.tol == 0
         assert best is not None
         objective, know, converged = best
-        theta, spam, _ = self._weights(pairs, coins.total, know, k)
-        competence = self._competence(pairs, coins.total, know)
-        return Fit(
-            coins.posterior(np.log1p(theta[pairs.worker] / spam), uniform),
-            skill=competence + (1.0 - competence) / k,
-            worker_columns={"competence": competence},
-            diagnostics=Diagnostics(len(objective), converged, tuple(objective)),
-        )
+        return know, Diagnostics(len(objective), converged, tuple(objective))
+
+    def _parameters(
+        self, pairs: Pairs, total: NDArray[np.float64], know: NDArray[np.float64], k: int
+    ) -> Fit:
+        """Skills and competences, still without a posterior."""
+        competence = self._competence(pairs, total, know)
+        skill = competence + (1.0 - competence) / k
+        return Fit(None, skill=skill, worker_columns={"competence": competence})
+
+    def _bonus(
+        self, pairs: Pairs, total: NDArray[np.float64], know: NDArray[np.float64], k: int
+    ) -> NDArray[np.float64]:
+        """What an answer of each pair adds to the log-probability of its label."""
+        theta, spam, _ = self._weights(pairs, total, know, k)
+        return np.asarray(np.log1p(theta[pairs.worker] / spam))
 
     def _counts(
         self, pairs: Pairs, total: NDArray[np.float64], know: NDArray[np.float64]
@@ -157,3 +196,15 @@ class MACE(Iterative):
             spam,
             divergence + dirichlet_kl(beta, np.full(beta.shape, float(self.competence_prior))),
         )
+
+
+def _state(
+    restart: int,
+    objective: list[float],
+    know: NDArray[np.float64],
+    best: tuple[list[float], NDArray[np.float64], bool] | None,
+) -> dict[str, Any]:
+    state = {"n_iter": len(objective), "objective": objective, "restart": restart, "know": know}
+    if best is not None:
+        state |= {"best_objective": best[0], "best_know": best[1], "best_converged": best[2]}
+    return state

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Iterative, Start
-from peerannot.aggregation.coins import Coins, start_shares
+from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
+from peerannot.aggregation.coins import CoinPasses, Coins
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
 from peerannot.answers import Answers
 
-__all__ = ["OneCoin", "ZenCrowd"]
+__all__ = ["OneCoin", "ZenCrowd", "coin_logs"]
 
 # Least probability of a right and of a wrong answer: see FLOOR of Dawid-Skene.
 FLOOR = 1e-10
@@ -63,33 +64,42 @@ class OneCoin(Iterative):
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         k = answers.n_classes
         coins = Coins.of(answers, start.gold, answers.worker, answers.n_workers)
-        p = self._start(coins, start.posterior)
-        rho = np.full(k, 1.0 / k)
-        objective: list[float] = []
-        stopped = False
+        p, rho, diagnostics = self._iterate(coins, self._start(coins, start.posterior), k, progress)
+        posterior = coins.posterior(coin_logs(p, k)[0], rho)
+        return Fit(posterior, skill=p, prior=rho, diagnostics=diagnostics)
+
+    def _iterate(
+        self,
+        coins: CoinPasses,
+        start: NDArray[np.float64],
+        k: int,
+        progress: Progress,
+        checkpoint: Checkpoint = NOWHERE,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], Diagnostics]:
+        """Probabilities of being right and class prior, wherever the answers are."""
+        saved = checkpoint.load()
+        p = start if saved is None else saved["p"]
+        rho = np.full(k, 1.0 / k) if saved is None else saved["rho"]
+        objective = [] if saved is None else list(map(float, saved["objective"]))
+        stopped = self._stops(objective, coins.answers)
         while not stopped and len(objective) < self.max_iter:
-            bonus, base = _logs(p, k)
+            bonus, base = coin_logs(p, k)
             right, mass, gain = coins.step(bonus, rho)
             objective.append(gain + float(coins.total @ base))
             p = _rate(right, coins.total)
             if self.prior == "estimated" and mass.sum() > 0:
                 rho = mass / mass.sum()
-            stopped = self._stops(objective, answers)
+            stopped = self._stops(objective, coins.answers)
+            checkpoint.save({"n_iter": len(objective), "objective": objective, "p": p, "rho": rho})
             progress(len(objective), self.max_iter, f"log-likelihood {objective[-1]:.4f}")
-        return Fit(
-            coins.posterior(_logs(p, k)[0], rho),
-            skill=p,
-            prior=rho,
-            diagnostics=Diagnostics(len(objective), stopped or self.tol == 0, tuple(objective)),
-        )
+        converged = stopped or self.tol == 0
+        return p, rho, Diagnostics(len(objective), converged, tuple(objective))
 
-    def _start(self, coins: Coins, posterior: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    def _start(
+        self, coins: CoinPasses, posterior: NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
         """First probabilities of being right."""
-        if posterior is None:
-            share = coins.vote_shares()
-        else:
-            share = coins.known(start_shares(coins.support, posterior))
-        return _rate(coins.right_of(share), coins.total)
+        return _rate(coins.first(posterior), coins.total)
 
 
 @STRATEGIES.register("zencrowd", "ZC")
@@ -117,13 +127,15 @@ class ZenCrowd(OneCoin):
 
     reliability: float = option(0.8, above=0.0, below=1.0, help="first reliability of all workers")
 
-    def _start(self, coins: Coins, posterior: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    def _start(
+        self, coins: CoinPasses, posterior: NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
         if posterior is not None:
             return super()._start(coins, posterior)
         return np.full(coins.n_units, float(self.reliability))
 
 
-def _logs(p: NDArray[np.float64], k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def coin_logs(p: NDArray[np.float64], k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Bonus of naming a class, and log-probability of each wrong label."""
     base = np.log(np.maximum(1.0 - p, FLOOR)) - np.log(max(k - 1, 1))
     return np.log(np.maximum(p, FLOOR)) - base, base

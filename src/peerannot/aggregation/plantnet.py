@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -17,15 +17,16 @@ from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot._text import few
 from peerannot.aggregation.base import Fit, Start, Strategy
+from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics, Result
 from peerannot.aggregation.support import Support
 from peerannot.aggregation.ties import TIE
 from peerannot.aggregation.votes import too_hard, vote_fit
-from peerannot.answers import Answers
+from peerannot.answers import Answers, Ids
 from peerannot.errors import DataError, DataWarning, ParameterError
 
-__all__ = ["PlantNet"]
+__all__ = ["Ballots", "PlantNet"]
 
 AI_ID = "AI"
 GAMMA = float(np.log(2.1))  # weight of a worker who has identified nothing yet
@@ -121,39 +122,61 @@ class PlantNet(Strategy):
     max_iter: int = option(100, at_least=1, help="most iterations")
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        human, ai_label = self._admit(answers)
-        support = Support.of(human)
-        authored = self._authors(human)[human.task] == human.worker
-        pair, pair_worker = _pairs(human)
-        fixed = answers.workers.index_of.get(AI_ID, -1) if self.AI in ("fixed", "confident") else -1
-        known = np.zeros(human.n_workers)
+        ballots = Ballots.of(self, answers, self._authors(answers), start.gold)
+        self._expect_ai(answers)
+        fixed = self._fixed(answers.workers)
+        before, diagnostics = self._iterate(
+            ballots.poll, ballots.pair_worker, answers.n_workers, fixed, progress
+        )
+        fit = ballots.told()
+        fit.worker_columns = {"weight": self._weight(before, fixed), "n_identified": before}
+        decided = fit.task_columns["valid"]
+        fit.diagnostics = replace(diagnostics, notes={"n_valid": int(decided.sum())})
+        return fit
+
+    def _fixed(self, workers: Ids) -> int:
+        """The worker whose weight is `AIweight`, -1 for nobody."""
+        return workers.index_of.get(AI_ID, -1) if self.AI in ("fixed", "confident") else -1
+
+    def _iterate(
+        self,
+        poll: Callable[[NDArray[np.float64]], tuple[NDArray[np.int8], int]],
+        pair_worker: NDArray[np.int32],
+        n_workers: int,
+        fixed: int,
+        progress: Progress,
+        checkpoint: Checkpoint = NOWHERE,
+    ) -> tuple[NDArray[np.float64], Diagnostics]:
+        """Value of the classes of each worker in the last vote, wherever the answers are.
+
+        ``poll`` is `Ballots.poll` of all answers.
+        """
+        known = before = np.zeros(n_workers)
         stays, rounds = False, 0
+        saved = checkpoint.load()
+        if saved is not None:
+            known, before = saved["known"], saved["before"]
+            rounds, stays = int(saved["n_iter"]), bool(np.array_equal(known, before))
         while not stays and rounds < self.max_iter:
-            weight = self._weight(known, fixed)
-            score = support.votes(human, weight)
-            conf, total, valid, right = self._judge(human, support, score, ai_label, start)
-            seen = _seen(human.task, support.ptr, support.slot, pair, authored, valid, right,
-                         pair_worker.size)  # fmt: skip
-            before, known = known, self._known(seen, pair_worker, human.n_workers)
+            seen, n_valid = poll(self._weight(known, fixed))
+            before, known = known, self._known(seen, pair_worker, n_workers)
             stays = bool(np.array_equal(known, before))
             rounds += 1
-            progress(rounds, self.max_iter, f"{int(valid.sum())} valid tasks")
-        fit = vote_fit(human, support, score, self.ties, self.seed, hard=False, gold=start.gold)
-        assert fit.labels is not None
-        known_class = start.gold >= 0
-        share = np.divide(conf, total, out=np.zeros_like(conf), where=total > 0)
-        fit.confidence = np.where(known_class, 1.0, share)
-        decided = valid | known_class
-        if not self.output_unvalidated:
-            fit.labels = np.where(decided, fit.labels, np.int32(-1)).astype(np.int32)
-        fit.worker_columns = {"weight": weight, "n_identified": before}
-        fit.task_columns = {"support": conf, "valid": decided.astype(np.int8)}
-        fit.diagnostics = Diagnostics(rounds, stays, notes={"n_valid": int(decided.sum())})
-        return fit
+            checkpoint.save({"n_iter": rounds, "objective": [], "known": known, "before": before})
+            progress(rounds, self.max_iter, f"{n_valid} valid tasks")
+        return before, Diagnostics(rounds, stays)
 
     def side_files(self, result: Result) -> dict[str, Any]:
         """``too_hard.txt``: a pruning file of the tasks without a label, rows ``-1 task``."""
         return {"too_hard.txt": too_hard(result)}
+
+    def _expect_ai(self, answers: Answers) -> None:
+        if self.AI != "ignored" and AI_ID not in answers.workers:
+            warnings.warn(
+                f"PlantNet: AI={self.AI} changes nothing, no worker has the id {AI_ID!r}",
+                DataWarning,
+                stacklevel=4,
+            )
 
     def _admit(self, answers: Answers) -> tuple[Answers, NDArray[np.int32]]:
         """The answers that vote, and what an invalidating AI says of each task (-1: nothing)."""
@@ -166,12 +189,6 @@ class PlantNet(Strategy):
                 )
             confident = self._scores(answers) >= self.threshold_scores
         ai = answers.workers.index_of.get(AI_ID)
-        if ai is None and self.AI != "ignored":
-            warnings.warn(
-                f"PlantNet: AI={self.AI} changes nothing, no worker has the id {AI_ID!r}",
-                DataWarning,
-                stacklevel=4,
-            )
         if ai is None or self.AI in ("worker", "fixed"):
             return answers, ai_label
         rows = answers.worker == ai
@@ -202,23 +219,6 @@ class PlantNet(Strategy):
         if fixed >= 0:
             weight[fixed] = self.AIweight
         return weight
-
-    def _judge(
-        self,
-        human: Answers,
-        support: Support,
-        score: NDArray[np.float64],
-        ai_label: NDArray[np.int32],
-        start: Start,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
-        """Support, total weight and validity of each task, and which slots are right."""
-        winner = support.decide(support.winners(score), self.ties, self.seed, start.gold)
-        right = winner >= 1.0
-        against = self.AIweight if self.AI == "invalidating" else 0.0
-        conf, total = _conf(support.ptr, support.size, support.label, score, winner, ai_label,
-                            against)  # fmt: skip
-        valid = (conf > self.theta_conf) & (conf > self.theta_acc * total * (1 + TIE))
-        return conf, total, valid, right
 
     def _known(
         self, seen: NDArray[np.int8], pair_worker: NDArray[np.int32], n_workers: int
@@ -265,6 +265,82 @@ class PlantNet(Strategy):
         except (TypeError, ValueError):
             raise DataError(f"{where}: a score is not a number") from None
         return np.where(np.isnan(scores), -1.0, scores)
+
+
+@dataclass
+class Ballots:
+    """Answers that vote, and how the last vote went.
+
+    Attributes
+    ----------
+    human, support
+        The answers that vote.
+    ai_label : int32 array (n_tasks,)
+        What an invalidating AI says, -1 for nothing.
+    authored : bool array (n_answers,)
+        Whether the worker of the answer made the task.
+    pair : int32 array (n_answers,)
+        Pair (worker, label) of each answer.
+    pair_worker : int32 array (n_pairs,)
+    """
+
+    rule: PlantNet
+    human: Answers
+    support: Support
+    ai_label: NDArray[np.int32]
+    authored: NDArray[np.bool_]
+    pair: NDArray[np.int32]
+    pair_worker: NDArray[np.int32]
+    gold: NDArray[np.int32]
+
+    @classmethod
+    def of(
+        cls, rule: PlantNet, answers: Answers, author: NDArray[np.int32], gold: NDArray[np.int32]
+    ) -> Ballots:
+        """Prepare: one sort of the pairs."""
+        human, ai_label = rule._admit(answers)
+        authored = author[human.task] == human.worker
+        return cls(
+            rule, human, Support.of(human), ai_label, authored, *_pairs(human), gold
+        )  # fmt: skip
+
+    def poll(self, weight: NDArray[np.float64]) -> tuple[NDArray[np.int8], int]:
+        """Vote with these weights of workers.
+
+        Returns
+        -------
+        Of each pair, 2 where its worker got the label as author of a valid task, 1 as voter, else
+        0; and the number of valid tasks.
+        """
+        support, rule, human = self.support, self.rule, self.human
+        self.score = support.votes(human, weight)
+        winner = support.decide(support.winners(self.score), rule.ties, rule.seed, self.gold)
+        right = winner >= 1.0
+        against = rule.AIweight if rule.AI == "invalidating" else 0.0
+        self.conf, self.total = _conf(
+            support.ptr, support.size, support.label, self.score, winner, self.ai_label, against
+        )
+        self.valid = (self.conf > rule.theta_conf) & (
+            self.conf > rule.theta_acc * self.total * (1 + TIE)
+        )
+        seen = _seen(human.task, support.ptr, support.slot, self.pair, self.authored, self.valid,
+                     right, self.pair_worker.size)  # fmt: skip
+        return seen, int(self.valid.sum())
+
+    def told(self) -> Fit:
+        """What the last vote says of tasks."""
+        rule, gold, conf = self.rule, self.gold, self.conf
+        fit = vote_fit(
+            self.human, self.support, self.score, rule.ties, rule.seed, hard=False, gold=gold
+        )
+        assert fit.labels is not None
+        share = np.divide(conf, self.total, out=np.zeros_like(conf), where=self.total > 0)
+        fit.confidence = np.where(gold >= 0, 1.0, share)
+        decided = self.valid | (gold >= 0)
+        if not rule.output_unvalidated:
+            fit.labels = np.where(decided, fit.labels, np.int32(-1)).astype(np.int32)
+        fit.task_columns = {"support": conf, "valid": decided.astype(np.int8)}
+        return fit
 
 
 def _lines(path: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,7 +16,7 @@ from peerannot.aggregation.support import Support
 from peerannot.aggregation.votes import vote_fit
 from peerannot.answers import Answers
 
-__all__ = ["Wawa", "agreement", "worker_weight"]
+__all__ = ["Wawa", "agreement", "share_right", "worker_weight"]
 
 
 def worker_weight(answers: Answers) -> NDArray[np.float64]:
@@ -32,8 +33,11 @@ def agreement(
 
     An answer that is one of m tied winners counts 1/m. A worker without answers gets 0.
     """
-    total = worker_weight(answers)
-    right = support.worker_sums(answers, winner)
+    return share_right(support.worker_sums(answers, winner), worker_weight(answers))
+
+
+def share_right(right: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Right answers over all; 0 where there are none."""
     return np.divide(right, total, out=np.zeros_like(right), where=total > 0)
 
 
@@ -66,16 +70,36 @@ class Wawa(Strategy):
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         support = Support.of(answers)
         winner = support.winners(support.votes(answers))
-        skill = agreement(
-            answers, support, support.decide(winner, self.ties, self.seed, start.gold)
-        )
-        if self.ties in ("share", "abstain"):
-            weighted = support.votes(answers, skill)
-            settled = support.winners(np.where(winner > 0, weighted, -np.inf))
-            skill = agreement(
-                answers, support, support.decide(settled, self.ties, self.seed, start.gold)
-            )
+
+        def right(skill: NDArray[np.float64] | None) -> NDArray[np.float64]:
+            return self._right(answers, support, winner, start.gold, skill)
+
+        skill = self._skill(right, worker_weight(answers))
         score = support.votes(answers, skill)
         fit = vote_fit(answers, support, score, self.ties, self.seed, hard=False, gold=start.gold)
         fit.skill = skill
         return fit
+
+    def _skill(
+        self,
+        right: Callable[[NDArray[np.float64] | None], NDArray[np.float64]],
+        total: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Skills from what `_right` says of all answers, wherever they are."""
+        skill = share_right(right(None), total)
+        return share_right(right(skill), total) if self.ties in ("share", "abstain") else skill
+
+    def _right(
+        self,
+        answers: Answers,
+        support: Support,
+        winner: NDArray[np.float64],
+        gold: NDArray[np.int32],
+        skill: NDArray[np.float64] | None,
+    ) -> NDArray[np.float64]:
+        """Weight of each worker's answers that equal the majority, its ties settled by skills."""
+        if skill is not None:
+            weighted = support.votes(answers, skill)
+            winner = support.winners(np.where(winner > 0, weighted, -np.inf))
+        decided = support.decide(winner, self.ties, self.seed, gold)
+        return support.worker_sums(answers, decided)

@@ -170,4 +170,5 @@ class GoldMajorityVote(Strategy):
         mean = hits.sum() / seen.sum() if seen.sum() > 0 else 1.0
         mass = seen + self.shrink
         skill = np.full(mass.size, float(mean))
-        return np.divide(hits + self.shrink * mean, mass, out=skill, where=mass > 0)
+        np.divide(hits + self.shrink * mean, mass, out=skill, where=mass > 0)
+        return skill

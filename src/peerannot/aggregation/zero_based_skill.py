@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Start, Strategy
+from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
 from peerannot.aggregation.support import Support
 from peerannot.aggregation.votes import vote_fit
-from peerannot.aggregation.wawa import agreement, worker_weight
+from peerannot.aggregation.wawa import share_right, worker_weight
 from peerannot.answers import Answers
 
 __all__ = ["ZeroBasedSkill"]
@@ -67,23 +70,55 @@ class ZeroBasedSkill(Strategy):
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         support = Support.of(answers)
-        skill = np.full(answers.n_workers, min(1.0, 1.0 / answers.n_classes + 1e-5))
-        idle = worker_weight(answers) == 0
+
+        def right(skill: NDArray[np.float64]) -> NDArray[np.float64]:
+            return self._right(answers, support, start.gold, skill)
+
+        total, k = worker_weight(answers), answers.n_classes
+        skill, diagnostics = self._iterate(right, total, k, progress)
+        score = support.votes(answers, skill)
+        fit = vote_fit(answers, support, score, self.ties, self.seed, hard=False, gold=start.gold)
+        fit.skill = skill
+        fit.diagnostics = diagnostics
+        return fit
+
+    def _right(
+        self,
+        answers: Answers,
+        support: Support,
+        gold: NDArray[np.int32],
+        skill: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Weight of each worker's answers that win a vote weighted by the skills."""
+        winner = support.winners(support.votes(answers, skill))
+        return support.worker_sums(answers, support.decide(winner, self.ties, self.seed, gold))
+
+    def _iterate(
+        self,
+        right: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+        total: NDArray[np.float64],
+        k: int,
+        progress: Progress,
+        checkpoint: Checkpoint = NOWHERE,
+    ) -> tuple[NDArray[np.float64], Diagnostics]:
+        """Skills at rest, from what `_right` says of all answers, wherever they are."""
+        skill = np.full(total.size, min(1.0, 1.0 / k + 1e-5))
         rate, rests, rounds = self.rate, False, 0
+        saved = checkpoint.load()
+        if saved is not None:
+            skill, rate, rests = saved["skill"], float(saved["rate"]), bool(saved["rests"])
+            rounds = int(saved["n_iter"])
+        idle = total == 0
         while not rests and rounds < self.max_iter:
-            winner = support.decide(
-                support.winners(support.votes(answers, skill)), self.ties, self.seed, start.gold
-            )
-            gap = agreement(answers, support, winner) - skill
+            gap = share_right(right(skill), total) - skill
             gap[idle] = 0.0
             rests = bool(np.abs(gap).max(initial=0.0) <= self.tol)
             skill = skill + rate * gap
             rounds += 1
             if rounds % self.steps == 0:
                 rate *= self.decay
+            checkpoint.save({
+                "n_iter": rounds, "objective": [], "skill": skill, "rate": rate, "rests": rests
+            })  # fmt: skip
             progress(rounds, self.max_iter, f"largest move {np.abs(gap).max(initial=0.0):.2g}")
-        score = support.votes(answers, skill)
-        fit = vote_fit(answers, support, score, self.ties, self.seed, hard=False, gold=start.gold)
-        fit.skill = skill
-        fit.diagnostics = Diagnostics(rounds, rests)
-        return fit
+        return skill, Diagnostics(rounds, rests)

@@ -13,6 +13,7 @@ from peerannot._progress import Progress
 from peerannot._registry import import_siblings
 from peerannot.aggregation.base import Fit, Strategy
 from peerannot.aggregation.checkpoint import Checkpoint
+from peerannot.aggregation.ties import label_rows
 from peerannot.distributed._parts import Part, Parts, Work
 from peerannot.errors import ParameterError
 
@@ -21,11 +22,13 @@ __all__ = [
     "Model",
     "Size",
     "Written",
+    "confidence_of",
     "distributes",
     "in_place",
     "model_of",
     "size_of",
     "stream",
+    "told",
 ]
 
 S = TypeVar("S", bound=Strategy)
@@ -124,6 +127,19 @@ def size_of(parts: Parts) -> Size:
 def _total_weight(part: Part) -> tuple[float]:
     weight = part.answers.weight
     return (0.0 if weight is None else float(weight.sum()),)
+
+
+def confidence_of(posterior: Any) -> Any:
+    """Largest probability of each row of a posterior, dense or CSR, (n,)."""
+    if isinstance(posterior, np.ndarray):
+        return posterior.max(1)
+    return posterior.max(axis=1).toarray().ravel()
+
+
+def told(part: Part, strategy: Strategy, posterior: Any) -> Written:
+    """Labels and confidence of a posterior of the tasks of a partition."""
+    labels = label_rows(posterior, strategy.ties, stream(part, strategy.seed))
+    return labels, confidence_of(posterior), posterior
 
 
 def stream(part: Part, seed: int) -> Any:

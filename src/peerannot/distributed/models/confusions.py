@@ -20,7 +20,6 @@ from peerannot.aggregation.dawid_skene import DawidSkene, MAPDawidSkene, Weighte
 from peerannot.aggregation.fast_dawid_skene import FastDawidSkene, HybridDawidSkene
 from peerannot.aggregation.ibcc import IBCC
 from peerannot.aggregation.support import clamped
-from peerannot.aggregation.ties import label_rows
 from peerannot.aggregation.votes import MajorityVote
 from peerannot.distributed._parts import Part, Parts
 from peerannot.distributed.models._base import (
@@ -31,7 +30,7 @@ from peerannot.distributed.models._base import (
     distributes,
     in_place,
     size_of,
-    stream,
+    told,
 )
 from peerannot.distributed.models._reductions import Union
 
@@ -171,9 +170,7 @@ def _write(
     table: NDArray[np.float64],
     log_prior: NDArray[np.float64],
 ) -> Written:
-    posterior = _em(part).posterior(table, log_prior)
-    labels = label_rows(posterior, strategy.ties, stream(part, strategy.seed))
-    return labels, posterior.max(1), posterior
+    return told(part, strategy, _em(part).posterior(table, log_prior))
 
 
 def _write_votes(part: Part, strategy: WeightedDawidSkene, trust: NDArray[np.float64]) -> Written:

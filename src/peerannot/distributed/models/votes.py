@@ -14,7 +14,7 @@ from peerannot.aggregation.support import Support
 from peerannot.aggregation.votes import MajorityVote, NaiveSoft, TwoThird, vote_fit
 from peerannot.aggregation.weighted import GoldMajorityVote, WeightedVote
 from peerannot.answers import Answers, Ids
-from peerannot.distributed._parts import Part, Parts
+from peerannot.distributed._parts import Part, Parts, Shape
 from peerannot.distributed.models._base import (
     Fitted,
     Model,
@@ -25,7 +25,7 @@ from peerannot.distributed.models._base import (
 )
 from peerannot.errors import ParameterError
 
-__all__ = ["GoldVotes", "Votes", "WeightedVotes", "support_of", "write_votes"]
+__all__ = ["GoldVotes", "Votes", "WeightedVotes", "nobody", "support_of", "write_votes"]
 
 
 @distributes(MajorityVote, NaiveSoft, TwoThird)
@@ -45,9 +45,7 @@ class WeightedVotes(Model):
     def fit(
         self, strategy: WeightedVote, parts: Parts, progress: Progress, checkpoint: Checkpoint
     ) -> Fitted:
-        shape, none = parts.shape, np.empty(0, np.int32)
-        nobody = Answers(none, none, none, Ids(0), shape.workers, shape.classes)
-        weight = strategy._of_workers(nobody)
+        weight = strategy._of_workers(nobody(parts.shape))
         fit = Fit(None, worker_columns={"weight": weight})
         return Fitted(fit, write_votes, (strategy.ties, strategy.seed, weight))
 
@@ -82,6 +80,12 @@ def write_votes(part: Part, ties: Any, seed: int, weight: NDArray[np.float64]) -
         part.answers, support, score, ties, stream(part, seed), hard=False, gold=part.gold
     )
     return fit.labels, fit.confidence, fit.posterior
+
+
+def nobody(shape: Shape) -> Answers:
+    """Workers and classes without any answer, for what asks `Answers` for them."""
+    none = np.empty(0, np.int32)
+    return Answers(none, none, none, Ids(0), shape.workers, shape.classes)
 
 
 def support_of(part: Part) -> Support:
