@@ -2,7 +2,7 @@
 
 from peerannot.dataset._archive import Limits, unpack
 from peerannot.dataset._catalogue import PublicSet, catalogue, install_public, public_set
-from peerannot.dataset._cifar import CIFAR10_NAMES, read_batch
+from peerannot.dataset._cifar import CIFAR10_NAMES, read_batch, read_label_arrays
 from peerannot.dataset._custom import CustomOptions, install_custom
 from peerannot.dataset._download import Remote, cache_folder, fetch
 from peerannot.dataset._folder import Dataset, read_removed
@@ -33,6 +33,7 @@ __all__ = [
     "match_tasks",
     "public_set",
     "read_batch",
+    "read_label_arrays",
     "read_removed",
     "run_recipe",
     "staged",

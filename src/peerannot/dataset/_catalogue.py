@@ -171,9 +171,9 @@ class _Tables(Recipe):
         super().__init__()
         self.entry, self.DIR, self.progress = entry, folder, progress
 
-    def fetch(self, remote: Remote) -> Path:
+    def fetch(self, remote: Remote, *, of: str | None = None) -> Path:
         by_hand = (self.DIR / "downloads" / remote.name,)
-        return fetch(remote, self.entry.name, by_hand=by_hand, progress=self.progress)
+        return fetch(remote, of or self.entry.name, by_hand=by_hand, progress=self.progress)
 
     def setfolders(self) -> None:
         """Of repeated answers of a worker to a task the last counts."""

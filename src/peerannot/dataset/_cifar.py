@@ -1,4 +1,4 @@
-"""CIFAR-10's python batches, read without running what a pickle may hold.
+"""CIFAR-10's python batches, and arrays of labels, read without running what a pickle may hold.
 
 The official files are Python 2 pickles of ``{data: uint8 (n, 3072), labels: list, ...}``. Loading
 them with `pickle.load` would run any code that somebody put in; here the pickle may name five
@@ -8,6 +8,7 @@ things only, and for each of them it gets a stand-in that holds data.
 from __future__ import annotations
 
 import io
+import math
 import pickle
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from peerannot.errors import DataError
 
-__all__ = ["CIFAR10_NAMES", "read_batch"]
+__all__ = ["CIFAR10_NAMES", "read_batch", "read_label_arrays"]
 
 CIFAR10_NAMES = (
     "plane",
@@ -102,20 +103,7 @@ def read_batch(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     The form is described by A. Krizhevsky, "The CIFAR-10 dataset",
     https://www.cs.toronto.edu/~kriz/cifar.html.
     """
-    try:
-        # Latin-1 keeps each byte of a Python 2 string as one character.
-        batch = _Unpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load()
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; is the archive complete?") from None
-    except _Forbidden as error:
-        raise DataError(
-            f"{path}: the file asks for {error}, which a CIFAR-10 batch never does; it is not read"
-        ) from None
-    except MemoryError:
-        raise
-    except Exception as error:
-        # A damaged pickle may raise nearly anything.
-        raise DataError(f"{path}: not a CIFAR-10 batch, or damaged ({error})") from None
+    batch = _load(path, "a CIFAR-10 batch")
     data = labels = None
     if isinstance(batch, dict):
         data = batch.get("data", batch.get(b"data"))
@@ -129,16 +117,58 @@ def read_batch(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     return np.ascontiguousarray(images), np.array(labels, dtype=np.int64)
 
 
+def read_label_arrays(path: Path) -> dict[str, NDArray[np.int64]]:
+    """The one-dimensional arrays of whole numbers in a pickled dictionary, by their names.
+
+    Raises
+    ------
+    DataError
+        As `read_batch`.
+    """
+    found = _load(path, "a table of labels")
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: not a table of labels: expected arrays by name")
+    arrays = {}
+    for name, data in found.items():
+        array = _array(data, "i8")
+        if array is None or array.ndim != 1:
+            raise DataError(f"{path}: {name!s:.40}: expected a column of whole numbers")
+        arrays[str(name)] = array.astype(np.int64)
+    return arrays
+
+
+def _load(path: Path, what: str) -> Any:
+    try:
+        # Latin-1 keeps each byte of a Python 2 string as one character.
+        return _Unpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load()
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; is the archive complete?") from None
+    except _Forbidden as error:
+        raise DataError(
+            f"{path}: the file asks for {error}, which {what} never does; it is not read"
+        ) from None
+    except MemoryError:
+        raise
+    except Exception as error:
+        # A damaged pickle may raise nearly anything.
+        raise DataError(f"{path}: not {what}, or damaged ({error})") from None
+
+
 def _pixels(data: object) -> NDArray[np.uint8] | None:
+    pixels = _array(data, "u1")
+    return pixels if pixels is not None and pixels.ndim == 2 and pixels.shape[1] == 3072 else None
+
+
+def _array(data: object, code: str) -> NDArray[Any] | None:
+    """An array of little-endian numbers of one type; None where it is anything else."""
     if not isinstance(data, _Array) or not isinstance(getattr(data, "dtype", None), _DType):
         return None
     raw = data.raw.encode("latin1") if isinstance(data.raw, str) else data.raw
-    shape, code = data.shape, data.dtype.code
-    if code not in ("u1", b"u1") or not isinstance(raw, bytes) or not isinstance(shape, tuple):
+    shape, kind = data.shape, np.dtype(f"<{code}")
+    if data.dtype.code not in (code, code.encode()) or not isinstance(raw, bytes):
         return None
-    if len(shape) != 2 or shape[1] != 3072 or type(shape[0]) is not int:
+    if not isinstance(shape, tuple) or any(type(n) is not int or n < 0 for n in shape):
         return None
-    if shape[0] < 0 or len(raw) != shape[0] * 3072:
+    if len(raw) != math.prod(shape) * kind.itemsize:
         return None
-    flat = np.frombuffer(raw, dtype=np.uint8)
-    return flat.reshape(shape, order="F" if data.fortran else "C")
+    return np.frombuffer(raw, dtype=kind).reshape(shape, order="F" if data.fortran else "C")

@@ -65,8 +65,10 @@ class Recipe:
         self.DIR = Path(inspect.getfile(type(self))).parent.resolve()
         self._stage: Stage | None = None
 
-    def fetch(self, remote: Remote) -> Path:
+    def fetch(self, remote: Remote, *, of: str | None = None) -> Path:
         """A file here, downloaded unless it is in the cache or in ``DIR/downloads``.
+
+        ``of`` names another recipe whose download it is, so that both share it in the cache.
 
         Raises
         ------
@@ -74,7 +76,7 @@ class Recipe:
             See `peerannot.dataset.fetch`.
         """
         by_hand = (self.DIR / "downloads" / remote.name, self.DIR / remote.name)
-        return fetch(remote, self.name, by_hand=by_hand, progress=self.progress)
+        return fetch(remote, of or self.name, by_hand=by_hand, progress=self.progress)
 
     def by_hand(self, name: str, source: str) -> Path:
         """A file that only a person can download, expected in ``DIR/downloads``.
