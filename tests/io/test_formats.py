@@ -349,6 +349,13 @@ class TestMTurk:
         got = load(tmp_path, mturk(header, "H,a,u1,u2,cat,dog", "H2,a,u3,,cat,"))
         assert votes(got) == {("u1", "a"): "cat", ("u2", "a"): "dog", ("u3", "a"): "cat"}
 
+    def test_the_id_of_a_hit_may_come_again(self, tmp_path):
+        rows = mturk(MTURK.format("Answer.category.label"), "H,a,Approved,1,u1,cat,,",
+                     "H,a,Approved,1,u2,dog,,", "H,b,Approved,1,u2,cat,,")  # fmt: skip
+        assert votes(load(tmp_path, rows)) == {
+            ("u1", "a"): "cat", ("u2", "a"): "dog", ("u2", "b"): "cat"
+        }  # fmt: skip
+
     def test_newer_answers_as_json_and_hit_as_task(self, tmp_path):
         header = "HITId,WorkerId,Answer.taskAnswers"
         rows = mturk(header, 'H1,a,"[{""category"":{""label"":""Cat""}}]"',
