@@ -481,8 +481,12 @@ def test_doctor_net_weighs_workers_by_agreement(answers, outputs) -> None:
     head = found.head
     found.begin_epoch(0)
     assert head.weight.tolist() == [1.0] * W
-    found.loss(outputs, torch.arange(N))
-    p = outputs.logits.detach().softmax(1)
+    # The network says what most workers say, but for the last one.
+    logits = torch.zeros(N, K, dtype=torch.float64)
+    for i, j, label in each_vote(range(N), dense(answers)):
+        logits[i, label] += 2.0 if j < W - 1 else -4.0
+    found.loss(Outputs(logits, outputs.features), torch.arange(N))
+    p = logits.softmax(1)
     told = [
         [float(p[i, label]) for i, j, label in each_vote(range(N), dense(answers)) if j == w]
         for w in range(W)
@@ -493,6 +497,7 @@ def test_doctor_net_weighs_workers_by_agreement(answers, outputs) -> None:
         skill = (sum(told[w]) + 10 * overall) / (len(told[w]) + 10)
         want = max(0.01, (skill - 1 / K) / (1 - 1 / K))
         assert float(head.weight[w]) == pytest.approx(want)
+    assert float(head.weight.max() - head.weight.min()) > 0.03
     unweighted = make_strategy("doctor-net[warmup=1,weights=no]")[0].head(answers, D)
     unweighted.begin_epoch(5)
     assert unweighted.weight.tolist() == [1.0] * W
@@ -615,6 +620,12 @@ def test_what_asks_the_run_resumes_exactly(make, monkeypatch, spec) -> None:
         go(progress=stop)
     report = go(resume=True)
     assert report.resumed_at == 3 and files(report) == want
+    # The networks were asked: without them, the posterior is the vote shares, and no weight is.
+    workers = np.genfromtxt(report.worker_files[0], delimiter=",", names=True)
+    if spec.startswith("lfc"):
+        assert np.load(tiny.path / "results" / "x_posterior.npy").max(axis=1).min() not in (0.5, 1)
+    if spec.startswith("crowdlab"):
+        assert (workers["classifier_weight"] > 0).all()
 
 
 def test_the_posterior_of_a_strategy_is_labels_to_train_on(make) -> None:
