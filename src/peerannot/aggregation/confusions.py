@@ -18,6 +18,7 @@ __all__ = ["EM", "Pairs", "Passes", "blocks_of", "weights_of"]
 
 MAX_BLOCKS = 8
 BLOCKS_BYTES = 2**28  # memory that the counts of all blocks may take together
+PER_ROW = 8  # answers of a block for each row of its counts, where answers are a part of more
 TABLE_BYTES = 2**32  # memory of one table of a model over which it is refused
 SINGLE_BYTES = 2**19  # memory of a table over which its passes use single precision
 
@@ -131,16 +132,19 @@ class Passes(Protocol):
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]: ...
 
 
-def blocks_of(answers: Answers, n_rows: int, width: int | None = None) -> NDArray[np.int64]:
+def blocks_of(
+    answers: Answers, n_rows: int, width: int | None = None, per_row: int = 1
+) -> NDArray[np.int64]:
     """Bounds of blocks of tasks with about equal numbers of answers, int64 (n_blocks + 1,).
 
-    ``n_rows`` rows of ``width`` float64 (default: the number of classes) are held by each block.
+    ``n_rows`` rows of ``width`` float64 (default: the number of classes) are held by each block,
+    which has at least ``per_row`` answers for each.
     The number of blocks depends on the problem alone, and their sums are added in their order,
     so results are the same for any number of threads.
     """
     size = max(n_rows * (answers.n_classes if width is None else width) * 8, 1)
     # More blocks than this would spend longer on adding blocks up than on answers.
-    useful = answers.n_answers // max(n_rows, 1)
+    useful = answers.n_answers // max(per_row * n_rows, 1)
     n = int(np.clip(min(BLOCKS_BYTES // size, useful), 1, MAX_BLOCKS))
     goals = np.linspace(0, answers.n_answers, n + 1)[1:-1]
     inner = np.searchsorted(answers.task_ptr, goals)
@@ -231,7 +235,10 @@ class EM:
 
     @cached_property
     def _bounds(self) -> NDArray[np.int64]:
-        return blocks_of(self.answers, 0 if self._apart else len(self.pairs), self.given.shape[1])
+        n_rows = 0 if self._apart else len(self.pairs)
+        # A part of the answers has to meet all pairs: there, blocks cost more for what they save.
+        per_row = 1 if self.size is None else PER_ROW
+        return blocks_of(self.answers, n_rows, self.given.shape[1], per_row)
 
     @cached_property
     def _apart(self) -> bool:
