@@ -90,7 +90,7 @@ def our_loop(part: Part, options: TrainOptions, make: Callable[[int], Objective]
     trainer = Trainer(learner, store, val, target[:1], options)
     once = time.perf_counter() - began
     counter = iter(range(10**9))
-    return Ours(lambda: trainer._train_epoch(next(counter)) and None, once)
+    return Ours(lambda: trainer.train_epoch(next(counter)) and None, once)
 
 
 def timed(run: Callable[[], None]) -> float:

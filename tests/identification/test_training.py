@@ -122,7 +122,7 @@ def test_watching_does_not_change_the_training(digits: tuple[Path, Any]) -> None
     with reproducible(0):
         learner = Learner(build_model(options, 10), SoftLabels(target))
         trainer = Trainer(learner, store, store, target, options)
-        trainer._train_epoch(0)
+        trainer.train_epoch(0)
         learner.train()
         with torch.no_grad():
             # One batch an epoch: the logits of epoch 2 are those of the weights after epoch 1.

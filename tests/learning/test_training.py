@@ -19,9 +19,11 @@ torch = pytest.importorskip("torch")
 
 from peerannot.errors import DataError, DataWarning, ParameterError, PeerannotError  # noqa: E402
 from peerannot.learning import TrainOptions, train, train_on_votes  # noqa: E402
-from peerannot.learning._trainer import _batches  # noqa: E402
+from peerannot.learning._plan import batches_of  # noqa: E402
 
-OPTIONS = TrainOptions(model="smallcnn", img_size=16, n_epochs=4, lr=0.05, batch_size=8)
+OPTIONS = TrainOptions(
+    model="smallcnn", img_size=16, n_epochs=4, lr=0.05, batch_size=8, figures="none"
+)
 
 
 @pytest.fixture
@@ -205,11 +207,11 @@ def test_one_image_and_batches_of_one(make) -> None:
         )
     assert len(report.results["val_loss"]) == 4
     order = torch.arange(9)
-    assert [b.tolist() for b in _batches(order, replace(OPTIONS, batch_size=4))] == [
+    assert [b.tolist() for b in batches_of(order, 4)] == [
         [0, 1, 2, 3],
         [4, 5, 6, 7, 8],
     ]
-    assert all(len(b) == 2 for b in _batches(order, replace(OPTIONS, batch_size=1)))
+    assert all(len(b) == 2 for b in batches_of(order, 1))
 
 
 def test_divergence_is_told(make) -> None:

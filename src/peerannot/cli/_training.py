@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
+import sys
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,11 +19,11 @@ from peerannot.learning import TrainOptions
 if TYPE_CHECKING:
     from peerannot.learning import TrainReport
 
-__all__ = ["dataset_options", "show_report", "take_options", "training_options"]
+__all__ = ["dataset_options", "one_voice", "show_report", "take_options", "training_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_SHORT = {"optimizer": ("-optim",), "milestones": ("-m",)}
+_SHORT = {"optimizer": ("-optim",), "milestones": ("-m",), "device": ("--accelerator",)}
 
 
 def dataset_options(function: F) -> F:
@@ -81,6 +84,8 @@ def _plain_type(hint: Any) -> Any:
 
 def take_options(values: dict[str, Any]) -> TrainOptions:
     """Pop the fields of `TrainOptions` from the values that click read."""
+    # PyTorch's notes to programmers help no user. It looks here when it is imported.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     taken = {field.name: values.pop(field.name) for field in dataclasses.fields(TrainOptions)}
     scheduler = taken["scheduler"].strip().casefold()
     if scheduler not in ("multistep", "cosine", "none"):
@@ -90,6 +95,38 @@ def take_options(values: dict[str, Any]) -> TrainOptions:
     options = TrainOptions(**{**taken, "scheduler": scheduler})
     options.validate()
     return options
+
+
+@contextlib.contextmanager
+def one_voice(options: TrainOptions) -> Iterator[None]:
+    """Of several processes only the first speaks; the others say one line where they fail."""
+    rank = _rank(options)
+    if not rank:
+        yield
+        return
+    with Path(os.devnull).open("w") as nowhere:
+        loud, sys.stdout, sys.stderr = (sys.stdout, sys.stderr), nowhere, nowhere
+        try:
+            yield
+        except Exception as error:
+            sys.stdout, sys.stderr = loud
+            why = " ".join(str(error).split())[:200]
+            note(f"process {rank}: {why}")
+            # The first process says the same, or why it stopped.
+            sys.exit(getattr(error, "exit_code", 1))
+        finally:
+            sys.stdout, sys.stderr = loud
+
+
+def _rank(options: TrainOptions) -> int:
+    """Number of this process, 0 for the first, before anything was launched."""
+    env = os.environ
+    if "RANK" in env and "LOCAL_WORLD_SIZE" in env:
+        return int(env["RANK"])
+    if options.devices * options.num_nodes == 1:
+        return 0
+    local = int(env.get("LOCAL_RANK", env.get("SLURM_PROCID", 0)))
+    return local + options.devices * int(env.get("NODE_RANK", 0))
 
 
 def show_report(command: str, report: TrainReport, as_json: bool) -> None:
@@ -102,7 +139,9 @@ def show_report(command: str, report: TrainReport, as_json: bool) -> None:
                 "results": dict(results),
                 "results_file": str(report.results_file),
                 "weights_file": str(report.weights_file),
+                "model_file": str(report.model_file),
                 "worker_files": [str(path) for path in report.worker_files],
+                "figure_files": [str(path) for path in report.figure_files],
                 "resumed_at": report.resumed_at,
             },
         )
@@ -118,5 +157,6 @@ def show_report(command: str, report: TrainReport, as_json: bool) -> None:
             f"test accuracy {results['test_accuracy']:.2f} %, loss {results['test_loss']:.4f},"
             f" ECE {results['test_ece']:.4f}"
         )
-    for path in (report.results_file, report.weights_file, *report.worker_files):
+    files = (report.results_file, report.weights_file, report.model_file)
+    for path in (*files, *report.worker_files, *report.figure_files):
         click.echo(str(path))

@@ -8,7 +8,13 @@ from typing import Any
 import click
 
 from peerannot.cli._common import EqualsCommand, json_option, progress_bar, spoken_warnings
-from peerannot.cli._training import dataset_options, show_report, take_options, training_options
+from peerannot.cli._training import (
+    dataset_options,
+    one_voice,
+    show_report,
+    take_options,
+    training_options,
+)
 from peerannot.learning import strategy_names
 
 __all__ = ["aggregate_deep"]
@@ -58,7 +64,7 @@ def aggregate_deep(
     options = take_options(values)
     from peerannot.learning import train_on_votes
 
-    with spoken_warnings(), progress_bar(strategy) as progress:
+    with one_voice(options), spoken_warnings(), progress_bar(strategy) as progress:
         report = train_on_votes(
             dataset,
             strategy=strategy,
@@ -68,4 +74,4 @@ def aggregate_deep(
             progress=progress,
             **values,
         )
-    show_report("aggregate-deep", report, as_json)
+        show_report("aggregate-deep", report, as_json)

@@ -195,8 +195,8 @@ def _with_flags(ctx: click.Context, method: Method, own: dict[str, Any], said: s
         training = {field.name for field in dataclasses.fields(TrainOptions)} - {"seed"}
         idle |= given & (training | {"logits"})
     elif "logits" not in given:
-        # They choose the weights to keep; every epoch counts here.
-        idle |= given & {"ema", "patience"}
+        # They choose the weights to keep, or show them; every epoch counts here.
+        idle |= given & {"ema", "figures", "patience", "select", "tensorboard"}
     if "labels" not in method.needs:
         idle |= given & {"hard_labels"}
     if "probabilities" not in method.needs:

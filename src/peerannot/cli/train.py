@@ -8,7 +8,13 @@ from typing import Any
 import click
 
 from peerannot.cli._common import EqualsCommand, json_option, progress_bar, spoken_warnings
-from peerannot.cli._training import dataset_options, show_report, take_options, training_options
+from peerannot.cli._training import (
+    dataset_options,
+    one_voice,
+    show_report,
+    take_options,
+    training_options,
+)
 
 __all__ = ["train"]
 
@@ -47,7 +53,7 @@ def train(
         )
     from peerannot.learning import train as train_on_labels
 
-    with spoken_warnings(), progress_bar("train") as progress:
+    with one_voice(options), spoken_warnings(), progress_bar("train") as progress:
         report = train_on_labels(
             datapath,
             labels=labels,
@@ -56,4 +62,4 @@ def train(
             progress=progress,
             **values,
         )
-    show_report("train", report, as_json)
+        show_report("train", report, as_json)

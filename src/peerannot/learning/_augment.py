@@ -8,37 +8,29 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["augment"]
+__all__ = ["apply_changes", "draw_changes"]
 
 _SHEAR = 15.0
 _AREA = (0.08, 1.0)
 _RATIO = (3 / 4, 4 / 3)
 
 
-def augment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Change each image by one of three, chosen at random: shear, mirror, or crop.
-
-    Parameters
-    ----------
-    images
-        Float (n, channels, height, width), 0 being black.
-    generator
-        Source of all randomness.
+def draw_changes(n: int, generator: torch.Generator) -> Tensor:
+    """Draw a change for each of ``n`` images, one of three: shear, mirror, or crop.
 
     Returns
     -------
-    Tensor
-        A new batch of the same shape. Shear is horizontal by up to 15 degrees, with black
-        corners; half of the images that draw the mirror are mirrored; a crop has 8 to 100 % of
-        the area and an aspect of 3/4 to 4/3, and is resized back. One bilinear sampling of the
-        batch does all three.
+    Tensor, float32 (n, 2, 3)
+        From places in the new image to places in the old one, as `apply_changes` takes them.
+        Shear is horizontal by up to 15 degrees, with black corners; half of the images that draw
+        the mirror are mirrored; a crop has 8 to 100 % of the area and an aspect of 3/4 to 4/3,
+        and is resized back.
 
     Notes
     -----
     The choice is the published package's. It cropped before resizing to the network's size; we
     crop the resized image, which costs detail where the originals are larger.
     """
-    n = len(images)
 
     def uniform(low: float, high: float) -> Tensor:
         return low + (high - low) * torch.rand(n, generator=generator)
@@ -59,7 +51,14 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
         centre = uniform(-1, 1) * (1 - side)
         theta[cropped, axis, axis] = side[cropped]
         theta[cropped, axis, 2] = centre[cropped]
+    return theta
 
-    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+
+def apply_changes(images: Tensor, changes: Tensor) -> Tensor:
+    """Images (n, channels, height, width), 0 being black, each changed as `draw_changes` says.
+
+    One bilinear sampling of the batch does all three kinds.
+    """
+    grid = F.affine_grid(changes, list(images.shape), align_corners=False)
     out = F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     return out.contiguous(memory_format=torch.channels_last)

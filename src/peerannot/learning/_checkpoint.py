@@ -14,7 +14,7 @@ from torch import Tensor
 from peerannot._files import atomic_write, storage_errors
 from peerannot.errors import DataError, DataWarning
 
-__all__ = ["CheckpointFile"]
+__all__ = ["CheckpointFile", "digest"]
 
 # Length of a SHA-256 in hexadecimal.
 _HEX = 64
@@ -48,7 +48,7 @@ class CheckpointFile:
         tensors: dict[str, Tensor] = {}
         text = json.dumps(_fold(state, tensors))
         # One entry: the library writes several in an order that changes from run to run.
-        content = save(tensors, {"peerannot": _digest(text, tensors) + text})
+        content = save(tensors, {"peerannot": digest(text, tensors) + text})
         with atomic_write(self.path) as handle:
             handle.write(content)
             with storage_errors(self.previous):
@@ -93,8 +93,8 @@ def _read(path: Path) -> dict[str, Any]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        digest, text = metadata["peerannot"][:_HEX], metadata["peerannot"][_HEX:]
-        if _digest(text, tensors) != digest:
+        expected, text = metadata["peerannot"][:_HEX], metadata["peerannot"][_HEX:]
+        if digest(text, tensors) != expected:
             raise ValueError("its checksum is wrong")
         state: dict[str, Any] = _unfold(json.loads(text), tensors)
     except (SafetensorError, OSError, KeyError, ValueError) as error:
@@ -131,10 +131,11 @@ def _unfold(node: Any, tensors: dict[str, Tensor]) -> Any:
     return [_unfold(child, tensors) for child in value]
 
 
-def _digest(text: str, tensors: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256(text.encode())
+def digest(text: str, tensors: dict[str, Tensor]) -> str:
+    """SHA-256 of a text and of tensors on the CPU, in hexadecimal."""
+    found = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         tensor = tensors[name]
-        digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+        found.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()

@@ -27,9 +27,9 @@ class _Part(Source):
         return len(self.rows)
 
     def batches(
-        self, rows: Sequence[Tensor], generator: torch.Generator | None = None
+        self, rows: Sequence[Tensor], changes: Sequence[Tensor] | None = None
     ) -> Iterator[Tensor]:
-        return self.source.batches([self.rows[chosen] for chosen in rows], generator)
+        return self.source.batches([self.rows[chosen] for chosen in rows], changes)
 
 
 def _part(source: Source, rows: Tensor) -> Source:
@@ -71,6 +71,7 @@ class HeldOut:
                 trainer.val,
                 trainer.val_target,
                 trainer.options,
+                fabric=trainer.fabric,
             )
             fit.run()
             logits[held] = fit.predict(_part(trainer.train, held))

@@ -15,13 +15,13 @@ from torch import Tensor
 from peerannot._progress import Progress, silent
 from peerannot._text import few
 from peerannot.errors import DataError
-from peerannot.learning._augment import augment
+from peerannot.learning._augment import apply_changes
 
-__all__ = ["FeatureStore", "ImageStore", "Source", "read_image"]
+__all__ = ["MEAN", "STD", "FeatureStore", "ImageStore", "Source", "read_image"]
 
 # Means and standard deviations of ImageNet, with which published weights were trained.
-_MEAN = (0.485, 0.456, 0.406)
-_STD = (0.229, 0.224, 0.225)
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
 
 
 class Source:
@@ -31,9 +31,9 @@ class Source:
         raise NotImplementedError
 
     def batches(
-        self, rows: Sequence[Tensor], generator: torch.Generator | None = None
+        self, rows: Sequence[Tensor], changes: Sequence[Tensor] | None = None
     ) -> Iterator[Tensor]:
-        """The inputs of each list of rows; changed at random where a generator is given."""
+        """The inputs of each list of rows, changed as `draw_changes` drew for each."""
         raise NotImplementedError
 
 
@@ -47,7 +47,7 @@ class FeatureStore(Source):
         return len(self.features)
 
     def batches(
-        self, rows: Sequence[Tensor], generator: torch.Generator | None = None
+        self, rows: Sequence[Tensor], changes: Sequence[Tensor] | None = None
     ) -> Iterator[Tensor]:
         for chosen in rows:
             yield self.features[chosen]
@@ -111,20 +111,20 @@ class ImageStore(Source):
             raise DataError(f"{len(bad)} images cannot be read: {what}; mend or remove them")
         if pixels is not None:
             self._pixels = torch.from_numpy(pixels)
-        self._mean = torch.tensor(_MEAN).view(1, 3, 1, 1)
-        self._std = torch.tensor(_STD).view(1, 3, 1, 1)
+        self._mean = torch.tensor(MEAN).view(1, 3, 1, 1)
+        self._std = torch.tensor(STD).view(1, 3, 1, 1)
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def batches(
-        self, rows: Sequence[Tensor], generator: torch.Generator | None = None
+        self, rows: Sequence[Tensor], changes: Sequence[Tensor] | None = None
     ) -> Iterator[Tensor]:
         """Normalised float32 images (n, 3, size, size), channels last in memory."""
-        for pixels in self._bytes(rows):
+        for number, pixels in enumerate(self._bytes(rows)):
             batch = pixels.permute(0, 3, 1, 2).float().div_(255)
-            if generator is not None:
-                batch = augment(batch, generator)
+            if changes is not None:
+                batch = apply_changes(batch, changes[number])
             yield batch.sub_(self._mean).div_(self._std)
 
     def _bytes(self, rows: Sequence[Tensor]) -> Iterator[Tensor]:

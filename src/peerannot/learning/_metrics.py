@@ -6,10 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["Scores", "calibration_error", "score", "soft_cross_entropy", "top_k"]
+__all__ = [
+    "ClassScores",
+    "Scores",
+    "calibration_error",
+    "class_scores",
+    "confusion_counts",
+    "reliability",
+    "score",
+    "soft_cross_entropy",
+    "top_k",
+]
 
 
 def soft_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
@@ -77,7 +88,63 @@ def calibration_error(confidence: Tensor, right: Tensor, n_bins: int = 15) -> fl
     ``sum_b n_b / n * |accuracy_b - confidence_b|`` (Guo et al., ICML 2017, equation 3), over all
     images at once. The published package averaged it over batches, which is not the same.
     """
+    count, sure, hit = reliability(confidence, right, n_bins)
+    return float(np.abs(hit - sure).sum() / max(1, count.sum()))
+
+
+def reliability(
+    confidence: Tensor, right: Tensor, n_bins: int = 15
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Of each bin of confidence: images, sum of their confidences, and how many are right.
+
+    Bins are of equal width, open below and closed above; three arrays (n_bins,).
+    """
     sure, hit = confidence.double().cpu().numpy(), right.double().cpu().numpy()
     edge = np.ceil(sure * n_bins).astype(np.int64).clip(1, n_bins) - 1
-    gaps = np.bincount(edge, weights=hit - sure, minlength=n_bins)
-    return float(np.abs(gaps).sum() / max(1, len(sure)))
+    found = np.zeros((3, n_bins))
+    np.add.at(found.T, edge, np.stack([np.ones_like(sure), sure, hit], axis=1))
+    return found[0], found[1], found[2]
+
+
+def confusion_counts(logits: Tensor, target: Tensor) -> NDArray[np.int64]:
+    """How many images of each true class (rows) were given each class (columns), (K, K)."""
+    k = target.shape[1]
+    pair = target.argmax(dim=1) * k + logits.argmax(dim=1)
+    return torch.bincount(pair, minlength=k * k).view(k, k).cpu().numpy()
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """How good the predictions of each class are, each list (n_classes,).
+
+    Attributes
+    ----------
+    precision : list of float or None
+        Share of right ones among the images given this class, in 0..1; None where there are none.
+    recall : list of float or None
+        Share of the class's images that were given it; None where the class has none.
+    f1 : list of float or None
+        Their harmonic mean; None where the class has no image and was given to none.
+    support : list of int
+        Images of the class.
+    """
+
+    precision: list[float | None]
+    recall: list[float | None]
+    f1: list[float | None]
+    support: list[int]
+
+
+def class_scores(counts: NDArray[np.int64]) -> ClassScores:
+    """Scores by class from `confusion_counts`."""
+    right, support, given = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
+
+    def shares(part: NDArray[np.int64], whole: NDArray[np.int64]) -> list[float | None]:
+        return [float(p / w) if w else None for p, w in zip(part, whole, strict=True)]
+
+    return ClassScores(
+        shares(right, given),
+        shares(right, support),
+        shares(2 * right, support + given),
+        [int(n) for n in support],
+    )

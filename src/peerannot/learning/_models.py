@@ -141,11 +141,12 @@ def _torchvision_names() -> list[str]:
     return list(models.list_models(module=models))
 
 
-def build_model(options: TrainOptions, n_classes: int) -> Classifier:
+def build_model(options: TrainOptions, n_classes: int, *, bare: bool = False) -> Classifier:
     """Build the network that the options name, with ``n_classes`` outputs.
 
-    Images under 65 pixels get a small stem in ResNets: a 3x3 convolution of stride 1, no
-    pooling. Weights are drawn from PyTorch's default generator; seed it first.
+    ResNets have a small stem where ``stem`` says so, or images are under 65 pixels: a 3x3
+    convolution of stride 1, no pooling. Weights are drawn from PyTorch's default generator; seed
+    it first. A ``bare`` network is for weights that will be loaded: nothing is downloaded for it.
 
     Raises
     ------
@@ -161,7 +162,7 @@ def build_model(options: TrainOptions, n_classes: int) -> Classifier:
     if name in ("modellabelme", "modelmusic"):
         if size < 32:
             raise ParameterError(f"{name} needs images of 32 pixels or more: --img-size 224")
-        net: nn.Module = FrozenVGG(_vgg_features(), size, n_classes)
+        net: nn.Module = FrozenVGG(_vgg_features(published=not bare), size, n_classes)
         head = net.get_submodule("head")
         frozen = True
     elif name in ("logistic", "smallcnn"):
@@ -174,7 +175,11 @@ def build_model(options: TrainOptions, n_classes: int) -> Classifier:
         head = net.get_submodule("head")
     else:
         net, head = _library_model(options.model.strip(), size, n_classes, pretrained)
-        if size < _SMALL and _small_stem(net) and pretrained:
+        small = options.stem == "small" or (options.stem == "auto" and size < _SMALL)
+        changed = small and _small_stem(net)
+        if options.stem == "small" and not changed:
+            raise ParameterError(f"{name} has no small stem, ResNets do; drop --stem small")
+        if changed and pretrained:
             warnings.warn(
                 f"{name}: images of {size} pixels need a small stem, so the first layer starts"
                 " without the published weights",
@@ -340,9 +345,9 @@ def _copy_weights(net: nn.Module, weights: dict[str, Tensor], source: str) -> No
     net.load_state_dict(fits, strict=False)
 
 
-def _vgg_features() -> nn.Module:
+def _vgg_features(*, published: bool) -> nn.Module:
     with _downloading("vgg16_bn"):
-        net, _ = _from_torchvision("vgg16_bn", 224, 1000, pretrained=True)
+        net, _ = _from_torchvision("vgg16_bn", 224, 1000, pretrained=published)
     features: nn.Module = net.features  # type: ignore[assignment]
     return features
 

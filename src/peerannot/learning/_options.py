@@ -45,6 +45,10 @@ class TrainOptions:
         help="Change each training image at random: shear by up to 15 degrees, mirror, or crop.",
     )
     num_workers: int = option(1, at_least=0, help="Threads that decode images.")
+    stem: Literal["auto", "small", "full"] = option(
+        "auto",
+        help="First layers of a ResNet: small keeps all pixels; auto: small below 65 pixels.",
+    )
     n_params: int | None = option(
         None, at_least=1, help="Inputs of the logistic regression: 3 x img-size x img-size."
     )
@@ -54,6 +58,17 @@ class TrainOptions:
     warmup: int = option(0, at_least=0, help="First epochs with a rate that rises from nothing.")
     label_smoothing: float = option(
         0.0, at_least=0, below=1, help="Part of the uniform distribution in training labels."
+    )
+    mixup: float = option(
+        0.0, at_least=0, help="Mix images and labels in pairs, shares of Beta(MIXUP, MIXUP)."
+    )
+    cutmix: float = option(
+        0.0,
+        at_least=0,
+        help="Paste a box of one image into another, as large as Beta(CUTMIX).",
+    )
+    weighted_sampling: bool = option(
+        False, help="Draw images of every class equally often, however many there are."
     )
     clip: float | None = option(None, above=0, help="Largest norm of a gradient.")
     ema: float | None = option(
@@ -68,9 +83,18 @@ class TrainOptions:
         None, at_least=1, help="Stop after so many epochs without a better one."
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", help="Where to compute.")
+    devices: int = option(
+        1, at_least=1, help="Devices of this machine, a process each; a batch is shared out."
+    )
+    num_nodes: int = option(1, at_least=1, help="Machines, each with as many devices.")
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = option(
         "32-true", help="Arithmetic of the network."
     )
+    compile: bool = option(False, help="Compile the network first (torch.compile).")
+    figures: Literal["png", "svg", "both", "none"] = option(
+        "png", help="Curves, confusion matrix and reliability diagram in results/."
+    )
+    tensorboard: bool = option(False, help="Log for TensorBoard in results/NAME_tensorboard/.")
     seed: int = option(0, at_least=0, help="Seed of every random choice.")
 
     def validate(self) -> None:

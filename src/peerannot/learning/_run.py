@@ -4,38 +4,57 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from peerannot._files import atomic_write, storage_errors, write_csv, write_json, write_npy
+from peerannot._files import storage_errors, write_json
+from peerannot._optional import require
 from peerannot._progress import Progress, silent
 from peerannot._version import __version__
-from peerannot.answers import Answers
 from peerannot.dataset import Dataset
-from peerannot.errors import ParameterError
+from peerannot.errors import DataWarning, ParameterError
 from peerannot.learning._checkpoint import CheckpointFile
 from peerannot.learning._held_out import HeldOut
 from peerannot.learning._images import ImageStore
 from peerannot.learning._learner import CrowdVotes, Learner, Objective, SoftLabels
-from peerannot.learning._metrics import score, top_k
+from peerannot.learning._model_file import ModelCard, write_model
 from peerannot.learning._models import build_model
 from peerannot.learning._options import TrainOptions
-from peerannot.learning._splits import Part, Splits, labelled_splits, voted_splits
+from peerannot.learning._outputs import (
+    Predicted,
+    can_draw,
+    predicted_results,
+    write_epochs,
+    write_figures,
+    write_test_files,
+    write_weights,
+    write_worker_files,
+)
+from peerannot.learning._parallel import make_fabric, process_group
+from peerannot.learning._splits import Splits, labelled_splits, voted_splits
+from peerannot.learning._tensorboard import epoch_log
 from peerannot.learning._trainer import Outcome, Trainer, reproducible
-from peerannot.learning.strategies._base import CrowdHead, EndToEnd, make_strategy
+from peerannot.learning.strategies._base import EndToEnd, make_strategy
 
 __all__ = ["TrainReport", "train", "train_on_votes"]
 
-# Top-k accuracies are reported from this number of classes on, as the published package does.
-_TOP_K_CLASSES = 8
 # Options that change how fast results come, or how many, but not what they are.
-_NOT_IDENTITY = {"n_epochs", "num_workers", "memory_gb"}
+_NOT_IDENTITY = {
+    "devices",
+    "figures",
+    "memory_gb",
+    "n_epochs",
+    "num_nodes",
+    "num_workers",
+    "tensorboard",
+}
 
 
 @dataclass(frozen=True)
@@ -46,9 +65,14 @@ class TrainReport:
     ----------
     results : mapping
         What ``results/<name>.json`` holds; see `train`.
-    results_file, weights_file : Path
+    results_file : Path
+    weights_file : Path
+        The best weights as PyTorch's state dict.
+    model_file : Path
+        The same as safetensors, with all that `load_model` needs to predict.
     worker_files : tuple of Path
         Worker table, confusion matrices and common matrix, where a strategy learned them.
+    figure_files : tuple of Path
     resumed_at : int
         Epochs that an earlier, interrupted run had done.
     """
@@ -56,7 +80,9 @@ class TrainReport:
     results: Mapping[str, Any]
     results_file: Path
     weights_file: Path
+    model_file: Path
     worker_files: tuple[Path, ...]
+    figure_files: tuple[Path, ...]
     resumed_at: int
 
 
@@ -103,9 +129,14 @@ def train(
         validation loss unless ``select`` says accuracy,
         ``test_loss``, ``test_accuracy``, ``test_balanced_accuracy`` (percent), ``test_ece`` (15
         bins), ``test_brier``, and from 8 classes on ``{val,test}_{micro,macro}_{top2,top5}``
-        (0..1). Written: ``best_models/<model>/<name>.pth`` (a state dict of the network),
-        ``results/<name>.json``, ``results/<name>_epochs.csv``, and the state after the last
-        epoch, ``<name>.last.safetensors`` beside the weights, from which ``resume`` goes on.
+        (0..1); ``temperature``, fitted on the validation set, and ``calibration``, ECE, Brier
+        score and NLL before and after division by it; ``test_classes``, precision, recall, F1
+        and support by class. Written: ``best_models/<model>/<name>.pth`` (a state dict of the
+        network), ``<name>.safetensors`` beside it (the same and what `load_model` needs), and
+        ``<name>.last.safetensors`` (the state after the last epoch, from which ``resume`` goes
+        on); in ``results/``: ``<name>.json``, ``<name>_epochs.csv``, ``<name>_test_classes.csv``,
+        ``<name>_test_confusion.npy`` (n_classes, n_classes; ``[true, predicted]``), and the
+        figures ``<name>_curves.png``, ``<name>_test_confusion.png``, ``<name>_reliability.png``.
 
     Raises
     ------
@@ -183,6 +214,11 @@ def train_on_votes(
             "label smoothing is of labels, not of votes; use the strategy"
             f" 'soft-labels[smoothing={options.label_smoothing:g}]'"
         )
+    if options.mixup or options.cutmix:
+        raise ParameterError(
+            "--mixup and --cutmix mix labels, and a vote is not mixed so; use the strategy"
+            " annot-mix, or aggregate first and use `peerannot train`"
+        )
     data = _open(dataset, metadata_path, n_classes)
     name = _file_name(output_name or f"{data.name}_{text}")
     splits = voted_splits(data, answers, path_remove=path_remove, seed=options.seed)
@@ -231,38 +267,73 @@ class _Run:
     def execute(
         self, make_objective: Callable[[int], Objective], resume: bool, progress: Progress
     ) -> TrainReport:
-        results_file = self.dataset.path / "results" / f"{self.name}.json"
+        results = self.dataset.path / "results"
         weights_file = self.weights_folder / f"{self.name}.pth"
-        for file in (results_file, weights_file):
-            _writable(file.parent)
+        fabric = make_fabric(self.options)
+        self._check_extras()
+        if fabric.global_rank == 0:
+            for folder in (results, self.weights_folder):
+                _writable(folder)
         checkpoint = CheckpointFile(weights_file.with_name(f"{self.name}.last.safetensors"))
-        with reproducible(self.options.seed):
+        with reproducible(self.options.seed), process_group(fabric) as processes:
             train, val, test = self._read_images(progress)
             model = build_model(self.options, self.dataset.n_classes)
             learner = Learner(model, make_objective(model.n_features))
-            trainer = Trainer(
-                learner,
-                train,
-                val,
-                torch.from_numpy(self.splits.val.target),
-                self.options,
-                checkpoint,
-                self._identity(),
-            )
-            learner.objective.begin(HeldOut(trainer))
-            outcome = trainer.run(resume=resume, progress=progress)
-            results = self._results(trainer, outcome, val, test)
-        _write_weights(weights_file, learner)
-        write_csv(results_file.with_name(f"{self.name}_epochs.csv"), _epochs(outcome, self.options))
-        worker_files = self._write_workers(learner.objective)
+            first = processes.rank == 0
+            with epoch_log(results / f"{self.name}_tensorboard", self.options, first) as log:
+                trainer = Trainer(
+                    learner,
+                    train,
+                    val,
+                    torch.from_numpy(self.splits.val.target),
+                    self.options,
+                    checkpoint,
+                    self._identity(),
+                    fabric,
+                    log,
+                )
+                learner.objective.begin(HeldOut(trainer))
+                outcome = trainer.run(resume=resume, progress=progress)
+            logits = trainer.predict(test) if test is not None else None
+            # Already features where only a head was trained.
+            val_logits = trainer.predict(trainer.val)
+            report = None
+            if first:
+                predicted = Predicted.of(val_logits, logits, self.splits)
+                report = self._write(weights_file, learner, outcome, predicted)
+                checkpoint.remove_previous()
+            return cast(TrainReport, fabric.broadcast(report))
+
+    def _write(
+        self, weights_file: Path, learner: Learner, outcome: Outcome, predicted: Predicted
+    ) -> TrainReport:
+        """Write everything; the results last, so that where they are, all is."""
+        folder, name, splits = self.dataset.path / "results", self.name, self.splits
+        classes = list(self.dataset.classes)
+        model_file = weights_file.with_suffix(".safetensors")
+        write_weights(weights_file, learner)
+        card = ModelCard.of(
+            self.options, classes, predicted.temperature, outcome.best_epoch, self.strategy
+        )
+        write_model(model_file, learner.classifier.net.state_dict(), card)
+        write_epochs(folder / f"{name}_epochs.csv", outcome, self.options)
+        write_test_files(folder, name, predicted, splits, classes)
+        workers: tuple[Path, ...] = ()
+        if isinstance(learner.objective, CrowdVotes) and splits.answers is not None:
+            workers = write_worker_files(folder, name, learner.objective.head, splits.answers)
+        figures = write_figures(folder, name, outcome, predicted, splits, classes, self.options)
+        results, results_file = self._results(outcome, predicted), folder / f"{name}.json"
         write_json(results_file, results)
-        checkpoint.remove_previous()
-        return TrainReport(results, results_file, weights_file, worker_files, outcome.resumed_at)
+        return TrainReport(
+            results, results_file, weights_file, model_file, workers, figures, outcome.resumed_at
+        )
 
     def _read_images(self, progress: Progress) -> tuple[ImageStore, ImageStore, ImageStore | None]:
         parts = [p for p in (self.splits.train, self.splits.val, self.splits.test) if p is not None]
         options = self.options
         n_bytes = 3 * options.img_size**2 * sum(len(part.images) for part in parts)
+        # Each process of a machine keeps its own.
+        n_bytes *= options.devices
         stores = [
             ImageStore(
                 part.paths,
@@ -287,15 +358,9 @@ class _Run:
             "data": data.hexdigest(),
         }
 
-    def _results(
-        self, trainer: Trainer, outcome: Outcome, val: ImageStore, test: ImageStore | None
-    ) -> dict[str, Any]:
+    def _results(self, outcome: Outcome, predicted: Predicted) -> dict[str, Any]:
         results: dict[str, Any] = dict(outcome.history)
-        logits = trainer.predict(test) if test is not None else None
-        results |= _test_scores(logits, self.splits.test)
-        if self.dataset.n_classes >= _TOP_K_CLASSES:
-            results |= _top_scores("val", trainer.predict(val), self.splits.val)
-            results |= _top_scores("test", logits, self.splits.test)
+        results |= predicted_results(predicted, self.splits, list(self.dataset.classes))
         return results | {
             "best_epoch": outcome.best_epoch + 1,
             "n_train": len(self.splits.train.images),
@@ -306,97 +371,17 @@ class _Run:
             "versions": {"peerannot": __version__, "torch": torch.__version__},
         }
 
-    def _write_workers(self, objective: Objective) -> tuple[Path, ...]:
-        if not isinstance(objective, CrowdVotes) or self.splits.answers is None:
-            return ()
-        return write_worker_files(
-            self.dataset.path / "results", self.name, objective.head, self.splits.answers
-        )
-
-
-def write_worker_files(
-    folder: Path, name: str, head: CrowdHead, answers: Answers
-) -> tuple[Path, ...]:
-    """Write what a head knows about the workers: a table, and matrices."""
-    with torch.no_grad():
-        report = head.report()
-    table = folder / f"{name}_workers.csv"
-    columns: dict[str, Any] = {
-        "worker": list(answers.workers),
-        "n_answers": answers.answers_per_worker,
-        "skill": report.skill,
-    }
-    write_csv(table, {**columns, **report.columns})
-    written = [table]
-    if report.posterior is not None:
-        tasks = folder / f"{name}_posterior.csv"
-        best = report.posterior.argmax(axis=1)
-        labels = [answers.classes[label] for label in best]
-        write_csv(
-            tasks,
-            {
-                "task": list(answers.tasks),
-                "label": labels,
-                "confidence": report.posterior.max(axis=1),
-            },
-        )
-        written.append(tasks)
-    for suffix, matrix in (
-        ("confusion", report.confusion),
-        ("common", report.common),
-        ("posterior", report.posterior),
-    ):
-        if matrix is not None:
-            file = folder / f"{name}_{suffix}.npy"
-            write_npy(file, matrix)
-            written.append(file)
-    return tuple(written)
-
-
-def _epochs(outcome: Outcome, options: TrainOptions) -> dict[str, Any]:
-    """The history as columns."""
-    epochs = range(len(outcome.history["val_loss"]))
-    rates = [options.learning_rate(epoch) for epoch in epochs]
-    return {"epoch": [e + 1 for e in epochs], "lr": rates, **outcome.history}
-
-
-def _test_scores(logits: torch.Tensor | None, part: Part | None) -> dict[str, float | None]:
-    keys = ("accuracy", "loss", "ece", "balanced_accuracy", "brier")
-    if logits is None or part is None:
-        return {f"test_{key}": None for key in keys}
-    scores = score(logits, torch.from_numpy(part.target))
-    return {f"test_{key}": getattr(scores, key) for key in keys}
-
-
-def _top_scores(
-    split: str, logits: torch.Tensor | None, part: Part | None
-) -> dict[str, float | None]:
-    found: dict[str, float | None] = {}
-    for k in (2, 5):
-        pair: tuple[float | None, float | None] = (None, None)
-        if logits is not None and part is not None:
-            pair = top_k(logits, torch.from_numpy(part.target), k)
-        found[f"{split}_micro_top{k}"], found[f"{split}_macro_top{k}"] = pair
-    return found
-
-
-def _write_weights(file: Path, learner: Learner) -> None:
-    network = _portable(learner.classifier.net.state_dict())
-    if isinstance(learner.objective, CrowdVotes):
-        content: Any = {**_portable(learner.objective.head.parts()), "classifier": network}
-    else:
-        content = network
-    with atomic_write(file) as handle:
-        torch.save(content, handle)
-
-
-def _portable(tree: Any) -> Any:
-    """Tensors on the CPU in the usual layout, so that any PyTorch loads them."""
-    if isinstance(tree, torch.Tensor):
-        return tree.detach().cpu().contiguous()
-    if isinstance(tree, Mapping):
-        return {key: _portable(value) for key, value in tree.items()}
-    return tree
+    def _check_extras(self) -> None:
+        """Say before the training what will be missing after it."""
+        if self.options.tensorboard:
+            require("tensorboard", extra="tensorboard", feature="--tensorboard")
+        if self.options.figures != "none" and not can_draw():
+            warnings.warn(
+                "no figures are drawn without matplotlib: pip install 'peerannot[report]', or"
+                " give --figures none",
+                DataWarning,
+                stacklevel=3,
+            )
 
 
 def _writable(folder: Path) -> None:

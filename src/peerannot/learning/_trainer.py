@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
-import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -18,12 +16,16 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from peerannot._progress import Progress, silent
-from peerannot.errors import DataWarning, ParameterError, PeerannotError
+from peerannot.errors import DataError, DataWarning, ParameterError, PeerannotError
 from peerannot.learning._checkpoint import CheckpointFile
 from peerannot.learning._images import FeatureStore, Source
 from peerannot.learning._learner import Learner
+from peerannot.learning._mean import MeanWeights, copied
 from peerannot.learning._metrics import score
 from peerannot.learning._options import TrainOptions
+from peerannot.learning._parallel import Processes, make_fabric, share_statistics
+from peerannot.learning._plan import Step, balanced_weights, plan_epoch
+from peerannot.learning._reproducible import reproducible
 
 # Fabric announces its settings as they come; ours are in the results.
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
@@ -73,6 +75,10 @@ class Trainer:
         tenth of the time.
     identity
         What a checkpoint must agree in to be resumed.
+    fabric
+        Where to compute, launched; by default that of the options.
+    on_epoch
+        Told the number of each epoch that is done, from 0, and the history.
     """
 
     def __init__(
@@ -84,11 +90,25 @@ class Trainer:
         options: TrainOptions,
         checkpoint: CheckpointFile | None = None,
         identity: Mapping[str, Any] | None = None,
+        fabric: Fabric | None = None,
+        on_epoch: Callable[[int, Mapping[str, list[float]]], None] | None = None,
     ) -> None:
-        self.fabric = Fabric(accelerator=options.device, devices=1, precision=options.precision)
-        self.fabric.launch()
-        self.options = options
+        if fabric is None:
+            fabric = make_fabric(options)
+            fabric.launch()
+        self.fabric, self.options, self.on_epoch = fabric, options, on_epoch
+        self.processes = Processes(fabric.global_rank, fabric.world_size)
         self.learner = learner.to(memory_format=torch.channels_last)
+        learner.processes = self.processes
+        if self.processes.world > 1:
+            if len(train) < self.processes.world:
+                raise ParameterError(
+                    f"{len(train)} training images for {self.processes.world} processes; ask"
+                    " for fewer --devices"
+                )
+            share_statistics(learner.classifier.net)
+        if options.compile:
+            learner.classifier.net.compile()
         self.checkpoint, self.identity = checkpoint, dict(identity or {})
         self.module, self.optimizer = self.fabric.setup(self.learner, self._make_optimizer())
         self.history: dict[str, list[float]] = {
@@ -98,7 +118,10 @@ class Trainer:
         }
         self.train, self.val, self.val_target = self.prepare(train), self.prepare(val), val_target
         self.best_epoch = -1
-        self.mean: dict[str, Tensor] = {}
+        self.mean = MeanWeights(self.learner, options.ema)
+        self.weights: Tensor | None = None
+        if options.weighted_sampling:
+            self.weights = balanced_weights(self.learner.objective.class_shares())
         self.best: dict[str, Tensor] = {}
         self._saved_at, self._save_cost = -math.inf, 0.0
 
@@ -113,9 +136,10 @@ class Trainer:
         model, options = self.learner.classifier, self.options
         n_bytes = 4 * len(source) * model.n_features
         fits = n_bytes <= options.memory_gb * 1e9
-        if not (model.frozen and model.separable and fits) or options.data_augmentation:
+        changed = options.data_augmentation or options.mixup or options.cutmix
+        if changed or not (model.frozen and model.separable and fits):
             return source
-        return FeatureStore(_collect(self.fabric, self.learner, source, model.raw_features))
+        return FeatureStore(self._collect(source, model.raw_features))
 
     def _make_optimizer(self) -> torch.optim.Optimizer:
         options = self.options
@@ -147,8 +171,8 @@ class Trainer:
             self.learner.load_state_dict(self.best)
             return Outcome(self.history, self.best_epoch, start)
         for epoch in range(start, self.options.n_epochs):
-            train_loss = self._train_epoch(epoch)
-            raw = self._use_mean()
+            train_loss = self.train_epoch(epoch)
+            raw = self.mean.swap_in()
             logits = self._logits(self.val)
             if not (math.isfinite(train_loss) and bool(logits.isfinite().all())):
                 self._diverged(epoch)
@@ -159,11 +183,13 @@ class Trainer:
             self.history["val_accuracy"].append(scores.accuracy)
             if self._rank(epoch) < min(map(self._rank, range(epoch)), default=(math.inf,)):
                 self.best_epoch = epoch
-                self.best = _copy(self.learner)
+                self.best = copied(self.learner)
             if raw is not None:
                 self.learner.load_state_dict(raw)
             stopped = self._out_of_patience(epoch)
             self._save(last=stopped or epoch + 1 == self.options.n_epochs)
+            if self.on_epoch is not None:
+                self.on_epoch(epoch, self.history)
             progress(
                 epoch + 1,
                 self.options.n_epochs,
@@ -180,51 +206,69 @@ class Trainer:
 
     def _logits(self, source: Source) -> Tensor:
         model = self.learner.classifier
-        return _collect(self.fabric, self.learner, source, lambda inputs: model(inputs).logits)
+        return self._collect(source, lambda inputs: model(inputs).logits)
 
-    def _train_epoch(self, epoch: int) -> float:
-        # Every epoch has a seed of its own: a resumed run needs no state of any generator.
+    def _collect(self, source: Source, function: Callable[[Tensor], Tensor]) -> Tensor:
+        """Results of a function on all rows of a source, on the CPU."""
+        self.learner.eval()
+        n, fabric = len(source), self.fabric
+        alone = n < self.processes.world
+        own = torch.arange(n) if alone else torch.arange(n)[self.processes.part(n)]
+        rows = list(torch.split(own, _EVALUATION_BATCH))
+        # Nothing is learned from these, but tensors of inference mode could not be trained on.
+        with torch.no_grad(), fabric.autocast():
+            found = torch.cat([function(fabric.to_device(b)).float() for b in source.batches(rows)])
+            return (found if alone else self.processes.gather(found, n)).cpu()
+
+    def train_epoch(self, epoch: int) -> float:
+        """Train on every image once; returns the mean loss over images.
+
+        Every epoch has a seed of its own: a resumed run needs no state of any generator.
+        """
         seeds = np.random.SeedSequence([self.options.seed, epoch]).generate_state(2)
         torch.manual_seed(int(seeds[0]))
-        generator = torch.Generator().manual_seed(int(seeds[1]))
         for group in self.optimizer.param_groups:
             group["lr"] = self.options.learning_rate(epoch)
         self.learner.objective.begin_epoch(epoch)
         self.module.train()
-        rows = _batches(torch.randperm(len(self.train), generator=generator), self.options)
+        least = max(2, self.processes.world)
+        steps = plan_epoch(len(self.train), self.options, int(seeds[1]), self.weights, least)
         total = torch.zeros((), device=self.fabric.device)
-        change = generator if self.options.data_augmentation else None
-        for chosen, inputs in zip(rows, self.train.batches(rows, change), strict=True):
-            inputs, at = self.fabric.to_device((inputs, chosen))
-            loss = self.module(inputs, at)
-            self.optimizer.zero_grad(set_to_none=True)
-            self.fabric.backward(loss)
-            if self.options.clip is not None:
-                self.fabric.clip_gradients(self.module, self.optimizer, max_norm=self.options.clip)
-            self.optimizer.step()
-            self._update_mean()
-            total += loss.detach() * len(chosen)
-        return float(total) / sum(map(len, rows))
+        for step, inputs in zip(steps, self._inputs(steps), strict=True):
+            total += self._step(step, inputs) * len(step.rows)
+        return float(total) / sum(len(step.rows) for step in steps)
 
-    def _update_mean(self) -> None:
-        if self.options.ema is None:
-            return
-        if not self.mean:
-            self.mean = _copy(self.learner)
-        with torch.no_grad():
-            for name, value in self.learner.state_dict().items():
-                if value.is_floating_point():
-                    self.mean[name].lerp_(value, 1 - self.options.ema)
-                else:
-                    self.mean[name].copy_(value)
+    def _inputs(self, steps: list[Step]) -> Iterator[Tensor]:
+        """What this process needs of each batch: its part, or all where images are mixed."""
+        whole = self._whole()
+        parts = [slice(None) if whole else self.processes.part(len(s.rows)) for s in steps]
+        rows = [step.rows[part] for step, part in zip(steps, parts, strict=True)]
+        changes = None
+        if self.options.data_augmentation:
+            drawn = [step.change for step in steps]
+            changes = [c[part] for c, part in zip(drawn, parts, strict=True) if c is not None]
+        return self.train.batches(rows, changes)
 
-    def _use_mean(self) -> dict[str, Tensor] | None:
-        """Put the mean weights into the learner and return those that train, if there is one."""
-        if not self.mean:
-            return None
-        raw = _copy(self.learner)
-        self.learner.load_state_dict(self.mean)
-        return raw
+    def _whole(self) -> bool:
+        mixed = self.options.mixup or self.options.cutmix or self.learner.objective.mixes
+        return self.processes.world == 1 or bool(mixed)
+
+    def _step(self, step: Step, inputs: Tensor) -> Tensor:
+        """Learn from one batch; returns its loss."""
+        inputs, rows = self.fabric.to_device((inputs, step.rows))
+        mixed = None
+        if step.mixture is not None:
+            inputs = step.mixture.apply(inputs)[self.processes.part(len(rows))]
+            mixed = rows[step.mixture.partner.to(rows.device)], step.mixture.share
+        loss = self.module(inputs, rows, step.seed, mixed)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.fabric.backward(loss)
+        if self.options.clip is not None:
+            self.fabric.clip_gradients(self.module, self.optimizer, max_norm=self.options.clip)
+        self.optimizer.step()
+        self.mean.update()
+        detached: Tensor = loss.detach()
+        return detached
 
     def _rank(self, epoch: int) -> tuple[float, ...]:
         """Smaller is better."""
@@ -248,7 +292,7 @@ class Trainer:
         )
 
     def _save(self, *, last: bool) -> None:
-        if self.checkpoint is None:
+        if self.checkpoint is None or self.processes.rank > 0:
             return
         began = time.monotonic()
         if not last and began - self._saved_at < self._save_cost / _CHECKPOINT_SHARE:
@@ -259,7 +303,7 @@ class Trainer:
                 "history": self.history,
                 "best_epoch": self.best_epoch,
                 "best": self.best,
-                "mean": self.mean,
+                "mean": self.mean.values,
                 "learner": self.learner.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
             }
@@ -267,8 +311,21 @@ class Trainer:
         self._saved_at = time.monotonic()
         self._save_cost = self._saved_at - began
 
+    def _load(self) -> dict[str, Any] | None:
+        """The state on the first process's disk; other machines need not see it."""
+        found: tuple[dict[str, Any] | None, DataError | None] = (None, None)
+        if self.checkpoint is not None and self.processes.rank == 0:
+            try:
+                found = self.checkpoint.load(), None
+            except DataError as error:
+                found = None, error
+        state, fault = self.fabric.broadcast(found)
+        if fault is not None:
+            raise fault
+        return state
+
     def _resume(self) -> int:
-        state = self.checkpoint.load() if self.checkpoint is not None else None
+        state = self._load()
         if state is None:
             warnings.warn(
                 "--resume: there is no checkpoint yet; training starts from the beginning",
@@ -295,61 +352,11 @@ class Trainer:
                 f" {self.options.n_epochs}; ask for more, or run without --resume"
             )
         self.best_epoch, self.best = state["best_epoch"], state["best"]
-        self.mean = {k: v.to(self.fabric.device) for k, v in state["mean"].items()}
+        self.mean.values = {k: v.to(self.fabric.device) for k, v in state["mean"].items()}
         self.learner.load_state_dict(state["learner"])
         self.optimizer.load_state_dict(state["optimizer"])
         _match_layout(self.optimizer)
         return done
-
-
-def _collect(
-    fabric: Fabric, learner: Learner, source: Source, function: Callable[[Tensor], Tensor]
-) -> Tensor:
-    """Results of a function on all rows of a source, on the CPU."""
-    learner.eval()
-    rows = list(torch.split(torch.arange(len(source)), _EVALUATION_BATCH))
-    with torch.no_grad(), fabric.autocast():
-        return torch.cat(
-            [function(fabric.to_device(b)).float().cpu() for b in source.batches(rows)]
-        )
-
-
-def _copy(learner: Learner) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in learner.state_dict().items()}
-
-
-@contextlib.contextmanager
-def reproducible(seed: int) -> Iterator[None]:
-    """Seed PyTorch and keep to algorithms of fixed results; leave no trace outside."""
-    strict = torch.are_deterministic_algorithms_enabled()
-    lenient = torch.is_deterministic_algorithms_warn_only_enabled()
-    settings: Any = torch.utils.deterministic
-    fill = settings.fill_uninitialized_memory
-    threads = torch.get_num_threads()
-    # Compiled loops of numba raise the number in the OpenMP library that PyTorch shares, and
-    # sums are rounded by it.
-    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
-    torch.set_num_threads(int(asked) if asked.isdecimal() and int(asked) else threads)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        # Some CUDA kernels have no such algorithm: there it is a wish, on the CPU a promise.
-        torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
-        settings.fill_uninitialized_memory = False
-        try:
-            yield
-        finally:
-            torch.use_deterministic_algorithms(strict, warn_only=lenient)
-            settings.fill_uninitialized_memory = fill
-            torch.set_num_threads(threads)
-
-
-def _batches(order: Tensor, options: TrainOptions) -> list[Tensor]:
-    """Rows of each batch. None has a single image, of which batch norm would learn nothing."""
-    batches = list(torch.split(order, options.batch_size))
-    if len(batches) > 1 and len(batches[-1]) == 1:
-        single = batches.pop()
-        batches[-1] = torch.cat([batches[-1], single])
-    return [rows.repeat(2) if len(rows) == 1 else rows for rows in batches]
 
 
 def _match_layout(optimizer: torch.optim.Optimizer) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from peerannot._progress import Progress, silent
-from peerannot.errors import PeerannotError
+from peerannot.errors import ParameterError, PeerannotError
 from peerannot.learning._images import ImageStore, Source
 from peerannot.learning._learner import Learner, Objective
 from peerannot.learning._models import Outputs, build_model
@@ -42,6 +42,11 @@ class WatchedTraining:
     progress
         Told about images read and epochs done.
 
+    Raises
+    ------
+    ParameterError
+        An option is wrong, or one that leaves samples out of an epoch or mixes them.
+
     Notes
     -----
     Images are read once, at the first call, and kept when they fit in ``memory_gb``. Nothing
@@ -56,6 +61,7 @@ class WatchedTraining:
         progress: Progress = silent,
     ) -> None:
         options.validate()
+        _check(options)
         self.paths, self.n_classes, self.options = list(paths), n_classes, options
         self.progress = progress
         self._store: ImageStore | None = None
@@ -93,7 +99,7 @@ class WatchedTraining:
             # Nothing is validated: all epochs count, whichever is best.
             trainer = Trainer(learner, samples, samples, torch.empty(0), options)
             for epoch in range(options.n_epochs):
-                loss = trainer._train_epoch(epoch)
+                loss = trainer.train_epoch(epoch)
                 if not np.isfinite(loss):
                     raise PeerannotError(
                         f"the loss is not a number in epoch {epoch + 1}; a lower --lr may help"
@@ -116,6 +122,18 @@ class WatchedTraining:
         return self._store
 
 
+def _check(options: TrainOptions) -> None:
+    """Refuse what leaves samples without logits of their own in an epoch."""
+    for name in ("mixup", "cutmix", "weighted_sampling"):
+        if getattr(options, name):
+            flag = name.replace("_", "-")
+            raise ParameterError(
+                f"--{flag}: the logits of every image are wanted in every epoch, as it is; drop it"
+            )
+    if options.devices * options.num_nodes > 1:
+        raise ParameterError("--devices, --num-nodes: one process watches a training; drop them")
+
+
 class _Samples(Source):
     """Rows of another source, each as often as it is wanted."""
 
@@ -126,9 +144,9 @@ class _Samples(Source):
         return len(self.row)
 
     def batches(
-        self, rows: Sequence[Tensor], generator: torch.Generator | None = None
+        self, rows: Sequence[Tensor], changes: Sequence[Tensor] | None = None
     ) -> Iterator[Tensor]:
-        return self.source.batches([self.row[chosen] for chosen in rows], generator)
+        return self.source.batches([self.row[chosen] for chosen in rows], changes)
 
 
 class _Watched(Objective):
