@@ -1,0 +1,181 @@
+"""What leaves a partition, what stays, and what cannot be done on partitions."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from simulated import crowd
+
+from peerannot._compiled import with_threads
+from peerannot._progress import silent
+from peerannot.aggregation import STRATEGIES, build
+from peerannot.aggregation.checkpoint import NOWHERE
+from peerannot.aggregation.plantnet import PlantNet
+from peerannot.aggregation.support import Support
+from peerannot.aggregation.votes import signed_vote_fit
+from peerannot.aggregation.weighted import WeightedVote
+from peerannot.answers import Answers
+from peerannot.distributed._parts import LocalParts
+from peerannot.distributed.models import Fitted, model_of
+from peerannot.distributed.models.signed import largest_score, write_signed
+from peerannot.errors import DataError, DataWarning, ParameterError
+
+# What sends the same number of bytes however many tasks there are.
+SPECS = ["MV", "WMV", "GoldMV", "DS", "FDS", "WDS", "IBCC", "one-coin", "MACE[restarts=2]"]
+SPECS += ["Wawa", "IWMV", "ZBS", "LA[order=given]", "LA2[order=given]", "GLAD"]
+SPECS += ["PlantNet[theta_conf=0.5]"]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Threads that wait for each other take longer than such small crowds."""
+    with with_threads(1):
+        yield
+
+
+class Wire(LocalParts):
+    """Partitions that get and give everything as bytes, and count them."""
+
+    def start(self) -> Wire:
+        self.longest = 0
+        return self
+
+    def _sent(self, thing: Any) -> Any:
+        told = pickle.dumps(thing)
+        self.longest = max(self.longest, len(told))
+        return pickle.loads(told)
+
+    def sum(self, work: Any, *given: Any) -> tuple[Any, ...]:
+        run, given = self._sent((work, given))
+        return super().sum(lambda part, *more: self._sent(run(part, *more)), *given)
+
+    def advance(self, work: Any, *given: Any) -> tuple[Any, ...]:
+        run, given = self._sent((work, given))
+
+        def there(part: Any, *more: Any) -> Any:
+            before = pickle.dumps(part.kept)
+            kept, told = run(part, *more)
+            assert pickle.dumps(part.kept) == before, "what was kept is another's to keep"
+            return pickle.loads(pickle.dumps(kept)), self._sent(told)
+
+        return super().advance(there, *given)
+
+    def chain(self, work: Any, state: Any, *given: Any) -> Any:
+        run, given = self._sent((work, given))
+
+        def there(part: Any, state: Any, *more: Any) -> Any:
+            return self._sent(run(part, self._sent(state), *more))
+
+        return super().chain(there, state, *given)
+
+    def written(self, fitted: Fitted) -> list[Any]:
+        write, given = self._sent((fitted.write, fitted.given))
+        return [write(part, *given) for part in self]
+
+
+def a_fit(spec: str, n_tasks: int) -> tuple[Wire, list[Any]]:
+    # Every worker gives every label in every crowd, so that tables are of one size.
+    answers, truth = crowd(n_tasks, 4, 3, 5, accuracy=(0.4, 0.8), seed=1)
+    gold = np.where(np.arange(n_tasks) % 5 == 0, truth, -1).astype(np.int32)
+    wire = Wire.of(answers, 3, gold)
+    assert isinstance(wire, Wire)
+    strategy = build(spec)
+    return wire, wire.written(model_of(strategy).fit(strategy, wire.start(), silent, NOWHERE))
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_what_travels_does_not_grow_with_the_tasks(spec: str) -> None:
+    few, _ = a_fit(spec, 60)
+    many, written = a_fit(spec, 600)
+    # Numbers are pickled in a byte or in two.
+    assert 0 < many.longest <= few.longest + 16 < 2000
+    assert sum(labels.size for labels, *_ in written) == 600
+
+
+def test_every_strategy_distributes_or_says_that_it_does_not() -> None:
+    given = {"la": "la[order=given]", "la-two-pass": "la-two-pass[order=given]"}
+    others = {"crowdlab": "crowdlab[probabilities=x.npy]"}
+    refused = set()
+    for name in STRATEGIES:
+        try:
+            model_of(build(given.get(name, others.get(name, name))))
+        except ParameterError as error:
+            assert "does not distribute" in str(error) and "\n" not in str(error)
+            refused.add(name)
+    named = "bwa catd class-coin crh crowdlab ebcc kos m-msr pm"
+    assert refused >= set(named.split()) & set(STRATEGIES)
+    assert len(STRATEGIES) - len(refused) >= 21
+
+
+def test_options_that_need_all_tasks_are_refused_plainly() -> None:
+    with pytest.raises(ParameterError, match=r"^la does not distribute with order=random"):
+        model_of(build("LA"))
+    with pytest.raises(ParameterError, match=r"^plantnet does not distribute with AI=confident"):
+        model_of(PlantNet(AI="confident", scores={}, threshold_scores=0.5))
+    with pytest.raises(
+        ParameterError, match=r"^plantnet does not distribute with a file of authors"
+    ):
+        model_of(PlantNet(authors="authors.txt"))
+
+
+@pytest.mark.parametrize("ai", ["ignored", "worker", "fixed", "invalidating"])
+def test_plantnet_has_authors_and_an_ai(ai: Any) -> None:
+    crowd_, truth = crowd(60, 6, 4, 4, accuracy=(0.6, 0.95), seed=3)
+    rng = np.random.default_rng(0)
+    task, worker = [*crowd_.task, *range(60)], [*map(str, crowd_.worker), *["AI"] * 60]
+    says = np.where(rng.random(60) < 0.8, truth, rng.integers(4, size=60))
+    label = [*crowd_.label, *says]
+    answers = Answers.from_arrays(
+        task, worker, label, tasks=map(str, range(60)), classes=4, duplicates="all"
+    )
+    authors = {str(i): str(rng.integers(6)) for i in range(0, 60, 2)}
+    rule = PlantNet(AI=ai, authors=authors, theta_conf=1.0, taxa_votes_weight=0.5)
+    one = rule.fit(answers)
+    for n in (1, 2, 7):
+        parts = LocalParts.of(answers, n)
+        fitted = model_of(rule).fit(rule, parts, silent, NOWHERE)
+        rows = [fitted.write(part, *fitted.given) for part in parts]
+        np.testing.assert_array_equal(np.concatenate([r[0] for r in rows]), one.labels)
+        np.testing.assert_allclose(np.concatenate([r[1] for r in rows]), one.confidence)
+        np.testing.assert_allclose(np.concatenate([r[2] for r in rows]), one.posterior, atol=1e-9)
+        np.testing.assert_allclose(
+            fitted.fit.worker_columns["weight"], one.worker_columns["weight"]
+        )
+        assert fitted.fit.diagnostics == one.diagnostics
+
+
+def test_plantnet_misses_authors_of_unknown_tasks_and_the_ai() -> None:
+    answers, _ = crowd(10, 3, 2, 3)
+    rule = PlantNet(authors={"3": "0", "nowhere": "1"})
+    with pytest.raises(DataError, match=r"^authors: 1 of its tasks have no answers entry"):
+        model_of(rule).fit(rule, LocalParts.of(answers, 2), silent, NOWHERE)
+    rule = PlantNet(AI="fixed")
+    with pytest.warns(DataWarning, match="no worker has the id 'AI'"):
+        model_of(rule).fit(rule, LocalParts.of(answers, 2), silent, NOWHERE)
+
+
+def test_a_partition_of_noise_knows_that_it_is_noise() -> None:
+    # Alone in its partition, a worker at chance has a weight of zero but for rounding.
+    task, worker = [0, 1, 2, 3, 4, 5], ["lone"] * 3 + ["a", "b", "c"]
+    answers = Answers.from_arrays(task, worker, [0, 1, 2, 0, 1, 2], classes=3)
+    weight = np.array([1.0, 1.0, -0.5, -1e-17])
+    assert list(answers.workers) == ["a", "b", "c", "lone"]
+    support, gold = Support.of(answers), np.full(6, -1, np.int32)
+    one = signed_vote_fit(answers, support, support.votes(answers, weight), "share", 0, gold)
+    np.testing.assert_allclose(one.posterior[:3], 1 / 3)
+    parts = LocalParts.of(answers, 2)
+    given = ("share", 0, weight, largest_score(parts, weight))
+    labels, _, posterior = zip(*(write_signed(part, *given) for part in parts), strict=True)
+    np.testing.assert_allclose(np.concatenate(posterior), one.posterior, atol=1e-9)
+    np.testing.assert_array_equal(np.concatenate(labels), one.labels)
+
+
+def test_weights_of_unknown_workers_are_refused_as_on_one_machine() -> None:
+    answers, _ = crowd(10, 3, 2, 3)
+    rule = WeightedVote(weights={"nobody": 2.0})
+    with pytest.raises(DataError, match="none of these workers has answers"):
+        model_of(rule).fit(rule, LocalParts.of(answers, 2), silent, NOWHERE)
