@@ -13,10 +13,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._compiled import compiled
+from peerannot._compiled import compiled, prange
 from peerannot.aggregation.confusions import blocks_of, weights_of
 from peerannot.aggregation.kernels import exp_down, over_blocks
-from peerannot.aggregation.support import Support, clamped, posterior_of
+from peerannot.aggregation.support import Support, answer_blocks, clamped, posterior_of
 from peerannot.answers import Answers
 
 __all__ = ["CoinPasses", "Coins", "start_shares"]
@@ -70,30 +70,35 @@ class Coins:
         cls, answers: Answers, gold: NDArray[np.int32], unit: NDArray[np.int32], n_units: int
     ) -> Coins:
         """Prepare: O(answers)."""
-        total = np.bincount(unit, weights=answers.weight, minlength=n_units).astype(np.float64)
+        weight = weights_of(answers)
+        total = _totals(unit, weight, answer_blocks(answers, n_units), n_units).sum(0)
         bounds = blocks_of(answers, n_units + answers.n_classes, width=1)
         support = Support.of(answers)
-        return cls(
-            answers, support, unit, n_units, gold, total, bounds, weights_of(answers)
-        )  # fmt: skip
+        return cls(answers, support, unit, n_units, gold, total, bounds, weight)
 
     def first(self, given: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Expected right answers of each unit by a posterior, by default by the vote shares."""
-        if given is None:
-            return self.right_of(self.vote_shares())
-        return self.right_of(self.known(start_shares(self.support, given)))
+        if given is not None:
+            return self._right_of(self._known(start_shares(self.support, given)))
+        n_blocks, support = self.bounds.size - 1, self.support
+        right = np.zeros((n_blocks, self.n_units))
 
-    def vote_shares(self) -> NDArray[np.float64]:
-        """Vote shares on the slots; gold, where it is known."""
-        return self.known(self.support.shares(self.support.votes(self.answers)))
+        def work(b: int) -> None:
+            start_block(
+                support.ptr, support.size, support.label, support.slot, self.unit, self.weight,
+                self.gold, self.bounds[b], self.bounds[b + 1], right[b],
+            )  # fmt: skip
 
-    def known(self, share: NDArray[np.float64]) -> NDArray[np.float64]:
+        over_blocks(work, n_blocks)
+        return np.asarray(right.sum(0))
+
+    def _known(self, share: NDArray[np.float64]) -> NDArray[np.float64]:
         """Shares on the slots, with gold labels certain."""
         known = self.gold[self.answers.task]
         hit = (self.support.label == known).astype(np.float64)
         return np.where(known >= 0, hit * _used(self.support), share)
 
-    def right_of(self, share: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _right_of(self, share: NDArray[np.float64]) -> NDArray[np.float64]:
         """Expected right answers of each unit, given shares on the slots."""
         hit = share[self.support.ptr[self.answers.task] + self.support.slot]
         if self.answers.weight is not None:
@@ -156,6 +161,52 @@ def start_shares(support: Support, posterior: NDArray[np.float64]) -> NDArray[np
 def _used(support: Support) -> NDArray[np.bool_]:
     task = np.repeat(np.arange(support.size.size), np.diff(support.ptr))
     return np.asarray(np.arange(task.size) - support.ptr[task] < support.size[task])
+
+
+@compiled(parallel=True)
+def _totals(unit: Any, weight: Any, bounds: Any, n: int) -> Any:  # pragma: no cover - compiled
+    """Weight of the answers of each unit in each block of answers."""
+    out = np.zeros((bounds.size - 1, n), np.float64)
+    for b in prange(bounds.size - 1):
+        for a in range(bounds[b], bounds[b + 1]):
+            out[b, unit[a]] += weight[a] if weight.size else 1.0
+    return out
+
+
+@compiled()
+def start_block(
+    ptr: Any,
+    size: Any,
+    slot_label: Any,
+    slot: Any,
+    unit: Any,
+    weight: Any,
+    gold: Any,
+    lo: int,
+    hi: int,
+    right: Any,
+) -> None:  # pragma: no cover - compiled
+    """Add right answers of tasks lo..hi by their vote shares; by gold, where it is known."""
+    longest = 0
+    for i in range(lo, hi):
+        longest = max(longest, size[i])
+    share = np.empty(longest)
+    for i in range(lo, hi):
+        first, last, n = ptr[i], ptr[i + 1], size[i]
+        share[:n] = 0.0
+        total = 0.0
+        for a in range(first, last):
+            v = weight[a] if weight.size else 1.0
+            share[slot[a]] += v
+            total += v
+        for s in range(n):
+            if gold[i] >= 0:
+                share[s] = 1.0 if slot_label[first + s] == gold[i] else 0.0
+            else:
+                # Answers without weight share their task.
+                share[s] = share[s] / total if total > 0.0 else 1.0 / n
+        for a in range(first, last):
+            right[unit[a]] += (weight[a] if weight.size else 1.0) * share[slot[a]]
 
 
 @compiled()

@@ -62,8 +62,10 @@ class EBCC(Iterative):
     -----
     The objective is the evidence lower bound, and its best optimum is not always the most
     accurate: on one real crowd (web, 2,665 tasks) most starts end at an accuracy of .726, and the
-    rare ones whose bound is better by 81 end at .544. Compare with ibcc. For small data: memory O(tasks x K x M) and
-    O(pairs x K x M). Cost: O(answers x K x M) an iteration and start.
+    rare ones whose bound is better by 81 end at .544. Compare with ibcc.
+
+    For small data: memory O(tasks x K x M) and O(pairs x K x M). Cost: O(answers x K x M) an
+    iteration and start.
 
     References
     ----------

@@ -125,12 +125,13 @@ class Support:
         return _confidence(self.ptr, self.size, share, winner)
 
 
-def answer_blocks(answers: Answers) -> NDArray[np.int64]:
-    """Bounds of blocks of answers, for sums over each worker's answers in parallel.
+def answer_blocks(answers: Answers, n_units: int | None = None) -> NDArray[np.int64]:
+    """Bounds of blocks of answers, for sums over each worker's (unit's) answers in parallel.
 
     They depend on the answers alone, so sums added in their order do too.
     """
-    blocks = 8 if answers.n_workers * 8 <= answers.n_answers else 1
+    units = answers.n_workers if n_units is None else n_units
+    blocks = 8 if units * 8 <= answers.n_answers else 1
     return np.linspace(0, answers.n_answers, blocks + 1).astype(np.int64)
 
 
