@@ -179,3 +179,29 @@ def test_weights_of_unknown_workers_are_refused_as_on_one_machine() -> None:
     rule = WeightedVote(weights={"nobody": 2.0})
     with pytest.raises(DataError, match="none of these workers has answers"):
         model_of(rule).fit(rule, LocalParts.of(answers, 2), silent, NOWHERE)
+
+
+@pytest.mark.parametrize(
+    "spec", ["one-coin", "MACE[restarts=1]", "GLAD", "IWMV", "IWMV[ties=abstain]", "Wawa"]
+)
+def test_partitions_are_as_sparse_as_all_tasks_would_be(
+    spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, truth = crowd(60, 6, 4, 2, seed=4)
+    gold = np.where(np.arange(60) % 9 == 0, truth, -1).astype(np.int32)
+    monkeypatch.setattr("peerannot.aggregation.support.DENSE_BYTES", 60 * 4 * 8 // 2)
+    rule = build(spec)
+    known = {str(i): int(gold[i]) for i in np.flatnonzero(gold >= 0)}
+    one = rule.fit(answers, gold=known)
+    assert not isinstance(one.posterior, np.ndarray)
+    for n in (1, 7):
+        parts = LocalParts.of(answers, n, gold)
+        fitted = model_of(rule).fit(rule, parts, silent, NOWHERE)
+        rows = [fitted.write(part, *fitted.given) for part in parts]
+        dense = [row[2] if isinstance(row[2], np.ndarray) else row[2].toarray() for row in rows]
+        posterior = np.concatenate(dense)
+        answered = one.posterior.sum(1) > 0
+        np.testing.assert_allclose(
+            posterior[answered], one.dense_posterior()[answered], rtol=0, atol=1e-9
+        )
+        np.testing.assert_array_equal(np.concatenate([row[0] for row in rows]), one.labels)

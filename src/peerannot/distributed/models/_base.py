@@ -13,7 +13,8 @@ from peerannot._progress import Progress
 from peerannot._registry import import_siblings
 from peerannot.aggregation.base import Fit, Strategy
 from peerannot.aggregation.checkpoint import Checkpoint
-from peerannot.aggregation.ties import label_rows
+from peerannot.aggregation.support import Support, clamped, is_dense, posterior_of
+from peerannot.aggregation.ties import Ties, label_rows
 from peerannot.distributed._parts import Part, Parts, Work
 from peerannot.errors import ParameterError
 
@@ -29,6 +30,7 @@ __all__ = [
     "size_of",
     "stream",
     "told",
+    "told_as_held",
 ]
 
 S = TypeVar("S", bound=Strategy)
@@ -136,10 +138,26 @@ def confidence_of(posterior: Any) -> Any:
     return posterior.max(axis=1).toarray().ravel()
 
 
-def told(part: Part, strategy: Strategy, posterior: Any) -> Written:
+def told(part: Part, ties: Ties, seed: int, posterior: Any) -> Written:
     """Labels and confidence of a posterior of the tasks of a partition."""
-    labels = label_rows(posterior, strategy.ties, stream(part, strategy.seed))
+    labels = label_rows(posterior, ties, stream(part, seed))
     return labels, confidence_of(posterior), posterior
+
+
+def told_as_held(part: Part, ties: Ties, seed: int, support: Support, posterior: Any) -> Written:
+    """As `told`, of a posterior that one machine may hold sparse.
+
+    Where the posterior of all tasks is too large to be dense, one machine has it on the labels
+    that a task received, scaled to 1. A part of it may well be dense; it must say the same.
+    """
+    answers = part.answers
+    if is_dense(part.shape.n_tasks, answers.n_classes) or not isinstance(posterior, np.ndarray):
+        return told(part, ties, seed, posterior)
+    share = support.shares(support.values(posterior))
+    held = clamped(posterior_of(support, share, answers.n_classes), part.gold)
+    labels, confidence, _ = told(part, ties, seed, held)
+    idle = (answers.answers_per_task == 0) & (part.gold < 0)
+    return np.where(idle, np.int32(-1), labels).astype(np.int32), confidence, held
 
 
 def stream(part: Part, seed: int) -> Any:

@@ -23,7 +23,7 @@ from peerannot.distributed.models._base import (
     Written,
     distributes,
     size_of,
-    told,
+    told_as_held,
 )
 from peerannot.distributed.models.confusions import common_pairs, pairs_among
 
@@ -136,4 +136,6 @@ def _write(
     bonus: NDArray[np.float64],
     prior: NDArray[np.float64],
 ) -> Written:
-    return told(part, strategy, _coins(part, by_pair).posterior(bonus, prior))
+    coins = _coins(part, by_pair)
+    posterior = coins.posterior(bonus, prior)
+    return told_as_held(part, strategy.ties, strategy.seed, coins.support, posterior)

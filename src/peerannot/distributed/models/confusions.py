@@ -170,7 +170,7 @@ def _write(
     table: NDArray[np.float64],
     log_prior: NDArray[np.float64],
 ) -> Written:
-    return told(part, strategy, _em(part).posterior(table, log_prior))
+    return told(part, strategy.ties, strategy.seed, _em(part).posterior(table, log_prior))
 
 
 def _write_votes(part: Part, strategy: WeightedDawidSkene, trust: NDArray[np.float64]) -> Written:

@@ -21,7 +21,7 @@ from peerannot.distributed.models._base import (
     Written,
     distributes,
     size_of,
-    told,
+    told_as_held,
 )
 from peerannot.distributed.models._reductions import Largest
 
@@ -88,5 +88,6 @@ def _right(part: Part, beta_mean: float, alpha: NDArray[np.float64]) -> tuple[An
 
 
 def _write(part: Part, strategy: GLAD, alpha: NDArray[np.float64]) -> Written:
-    posterior, _ = _easiness(part, float(strategy.beta_mean)).posterior(alpha)
-    return told(part, strategy, posterior)
+    easiness = _easiness(part, float(strategy.beta_mean))
+    posterior, _ = easiness.posterior(alpha)
+    return told_as_held(part, strategy.ties, strategy.seed, easiness.support, posterior)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from peerannot.aggregation.ties import Ties
 from peerannot.aggregation.votes import signed_vote_fit
 from peerannot.distributed._parts import Part, Parts
-from peerannot.distributed.models._base import Written, confidence_of, stream
+from peerannot.distributed.models._base import Written, stream, told_as_held
 from peerannot.distributed.models._reductions import Largest
 from peerannot.distributed.models.votes import support_of
 
@@ -46,4 +46,7 @@ def write_signed(
     fit = signed_vote_fit(
         part.answers, support_of(part), score, ties, stream(part, seed), part.gold
     )
-    return fit.labels, confidence_of(fit.posterior), fit.posterior
+    labels, confidence, posterior = told_as_held(part, ties, seed, support_of(part), fit.posterior)
+    if posterior is fit.posterior:
+        labels = fit.labels
+    return labels, confidence, posterior
