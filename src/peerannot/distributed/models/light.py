@@ -31,10 +31,12 @@ class _Light(Model):
                 " all tasks; choose order=given, which reads them as they are"
             )
 
-    def read(self, strategy: OnePassLA, parts: Parts) -> tuple[Fit, list[Skills]]:
+    def read(
+        self, strategy: OnePassLA, parts: Parts, *, remember: bool
+    ) -> tuple[Fit, list[Skills]]:
         """The pass through the partitions, and what was known where each of them began."""
         state = [strategy._begin(len(parts.shape.workers))]
-        state = parts.chain(_read, state, strategy)
+        state = parts.chain(_read, state, strategy, remember)
         *starts, (right, seen) = state
         fit = Fit(None)
         strategy._tell(fit, right, seen)
@@ -48,7 +50,7 @@ class OnePass(_Light):
     def fit(
         self, strategy: OnePassLA, parts: Parts, progress: Progress, checkpoint: Checkpoint
     ) -> Fitted:
-        fit, starts = self.read(strategy, parts)
+        fit, starts = self.read(strategy, parts, remember=True)
         return Fitted(fit, _write, (strategy, starts))
 
 
@@ -59,7 +61,7 @@ class TwoPasses(_Light):
     def fit(
         self, strategy: TwoPassLA, parts: Parts, progress: Progress, checkpoint: Checkpoint
     ) -> Fitted:
-        fit, _ = self.read(strategy, parts)
+        fit, _ = self.read(strategy, parts, remember=False)
         weight = len(parts.shape.classes) * skill_of(fit.extra["right"], fit.extra["seen"]) - 1
         fit.worker_columns = {"weight": weight}
         given = (strategy.ties, strategy.seed, weight, largest_score(parts, weight))
@@ -80,9 +82,9 @@ def _read_part(part: Part, strategy: OnePassLA, before: Skills) -> Any:
     )
 
 
-def _read(part: Part, state: list[Skills], strategy: OnePassLA) -> list[Skills]:
+def _read(part: Part, state: list[Skills], strategy: OnePassLA, remember: bool) -> list[Skills]:
     _, right, seen = _read_part(part, strategy, state[-1])
-    return [*state, (right, seen)]
+    return [*(state if remember else ()), (right, seen)]
 
 
 def _write(part: Part, strategy: OnePassLA, starts: list[Skills]) -> Written:
