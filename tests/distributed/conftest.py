@@ -17,7 +17,7 @@ def client() -> Iterator[Any]:
         threads_per_worker=1,
         processes=False,
         protocol="tcp://",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
         silence_logs="CRITICAL",
     )
     with local, distributed.Client(local) as client:

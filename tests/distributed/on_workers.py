@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Held", "count_on", "given_part", "received", "take", "through"]
+from peerannot.answers import Answers
+from peerannot.distributed._dask import DaskParts, Graph, Machine
+from peerannot.distributed._parts import LocalParts
+
+__all__ = ["Held", "count_on", "dies_once", "given_part", "parts_of", "received", "take", "through"]
 
 
 class Held:
@@ -35,5 +42,27 @@ def count_on(part: Any, step: int) -> tuple[Any, tuple[int]]:
     return (before + step, None), (int((before + step).sum()),)
 
 
+def parts_of(client: Any, n: int) -> DaskParts:
+    """A small crowd in n partitions on the workers of a cluster."""
+    rng = np.random.default_rng(0)
+    task, worker = rng.integers(50, size=300), rng.integers(9, size=300)
+    answers = Answers.from_arrays(task, worker, task % 3, duplicates="all")
+    local = LocalParts.of(answers, n)
+    machine = Machine(client)
+    homes = list(machine.workers())
+    own = [homes[p * len(homes) // n] for p in range(n)]
+    graph = Graph("test")
+    keys = [graph.add(given_part, Held(part), home=own[i]) for i, part in enumerate(local)]
+    return DaskParts(machine, graph.send(client, keys), local.shape, own)
+
+
 def through(part: Any, state: list[int], more: int) -> list[int]:
     return [*state, part.first_task + more]
+
+
+def dies_once(part: Any, flag: str, step: int) -> tuple[Any, tuple[int]]:
+    """As `count_on`, but the process that holds partition 1 is killed in the midst, once."""
+    if part.index == 1 and not Path(flag).exists():
+        Path(flag).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return count_on(part, step)

@@ -13,11 +13,11 @@ import pytest
 
 pytest.importorskip("distributed", reason="needs the extra cluster")
 
-from on_workers import Held, count_on, given_part, received, take, through
+from on_workers import count_on, parts_of, received, take, through
 from small_shards import assert_as_on_one_machine, shards, tasks_of
 
-from peerannot.distributed import _dask, _fit, _survey, _write, fit, has_result
-from peerannot.distributed._dask import DaskParts, Machine
+from peerannot.distributed import _fit, _survey, _write, fit, has_result
+from peerannot.distributed._dask import Machine
 from peerannot.distributed._load import Loaded
 from peerannot.distributed._survey import plan
 from peerannot.errors import DataError, ParameterError
@@ -148,22 +148,6 @@ def test_parameters_are_sent_once_a_worker(client: Any) -> None:
     before = sum(client.run(received).values())
     parts.sum(take, table)
     assert sum(client.run(received).values()) - before < 1.5 * table.nbytes
-
-
-def parts_of(client: Any, n: int) -> DaskParts:
-    from peerannot.answers import Answers
-    from peerannot.distributed._parts import LocalParts
-
-    rng = np.random.default_rng(0)
-    task, worker = rng.integers(50, size=300), rng.integers(9, size=300)
-    answers = Answers.from_arrays(task, worker, task % 3, duplicates="all")
-    local = LocalParts.of(answers, n)
-    machine = Machine(client)
-    homes = list(machine.workers())
-    own = [homes[p * len(homes) // n] for p in range(n)]
-    graph = _dask.Graph("test")
-    keys = [graph.add(given_part, Held(part), home=own[i]) for i, part in enumerate(local)]
-    return DaskParts(machine, graph.send(client, keys), local.shape, own)
 
 
 def test_partitions_keep_and_chain(client: Any, tmp_path: Path) -> None:

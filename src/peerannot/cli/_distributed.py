@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -102,6 +103,17 @@ class Engine:
             raise click.UsageError(f"--{name} is for --engine dask")
 
 
+@contextlib.contextmanager
+def _without_logs() -> Iterator[None]:
+    """Dask tells at length of every lost connection; what matters is in the error's one line."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
 def aggregate_on_cluster(
     path: str,
     strategy: str,
@@ -136,9 +148,7 @@ def aggregate_on_cluster(
         raise ParameterError(f"{output}: has a result already; give --force to overwrite it")
     fitted = build(strategy, parse_pairs(options))
     classes = reading.get("classes")
-    # Dask tells at length of every lost connection; what matters is in the one line of the error.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
-    with spoken_warnings(), progress_bar(fitted.name) as progress:
+    with _without_logs(), spoken_warnings(), progress_bar(fitted.name) as progress:
         done = fit(
             path,
             fitted,

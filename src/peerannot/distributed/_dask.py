@@ -31,6 +31,7 @@ from peerannot.errors import ClusterError, DataError, PeerannotError
 __all__ = ["DaskParts", "Graph", "Machine", "cluster"]
 
 PATIENCE = 300.0  # seconds to wait for a worker where there is none
+CONNECT = 15.0  # seconds to reach a scheduler
 LOOK = 5.0  # seconds from one look at the workers to the next
 RESUME = "what was saved is kept: run again with --resume (resume=True)"
 
@@ -187,12 +188,16 @@ def cluster_errors() -> Iterator[None]:
             f"{error.allowed_failures + 1} workers died at the same task, most likely for want of"
             f" memory: use more partitions or more memory a worker; {RESUME}"
         ) from None
-    except (NoValidWorkerError, CancelledError, ClosedClientError, CommClosedError) as error:
-        why = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ClusterError(f"the scheduler was lost ({why}); {RESUME}") from None
+    except NoValidWorkerError as error:
+        raise ClusterError(f"no worker may do the work ({_line(error)}); {RESUME}") from None
+    except (CancelledError, ClosedClientError, CommClosedError):
+        raise ClusterError(f"the connection to the scheduler was lost; {RESUME}") from None
     except OSError as error:
-        why = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ClusterError(f"the cluster failed ({why}); {RESUME}") from None
+        raise ClusterError(f"the cluster failed ({_line(error)}); {RESUME}") from None
+
+
+def _line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 @contextlib.contextmanager
@@ -226,11 +231,10 @@ def cluster(
             yield Machine(client)
         elif scheduler is not None:
             try:
-                own = distributed.Client(scheduler, timeout="15s", set_as_default=False)
+                own = distributed.Client(scheduler, timeout=CONNECT, set_as_default=False)
             except (OSError, ValueError) as error:
-                why = (str(error).strip() or type(error).__name__).splitlines()[0]
                 raise ClusterError(
-                    f"cannot reach the scheduler at {scheduler} ({why}); start one with"
+                    f"cannot reach the scheduler at {scheduler} ({_line(error)}); start one with"
                     " dask scheduler, and workers with dask worker"
                 ) from None
             stack.callback(_close, own)
@@ -247,7 +251,7 @@ def _processes(distributed: Any, n: int, stack: contextlib.ExitStack) -> Any:
         n_workers=n,
         threads_per_worker=each,
         processes=True,
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
         worker_dashboard_address=None,
         silence_logs="CRITICAL",
         env={"POLARS_MAX_THREADS": str(each), "OMP_NUM_THREADS": str(each)},
