@@ -7,29 +7,13 @@ within .002; a None is left out, with the reason beside it.
 from __future__ import annotations
 
 import warnings
-from functools import cache
 from pathlib import Path
 
-import polars as pl
 import pytest
+from real_crowds import SETS, accuracy, crowd
 
-from peerannot.aggregation import Result, build
-from peerannot.answers import Answers
+from peerannot.aggregation import build
 from peerannot.errors import ConvergenceWarning
-
-SETS = [
-    "CF_amt",
-    "MS",
-    "SP",
-    "ZenCrowd_us",
-    "product",
-    "face",
-    "adult",
-    "bluebird",
-    "rte",
-    "trec",
-    "web",
-]
 
 # fmt: off
 REFERENCE: dict[str, list[float | None]] = {
@@ -55,32 +39,6 @@ SEEDED: dict[str, list[float | None]] = {
     "EBCC": [.8567, .7871, .9152, .9123, .9349, None, .7477, .8611, .9313, .7037, None],
 }
 # fmt: on
-
-
-@cache
-def crowd(folder: Path) -> tuple[Answers, dict[str, int]]:
-    answers = pl.read_csv(folder / "answers.csv", infer_schema=False).unique(maintain_order=True)
-    truth = pl.read_csv(folder / "truth.csv", infer_schema=False)
-    classes = 1 + max(map(int, {*answers["label"], *truth["label"]}))
-    votes = Answers.from_arrays(
-        answers["task"],
-        answers["worker"],
-        answers["label"],
-        classes=list(map(str, range(classes))),
-        duplicates="all",
-    )
-    return votes, dict(zip(truth["task"], map(int, truth["label"]), strict=True))
-
-
-def accuracy(result: Result, truth: dict[str, int]) -> float:
-    """Share of right labels among the tasks with truth; tied classes share a task."""
-    posterior, right = result.dense_posterior(), 0.0
-    for task, label in truth.items():
-        if task in result.tasks:
-            row = posterior[result.tasks.index_of[task]]
-            best = row >= row.max() * (1 - 1e-9)
-            right += best[label] / best.sum()
-    return right / len(truth)
 
 
 def cases(table: dict[str, list[float | None]]) -> list[tuple[str, str, float]]:

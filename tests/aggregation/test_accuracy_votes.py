@@ -11,27 +11,14 @@ reference as far: with classes in reverse order Wawa falls from .8168 to .7648 o
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from real_crowds import SETS, accuracy, crowd
 
 from peerannot.aggregation import build
-from peerannot.answers import Answers
+from peerannot.answers import DuplicatePolicy
 
-SETS = [
-    "CF_amt",
-    "MS",
-    "SP",
-    "ZenCrowd_us",
-    "product",
-    "face",
-    "adult",
-    "bluebird",
-    "rte",
-    "trec",
-    "web",
-]
 TARGETS = {
     "MV": ".8533 .7042 .8859 .8615 .8966 .6367 .7583 .7593 .8969 .6514 .7307",
     "Wawa": ".8567 .7986 .8950 .8657 .8966 .6301 .7628 .7593 .9213 .6457 .8168",
@@ -73,72 +60,38 @@ SYMMETRIC = {
 # The authors' code of BWA merges a worker's contradictory answers to a task (there are 116 here)
 # into one answer for each class. Counted as answers they give .8838; by the default of readers,
 # which keeps the last one, .9132.
-REPEATS = {("BWA", "ZenCrowd_us"): ("last", 0.9132)}
+REPEATS: dict[tuple[str, str], tuple[DuplicatePolicy, float]] = {
+    ("BWA", "ZenCrowd_us"): ("last", 0.9132)
+}
 
 
-@pytest.fixture(scope="module")
-def load(real_data: Path) -> Any:
-    import polars as pl
-
-    kept: dict[Any, Any] = {}
-
-    def read(name: str, duplicates: str) -> tuple[Answers, dict[str, int]]:
-        if (name, duplicates) not in kept:
-            home = real_data / "answers" / name
-            frame = pl.read_csv(home / "answers.csv", infer_schema=False).unique(
-                maintain_order=True
-            )
-            truth = pl.read_csv(home / "truth.csv", infer_schema=False)
-            last = max(map(int, {*frame["label"], *truth["label"]}))
-            answers = Answers.from_arrays(
-                frame["task"],
-                frame["worker"],
-                frame["label"],
-                classes=[str(i) for i in range(last + 1)],
-                duplicates=duplicates,  # type: ignore[arg-type]
-            )
-            kept[name, duplicates] = (
-                answers,
-                dict(zip(truth["task"], map(int, truth["label"]), strict=True)),
-            )
-        return kept[name, duplicates]
-
-    return read
-
-
-def accuracy(spec: str, answers: Answers, truth: dict[str, int]) -> float:
-    result = build(spec).fit(answers)
-    posterior = result.dense_posterior()
-    total = 0.0
-    for task, label in truth.items():
-        if task in result.tasks:
-            row = posterior[result.tasks.index_of[task]]
-            tied = row >= row.max() * (1 - 1e-9)
-            total += tied[label] / tied.sum()
-    return total / len(truth)
+def fitted(spec: str, folder: Path, duplicates: DuplicatePolicy = "all") -> float:
+    answers, truth = crowd(folder, duplicates)
+    return accuracy(build(spec).fit(answers), truth)
 
 
 @pytest.mark.filterwarnings("ignore::peerannot.errors.DataWarning")
 @pytest.mark.parametrize("name", SETS)
 @pytest.mark.parametrize("strategy", TARGETS)
-def test_equals_the_reference(load: Any, strategy: str, name: str) -> None:
+def test_equals_the_reference(strategy: str, name: str, real_data: Path) -> None:
     target = float(TARGETS[strategy].split()[SETS.index(name)])
     policy, target = REPEATS.get((strategy, name), ("all", target))
-    got = accuracy(AS_REFERENCE[strategy], *load(name, policy))
+    got = fitted(AS_REFERENCE[strategy], real_data / "answers" / name, policy)
     assert got == pytest.approx(target, abs=TOLERANCE.get(strategy, 0.002))
 
 
 @pytest.mark.parametrize("name", SETS)
 @pytest.mark.parametrize("strategy", ["Wawa", "IWMV", "PM", "CATD"])
-def test_without_an_order_of_classes(load: Any, strategy: str, name: str) -> None:
+def test_without_an_order_of_classes(strategy: str, name: str, real_data: Path) -> None:
     target = float(TARGETS[strategy].split()[SETS.index(name)])
-    got = accuracy(strategy, *load(name, "all"))
+    got = fitted(strategy, real_data / "answers" / name)
     assert got == pytest.approx(SYMMETRIC.get((strategy, name), target), abs=0.002)
 
 
 @pytest.mark.parametrize("strategy", ["LA1", "LA2"])
-def test_other_orders_of_tasks_are_as_good_on_average(load: Any, strategy: str) -> None:
+def test_other_orders_of_tasks_are_as_good_on_average(strategy: str, real_data: Path) -> None:
     for name in ("product", "web"):
         target = float(TARGETS[strategy].split()[SETS.index(name)])
-        runs = [accuracy(f"{strategy}[seed={s}]", *load(name, "all")) for s in range(8)]
+        folder = real_data / "answers" / name
+        runs = [fitted(f"{strategy}[seed={s}]", folder) for s in range(8)]
         assert np.mean(runs) == pytest.approx(target, abs=0.01)

@@ -52,18 +52,7 @@ def cohen_kappa(
     Psychological Measurement 20(1), 37-46.
     """
     pairs = WorkerPairs.of(answers, min_shared)
-    agree, chance = _agreements(
-        answers.task_ptr,
-        answers.task,
-        answers.worker,
-        answers.label,
-        pairs.order,
-        pairs.worker_ptr,
-        pairs.bounds,
-        pairs.ptr,
-        pairs.second,
-        answers.n_classes,
-    )
+    agree, chance = _agreements(*pairs.arrays(answers), answers.n_classes)
     observed = agree / pairs.shared
     expected = chance / pairs.shared.astype(np.float64) ** 2
     below = expected < 1

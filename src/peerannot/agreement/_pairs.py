@@ -76,6 +76,11 @@ class WorkerPairs:
     def __len__(self) -> int:
         return int(self.first.size)
 
+    def arrays(self, answers: Answers) -> Any:
+        """What a compiled pass over the pairs of each worker needs, the answers first."""
+        votes = (answers.task_ptr, answers.task, answers.worker, answers.label)
+        return (*votes, self.order, self.worker_ptr, self.bounds, self.ptr, self.second)
+
 
 def wilson(
     hits: NDArray[Any], trials: NDArray[Any], confidence: float = 0.95

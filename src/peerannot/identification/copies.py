@@ -87,19 +87,7 @@ def copied_pairs(
     log_confusion = np.log(confusion)
     score = _scores(answers.task_ptr, answers.worker, answers.label, np.log(prior), log_confusion)
     agreements, expected, log_evidence = _evidence(
-        answers.task_ptr,
-        answers.task,
-        answers.worker,
-        answers.label,
-        pairs.order,
-        pairs.worker_ptr,
-        pairs.bounds,
-        pairs.ptr,
-        pairs.second,
-        score,
-        confusion,
-        log_confusion,
-        np.array(_SHARES),
+        *pairs.arrays(answers), score, confusion, log_confusion, np.array(_SHARES)
     )
     top = log_evidence.max(axis=1, initial=-np.inf) if len(pairs) else np.empty(0)
     mixed = top + np.log(np.exp(log_evidence - top[:, None]).mean(axis=1))
