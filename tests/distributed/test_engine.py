@@ -286,7 +286,7 @@ def test_a_checkpoint_is_of_one_fit(tmp_path: Path, client: Any) -> None:
     pattern = shards(tmp_path / "in")
     options: dict[str, Any] = {"output": tmp_path / "out", "client": client}
     with pytest.raises(Cut):
-        fit(pattern, DS, progress=cut_at(4), **options)
+        fit(pattern, DS, progress=cut_at(7), **options)
     with pytest.raises(ParameterError, match=r"another fit.*strategy.*drop --resume"):
         fit(pattern, "DS[max_iter=12]", resume=True, **options)
     state = tmp_path / "out" / "checkpoint" / "state.npz"
@@ -320,7 +320,7 @@ def test_shards_and_results_by_url(tmp_path: Path, client: Any) -> None:
         with pytest.raises(Cut):
             fit(
                 "memory://crowd/answers-*.parquet", DS, output="memory://result", client=client,
-                progress=cut_at(5),
+                progress=cut_at(5), checkpoint_every=2,
             )  # fmt: skip
         assert not has_result("memory://result")
         done = fit("memory://crowd", DS, output="memory://result", client=client, resume=True)

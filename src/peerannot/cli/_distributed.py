@@ -70,7 +70,7 @@ _OPTIONS = (
         "--checkpoint-every",
         type=click.IntRange(min=1),
         metavar="N",
-        help="Iterations from one checkpoint of --engine dask to the next; default: 1.",
+        help="Iterations from one checkpoint of --engine dask to the next; default: 5.",
     ),
 )
 _NAMES = (

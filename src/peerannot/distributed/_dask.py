@@ -30,6 +30,7 @@ from peerannot.errors import ClusterError, DataError, PeerannotError
 
 __all__ = ["DaskParts", "Graph", "Machine", "cluster"]
 
+FAN = 2  # workers to which one hands on parameters
 PATIENCE = 300.0  # seconds to wait for a worker where there is none
 CONNECT = 15.0  # seconds to reach a scheduler
 LOOK = 5.0  # seconds from one look at the workers to the next
@@ -52,6 +53,10 @@ class _Given:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_Given, (self.values,))
+
+    def __dask_tokenize__(self) -> str:
+        # Else Dask would hash all parameters of every iteration to name the graph.
+        return uuid.uuid4().hex
 
 
 class _Homes:
@@ -358,10 +363,18 @@ class DaskParts:
         self._kept, self._saved_as, self._changed = kept, name, False
 
     def _each(self, graph: Graph, run: Any, work: Work, given: tuple[Any, ...]) -> list[Any]:
-        # One copy of the parameters a worker, whatever the number of its partitions.
-        shared = graph.add(_same, _Given(given))
+        # One copy of the parameters a worker, whatever the number of its partitions, and handed
+        # on in a tree, so that nobody sends them more than `FAN` times.
+        copies: list[Any] = []
+        of_home: dict[str, Any] = {}
+        for home in dict.fromkeys(self._homes):
+            before = copies[(len(copies) - 1) // FAN] if copies else _Given(given)
+            of_home[home] = graph.add(_same, before, home=home)
+            copies.append(of_home[home])
         rows = zip(self._parts, self._kept, self._homes, strict=True)
-        return [graph.add(run, part, kept, work, shared, home=home) for part, kept, home in rows]
+        return [
+            graph.add(run, part, kept, work, of_home[home], home=home) for part, kept, home in rows
+        ]
 
 
 def _name(work: Work) -> str:

@@ -51,7 +51,7 @@ def fit(
     partitions: int | None = None,
     resume: bool = False,
     skip_bad_shards: bool = False,
-    checkpoint_every: int = 1,
+    checkpoint_every: int = 5,
     hard: bool = False,
     classes: Iterable[Any] | int | None = None,
     duplicates: DuplicatePolicy = "last",
