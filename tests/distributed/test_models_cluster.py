@@ -1,0 +1,54 @@
+"""Every model on a real cluster: its works are sent, kept, cut off, and gone on with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("distributed", reason="needs the extra cluster")
+
+from small_shards import assert_as_on_one_machine, shards
+
+from peerannot.distributed import fit
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*stopped after:peerannot.errors.ConvergenceWarning"
+)
+
+SPECS = ["TwoThird", "WMV", "LFC[max_iter=3]", "FDS[max_iter=3,ties=random]", "WDS[max_iter=3]"]
+SPECS += ["IBCC[max_iter=3]", "one-coin[max_iter=3]", "MACE[restarts=2,max_iter=3]", "Wawa"]
+SPECS += ["IWMV[max_iter=3]", "ZBS[max_iter=3]", "LA[order=given]", "LA2[order=given]"]
+SPECS += ["GLAD[max_iter=3]", "PlantNet[theta_conf=0.5]"]
+
+
+class Cut(Exception):
+    """The run ends here."""
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_equals_one_machine(tmp_path: Path, client: Any, spec: str) -> None:
+    pattern = shards(tmp_path / "in", n_tasks=40)
+    fit(pattern, spec, output=tmp_path / "out", client=client, partitions=3)
+    assert_as_on_one_machine(tmp_path / "out", pattern, spec)
+
+
+@pytest.mark.parametrize("spec", ["GLAD[max_iter=5]", "IWMV", "MACE[restarts=2,max_iter=5]"])
+def test_what_partitions_keep_is_there_after_a_cut(tmp_path: Path, client: Any, spec: str) -> None:
+    pattern = shards(tmp_path / "in", n_tasks=40)
+    iterations: list[str] = []
+
+    def cut(done: int, total: int | None = None, text: str = "") -> None:
+        if "log-" in text or "objective" in text or "changes" in text:
+            iterations.append(text)
+            if len(iterations) == 1:
+                raise Cut
+
+    options: dict[str, Any] = {"output": tmp_path / "out", "client": client, "partitions": 3}
+    options["checkpoint_every"] = 1
+    with pytest.raises(Cut):
+        fit(pattern, spec, progress=cut, **options)
+    iterations.append("the second run")
+    assert fit(pattern, spec, progress=cut, resume=True, **options).resumed_at == 1
+    assert_as_on_one_machine(tmp_path / "out", pattern, spec)
