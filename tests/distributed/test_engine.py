@@ -54,6 +54,22 @@ def test_equals_one_machine(
     }  # fmt: skip
 
 
+SPECS = [
+    "NaiveSoft", "LA[order=given]", "Wawa", "IWMV", "LFC[max_iter=4]", "FDS[max_iter=4]",
+    "one-coin[max_iter=4]", "ZC[max_iter=4]", "IBCC[max_iter=4]", "MACE[max_iter=3,restarts=2]",
+    "GLAD[max_iter=4]", "PlantNet[max_iter=4]",
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::peerannot.errors.ConvergenceWarning")
+@pytest.mark.parametrize("spec", SPECS)
+def test_every_family_runs_on_a_cluster(tmp_path: Path, client: Any, spec: str) -> None:
+    """Every model's work and state can be sent, and kept where the partition is."""
+    pattern = shards(tmp_path / "in", text=True)
+    fit(pattern, spec, output=tmp_path / "out", client=client, partitions=3)
+    assert_as_on_one_machine(tmp_path / "out", pattern, spec)
+
+
 def test_text_among_numbers_is_one_vocabulary(tmp_path: Path, client: Any) -> None:
     """A shard of whole numbers beside one of text: both are text, in one order."""
     (tmp_path / "in").mkdir()
@@ -262,16 +278,18 @@ def cut_at(iteration: int) -> Any:
     return progress
 
 
-@pytest.mark.parametrize("every", [1, 3])
-def test_a_resumed_fit_is_the_fit(tmp_path: Path, client: Any, every: int) -> None:
+@pytest.mark.filterwarnings("ignore::peerannot.errors.ConvergenceWarning")
+@pytest.mark.parametrize(("spec", "every"), [(DS, 1), (DS, 3), ("GLAD[max_iter=12,tol=0]", 3)])
+def test_a_resumed_fit_is_the_fit(tmp_path: Path, client: Any, spec: str, every: int) -> None:
+    """GLAD keeps difficulties with the tasks: they are saved, and restored, with the checkpoint."""
     pattern = shards(tmp_path / "in")
-    fit(pattern, DS, output=tmp_path / "whole", client=client, partitions=3)
+    fit(pattern, spec, output=tmp_path / "whole", client=client, partitions=3)
     options: dict[str, Any] = {"output": tmp_path / "out", "client": client, "partitions": 3}
     with pytest.raises(Cut):
-        fit(pattern, DS, checkpoint_every=every, progress=cut_at(8), **options)
+        fit(pattern, spec, checkpoint_every=every, progress=cut_at(8), **options)
     assert not has_result(tmp_path / "out")
     # The number of partitions is that of the first run, whatever is asked for now.
-    done = fit(pattern, DS, resume=True, **{**options, "partitions": None})
+    done = fit(pattern, spec, resume=True, **{**options, "partitions": None})
     assert done.resumed_at in ((7, 8) if every == 1 else (6,))
     assert done.diagnostics.n_iter == 12 and done.n_partitions == 3
     for file in (tmp_path / "whole").rglob("*.*"):
