@@ -9,7 +9,9 @@ import io
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+import tokenize
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +28,7 @@ __all__ = [
     "read_json",
     "sha256",
     "storage_errors",
+    "write_content",
     "write_csv",
     "write_json",
     "write_npy",
@@ -119,6 +122,18 @@ def write_csv(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -
         frame.write_csv(handle)
 
 
+def write_content(path: Path, content: Any) -> None:
+    """Write an array as ``.npy``, a mapping of columns as CSV, a text or its parts as they are."""
+    if isinstance(content, np.ndarray):
+        write_npy(path, content)
+    elif isinstance(content, Mapping):
+        write_csv(path, content)
+    else:
+        parts: Iterable[str] = [content] if isinstance(content, str) else content
+        with atomic_write(path) as handle:
+            handle.writelines(part.encode() for part in parts)
+
+
 def load_npy(path: Path) -> NDArray[Any]:
     """Read a ``.npy`` file without unpickling.
 
@@ -128,12 +143,15 @@ def load_npy(path: Path) -> NDArray[Any]:
         The file is missing, truncated, or holds Python objects.
     """
     try:
-        array = np.load(path, allow_pickle=False)
+        with warnings.catch_warnings():
+            # A damaged header may look like one that Python 2 wrote.
+            warnings.simplefilter("ignore", UserWarning)
+            array = np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, SyntaxError, tokenize.TokenError) as error:
         hint = "holds Python objects" if "pickle" in str(error).casefold() else "is truncated"
         raise DataError(f"{path}: not a usable .npy file, it {hint} or is damaged") from None
     if not isinstance(array, np.ndarray):

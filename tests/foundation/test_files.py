@@ -92,3 +92,17 @@ def test_folder_that_cannot_be_made(tmp_path):
     with pytest.raises(StorageError, match="not a folder"):
         _files.write_json(tmp_path / "file" / "a.json", {})
     assert os.listdir(tmp_path) == ["file"]  # noqa: PTH208
+
+
+def test_a_damaged_npy_is_a_data_error(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(6.0))
+    whole = (tmp_path / "a.npy").read_bytes()
+    refused = 0
+    for place in range(128):
+        for byte in (0, 10, 35, 39, 40, 76, 255):
+            (tmp_path / "b.npy").write_bytes(whole[:place] + bytes([byte]) + whole[place + 1 :])
+            try:
+                _files.load_npy(tmp_path / "b.npy")
+            except DataError:
+                refused += 1
+    assert refused > 500

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from peerannot._files import atomic_write, write_csv, write_json, write_npy
+from peerannot._files import write_content, write_csv, write_json, write_npy
 from peerannot.aggregation.base import Strategy
 from peerannot.aggregation.result import Result
 
@@ -59,13 +59,7 @@ def write_labels(
     side.update(strategy.side_files(result))
     home = folder / "identification" / result.strategy
     for file, content in side.items():
-        if isinstance(content, np.ndarray):
-            write_npy(home / file, content)
-        elif isinstance(content, str):
-            with atomic_write(home / file) as handle:
-                handle.write(content.encode())
-        else:
-            write_csv(home / file, content)
+        write_content(home / file, content)
     manifest = labels.with_name(f"{stem}.json")
     files = [str(p.relative_to(folder)) for p in (labels, table, *(home / f for f in side))]
     write_json(manifest, {**result.manifest(), "typed": typed, "hard": hard, "files": files})

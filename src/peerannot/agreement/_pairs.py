@@ -76,7 +76,7 @@ class WorkerPairs:
     def __len__(self) -> int:
         return int(self.first.size)
 
-    def arrays(self, answers: Answers) -> Any:
+    def arrays(self, answers: Answers) -> tuple[Any, Any, Any, Any, Any, Any, Any, Any, Any]:
         """What a compiled pass over the pairs of each worker needs, the answers first."""
         votes = (answers.task_ptr, answers.task, answers.worker, answers.label)
         return (*votes, self.order, self.worker_ptr, self.bounds, self.ptr, self.second)
