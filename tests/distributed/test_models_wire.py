@@ -205,3 +205,17 @@ def test_partitions_are_as_sparse_as_all_tasks_would_be(
             posterior[answered], one.dense_posterior()[answered], rtol=0, atol=1e-9
         )
         np.testing.assert_array_equal(np.concatenate([row[0] for row in rows]), one.labels)
+
+
+def test_single_precision_is_chosen_by_all_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers, _ = crowd(60, 6, 3, 4, accuracy=(0.4, 0.8), seed=4)
+    rule = build("DS[max_iter=12,tol=0]")
+    double = rule.fit(answers).dense_posterior()
+    monkeypatch.setattr("peerannot.aggregation.kernels.SMALL", answers.n_answers)
+    monkeypatch.setattr("peerannot.aggregation.confusions.SINGLE_BYTES", 0)
+    one = rule.fit(answers).dense_posterior()
+    assert np.abs(one - double).max() > 1e-9
+    parts = LocalParts.of(answers, 3)
+    fitted = model_of(rule).fit(rule, parts, silent, NOWHERE)
+    posterior = np.concatenate([fitted.write(part, *fitted.given)[2] for part in parts])
+    np.testing.assert_allclose(posterior, one, rtol=0, atol=1e-9)
