@@ -176,9 +176,9 @@ def size_of(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def run_child(*arguments: object) -> dict[str, Any]:
-    """Run this file in a process of its own, which ends with this one."""
-    command = [sys.executable, __file__, *map(str, arguments)]
+def run_child(*arguments: object, script: str = __file__) -> dict[str, Any]:
+    """Run a benchmark in a process of its own, which ends with this one."""
+    command = [sys.executable, script, *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         try:
             out, _ = child.communicate()
