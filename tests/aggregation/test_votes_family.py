@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from small_crowds import agreement, best, crowd, dense_votes, rows
 
-from peerannot.aggregation import IWMV, MajorityVote, NaiveSoft, TwoThird, Wawa
+from peerannot.aggregation import IWMV, MajorityVote, NaiveSoft, TwoThird, Wawa, support
+from peerannot.aggregation.votes import signed_vote_fit
 from peerannot.answers import Answers
 
 CROWDS = [
@@ -106,7 +107,6 @@ def test_two_thirds_decides_where_enough_agree():
 
 
 def test_many_classes_need_no_dense_posterior(monkeypatch):
-    from peerannot.aggregation import support
 
     answers, _ = crowd(seed=7, n_classes=5)
     gold = {"0": 4, "3": 1}
@@ -120,3 +120,15 @@ def test_many_classes_need_no_dense_posterior(monkeypatch):
         assert np.array_equal(sparse.labels, dense.labels)
         assert np.allclose(sparse.entropy, dense.entropy)
         assert np.allclose(sparse.confidence, dense.confidence)
+
+
+def test_a_task_of_classes_voted_down_stays_undecided_where_rows_are_sparse(monkeypatch):
+    answers = Answers.from_arrays(["t", "t", "u"], ["w", "v", "w"], [0, 1, 2], classes=5)
+    slots = support.Support.of(answers)
+    score, nothing = np.array([-1.0, -1.0, 1.0]), np.full(2, -1, np.int32)
+    dense = signed_vote_fit(answers, slots, score, "first", 0, nothing)
+    np.testing.assert_allclose(dense.posterior[0], [0, 0, 1 / 3, 1 / 3, 1 / 3])
+    monkeypatch.setattr(support, "DENSE_BYTES", 0)
+    sparse = signed_vote_fit(answers, slots, score, "first", 0, nothing)
+    assert sparse.labels.tolist() == [-1, 2]
+    np.testing.assert_allclose(sparse.posterior.toarray(), [[0] * 5, [0, 0, 1, 0, 0]])

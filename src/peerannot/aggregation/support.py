@@ -152,7 +152,7 @@ def posterior_of(
     A task without answers is uniform in the dense form, and an empty row in the sparse one.
     ``rest`` (n_tasks,) times ``prior`` (n_classes,) is the mass of each class that a task did
     not receive (0 without ``rest``; ``prior`` is 1 by default); the sparse form has no room for
-    it and scales the shares to 1 instead.
+    it and scales the shares to 1 instead, and leaves a row empty that has no shares.
     """
     n_tasks = support.size.size
     if is_dense(n_tasks, n_classes):
@@ -160,7 +160,8 @@ def posterior_of(
         factor = np.ones(n_classes) if prior is None else prior
         return _dense(support.ptr, support.size, support.label, share, other, factor)
     if rest is not None:
-        share = support.shares(share)
+        # Shares of a row without any mass would be those of its winners.
+        share = np.where(share > 0.0, support.shares(share), 0.0)
     from scipy.sparse import csr_array
 
     indptr = np.concatenate(([0], np.cumsum(support.size)))
