@@ -158,25 +158,27 @@ def run_own(*arguments: object) -> dict[str, Any]:
 
 # --- bytes ----------------------------------------------------------------------------------
 
-_sent = [0]
-
 
 def count_writes() -> None:
     """From now on, add up the bytes that this process writes to connections of Dask."""
     from distributed.comm.tcp import TCP
 
     real = TCP.write
+    # Functions of this file come to workers by value: only what is theirs can hold the sum.
+    TCP.bytes_written = 0
 
     async def counted(self: Any, *args: Any, **kwargs: Any) -> Any:
         written = await real(self, *args, **kwargs)
-        _sent[0] += int(written or 0)
+        TCP.bytes_written += int(written or 0)
         return written
 
     TCP.write = counted
 
 
 def written() -> int:
-    return _sent[0]
+    from distributed.comm.tcp import TCP
+
+    return int(TCP.bytes_written)
 
 
 def bytes_child(folder: Path, spec: str, n: int, partitions: int) -> None:
