@@ -17,29 +17,41 @@ from peerannot.learning.strategies import strategy_names
 
 if TYPE_CHECKING:
     from peerannot.learning._models import build_model, list_models
+    from peerannot.learning._onnx import write_onnx
+    from peerannot.learning._predict import Predictions, TrainedModel, load_model, predict
     from peerannot.learning._run import TrainReport, train, train_on_votes
     from peerannot.learning.strategies._base import STRATEGIES
 
 __all__ = [
     "STRATEGIES",
+    "Predictions",
     "TrainOptions",
     "TrainReport",
+    "TrainedModel",
     "build_model",
     "find_file",
     "list_models",
     "load_labels",
+    "load_model",
+    "predict",
     "strategy_names",
     "train",
     "train_on_votes",
+    "write_onnx",
 ]
 
 _HOMES = {
     "STRATEGIES": "strategies._base",
+    "Predictions": "_predict",
     "TrainReport": "_run",
+    "TrainedModel": "_predict",
     "build_model": "_models",
     "list_models": "_models",
+    "load_model": "_predict",
+    "predict": "_predict",
     "train": "_run",
     "train_on_votes": "_run",
+    "write_onnx": "_onnx",
 }
 _NEEDS = ("torch", "lightning_fabric", "safetensors")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from peerannot._progress import Progress, silent
 from peerannot._text import few
-from peerannot.errors import DataError
+from peerannot.errors import DataError, DataWarning
 from peerannot.learning._augment import apply_changes
 
 __all__ = ["MEAN", "STD", "FeatureStore", "ImageStore", "Source", "read_image"]
@@ -68,6 +69,8 @@ class ImageStore(Source):
     keep
         Decode everything now and keep it (``3 * size**2`` bytes an image); otherwise images are
         decoded for each batch, the next batch while the present one trains.
+    skip
+        Leave out images that cannot be read, with a `DataWarning`; `paths` has the others.
     progress
         Told about each image.
 
@@ -85,6 +88,7 @@ class ImageStore(Source):
         *,
         threads: int = 1,
         keep: bool = True,
+        skip: bool = False,
         progress: Progress = silent,
     ) -> None:
         self.paths, self.size = list(paths), size
@@ -108,7 +112,14 @@ class ImageStore(Source):
         if bad:
             bad.sort()
             what = few((f"{path} ({' '.join(why.split())})" for path, why in bad), 3)
-            raise DataError(f"{len(bad)} images cannot be read: {what}; mend or remove them")
+            problem = f"{len(bad)} images cannot be read: {what}"
+            if not skip or len(bad) == len(self.paths):
+                raise DataError(f"{problem}; mend or remove them")
+            warnings.warn(f"{problem}; they are left out", DataWarning, stacklevel=3)
+            faulty = {path for path, _ in bad}
+            good = [row for row, path in enumerate(self.paths) if path not in faulty]
+            self.paths = [self.paths[row] for row in good]
+            pixels = None if pixels is None else pixels[good]
         if pixels is not None:
             self._pixels = torch.from_numpy(pixels)
         self._mean = torch.tensor(MEAN).view(1, 3, 1, 1)

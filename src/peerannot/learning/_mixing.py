@@ -63,9 +63,9 @@ def draw_mixture(
     share = float(rng.beta(alpha, alpha))
     if not cut:
         return Mixture(partner, share)
-    side = size * math.sqrt(1 - share)
-    low, high = (np.clip(rng.uniform(0, size, 2) + s * side / 2, 0, size) for s in (-1, 1))
-    (top, left), (bottom, right) = low.round().astype(int), high.round().astype(int)
-    box = (int(top), int(bottom), int(left), int(right))
+    half, centre = size * math.sqrt(1 - share) / 2, rng.uniform(0, size, 2)
+    top, left = (centre - half).clip(0).round().astype(int).tolist()
+    bottom, right = (centre + half).clip(max=size).round().astype(int).tolist()
+    box = (top, bottom, left, right)
     covered = (box[1] - box[0]) * (box[3] - box[2])
     return Mixture(partner, 1 - covered / size**2, box)

@@ -145,7 +145,10 @@ def find_model(path: Path) -> Path:
         There is none, or the folder holds several.
     """
     if path.is_dir():
-        files = [file for file in sorted(path.rglob(f"*{_SUFFIX}")) if _is_model(file)]
+        models = path / "best_models"
+        # A dataset folder has far more images than models.
+        root = models if models.is_dir() else path
+        files = [file for file in sorted(root.rglob(f"*{_SUFFIX}")) if _is_model(file)]
         if len(files) == 1:
             return files[0]
         if not files:

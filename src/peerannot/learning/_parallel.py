@@ -193,11 +193,11 @@ def _unsent_buffers() -> dict[str, Any]:
 
 @contextmanager
 def process_group(fabric: Fabric) -> Iterator[Processes]:
-    """Start the other processes and join them; leave together at the end."""
-    joined = dist.is_available() and dist.is_initialized()
+    """Start the other processes and join them; leave together at the end.
+
+    The group lives on for the next run: to meet again at the same port is a race.
+    """
     fabric.launch()
     yield Processes(fabric.global_rank, fabric.world_size)
     if fabric.world_size > 1:
         fabric.barrier()
-        if not joined:
-            dist.destroy_process_group()
