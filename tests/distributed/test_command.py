@@ -1,0 +1,82 @@
+"""``peerannot aggregate --engine dask``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+pytest.importorskip("distributed", reason="needs the extra cluster")
+
+from small_shards import assert_as_on_one_machine, shards
+
+from peerannot.cli.aggregate import aggregate
+from peerannot.errors import DataError, ParameterError
+
+Ask = Callable[..., Any]
+
+
+@pytest.fixture
+def ask(client: Any) -> Ask:
+    """Run the command on the small cluster of the tests."""
+
+    def call(*args: object) -> Any:
+        scheduler = ("--engine", "dask", "--scheduler", client.scheduler.address)
+        return CliRunner().invoke(aggregate, [*map(str, args), *scheduler])
+
+    return call
+
+
+def test_shards_in_shards_out(tmp_path: Path, ask: Ask) -> None:
+    pattern, out = shards(tmp_path / "in"), tmp_path / "out"
+    done = ask(pattern, "-s", "DS", "-P", "max_iter=9", "-P", "tol=0", "--output", out)
+    assert done.exit_code == 0, done.output
+    assert done.stdout == f"{out}\n"
+    assert "563 answers of 15 workers to 200 tasks, in 2 partitions" in done.stderr
+    assert_as_on_one_machine(out, pattern, "DS[max_iter=9,tol=0]")
+    again = ask(pattern, "-s", "MV", "--output", out)
+    assert isinstance(again.exception, ParameterError)
+    assert "give --force" in str(again.exception)
+    assert ask(pattern, "-s", "MV", "--output", out, "--force").exit_code == 0
+    assert not (out / "confusion.npy").exists()
+
+
+def test_bad_shards_are_told(tmp_path: Path, ask: Ask) -> None:
+    pattern, out = shards(tmp_path / "in"), tmp_path / "out"
+    bad = tmp_path / "in" / "answers-9.parquet"
+    bad.write_bytes(b"PAR1 and no more")
+    found = ask(pattern, "-s", "MV", "--output", out)
+    assert isinstance(found.exception, DataError) and str(bad) in str(found.exception)
+    done = ask(pattern, "-s", "MV", "--output", out, "--skip-bad-shards", "--json")
+    facts = json.loads(done.stdout)
+    assert [shard["file"] for shard in facts["left_out"]] == [str(bad)]
+    assert f"left out {bad}, an unknown number of rows: " in done.stderr
+    assert facts["n_partitions"] == 2 and facts["converged"] is True
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--engine", "dask"), "give --output"),
+        (("--resume",), "--resume is for --engine dask"),
+        (("--workers", "2"), "--workers is for --engine dask"),
+        (("--checkpoint-every", "2"), "--checkpoint-every is for --engine dask"),
+        (("--engine", "dask", "--out-of-core", "--output", "x"), "are for --engine local"),
+        (("--engine", "dask", "--output", "x", "--bootstrap", "9"), "has no --gold"),
+        (("--engine", "dask", "--output", "x", "--format", "table"), "reads Parquet"),
+        (("--output", "s3://bucket/x"), "URL is for --engine dask"),
+    ],
+)
+def test_options_that_do_not_go_together(args: tuple[str, ...], message: str) -> None:
+    done = CliRunner().invoke(aggregate, ["answers.parquet", *args])
+    assert done.exit_code == 2 and message in done.output
+
+
+def test_a_scheduler_or_workers_not_both(tmp_path: Path, ask: Ask) -> None:
+    pattern = shards(tmp_path / "in")
+    done = ask(pattern, "--output", tmp_path / "out", "-s", "MV", "--workers", 2)
+    assert isinstance(done.exception, ParameterError) and "one of them" in str(done.exception)
