@@ -13,7 +13,20 @@ import peerannot
 from peerannot import errors
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = {"torch", "pandas", "polars", "matplotlib", "numba", "dask", "scipy", "PIL", "rich", "timm"}
+HEAVY = {
+    "torch",
+    "pandas",
+    "polars",
+    "matplotlib",
+    "numba",
+    "dask",
+    "scipy",
+    "PIL",
+    "rich",
+    "timm",
+    "distributed",
+    "fsspec",
+}
 
 
 def modules_after(code: str) -> set[str]:
