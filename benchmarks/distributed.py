@@ -5,9 +5,10 @@
     python benchmarks/distributed.py --model            seconds on 10, 100 and 1,000 nodes, on paper
 
 Shards are simulated (one-coin workers, five answers a task, in order of task). Each way runs in
-processes of its own: in memory with all cores, then one worker process of all cores, then one
-worker process a core. ``iteration`` is the median; ``peak`` is the most resident memory of a
-process, sampled. ``--bytes`` counts what Dask really writes to its connections, in every process.
+processes of its own: in memory and out of core with all cores, then one worker process of all
+cores, then one worker process a core. ``iteration`` is the median; ``peak`` is the most resident
+memory of a process, sampled. ``--bytes`` counts what Dask really writes to its connections, in
+every process.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from scale import run_child, simulate_shards, workspace  # noqa: E402
 
 CORES = os.cpu_count() or 1
 GBIT10, LATENCY = 1.25e9, 2e-4  # bytes a second, and seconds from one node to another
-TASK_SECONDS = 5e-4  # of the scheduler, for each task
+TASK_SECONDS, ROUND_SECONDS = 1e-3, 2e-2  # of the scheduler: for each task, for an iteration
 NS_PER_ANSWER = 11.0  # of an iteration of DS with ten classes on one core, about
 
 
@@ -93,6 +94,25 @@ def memory_child(folder: Path, spec: str) -> None:
     print(json.dumps({"read": read, **clock.report(time.perf_counter())}))
 
 
+def mapped_child(folder: Path, spec: str) -> None:
+    """Code into memory-mapped files, fit and write in this process; print seconds and memory."""
+    warnings.simplefilter("ignore")
+    from peerannot.aggregation.out_of_core import fit_shards
+
+    clock = Clock()
+    coding = [0.0]
+
+    def progress(done: int, total: int | None = None, text: str = "") -> None:
+        if text.startswith("log-likelihood"):
+            clock.marks.append(time.perf_counter())
+        elif text in ("surveying", "ordering", "coding"):
+            coding[0] = time.perf_counter() - clock.began
+
+    fit_shards(str(folder / "answers-*.parquet"), spec, output=folder / "mapped",
+               progress=progress)  # fmt: skip
+    print(json.dumps({"read": coding[0], **clock.report(time.perf_counter())}))
+
+
 def dask_child(folder: Path, spec: str, n: int, every: int) -> None:
     """Fit on n worker processes that share the cores; print seconds and memory."""
     warnings.simplefilter("ignore")
@@ -128,7 +148,10 @@ def compare(options: argparse.Namespace) -> None:
     n = int(options.answers) // 5 * 5
     spec = f"{options.strategy}[max_iter={options.iterations},tol=0]"
     print(f"{n:,} answers, {options.workers:,} workers, {options.classes} classes, {CORES} cores")
-    ways: list[tuple[str, list[object]]] = [("in memory", ["--child-memory"])]
+    ways: list[tuple[str, list[object]]] = [
+        ("in memory", ["--child-memory"]),
+        ("out of core", ["--child-mapped"]),
+    ]
     for processes in sorted({1, CORES}):
         label = f"dask, {processes} x {max(1, CORES // processes)} threads"
         ways.append((label, ["--child-dask", processes]))
@@ -248,7 +271,7 @@ def modelled_seconds(
     depth = math.ceil(math.log2(nodes)) if nodes > 1 else 0
     loops = answers / nodes / cores * NS_PER_ANSWER * 1e-9
     network = (4 + 3 * depth) * table / bandwidth + (2 * depth + 4) * LATENCY
-    return loops, network, TASK_SECONDS * 3 * nodes
+    return loops, network, ROUND_SECONDS + TASK_SECONDS * 3 * nodes
 
 
 def model(options: argparse.Namespace) -> None:
@@ -285,11 +308,14 @@ def main() -> None:
     parser.add_argument("--at", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--spec", help=argparse.SUPPRESS)
     parser.add_argument("--child-memory", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--child-mapped", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--child-dask", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--child-bytes", type=int, nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child_memory:
         memory_child(options.at, options.spec)
+    elif options.child_mapped:
+        mapped_child(options.at, options.spec)
     elif options.child_dask:
         dask_child(options.at, options.spec, options.child_dask, options.every)
     elif options.child_bytes:
