@@ -48,7 +48,7 @@ def threads() -> int:
 def with_threads(n: int) -> Iterator[None]:
     """Let compiled loops that start in this thread use ``n`` threads, or all there are."""
     before = threads()
-    numba.set_num_threads(max(1, min(n, numba.config.NUMBA_NUM_THREADS)))
+    numba.set_num_threads(max(1, min(n, numba.config.NUMBA_NUM_THREADS)))  # type: ignore[attr-defined]
     try:
         yield
     finally:
