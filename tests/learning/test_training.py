@@ -125,12 +125,21 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(make, every_epoch, votes, op
     assert files(tiny) == whole
 
 
-def test_resume_after_kill_9(make, run) -> None:
+@pytest.mark.parametrize(
+    "extra",
+    [
+        [],
+        ["--mixup", "0.4", "--cutmix", "1", "--weighted-sampling", "--ema", "0.9"],
+    ],
+    ids=["plain", "mixed"],
+)
+def test_resume_after_kill_9(make, run, extra) -> None:
     tiny = make(train=60)
     tiny.save(tiny.soft)
     command = [
         *["train", tiny.path, "--labels", tiny.path / "labels.npy", "--model", "smallcnn"],
         *["--img-size", "16", "--n-epochs", "15", "--batch-size", "4", "-o", "x"],
+        *["--figures", "none", *extra],
     ]
     run(*command)
     weights = tiny.path / "best_models" / "smallcnn"

@@ -162,7 +162,8 @@ def build_model(options: TrainOptions, n_classes: int, *, bare: bool = False) ->
     if name in ("modellabelme", "modelmusic"):
         if size < 32:
             raise ParameterError(f"{name} needs images of 32 pixels or more: --img-size 224")
-        net: nn.Module = FrozenVGG(_vgg_features(published=not bare), size, n_classes)
+        published = not bare and options.weights is None
+        net: nn.Module = FrozenVGG(_vgg_features(published=published), size, n_classes)
         head = net.get_submodule("head")
         frozen = True
     elif name in ("logistic", "smallcnn"):

@@ -164,7 +164,9 @@ def make_fabric(options: TrainOptions) -> Fabric:
         devices, nodes = local, world // local
     several = devices * nodes > 1
     ddp = DDPStrategy(find_unused_parameters=True, **_unsent_buffers())
-    # `fabric run` gives its choices by these, and Fabric refuses to hear them twice.
+    # `fabric run` gives its choices by these, and Fabric refuses to hear them twice; nor would it
+    # launch, which is left to us.
+    os.environ.pop("LT_CLI_USED", None)
     told = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("LT_")}
     try:
         return Fabric(

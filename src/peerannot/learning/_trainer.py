@@ -148,10 +148,18 @@ class Trainer:
         groups: list[dict[str, Any]] = [{"params": network}]
         if crowd:
             groups.append({"params": crowd, "weight_decay": 0.0})
+        # One pass over memory instead of four. A fused step scales 16-bit gradients itself, too
+        # late to clip them.
+        scaled = options.precision == "16-mixed" and options.clip is not None
+        fused = self.fabric.device.type in ("cpu", "cuda") and not scaled
         if options.optimizer == "adam":
-            return torch.optim.Adam(groups, lr=options.lr)
+            return torch.optim.Adam(groups, lr=options.lr, fused=fused)
         return torch.optim.SGD(
-            groups, lr=options.lr, momentum=options.momentum, weight_decay=options.decay
+            groups,
+            lr=options.lr,
+            momentum=options.momentum,
+            weight_decay=options.decay,
+            fused=fused,
         )
 
     def run(self, *, resume: bool = False, progress: Progress = silent) -> Outcome:
