@@ -71,8 +71,11 @@ def draw_curves(
                 best, color=_GREY, linestyle="--", linewidth=1, label=f"best epoch ({best})"
             )
             axes.set(title=title, xlabel="epoch", ylabel=label)
-            axes.xaxis.get_major_locator().set_params(integer=True)
-            axes.margins(x=0.03)
+            if len(epochs) <= 10:
+                axes.set(xticks=epochs, xlim=(0.7, len(epochs) + 0.3))
+            else:
+                axes.xaxis.get_major_locator().set_params(integer=True)
+                axes.margins(x=0.03)
             axes.legend()
         return _save(figure, stem, kinds)
 
@@ -149,6 +152,8 @@ def draw_reliability(
                 color=colour,
                 marker=marker,
                 markersize=5,
+                clip_on=False,
+                zorder=3,
                 label=f"{name}: ECE {100 * ece:.1f} %",
             )
             lower.bar(

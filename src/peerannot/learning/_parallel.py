@@ -25,7 +25,14 @@ from torch import Tensor, nn
 from peerannot.errors import ParameterError
 from peerannot.learning._options import TrainOptions
 
-__all__ = ["ALONE", "Processes", "make_fabric", "process_group", "share_statistics"]
+__all__ = [
+    "ALONE",
+    "Processes",
+    "local_processes",
+    "make_fabric",
+    "process_group",
+    "share_statistics",
+]
 
 
 @dataclass(frozen=True)
@@ -184,6 +191,11 @@ def make_fabric(options: TrainOptions) -> Fabric:
         ) from None
     finally:
         os.environ |= told
+
+
+def local_processes(options: TrainOptions) -> int:
+    """Processes of this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", options.devices))
 
 
 def _unsent_buffers() -> dict[str, Any]:

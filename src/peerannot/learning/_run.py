@@ -37,7 +37,7 @@ from peerannot.learning._outputs import (
     write_weights,
     write_worker_files,
 )
-from peerannot.learning._parallel import make_fabric, process_group
+from peerannot.learning._parallel import local_processes, make_fabric, process_group
 from peerannot.learning._splits import Splits, labelled_splits, voted_splits
 from peerannot.learning._tensorboard import epoch_log
 from peerannot.learning._trainer import Outcome, Trainer, reproducible
@@ -333,7 +333,7 @@ class _Run:
         options = self.options
         n_bytes = 3 * options.img_size**2 * sum(len(part.images) for part in parts)
         # Each process of a machine keeps its own.
-        n_bytes *= options.devices
+        n_bytes *= local_processes(options)
         stores = [
             ImageStore(
                 part.paths,
