@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from peerannot._compiled import compiled, prange
 from peerannot.aggregation.confusions import blocks_of, weights_of
 from peerannot.aggregation.kernels import exp_down, over_blocks
-from peerannot.aggregation.support import Support, answer_blocks, clamped, posterior_of
+from peerannot.aggregation.support import Support, answer_blocks, clamped, is_dense, posterior_of
 from peerannot.answers import Answers
 
 __all__ = ["CoinPasses", "Coins", "start_shares"]
@@ -123,32 +123,38 @@ class Coins:
         Expected right answers of each unit, class sums (n_classes,), and the log-likelihood less
         that of all answers being wrong.
         """
-        right, mass, gain, _, _ = self._run(bonus, prior, write=False)
-        return right, mass, gain
+        nothing = np.empty(0)
+        return self._run(bonus, prior, nothing, nothing, np.empty((0, 0)))
 
     def posterior(self, bonus: NDArray[np.float64], prior: NDArray[np.float64]) -> Any:
         """Posterior (n_tasks, n_classes), dense or sparse as `posterior_of` says."""
-        *_, share, rest = self._run(bonus, prior, write=True)
-        k = self.answers.n_classes
+        n, k = self.answers.n_tasks, self.answers.n_classes
+        if is_dense(n, k):
+            posterior = np.empty((n, k))
+            self._run(bonus, prior, np.empty(0), np.empty(0), posterior)
+            return clamped(posterior, self.gold)
+        share, rest = np.zeros(self.answers.n_answers), np.ones(n)
+        self._run(bonus, prior, share, rest, np.empty((0, k)))
         return clamped(posterior_of(self.support, share, k, rest, prior), self.gold)
 
-    def _run(self, bonus: NDArray[np.float64], prior: NDArray[np.float64], *, write: bool) -> Any:
+    def _run(
+        self, bonus: NDArray[np.float64], prior: NDArray[np.float64], share: NDArray[np.float64],
+        rest: NDArray[np.float64], posterior: NDArray[np.float64],
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:  # fmt: skip
         n_blocks, support = self.bounds.size - 1, self.support
         right = np.zeros((n_blocks, self.n_units))
         mass = np.zeros((n_blocks, prior.size))
-        share = np.zeros(self.answers.n_answers if write else 0)
-        rest = np.ones(self.answers.n_tasks if write else 0)
         log_prior = np.log(np.maximum(prior, 1e-300))
 
         def work(b: int) -> float:
             return coin_block(
                 support.ptr, support.size, support.label, support.slot, self.unit, self.weight,
                 self.gold, bonus, prior, log_prior, self.bounds[b], self.bounds[b + 1], right[b],
-                mass[b], share, rest,
+                mass[b], share, rest, posterior,
             )  # fmt: skip
 
         gains = over_blocks(work, n_blocks)
-        return right.sum(0), mass.sum(0), float(sum(gains)), share, rest
+        return right.sum(0), mass.sum(0), float(sum(gains))
 
 
 def start_shares(support: Support, posterior: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -227,8 +233,9 @@ def coin_block(
     mass: Any,
     share: Any,
     rest: Any,
+    posterior: Any,
 ) -> float:  # pragma: no cover - compiled
-    """Add right answers and class sums of tasks lo..hi, and write their shares where asked.
+    """Add right answers and class sums of tasks lo..hi; write shares or rows where asked.
 
     ``rest[i]`` times the prior is the posterior of a class that task i did not receive.
     """
@@ -240,21 +247,25 @@ def coin_block(
     product = 1.0
     others = 0.0
     for i in range(lo, hi):
-        first, last, n = ptr[i], ptr[i + 1], size[i]
+        # Positions without a sign are not tested for counting from the end.
+        first, last, n = np.uint64(ptr[i]), np.uint64(ptr[i + 1]), np.uint64(size[i])
         known = gold[i]
         if first == last:
             if known >= 0:
                 mass[known] += 1.0
                 gain += log_prior[known]
+            if posterior.size:
+                posterior[i] = prior
             continue
         left = 1.0
         for s in range(n):
-            score[s] = log_prior[slot_label[first + s]]
-            left -= prior[slot_label[first + s]]
+            y = np.uint64(slot_label[first + s])
+            score[s] = log_prior[y]
+            left -= prior[y]
         left = max(left, 0.0) if n < prior.size else 0.0
         for a in range(first, last):
             v = weight[a] if weight.size else 1.0
-            score[slot[a]] += v * bonus[unit[a]]
+            score[np.uint64(slot[a])] += v * bonus[np.uint64(unit[a])]
         other = 0.0
         if known >= 0:
             mass[known] += 1.0
@@ -281,19 +292,25 @@ def coin_block(
             if not 1e-200 < product < 1e200:
                 gain += np.log(product)
                 product = 1.0
-            other /= total
+            scale = 1.0 / total
+            other *= scale
             others += other
             for s in range(n):
-                score[s] /= total
-                c = slot_label[first + s]
-                mass[c] += score[s] - prior[c] * other
+                score[s] *= scale
+                y = np.uint64(slot_label[first + s])
+                mass[y] += score[s] - prior[y] * other
         for a in range(first, last):
             v = weight[a] if weight.size else 1.0
-            right[unit[a]] += v * score[slot[a]]
+            right[np.uint64(unit[a])] += v * score[np.uint64(slot[a])]
         if share.size:
             rest[i] = other
             for s in range(n):
                 share[first + s] = score[s]
+        if posterior.size:
+            for c in range(prior.size):
+                posterior[i, c] = other * prior[c]
+            for s in range(n):
+                posterior[i, slot_label[first + s]] = score[s]
     for c in range(prior.size):
         mass[c] += prior[c] * others
     return float(gain + np.log(product))
