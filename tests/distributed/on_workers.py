@@ -13,7 +13,17 @@ from peerannot.answers import Answers
 from peerannot.distributed._dask import DaskParts, Graph, Machine
 from peerannot.distributed._parts import LocalParts
 
-__all__ = ["Held", "count_on", "dies_once", "given_part", "parts_of", "received", "take", "through"]
+__all__ = [
+    "Held",
+    "always_dies",
+    "count_on",
+    "dies_once",
+    "given_part",
+    "parts_of",
+    "received",
+    "take",
+    "through",
+]
 
 
 class Held:
@@ -49,11 +59,9 @@ def parts_of(client: Any, n: int) -> DaskParts:
     answers = Answers.from_arrays(task, worker, task % 3, duplicates="all")
     local = LocalParts.of(answers, n)
     machine = Machine(client)
-    homes = list(machine.workers())
-    own = [homes[p * len(homes) // n] for p in range(n)]
     graph = Graph("test")
-    keys = [graph.add(given_part, Held(part), home=own[i]) for i, part in enumerate(local)]
-    return DaskParts(machine, graph.send(client, keys), local.shape, own)
+    keys = [graph.add(given_part, Held(part)) for part in local]
+    return DaskParts(machine, graph.send(client, keys), local.shape)
 
 
 def through(part: Any, state: list[int], more: int) -> list[int]:
@@ -66,3 +74,8 @@ def dies_once(part: Any, flag: str, step: int) -> tuple[Any, tuple[int]]:
         Path(flag).touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return count_on(part, step)
+
+
+def always_dies(part: Any) -> tuple[int]:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return (0,)

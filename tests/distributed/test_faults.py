@@ -16,7 +16,8 @@ import pytest
 
 pytest.importorskip("distributed", reason="needs the extra cluster")
 
-from on_workers import dies_once, parts_of
+import dask
+from on_workers import always_dies, dies_once, parts_of
 from processes import eventually, free_port, iterations_saved, processes
 from small_shards import assert_as_on_one_machine, shards
 
@@ -38,18 +39,24 @@ def on_processes() -> Iterator[Any]:
         yield client
 
 
-def test_a_worker_killed_between_iterations(tmp_path: Path, on_processes: Any) -> None:
+@pytest.mark.parametrize("how_many", [1, 2])
+def test_workers_killed_between_iterations(
+    tmp_path: Path, on_processes: Any, how_many: int
+) -> None:
+    """One, or all at once, so that for a while there is none."""
     pattern, killed = shards(tmp_path / "in", order="shuffled"), []
 
     def progress(done: int, total: int | None = None, text: str = "") -> None:
         if total == 12 and done == 5 and not killed:
-            killed.append(min(on_processes.run(os.getpid).values()))
-            os.kill(killed[0], signal.SIGKILL)
+            killed.extend(sorted(on_processes.run(os.getpid).values())[:how_many])
+            for process in killed:
+                os.kill(process, signal.SIGKILL)
 
     done = fit(
         pattern, DS, output=tmp_path / "out", client=on_processes, partitions=3, progress=progress
     )
-    assert killed and killed[0] not in on_processes.run(os.getpid).values()
+    assert len(killed) == how_many
+    assert not set(killed) & set(on_processes.run(os.getpid).values())
     assert done.diagnostics.n_iter == 12
     assert_as_on_one_machine(tmp_path / "out", pattern, DS)
 
@@ -64,6 +71,20 @@ def test_a_worker_killed_in_the_midst_of_work(tmp_path: Path, on_processes: Any)
     assert parts.advance(dies_once, str(flag), 3) == (36,)
     assert flag.exists()
     assert parts.advance(dies_once, str(flag), 1) == (42,)
+
+
+def test_a_task_that_kills_its_workers_gives_up() -> None:
+    """One that does not fit in memory would else be tried for ever."""
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0",
+            silence_logs="CRITICAL",
+        ) as local,
+        distributed.Client(local) as client,
+        pytest.raises(ClusterError, match=r"2 workers died at the same task.*more partitions"),
+    ):  # fmt: skip
+        parts_of(client, 1).sum(always_dies)
 
 
 def test_no_worker_is_an_error_in_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import io
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from importlib import import_module
 from typing import Any
@@ -30,6 +30,7 @@ from peerannot.errors import ClusterError, DataError, PeerannotError
 
 __all__ = ["DaskParts", "Graph", "Machine", "cluster"]
 
+LOOK_ROUNDS = 20  # rounds of work from one look at where partitions are to the next
 FAN = 2  # workers to which one hands on parameters
 PATIENCE = 300.0  # seconds to wait for a worker where there is none
 CONNECT = 15.0  # seconds to reach a scheduler
@@ -60,13 +61,13 @@ class _Given:
 
 
 class _Homes:
-    """Where the task of each key should run; a scheduler may choose others if that is gone."""
+    """Where the task of each key should run; the scheduler may choose others if that is gone."""
 
-    def __init__(self, of: Mapping[Any, str]) -> None:
-        self.of = dict(of)
+    def __init__(self, of: dict[Any, str]) -> None:
+        self._of = of
 
     def __call__(self, key: Any) -> list[str]:
-        home = self.of.get(key)
+        home = self._of.get(key)
         return [] if home is None else [home]
 
 
@@ -82,14 +83,18 @@ class Graph:
     def __init__(self, name: str) -> None:
         self._name = f"peerannot-{name}-{uuid.uuid4().hex}"
         self._tasks: dict[Any, Any] = {}
-        self._homes: dict[Any, str] = {}
+        self.homes: dict[Any, str] = {}
 
     def add(self, function: Callable[..., Any], *arguments: Any, home: str | None = None) -> Any:
-        """A task; arguments may be keys of others, futures, or lists of them. Its key."""
+        """A task; arguments may be keys of others, futures, or lists of them. Its key.
+
+        ``home`` is the worker that should run it, for tasks whose results stay: work follows them
+        of itself. See `Machine.untie`.
+        """
         key = (self._name, len(self._tasks))
         self._tasks[key] = (function, *arguments)
         if home is not None:
-            self._homes[key] = home
+            self.homes[key] = home
         return key
 
     def tree(self, keys: Sequence[Any], join: Callable[..., Any] | None = None) -> Any:
@@ -103,7 +108,7 @@ class Graph:
     def send(self, client: Any, keys: Sequence[Any]) -> list[Any]:
         """Futures of some keys."""
         annotate: Any = import_module("dask").annotate
-        with annotate(workers=_Homes(self._homes), allow_other_workers=True):
+        with annotate(workers=_Homes(self.homes), allow_other_workers=True):
             futures: list[Any] = client.get(self._tasks, list(keys), sync=False)
         return futures
 
@@ -155,6 +160,21 @@ class Machine:
         ClusterError
             The scheduler is gone, or there is no worker, or workers die of a task.
         """
+        self.settle(futures, told)
+        with cluster_errors():
+            results: list[Any] = self.client.gather(list(futures))
+        return results
+
+    def settle(
+        self,
+        futures: Sequence[Any],
+        told: Callable[[int], None] | None = None,
+        homes: dict[Any, str] | None = None,
+    ) -> None:
+        """Wait until futures are done, and leave their results where they are.
+
+        ``homes`` are the workers to which tasks are tied meanwhile.
+        """
         from distributed import TimeoutError as Late
 
         wait: Any = import_module("distributed").wait
@@ -164,17 +184,26 @@ class Machine:
                 try:
                     with self.client.as_current():
                         wait(list(futures), timeout=LOOK)
-                    break
+                    return
                 except (Late, TimeoutError):
                     if told is not None:
                         told(sum(future.done() for future in futures))
-                missing = 0.0 if self.client.nthreads() else missing + LOOK
+                there = self.client.nthreads()
+                if homes and there and not there.keys() & set(homes.values()):
+                    # Dask lets others do what is tied to workers that are gone, but not once
+                    # there was no worker at all.
+                    raise ClusterError("all workers died while the shards were loaded; run again")
+                missing = 0.0 if there else missing + LOOK
                 if missing >= PATIENCE:
                     raise ClusterError(
                         f"all workers are gone, and none came back for {PATIENCE:.0f} s; {RESUME}"
                     )
-            results: list[Any] = self.client.gather(list(futures))
-        return results
+
+    def untie(self, homes: dict[Any, str]) -> None:
+        """Let tasks that are done run on any worker, should they have to run again."""
+        with cluster_errors():
+            restrict = self.client.scheduler.set_restrictions
+            self.client.sync(restrict, worker=dict.fromkeys(homes))
 
 
 @contextlib.contextmanager
@@ -276,6 +305,9 @@ def _close(client: Any) -> None:
 class DaskParts:
     """Partitions on the workers, see `peerannot.distributed._parts.Parts`.
 
+    No work is tied to a worker: Dask runs it where its partition is, and work tied to one that is
+    gone would wait for ever once all workers have been away.
+
     Parameters
     ----------
     machine
@@ -284,16 +316,14 @@ class DaskParts:
         Futures of `Part`.
     shape
         What is known of all answers.
-    homes
-        Address of the worker that should hold each.
     """
 
-    def __init__(
-        self, machine: Machine, parts: Sequence[Any], shape: Shape, homes: Sequence[str]
-    ) -> None:
-        self._machine, self._parts, self._homes = machine, list(parts), list(homes)
+    def __init__(self, machine: Machine, parts: Sequence[Any], shape: Shape) -> None:
+        self._machine, self._parts = machine, list(parts)
         self._kept: list[Any] = [None] * len(self._parts)
         self._shape = shape
+        self._homes: list[str] = []
+        self._rounds = 0
         self._changed = False
         self._saved_as: str | None = None
 
@@ -314,9 +344,8 @@ class DaskParts:
     def advance(self, work: Work, *given: Any) -> tuple[Any, ...]:
         graph = Graph(_name(work))
         both = self._each(graph, _work, work, given)
-        pairs = list(zip(both, self._homes, strict=True))
-        kept = [graph.add(_first, key, home=home) for key, home in pairs]
-        told = [graph.add(_second, key, home=home) for key, home in pairs]
+        kept = [graph.add(_first, key) for key in both]
+        told = [graph.add(_second, key) for key in both]
         *futures, total = graph.send(self._machine.client, [*kept, graph.tree(told)])
         (found,) = self._machine.wait([total])
         self._kept, self._changed = futures, True
@@ -327,8 +356,8 @@ class DaskParts:
         graph = Graph(_name(work))
         shared = graph.add(_same, _Given(given))
         at = graph.add(_same, _Given((state,)))
-        for part, kept, home in zip(self._parts, self._kept, self._homes, strict=True):
-            at = graph.add(_link, part, kept, work, at, shared, home=home)
+        for part, kept in zip(self._parts, self._kept, strict=True):
+            at = graph.add(_link, part, kept, work, at, shared)
         (found,) = self._machine.wait(graph.send(self._machine.client, [at]))
         return found.values[0]
 
@@ -353,9 +382,8 @@ class DaskParts:
     def restore_kept(self, store: Store, name: str) -> None:
         """Take what an earlier run, or this one, saved."""
         graph = Graph("restore")
-        keys = [
-            graph.add(_load_kept, store, name, i, home=home) for i, home in enumerate(self._homes)
-        ]
+        # The partition is not needed, but where it is its numbers should be.
+        keys = [graph.add(_load_kept, part, store, name) for part in self._parts]
         kept = graph.send(self._machine.client, keys)
         done = Graph("restored")
         told = [done.add(_nothing, future) for future in kept]
@@ -367,14 +395,28 @@ class DaskParts:
         # on in a tree, so that nobody sends them more than `FAN` times.
         copies: list[Any] = []
         of_home: dict[str, Any] = {}
-        for home in dict.fromkeys(self._homes):
-            before = copies[(len(copies) - 1) // FAN] if copies else _Given(given)
-            of_home[home] = graph.add(_same, before, home=home)
-            copies.append(of_home[home])
-        rows = zip(self._parts, self._kept, self._homes, strict=True)
-        return [
-            graph.add(run, part, kept, work, of_home[home], home=home) for part, kept, home in rows
-        ]
+        homes = self._where()
+        for home, part in zip(homes, self._parts, strict=True):
+            if home not in of_home:
+                before = copies[(len(copies) - 1) // FAN] if copies else _Given(given)
+                of_home[home] = graph.add(_beside, part, before)
+                copies.append(of_home[home])
+        rows = zip(self._parts, self._kept, homes, strict=True)
+        return [graph.add(run, part, kept, work, of_home[home]) for part, kept, home in rows]
+
+    def _where(self) -> list[str]:
+        """Worker of each partition, as it was some rounds ago; only what is sent hangs on it."""
+        if self._rounds % LOOK_ROUNDS == 0 or not all(self._homes):
+            with cluster_errors():
+                held = self._machine.client.who_has(self._parts)
+            self._homes = [next(iter(held.get(part.key) or ("",))) for part in self._parts]
+        self._rounds += 1
+        return self._homes
+
+
+def _beside(part: Part, given: _Given) -> _Given:
+    """The parameters, on the worker that holds the partition."""
+    return given
 
 
 def _name(work: Work) -> str:
@@ -426,8 +468,8 @@ def _form(kept: Any) -> str:
     return "none" if kept is None else "tuple" if isinstance(kept, tuple) else "one"
 
 
-def _load_kept(store: Store, name: str, index: int) -> Any:
-    file = f"{FOLDER}/{name}-{index:05d}.npz"
+def _load_kept(part: Part, store: Store, name: str) -> Any:
+    file = f"{FOLDER}/{name}-{part.index:05d}.npz"
     content = store.read(file)
     try:
         with np.load(io.BytesIO(content or b""), allow_pickle=False) as held:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -143,16 +144,17 @@ def fit(
         seen = _survey(machine, urls, columns, told)
         usable, left_out = _usable(seen, skip_bad_shards, few(several, 1))
         vocabulary = Vocabulary(
-            seen.workers, seen.labels, seen.kinds, wanted, duplicates, columns, few(several, 1)
+            store, uuid4().hex, seen.kinds, wanted, duplicates, columns, few(several, 1)
         )
+        vocabulary.write(seen.workers, seen.labels)
         coding = vocabulary.coding()
         if not hard and len(coding.classes) > MOST_COLUMNS:
             raise ParameterError(
                 f"{len(coding.classes)} classes are too many for columns of a posterior; ask for"
                 " hard labels"
             )
-        homes = list(machine.workers())
         n_rows = sum(shard.height for shard in usable)
+        homes = list(machine.workers())
         n = partitions or max(len(homes), -(-n_rows // MOST_ROWS))
         if saved is not None:
             n = saved["run"]["n"]
@@ -222,39 +224,44 @@ def _load(
 ) -> tuple[DaskParts, int]:  # fmt: skip
     """Partitions on the workers, and how many repeated rows were dropped."""
     graph = Graph("load")
-    words = graph.add(_same, vocabulary)
     n = way.cuts.len() + 1
     own = [homes[p * len(homes) // n] for p in range(n)]
     bare = [replace(shard, samples=shard.samples.clear()) for shard in shards]
     if way.shuffle:
-        cut = [graph.add(cut_shard, shard, way.cuts, words) for shard in bare]
+        cut = [graph.add(cut_shard, shard, way.cuts, vocabulary) for shard in bare]
         loaded = [
             graph.add(
-                join_pieces, [graph.add(piece_of, pieces, p) for pieces in cut], words, home=own[p]
+                join_pieces, [graph.add(piece_of, pieces, p) for pieces in cut], vocabulary,
+                home=own[p],
             )
             for p in range(n)
-        ]
+        ]  # fmt: skip
     else:
         slim = dict(zip((s.number for s in shards), bare, strict=True))
         ends: list[Any] = [None, *way.cuts.to_list(), None]
         loaded = []
         for p, readers in enumerate(way.readers):
             mine = _Readers([(slim[s.number], whole) for s, whole in readers])
-            loaded.append(graph.add(_load_range, mine, ends[p], ends[p + 1], words, home=own[p]))
+            loaded.append(
+                graph.add(_load_range, mine, ends[p], ends[p + 1], vocabulary, home=own[p])
+            )
     keys = [*loaded, *(graph.add(Loaded.size, key) for key in loaded)]
     futures = graph.send(machine.client, keys)
-    sizes = machine.wait(futures[n:], lambda done: told(done, n, "loading"))
+    machine.settle(futures, lambda done: told(min(done, n), n, "loading"), graph.homes)
+    sizes = machine.wait(futures[n:])
     told(n, n, "loading")
     shape = Shape(sum(size[0] for size in sizes), sum(size[1] for size in sizes), workers, classes)
     place = Graph("partition")
     of_all = place.add(_same, _Whole(shape))
     first = np.concatenate(([0], np.cumsum([size[0] for size in sizes])))
     parts = [
-        place.add(_part_of, future, p, int(first[p]), of_all, home=own[p])
+        place.add(_part_of, future, p, int(first[p]), of_all)
         for p, future in enumerate(futures[:n])
     ]
     made = place.send(machine.client, parts)
-    return DaskParts(machine, made, shape, own), sum(size[2] for size in sizes)
+    machine.settle(made)
+    machine.untie(graph.homes)
+    return DaskParts(machine, made, shape), sum(size[2] for size in sizes)
 
 
 class _Readers(list[tuple[Shard, bool]]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +12,9 @@ import numpy as np
 import polars as pl
 
 from peerannot.answers import Answers, DuplicatePolicy
+from peerannot.distributed._checkpoint import FOLDER
 from peerannot.distributed._parts import Part, Shape
-from peerannot.distributed._store import here
+from peerannot.distributed._store import Store, here, parquet
 from peerannot.distributed._survey import Shard
 from peerannot.errors import DataError
 from peerannot.io._rows import Rows
@@ -24,10 +27,15 @@ __all__ = ["Loaded", "Vocabulary", "cut_shard", "join_pieces", "load_range", "pa
 class Vocabulary:
     """What all partitions are coded with.
 
+    It is read from the folder of the result: then the scheduler need not hold it, and the tasks
+    that load partitions depend on nothing that would draw them to one worker.
+
     Attributes
     ----------
-    workers, labels : Series
-        Distinct ids that occur.
+    store : Store
+        Folder of the result.
+    token : str
+        Tells this run from others.
     kinds : mapping
         Type of tasks, workers and labels.
     wanted : list or int or None
@@ -39,16 +47,42 @@ class Vocabulary:
         Of the shards, for messages.
     """
 
-    workers: pl.Series
-    labels: pl.Series
+    store: Store
+    token: str
     kinds: Mapping[str, Any]
     wanted: Any
     duplicates: DuplicatePolicy
     columns: Mapping[str, str | None]
     name: str
 
+    def write(self, workers: pl.Series, labels: pl.Series) -> None:
+        """Write the distinct ids that occur."""
+        for name, ids in (("workers", workers), ("labels", labels)):
+            self.store.write(f"{FOLDER}/{name}.parquet", parquet(ids.to_frame("id")))
+
     def coding(self) -> Coding:
-        return Coding(self.workers, self.labels, self.wanted, self.duplicates, self.name)
+        """Read once a process."""
+        with _reading:
+            if self.token not in _codings:
+                _codings.clear()
+                workers, labels = (self._read(name) for name in ("workers", "labels"))
+                _codings[self.token] = Coding(
+                    workers, labels, self.wanted, self.duplicates, self.name
+                )
+            return _codings[self.token]
+
+    def _read(self, name: str) -> pl.Series:
+        content = self.store.read(f"{FOLDER}/{name}.parquet")
+        if content is None:
+            raise DataError(
+                f"{self.store.at(FOLDER)}: the vocabulary of {name} is not there; all workers must"
+                " reach the output folder"
+            )
+        return pl.read_parquet(io.BytesIO(content))["id"]
+
+
+_codings: dict[str, Coding] = {}
+_reading = threading.Lock()
 
 
 @dataclass

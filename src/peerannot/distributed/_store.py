@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from peerannot._files import atomic_write, storage_errors
@@ -18,7 +19,7 @@ from peerannot._optional import require
 from peerannot.errors import DataError, MissingDependencyError, PeerannotError, StorageError
 from peerannot.io._source import Source
 
-__all__ = ["Store", "find_shards", "here", "is_remote", "npz", "size_and_date"]
+__all__ = ["Store", "find_shards", "here", "is_remote", "npz", "parquet", "size_and_date"]
 
 
 def npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
@@ -26,6 +27,13 @@ def npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     buffer = io.BytesIO()
     save: Any = np.savez
     save(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def parquet(frame: pl.DataFrame) -> bytes:
+    """Content of a file of Parquet."""
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
     return buffer.getvalue()
 
 

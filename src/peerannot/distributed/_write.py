@@ -18,7 +18,7 @@ from peerannot.aggregation.out_of_core import PART, manifest_of, task_frame, wor
 from peerannot.aggregation.result import Diagnostics
 from peerannot.distributed._checkpoint import FOLDER
 from peerannot.distributed._parts import Part, Shape, Work
-from peerannot.distributed._store import Store
+from peerannot.distributed._store import Store, parquet
 
 __all__ = ["DistributedResult", "LeftOut", "Told", "clear", "finish", "has_result", "write_part"]
 
@@ -118,7 +118,7 @@ def write_part(
         )  # fmt: skip
         more = f"-{low // PART:03d}" if n > PART else ""
         names.append(f"tasks/part-{part.index:05d}{more}.parquet")
-        store.write(names[-1], _parquet(frame))
+        store.write(names[-1], parquet(frame))
     return Told(tuple(names), n, int((labels < 0).sum()), float(np.sum(confidence)))
 
 
@@ -137,7 +137,7 @@ def finish(
     left_out: Sequence[LeftOut],
 ) -> DistributedResult:
     """Write what is known of workers, and the manifest; remove the checkpoint."""
-    store.write("workers.parquet", _parquet(worker_frame(shape.workers, worker_answers, fit)))
+    store.write("workers.parquet", parquet(worker_frame(shape.workers, worker_answers, fit)))
     if fit.confusion is not None:
         buffer = io.BytesIO()
         np.save(buffer, fit.confusion, allow_pickle=False)
@@ -158,9 +158,3 @@ def finish(
         shape.n_answers, undecided, sum(t.confidence for t in told) / max(shape.n_tasks, 1),
         fit.diagnostics, n_partitions, resumed_at, tuple(left_out),
     )  # fmt: skip
-
-
-def _parquet(frame: pl.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    frame.write_parquet(buffer)
-    return buffer.getvalue()
