@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ torch = pytest.importorskip("torch")
 
 from peerannot.errors import ParameterError  # noqa: E402
 from peerannot.learning import TrainOptions, train_on_votes  # noqa: E402
+from peerannot.learning._checkpoint import CheckpointFile  # noqa: E402
 from peerannot.learning._parallel import Processes, make_fabric  # noqa: E402
 
 SCRIPT = Path(__file__).with_name("several.py")
@@ -115,3 +117,34 @@ def test_votes_are_not_mixed(make) -> None:
     for name in ("mixup", "cutmix"):
         with pytest.raises(ParameterError, match=r"annot-mix.*`peerannot train`"):
             train_on_votes(tiny.path, options=TrainOptions(**{name: 0.5}))
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_ends_the_others_and_one_goes_on(make) -> None:
+    tiny = make(train=12, val=4, test=4)
+    tiny.save(tiny.soft)
+    command = [sys.executable, "-m", "peerannot", "train", tiny.path, "-o", "x", "--json"]
+    command += ["--labels", tiny.path / "labels.npy", "--model", "smallcnn", "--img-size", 16]
+    command += ["--batch-size", 4, "--figures", "none", "--accelerator", "cpu"]
+    process = subprocess.Popen(
+        list(map(str, [*command, "--devices", 2, "--n-epochs", 5000])),
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    state = tiny.path / "best_models" / "smallcnn" / "x.last.safetensors"
+    deadline = time.monotonic() + 120
+    while not state.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.kill()
+    # The pipe closes when the other process has ended, too.
+    _, said = process.communicate(timeout=60)
+    assert "process 1: another process of this training stopped" in said
+    assert "Traceback" not in said
+    saved = CheckpointFile(state).load()
+    assert saved is not None
+    done = len(saved["history"]["val_loss"])
+    again = launch([*command, "--n-epochs", done + 1, "--resume"])
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["resumed_at"] == done

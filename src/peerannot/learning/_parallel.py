@@ -22,7 +22,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 
-from peerannot.errors import ParameterError
+from peerannot.errors import ParameterError, PeerannotError
 from peerannot.learning._options import TrainOptions
 
 __all__ = [
@@ -33,6 +33,10 @@ __all__ = [
     "process_group",
     "share_statistics",
 ]
+
+
+# What the libraries below say when a process is gone.
+_LOST = ("Connection closed", "Connection reset", "gloo", "Gloo", "NCCL", "Broken pipe")
 
 
 @dataclass(frozen=True)
@@ -210,8 +214,21 @@ def process_group(fabric: Fabric) -> Iterator[Processes]:
     """Start the other processes and join them; leave together at the end.
 
     The group lives on for the next run: to meet again at the same port is a race.
+
+    Raises
+    ------
+    PeerannotError
+        One of them is gone.
     """
-    fabric.launch()
-    yield Processes(fabric.global_rank, fabric.world_size)
-    if fabric.world_size > 1:
-        fabric.barrier()
+    try:
+        fabric.launch()
+        yield Processes(fabric.global_rank, fabric.world_size)
+        if fabric.world_size > 1:
+            fabric.barrier()
+    except RuntimeError as error:
+        text = str(error)
+        if fabric.world_size > 1 and any(word in text for word in _LOST):
+            raise PeerannotError(
+                "another process of this training stopped; mend what it says, and --resume goes on"
+            ) from error
+        raise
