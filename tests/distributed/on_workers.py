@@ -52,16 +52,22 @@ def count_on(part: Any, step: int) -> tuple[Any, tuple[int]]:
     return (before + step, None), (int((before + step).sum()),)
 
 
-def parts_of(client: Any, n: int) -> DaskParts:
+def parts_of(client: Any, n: int, n_answers: int = 300) -> DaskParts:
     """A small crowd in n partitions on the workers of a cluster."""
     rng = np.random.default_rng(0)
-    task, worker = rng.integers(50, size=300), rng.integers(9, size=300)
+    task, worker = rng.integers(50, size=n_answers), rng.integers(9, size=n_answers)
     answers = Answers.from_arrays(task, worker, task % 3, duplicates="all")
     local = LocalParts.of(answers, n)
     machine = Machine(client)
-    graph = Graph("test")
-    keys = [graph.add(given_part, Held(part)) for part in local]
-    return DaskParts(machine, graph.send(client, keys), local.shape)
+    homes, graph = list(machine.workers()), Graph("test")
+    keys = [
+        graph.add(given_part, Held(part), home=homes[i * len(homes) // n])
+        for i, part in enumerate(local)
+    ]
+    made = graph.send(client, keys)
+    machine.settle(made)
+    machine.untie(graph.homes)
+    return DaskParts(machine, made, local.shape)
 
 
 def through(part: Any, state: list[int], more: int) -> list[int]:
