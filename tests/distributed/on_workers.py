@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from peerannot.answers import Answers
-from peerannot.distributed._dask import DaskParts, Graph, Machine
+from peerannot.distributed._cluster import Graph, Machine
+from peerannot.distributed._dask import DaskParts
 from peerannot.distributed._parts import LocalParts
 
 __all__ = [

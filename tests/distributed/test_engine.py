@@ -17,7 +17,7 @@ from on_workers import count_on, parts_of, received, take, through
 from small_shards import assert_as_on_one_machine, shards, tasks_of
 
 from peerannot.distributed import _fit, _survey, _write, fit, has_result
-from peerannot.distributed._dask import Machine
+from peerannot.distributed._cluster import Machine
 from peerannot.distributed._load import Loaded
 from peerannot.distributed._survey import plan
 from peerannot.errors import DataError, ParameterError

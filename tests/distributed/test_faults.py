@@ -22,7 +22,7 @@ from processes import eventually, free_port, iterations_saved, processes
 from small_shards import assert_as_on_one_machine, shards
 
 import distributed
-from peerannot.distributed import _dask, fit
+from peerannot.distributed import _cluster, fit
 from peerannot.errors import ClusterError, ExitCode
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and sessions of POSIX")
@@ -89,8 +89,8 @@ def test_a_task_that_kills_its_workers_gives_up() -> None:
 
 
 def test_no_worker_is_an_error_in_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(_dask, "PATIENCE", 0.5)
-    monkeypatch.setattr(_dask, "LOOK", 0.2)
+    monkeypatch.setattr(_cluster, "PATIENCE", 0.5)
+    monkeypatch.setattr(_cluster, "LOOK", 0.2)
     pattern = shards(tmp_path / "in")
     alone = distributed.LocalCluster(
         n_workers=0, processes=False, dashboard_address="127.0.0.1:0", silence_logs="CRITICAL"
@@ -136,7 +136,7 @@ def test_the_scheduler_is_lost_and_the_fit_resumed(tmp_path: Path) -> None:
 
 
 def test_no_scheduler_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_dask, "CONNECT", 1.0)
+    monkeypatch.setattr(_cluster, "CONNECT", 1.0)
     pattern, address = shards(tmp_path / "in"), f"tcp://127.0.0.1:{free_port()}"
     with pytest.raises(ClusterError, match=f"cannot reach the scheduler at {address}"):
         fit(pattern, DS, output=tmp_path / "out", scheduler=address)

@@ -18,7 +18,8 @@ from peerannot.aggregation.out_of_core import MOST_COLUMNS
 from peerannot.aggregation.registry import build
 from peerannot.answers import DuplicatePolicy, Ids
 from peerannot.distributed._checkpoint import SavedRun, read_checkpoint
-from peerannot.distributed._dask import DaskParts, Graph, Machine, cluster
+from peerannot.distributed._cluster import Graph, Machine, cluster
+from peerannot.distributed._dask import DaskParts
 from peerannot.distributed._load import (
     Loaded,
     Vocabulary,
