@@ -74,6 +74,21 @@ def test_every_command_is_understood(page, tmp_path, monkeypatch) -> None:
     assert recipes and all((ROOT / recipe).is_file() for recipe in recipes)
 
 
+def test_the_page_on_training_is_understood(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = tmp_path / "cifar10s/best_models/resnet18/ds.safetensors"
+    model.parent.mkdir(parents=True)
+    model.touch()
+    (tmp_path / "photos").mkdir()
+    text = (ROOT / "docs" / "training.md").read_text()
+    scripts = "".join(re.findall(r"^```sh\n(.*?)^```", text, flags=re.DOTALL | re.M))
+    # Environment and launcher stand before it.
+    found = re.findall(r"peerannot (?:train|predict|export-model) .*", scripts.replace("\\\n", " "))
+    assert len(found) >= 6
+    for command in found:
+        check(command, tmp_path)
+
+
 @pytest.mark.parametrize(
     "command",
     [
