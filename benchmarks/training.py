@@ -126,6 +126,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--strategies", nargs="*", default=list(STRATEGIES))
+    parser.add_argument("--beside", default="smallcnn", help="network that strategies train")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)
 
@@ -165,7 +166,7 @@ def main() -> None:
             compare(title, theirs, ours, n, arguments.pairs)
         if arguments.strategies:
             print("\nend-to-end strategies beside training on soft labels (time of ours / theirs)")
-        options = replace(base, model="smallcnn")
+        options = replace(base, model=arguments.beside)
         for spec in arguments.strategies:
             strategy, _ = make_strategy(spec)
             soft = our_loop(part, options, lambda _: SoftLabels(target))

@@ -8,13 +8,24 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from peerannot._progress import Progress, silent
 
-__all__ = ["EqualsCommand", "emit_json", "json_option", "note", "progress_bar", "spoken_warnings"]
+if TYPE_CHECKING:
+    from peerannot.aggregation.result import Diagnostics
+
+__all__ = [
+    "EqualsCommand",
+    "emit_json",
+    "json_option",
+    "must_converge",
+    "note",
+    "progress_bar",
+    "spoken_warnings",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -40,6 +51,23 @@ def emit_json(schema: str, facts: Mapping[str, Any]) -> None:
 def note(text: str) -> None:
     """A line for people, on stderr."""
     click.echo(text, err=True)
+
+
+def must_converge(strategy: str, diagnostics: Diagnostics) -> None:
+    """What ``--strict`` asks.
+
+    Raises
+    ------
+    NotConvergedError
+        The fit stopped before it converged.
+    """
+    from peerannot.errors import NotConvergedError
+
+    if not diagnostics.converged:
+        raise NotConvergedError(
+            f"{strategy} did not converge in {diagnostics.n_iter} iterations;"
+            " raise max_iter or tol, or drop --strict"
+        )
 
 
 @contextlib.contextmanager

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 import click
 
-from peerannot.cli._common import emit_json, note, progress_bar, spoken_warnings
+from peerannot.cli._common import emit_json, must_converge, note, progress_bar, spoken_warnings
+from peerannot.cli._votes import shard_reading
 
 __all__ = ["Engine", "PathOrUrl", "aggregate_on_cluster", "engine_options"]
 
@@ -137,8 +138,7 @@ def aggregate_on_cluster(
     from peerannot._options import parse_pairs
     from peerannot.aggregation import build
     from peerannot.distributed import fit, has_result
-    from peerannot.errors import NotConvergedError, ParameterError
-    from peerannot.io import read_classes
+    from peerannot.errors import ParameterError
 
     if output is None or (isinstance(output, Path) and output.is_file()):
         raise click.UsageError("--engine dask writes shards: give --output FOLDER")
@@ -147,25 +147,18 @@ def aggregate_on_cluster(
     if has_result(output) and not force:
         raise ParameterError(f"{output}: has a result already; give --force to overwrite it")
     fitted = build(strategy, parse_pairs(options))
-    classes = reading.get("classes")
     with _without_logs(), spoken_warnings(), progress_bar(fitted.name) as progress:
         done = fit(
             path,
             fitted,
             output=output,
             hard=hard,
-            classes=None if classes is None else read_classes(classes),
             progress=progress,
-            task_col=reading.get("task_col"),
-            worker_col=reading.get("worker_col"),
-            label_col=reading.get("label_col"),
+            **shard_reading(reading),
             **engine.options,
         )
-    if strict and not done.diagnostics.converged:
-        raise NotConvergedError(
-            f"{fitted.name} did not converge in {done.diagnostics.n_iter} iterations;"
-            " raise max_iter or tol, or drop --strict"
-        )
+    if strict:
+        must_converge(fitted.name, done.diagnostics)
     for shard in done.left_out:
         rows = "an unknown number of" if shard.n_rows is None else f"{shard.n_rows}"
         note(f"left out {shard.file}, {rows} rows: {shard.reason}")

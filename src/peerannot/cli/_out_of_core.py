@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from peerannot.cli._common import emit_json, note, progress_bar, spoken_warnings
+from peerannot.cli._common import emit_json, must_converge, note, progress_bar, spoken_warnings
+from peerannot.cli._votes import shard_reading
 
 __all__ = ["aggregate_shards"]
 
@@ -36,8 +37,7 @@ def aggregate_shards(
     from peerannot._options import parse_pairs
     from peerannot.aggregation import build
     from peerannot.aggregation.out_of_core import fit_shards
-    from peerannot.errors import NotConvergedError, ParameterError
-    from peerannot.io import read_classes
+    from peerannot.errors import ParameterError
 
     if output is None or output.is_file():
         raise click.UsageError("--out-of-core writes shards: give --output FOLDER")
@@ -46,7 +46,6 @@ def aggregate_shards(
     if (output / "manifest.json").exists() and not force:
         raise ParameterError(f"{output}: has a result already; give --force to overwrite it")
     fitted = build(strategy, parse_pairs(options))
-    classes = reading.get("classes")
     with spoken_warnings(), progress_bar(fitted.name) as progress:
         done = fit_shards(
             path,
@@ -54,17 +53,11 @@ def aggregate_shards(
             output=output,
             scratch=scratch,
             hard=hard,
-            classes=None if classes is None else read_classes(classes),
             progress=progress,
-            task_col=reading.get("task_col"),
-            worker_col=reading.get("worker_col"),
-            label_col=reading.get("label_col"),
+            **shard_reading(reading),
         )
-    if strict and not done.diagnostics.converged:
-        raise NotConvergedError(
-            f"{fitted.name} did not converge in {done.diagnostics.n_iter} iterations;"
-            " raise max_iter or tol, or drop --strict"
-        )
+    if strict:
+        must_converge(fitted.name, done.diagnostics)
     if as_json:
         facts = {
             "strategy": done.strategy,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from peerannot.answers import Answers
 
-__all__ = ["Votes", "column_options", "is_dataset", "load_votes"]
+__all__ = ["Votes", "column_options", "is_dataset", "load_votes", "shard_reading"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -113,6 +113,15 @@ def load_votes(
             raise click.UsageError(f"{path_remove} has no keys of tasks, only positions of images")
         answers = answers.without_tasks(keys)
     return Votes(answers, imported.gold, Path(path).name.partition(".")[0] or "answers")
+
+
+def shard_reading(reading: Mapping[str, Any]) -> dict[str, Any]:
+    """What `column_options` gave, as fits of shards take it."""
+    from peerannot.io import read_classes
+
+    classes = reading.get("classes")
+    columns = {name: reading.get(name) for name in ("task_col", "worker_col", "label_col")}
+    return {"classes": None if classes is None else read_classes(classes), **columns}
 
 
 def _saved_gold(path: Path, answers: Answers) -> dict[str, Any]:

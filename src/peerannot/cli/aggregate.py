@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from peerannot.cli._common import emit_json, json_option, note, progress_bar, spoken_warnings
+from peerannot.cli._common import (
+    emit_json,
+    json_option,
+    must_converge,
+    note,
+    progress_bar,
+    spoken_warnings,
+)
 from peerannot.cli._distributed import Engine, PathOrUrl, aggregate_on_cluster, engine_options
 from peerannot.cli._online import known_labels, learn, learning_options, surely
 from peerannot.cli._votes import column_options, is_dataset, load_votes
@@ -116,7 +123,7 @@ def aggregate(
     """
     from peerannot._options import parse_pairs
     from peerannot.aggregation import build
-    from peerannot.errors import NotConvergedError, ParameterError
+    from peerannot.errors import ParameterError
 
     engine = Engine(reading)
     if out_of_core or engine.dask:
@@ -194,11 +201,8 @@ def aggregate(
             note(f"auto: {fitted.name} predicts held-out answers best")
         with spoken_warnings(), progress_bar(fitted.name) as progress:
             result = fitted.fit(answers, gold=known, progress=progress)
-    if strict and not result.diagnostics.converged:
-        raise NotConvergedError(
-            f"{fitted.name} did not converge in {result.diagnostics.n_iter} iterations;"
-            " raise max_iter or tol, or drop --strict"
-        )
+    if strict:
+        must_converge(fitted.name, result.diagnostics)
     if intervals or bootstrap:
         result = surely(
             result, fitted, answers, facts, gold=known, intervals=intervals, n_boot=bootstrap
