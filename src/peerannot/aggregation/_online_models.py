@@ -14,9 +14,9 @@ from peerannot._compiled import compiled
 from peerannot._progress import silent
 from peerannot.aggregation._memory import Change, Rows
 from peerannot.aggregation.base import Fit, Start
+from peerannot.aggregation.confusion_model import ConfusionModel
 from peerannot.aggregation.confusions import EM, Pairs
 from peerannot.aggregation.dawid_skene import DawidSkene, MAPDawidSkene
-from peerannot.aggregation.ibcc import IBCC
 from peerannot.aggregation.label_aggregation import OnePassLA
 from peerannot.aggregation.support import Support
 from peerannot.aggregation.ties import drawn_best
@@ -95,9 +95,7 @@ class Reader:
 
     def grow(self, strategy: OnePassLA, sums: Sums, batch: Batch) -> Sums:
         answers, change = batch.memory.answers, batch.change
-        n = answers.n_workers
-        right = np.full(n, strategy.alpha - 1.0)
-        seen = np.full(n, strategy.alpha + strategy.beta - 2.0)
+        right, seen = strategy._begin(answers.n_workers)
         fresh = change.origin < 0
         credit, hit = np.zeros(fresh.size), np.zeros(fresh.size)
         if sums:
@@ -154,7 +152,7 @@ class Confusions:
     and ``mass`` (K,), the class sums.
     """
 
-    def grow(self, strategy: DawidSkene | IBCC, sums: Sums, batch: Batch) -> Sums:
+    def grow(self, strategy: ConfusionModel, sums: Sums, batch: Batch) -> Sums:
         answers = batch.memory.answers
         pairs = Pairs.of(answers, model=strategy.name)
         part, gold = _part(answers, batch.gold, batch.touched())
@@ -206,13 +204,13 @@ class Confusions:
         }
 
     def fit(
-        self, strategy: DawidSkene | IBCC, answers: Answers, sums: Sums, gold: NDArray[np.int32]
+        self, strategy: ConfusionModel, answers: Answers, sums: Sums, gold: NDArray[np.int32]
     ) -> Fit:
         em = EM.of(answers, gold, model=strategy.name)
         return strategy._told_by(em, sums["counts"], sums["mass"])
 
 
-def _reader(strategy: DawidSkene | IBCC) -> DawidSkene | IBCC:
+def _reader(strategy: ConfusionModel) -> ConfusionModel:
     """The model that reads a batch: with pseudo-counts, where the strategy has none.
 
     A probability that a small batch left at 0 would stay there for good, and a new worker would

@@ -13,8 +13,9 @@ from scipy.special import logsumexp
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Iterative, Start
+from peerannot.aggregation.confusion_model import ds_skill
 from peerannot.aggregation.confusions import EM, Pairs
-from peerannot.aggregation.dawid_skene import FLOOR, ds_skill
+from peerannot.aggregation.dawid_skene import FLOOR
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
 from peerannot.aggregation.support import clamped

@@ -10,31 +10,25 @@ from numpy.typing import NDArray
 
 from peerannot._options import option
 from peerannot._progress import Progress
-from peerannot.aggregation.base import Fit, Iterative, Start
-from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
-from peerannot.aggregation.confusions import EM, Pairs, Passes
+from peerannot.aggregation.base import Fit, Start
+from peerannot.aggregation.confusion_model import ConfusionModel, ds_skill
+from peerannot.aggregation.confusions import Pairs
 from peerannot.aggregation.registry import STRATEGIES
-from peerannot.aggregation.result import Diagnostics
 from peerannot.aggregation.support import Support
 from peerannot.aggregation.votes import vote_fit
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
 
-__all__ = ["DawidSkene", "WeightedDawidSkene", "ds_skill"]
+__all__ = ["DawidSkene", "WeightedDawidSkene"]
 
 # Least probability of an answer. Log 0 would let one answer that a worker never gave to a class
 # outvote any number of others; the floor keeps that a strong hint, not a proof.
 FLOOR = 1e-10
 
 
-def ds_skill(confusion: NDArray[np.float64], prior: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probability that each worker is right: the diagonal, averaged by the class prior."""
-    return np.asarray(np.einsum("jkk,k->j", confusion, prior))
-
-
 @STRATEGIES.register("dawid-skene", "DS")
 @dataclass(frozen=True, kw_only=True)
-class DawidSkene(Iterative):
+class DawidSkene(ConfusionModel):
     r"""Dawid and Skene's model: each worker has a confusion matrix, each class a frequency.
 
     .. math::
@@ -64,47 +58,8 @@ class DawidSkene(Iterative):
     Raykar, V. C. et al. (2010). Learning from crowds. JMLR 11, 1297-1322.
     """
 
-    takes_gold: ClassVar[bool] = True
-    takes_init: ClassVar[bool] = True
-
     diagonal: float = option(0.0, at_least=0.0, help="pseudo-count of right answers")
     off_diagonal: float = option(0.0, at_least=0.0, help="pseudo-count of each wrong answer")
-
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        em = EM.of(answers, start.gold, start.posterior, model=self.name)
-        counts, mass, diagnostics = self._iterate(em, progress)
-        fit = self._told_by(em, counts, mass)
-        fit.diagnostics = diagnostics
-        return fit
-
-    def _iterate(
-        self, em: Passes, progress: Progress, checkpoint: Checkpoint = NOWHERE
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], Diagnostics]:
-        """Counts and class sums that EM ends with, wherever the answers are."""
-        saved = checkpoint.load()
-        counts, mass = em.first() if saved is None else (saved["counts"], saved["mass"])
-        objective = [] if saved is None else list(map(float, saved["objective"]))
-        hard = saved is not None and bool(saved["hard"])
-        stopped = self._stops(objective, em.answers)
-        while not stopped and len(objective) < self.max_iter:
-            hard = self._hard(objective, em.answers.n_answers, hard)
-            counts, mass, loglik = em.step(*self._tables(em.pairs, counts, mass), hard=hard)
-            objective.append(loglik)
-            stopped = self._stops(objective, em.answers)
-            checkpoint.save({
-                "n_iter": len(objective), "objective": objective, "counts": counts, "mass": mass,
-                "hard": hard,
-            })  # fmt: skip
-            progress(len(objective), self.max_iter, f"log-likelihood {loglik:.4f}")
-        converged = stopped or self.tol == 0
-        return counts, mass, Diagnostics(len(objective), converged, tuple(objective))
-
-    def _told_by(self, em: EM, counts: NDArray[np.float64], mass: NDArray[np.float64]) -> Fit:
-        """What counts and class sums say of tasks, workers and classes."""
-        table, log_prior = self._tables(em.pairs, counts, mass)
-        fit = self._parameters(em.pairs, counts, mass, em.answers.n_workers)
-        fit.posterior = em.posterior(table, log_prior)
-        return fit
 
     def _parameters(
         self,
@@ -113,7 +68,6 @@ class DawidSkene(Iterative):
         mass: NDArray[np.float64],
         n_workers: int,
     ) -> Fit:
-        """Skills, confusion matrices and class prior, still without a posterior."""
         prior = np.exp(_log_prior(mass))
         prior /= prior.sum()  # the floor may have added a little
         confusion = self._confusion(pairs, counts, n_workers)
@@ -124,14 +78,9 @@ class DawidSkene(Iterative):
             prior=prior,
         )
 
-    def _hard(self, objective: list[float], n_answers: int, was: bool) -> bool:
-        """Whether the next E-step gives each task to one class."""
-        return False
-
     def _tables(
         self, pairs: Pairs, counts: NDArray[np.float64], mass: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Logarithms of the confusion rows of each pair and of the class prior."""
         probability = self._probability(pairs, counts)
         return np.log(np.maximum(probability, FLOOR)), _log_prior(mass)
 

@@ -13,8 +13,8 @@ from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot.aggregation.alike import task_groups
 from peerannot.aggregation.base import Fit, Iterative, Start
+from peerannot.aggregation.confusion_model import ds_skill
 from peerannot.aggregation.confusions import EM
-from peerannot.aggregation.dawid_skene import ds_skill
 from peerannot.aggregation.ibcc import dirichlet_kl, dirichlet_logs, off_diagonal_of
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics

@@ -10,14 +10,10 @@ from numpy.typing import NDArray
 from scipy.special import digamma, gammaln
 
 from peerannot._options import option
-from peerannot._progress import Progress
-from peerannot.aggregation.base import Fit, Iterative, Start
-from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
-from peerannot.aggregation.confusions import EM, Pairs, Passes
-from peerannot.aggregation.dawid_skene import ds_skill
+from peerannot.aggregation.base import Fit
+from peerannot.aggregation.confusion_model import ConfusionModel, ds_skill
+from peerannot.aggregation.confusions import Pairs, Passes
 from peerannot.aggregation.registry import STRATEGIES
-from peerannot.aggregation.result import Diagnostics
-from peerannot.answers import Answers
 
 __all__ = ["IBCC", "dirichlet_kl", "off_diagonal_of"]
 
@@ -28,7 +24,7 @@ OFF_MASS = 9.0
 
 @STRATEGIES.register("ibcc", "BCC")
 @dataclass(frozen=True, kw_only=True)
-class IBCC(Iterative):
+class IBCC(ConfusionModel):
     r"""Independent Bayesian classifier combination: Dawid-Skene with Dirichlet priors.
 
     .. math::
@@ -62,41 +58,20 @@ class IBCC(Iterative):
     multiple imperfect classifiers. Decision Making and Imperfection, equations 8 to 14.
     """
 
-    takes_gold: ClassVar[bool] = True
-    takes_init: ClassVar[bool] = True
+    objective_name: ClassVar[str] = "evidence bound"
 
     diagonal: float = option(4.0, above=0.0, help="pseudo-count of right answers")
     off_diagonal: float = option(1.0, above=0.0, help="pseudo-count of each wrong answer")
     alpha: float = option(1.0, above=0.0, help="pseudo-count of each class")
 
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        em = EM.of(answers, start.gold, start.posterior, model=self.name)
-        counts, mass, diagnostics = self._iterate(em, progress)
-        fit = self._told_by(em, counts, mass)
-        fit.diagnostics = diagnostics
-        return fit
-
-    def _iterate(
-        self, em: Passes, progress: Progress, checkpoint: Checkpoint = NOWHERE
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], Diagnostics]:
-        """Counts and class sums that the inference ends with, wherever the answers are."""
-        saved = checkpoint.load()
-        counts, mass = em.first() if saved is None else (saved["counts"], saved["mass"])
-        objective = [] if saved is None else list(map(float, saved["objective"]))
+    def _step(
+        self, em: Passes, counts: NDArray[np.float64], mass: NDArray[np.float64], hard: bool
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
         off = off_diagonal_of(self.off_diagonal, mass.size)
-        stopped = self._stops(objective, em.answers)
-        while not stopped and len(objective) < self.max_iter:
-            table, divergence = _expected_logs(em.pairs, counts, self.diagonal, off)
-            log_prior, prior_divergence = _expected_prior(mass, self.alpha)
-            counts, mass, evidence = em.step(table, log_prior)
-            objective.append(evidence - divergence - prior_divergence)
-            stopped = self._stops(objective, em.answers)
-            checkpoint.save({
-                "n_iter": len(objective), "objective": objective, "counts": counts, "mass": mass
-            })  # fmt: skip
-            progress(len(objective), self.max_iter, f"evidence bound {objective[-1]:.4f}")
-        converged = stopped or self.tol == 0
-        return counts, mass, Diagnostics(len(objective), converged, tuple(objective))
+        table, divergence = _expected_logs(em.pairs, counts, self.diagonal, off)
+        log_prior, prior_divergence = _expected_prior(mass, self.alpha)
+        counts, mass, evidence = em.step(table, log_prior, hard=hard)
+        return counts, mass, evidence - divergence - prior_divergence
 
     def _tables(
         self, pairs: Pairs, counts: NDArray[np.float64], mass: NDArray[np.float64]
@@ -106,12 +81,6 @@ class IBCC(Iterative):
         table, _ = _expected_logs(pairs, counts, self.diagonal, off)
         return table, _expected_prior(mass, self.alpha)[0]
 
-    def _told_by(self, em: EM, counts: NDArray[np.float64], mass: NDArray[np.float64]) -> Fit:
-        """What counts and class sums say of tasks, workers and classes."""
-        fit = self._parameters(em.pairs, counts, mass, em.answers.n_workers)
-        fit.posterior = em.posterior(*self._tables(em.pairs, counts, mass))
-        return fit
-
     def _parameters(
         self,
         pairs: Pairs,
@@ -119,7 +88,6 @@ class IBCC(Iterative):
         mass: NDArray[np.float64],
         n_workers: int,
     ) -> Fit:
-        """Skills, confusion matrices and class prior, still without a posterior."""
         k = mass.size
         off = off_diagonal_of(self.off_diagonal, k)
         prior = (mass + self.alpha) / (mass + self.alpha).sum()

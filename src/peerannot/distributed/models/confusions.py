@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from peerannot._progress import Progress, silent
 from peerannot.aggregation.base import Start
 from peerannot.aggregation.checkpoint import Checkpoint
+from peerannot.aggregation.confusion_model import ConfusionModel
 from peerannot.aggregation.confusions import EM, Pairs
 from peerannot.aggregation.dawid_skene import DawidSkene, MAPDawidSkene, WeightedDawidSkene
 from peerannot.aggregation.fast_dawid_skene import FastDawidSkene, HybridDawidSkene
@@ -57,9 +58,9 @@ class PartsEM:
     majority: MajorityVote | None
 
     @classmethod
-    def of(cls, parts: Parts, strategy: DawidSkene | IBCC) -> PartsEM:
+    def of(cls, parts: Parts, strategy: ConfusionModel) -> PartsEM:
         pairs = common_pairs(parts, model=strategy.name)
-        hard = isinstance(strategy, DawidSkene) and strategy._hard([], parts.shape.n_answers, False)
+        hard = strategy._hard([], parts.shape.n_answers, False)
         majority = MajorityVote(ties=strategy.ties, seed=strategy.seed) if hard else None
         return cls(parts, pairs, size_of(parts), majority)
 
@@ -80,7 +81,7 @@ class Confusions(Model):
 
     def fit(
         self,
-        strategy: DawidSkene | IBCC,
+        strategy: ConfusionModel,
         parts: Parts,
         progress: Progress,
         checkpoint: Checkpoint,
@@ -166,7 +167,7 @@ def _step(
 
 def _write(
     part: Part,
-    strategy: DawidSkene | IBCC,
+    strategy: ConfusionModel,
     table: NDArray[np.float64],
     log_prior: NDArray[np.float64],
 ) -> Written:

@@ -1,0 +1,94 @@
+"""Models with a confusion matrix for each worker: one loop, wherever the answers are."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot._progress import Progress
+from peerannot.aggregation.base import Fit, Iterative, Start
+from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
+from peerannot.aggregation.confusions import EM, Pairs, Passes
+from peerannot.aggregation.result import Diagnostics
+from peerannot.answers import Answers
+
+__all__ = ["ConfusionModel", "ds_skill"]
+
+
+def ds_skill(confusion: NDArray[np.float64], prior: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probability that each worker is right: the diagonal, averaged by the class prior."""
+    return np.asarray(np.einsum("jkk,k->j", confusion, prior))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfusionModel(Iterative):
+    """A strategy whose whole state is expected counts (n_pairs, K) and class sums (K,)."""
+
+    takes_gold: ClassVar[bool] = True
+    takes_init: ClassVar[bool] = True
+    objective_name: ClassVar[str] = "log-likelihood"  # what its steps give, for people
+
+    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
+        em = EM.of(answers, start.gold, start.posterior, model=self.name)
+        counts, mass, diagnostics = self._iterate(em, progress)
+        fit = self._told_by(em, counts, mass)
+        fit.diagnostics = diagnostics
+        return fit
+
+    def _iterate(
+        self, em: Passes, progress: Progress, checkpoint: Checkpoint = NOWHERE
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], Diagnostics]:
+        """Counts and class sums that the iterations end with."""
+        saved = checkpoint.load()
+        counts, mass = em.first() if saved is None else (saved["counts"], saved["mass"])
+        objective = [] if saved is None else list(map(float, saved["objective"]))
+        hard = saved is not None and bool(saved["hard"])
+        stopped = self._stops(objective, em.answers)
+        while not stopped and len(objective) < self.max_iter:
+            hard = self._hard(objective, em.answers.n_answers, hard)
+            counts, mass, value = self._step(em, counts, mass, hard)
+            objective.append(value)
+            stopped = self._stops(objective, em.answers)
+            checkpoint.save({
+                "n_iter": len(objective), "objective": objective, "counts": counts, "mass": mass,
+                "hard": hard,
+            })  # fmt: skip
+            progress(len(objective), self.max_iter, f"{self.objective_name} {value:.4f}")
+        converged = stopped or self.tol == 0
+        return counts, mass, Diagnostics(len(objective), converged, tuple(objective))
+
+    def _told_by(self, em: EM, counts: NDArray[np.float64], mass: NDArray[np.float64]) -> Fit:
+        """What counts and class sums say of tasks, workers and classes."""
+        fit = self._parameters(em.pairs, counts, mass, em.answers.n_workers)
+        fit.posterior = em.posterior(*self._tables(em.pairs, counts, mass))
+        return fit
+
+    def _hard(self, objective: list[float], n_answers: int, was: bool) -> bool:
+        """Whether the next E-step gives each task to one class."""
+        return False
+
+    def _step(
+        self, em: Passes, counts: NDArray[np.float64], mass: NDArray[np.float64], hard: bool
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        """Counts and class sums of the next iteration, and the objective."""
+        return em.step(*self._tables(em.pairs, counts, mass), hard=hard)
+
+    @abstractmethod
+    def _tables(
+        self, pairs: Pairs, counts: NDArray[np.float64], mass: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Logarithms of the confusion rows of each pair and of the class prior."""
+
+    @abstractmethod
+    def _parameters(
+        self,
+        pairs: Pairs,
+        counts: NDArray[np.float64],
+        mass: NDArray[np.float64],
+        n_workers: int,
+    ) -> Fit:
+        """Skills, confusion matrices and class prior, still without a posterior."""
