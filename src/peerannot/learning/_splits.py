@@ -17,7 +17,7 @@ from peerannot.dataset import Dataset, Image, match_tasks
 from peerannot.errors import DataError, DataWarning
 from peerannot.learning._labels import load_labels
 
-__all__ = ["Part", "Splits", "labelled_splits", "voted_splits"]
+__all__ = ["Part", "Splits", "labelled_splits", "vote_shares", "voted_splits"]
 
 # Share of the training images that validate where there is no val/ folder.
 _VALIDATION = 0.2
@@ -119,7 +119,7 @@ def voted_splits(
     if not answers.n_answers:
         raise DataError(f"{dataset.path}: no vote to train on")
     train = _pair(images, answers.tasks, {*removed, *empty}, everything)
-    part = Part(train, _vote_shares(answers))
+    part = Part(train, vote_shares(answers).astype(np.float32))
     if any((dataset.path / "val").glob("*/*")):
         return Splits(part, _folder_part(dataset, "val"), _test(dataset), answers)
     rows, held = _hold_out(len(train), seed)
@@ -182,11 +182,12 @@ def _hold_out(n: int, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
     return np.sort(order[n_held:]), np.sort(order[:n_held])
 
 
-def _vote_shares(answers: Answers) -> NDArray[np.float32]:
-    shares = np.zeros((answers.n_tasks, answers.n_classes), np.float32)
-    np.add.at(shares, (answers.task, answers.label), 1)
-    shares /= answers.answers_per_task[:, None]
-    return shares
+def vote_shares(answers: Answers) -> NDArray[np.float64]:
+    """Share of each class among the votes on each task, uniform where there are none."""
+    counts = np.zeros((answers.n_tasks, answers.n_classes))
+    np.add.at(counts, (answers.task, answers.label), 1)
+    total = counts.sum(axis=1, keepdims=True)
+    return np.where(total > 0, counts / np.maximum(total, 1), 1 / answers.n_classes)
 
 
 def _say_left_out(tasks: Iterable[str], why: str) -> None:

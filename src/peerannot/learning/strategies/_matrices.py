@@ -25,7 +25,6 @@ __all__ = [
     "network_posterior",
     "pooled_confusion",
     "prior_weight",
-    "vote_shares",
 ]
 
 # Probability of the right answer that free matrices start from.
@@ -132,14 +131,6 @@ def answer_columns(log_matrices: Tensor, votes: Votes) -> Tensor:
 def answer_log_probability(outputs: Outputs, votes: Votes, log_column: Tensor) -> Tensor:
     """``log sum_k p_k A[k, answered]`` of each vote, (n_votes,), from `answer_columns`."""
     return torch.logsumexp(rows_of(outputs.log_probability, votes.row) + log_column, dim=1)
-
-
-def vote_shares(answers: Answers) -> NDArray[np.float64]:
-    """Share of each class among the votes on each task, uniform where there are none."""
-    counts = np.zeros((answers.n_tasks, answers.n_classes))
-    np.add.at(counts, (answers.task, answers.label), 1)
-    total = counts.sum(axis=1, keepdims=True)
-    return np.where(total > 0, counts / np.maximum(total, 1), 1 / answers.n_classes)
 
 
 def _counts(posterior: NDArray[np.float64], answers: Answers) -> NDArray[np.float64]:

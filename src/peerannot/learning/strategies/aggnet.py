@@ -4,29 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from peerannot._options import option
 from peerannot.answers import Answers
-from peerannot.learning._metrics import soft_cross_entropy
 from peerannot.learning._models import Outputs
 from peerannot.learning.strategies._base import (
     STRATEGIES,
     CrowdHead,
     EndToEnd,
     Votes,
-    WorkerReport,
-    mean_diagonal,
     refuse_if_large,
-    to_numpy,
 )
-from peerannot.learning.strategies._matrices import (
-    counted_confusion,
-    network_posterior,
-    vote_shares,
-)
+from peerannot.learning.strategies._targets import EMHead
 
 __all__ = ["AggNet"]
 
@@ -65,44 +56,19 @@ class AggNet(EndToEnd):
         return _Head(self, answers)
 
 
-class _Head(CrowdHead):
+class _Head(EMHead):
     log_prediction: Tensor
-    posterior: Tensor
-    confusion: Tensor
 
     def __init__(self, options: AggNet, answers: Answers) -> None:
-        super().__init__()
-        self.options, self.answers = options, answers
-        shares = vote_shares(answers)
-        confusion = self._count(shares)
-        self.register_buffer("posterior", torch.from_numpy(shares).float())
-        self.register_buffer("log_prediction", torch.zeros(shares.shape))
-        self.register_buffer("confusion", torch.from_numpy(confusion).float())
-
-    def _count(self, posterior: np.ndarray) -> np.ndarray:
-        return counted_confusion(
-            posterior, self.answers, diagonal=self.options.diagonal, off=self.options.off
-        )
+        super().__init__(options, answers)
+        self.warmup = options.warmup
+        self.register_buffer("log_prediction", torch.zeros(self.posterior.shape))
 
     def begin_epoch(self, epoch: int) -> None:
-        if epoch < self.options.warmup:
-            return
-        q = network_posterior(to_numpy(self.log_prediction), to_numpy(self.confusion), self.answers)
-        self.posterior.copy_(torch.from_numpy(q))
-        self.confusion.copy_(torch.from_numpy(self._count(q)))
+        if epoch >= self.warmup:
+            self.e_step(self.log_prediction)
 
     def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
         with torch.no_grad():
             self.log_prediction[votes.image] = outputs.log_probability.to(self.log_prediction)
-        answered = torch.bincount(votes.row, minlength=len(votes.image)) > 0
-        if not bool(answered.any()):
-            return outputs.logits.sum() * 0
-        target = self.posterior[votes.image].to(outputs.logits)
-        return soft_cross_entropy(outputs.logits[answered], target[answered])
-
-    def report(self) -> WorkerReport:
-        return WorkerReport(
-            mean_diagonal(self.confusion),
-            to_numpy(self.confusion),
-            posterior=to_numpy(self.posterior),
-        )
+        return super().loss(outputs, votes)

@@ -11,9 +11,7 @@ from torch import Tensor
 
 from peerannot._options import option
 from peerannot.aggregation import CROWDLAB as Ensemble
-from peerannot.aggregation import aggregate
 from peerannot.answers import Answers
-from peerannot.learning._metrics import soft_cross_entropy
 from peerannot.learning._models import Outputs
 from peerannot.learning.strategies._base import (
     STRATEGIES,
@@ -24,7 +22,8 @@ from peerannot.learning.strategies._base import (
     WorkerReport,
     to_numpy,
 )
-from peerannot.learning.strategies._matrices import counted_confusion, vote_shares
+from peerannot.learning.strategies._matrices import counted_confusion
+from peerannot.learning.strategies._targets import first_labels, label_loss
 
 __all__ = ["CROWDLAB"]
 
@@ -64,11 +63,7 @@ class CROWDLAB(EndToEnd):
     hard: bool = option(True, help="train on the likeliest class of the consensus")
 
     def head(self, answers: Answers, n_features: int) -> CrowdHead:
-        if self.labels.casefold() == "shares":
-            first = vote_shares(answers)
-        else:
-            first = aggregate(answers, self.labels).dense_posterior()
-        return _Head(self, first, answers)
+        return _Head(self, first_labels(answers, self.labels), answers)
 
 
 class _Head(CrowdHead):
@@ -116,11 +111,7 @@ class _Head(CrowdHead):
                 buffer.copy_(torch.from_numpy(np.asarray(value)))
 
     def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
-        answered = torch.bincount(votes.row, minlength=len(votes.image)) > 0
-        if not bool(answered.any()):
-            return outputs.logits.sum() * 0
-        target = self.target[votes.image].to(outputs.logits)
-        return soft_cross_entropy(outputs.logits[answered], target[answered])
+        return label_loss(outputs, votes, self.target)
 
     def report(self) -> WorkerReport:
         posterior = to_numpy(self.posterior)

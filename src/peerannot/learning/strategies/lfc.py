@@ -4,31 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
-
 from peerannot._options import option
 from peerannot.answers import Answers
-from peerannot.learning._metrics import soft_cross_entropy
-from peerannot.learning._models import Outputs
 from peerannot.learning.strategies._base import (
     STRATEGIES,
     CrowdHead,
     EndToEnd,
     Run,
-    Votes,
-    WorkerReport,
-    mean_diagonal,
     refuse_if_large,
-    to_numpy,
 )
-from peerannot.learning.strategies._matrices import (
-    counted_confusion,
-    network_posterior,
-    vote_shares,
-)
+from peerannot.learning.strategies._targets import EMHead
 
 __all__ = ["LFC"]
 
@@ -71,44 +56,15 @@ class LFC(EndToEnd):
         return _Head(self, answers)
 
 
-class _Head(CrowdHead):
-    posterior: Tensor
-    confusion: Tensor
-
+class _Head(EMHead):
     def __init__(self, options: LFC, answers: Answers) -> None:
-        super().__init__()
-        self.options, self.answers = options, answers
+        super().__init__(options, answers)
+        self.period = options.period
         self._run: Run | None = None
-        shares = vote_shares(answers)
-        self.register_buffer("posterior", torch.from_numpy(shares).float())
-        self.register_buffer("confusion", torch.from_numpy(self._count(shares)).float())
-
-    def _count(self, posterior: NDArray[np.float64]) -> NDArray[np.float64]:
-        return counted_confusion(
-            posterior, self.answers, diagonal=self.options.diagonal, off=self.options.off
-        )
 
     def begin(self, run: Run) -> None:
         self._run = run
 
     def begin_epoch(self, epoch: int) -> None:
-        if not epoch or epoch % self.options.period or self._run is None:
-            return
-        log_prediction = to_numpy(self._run.predict().double().log_softmax(dim=1))
-        q = network_posterior(log_prediction, to_numpy(self.confusion), self.answers)
-        self.posterior.copy_(torch.from_numpy(q))
-        self.confusion.copy_(torch.from_numpy(self._count(q)))
-
-    def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
-        answered = torch.bincount(votes.row, minlength=len(votes.image)) > 0
-        if not bool(answered.any()):
-            return outputs.logits.sum() * 0
-        target = self.posterior[votes.image].to(outputs.logits)
-        return soft_cross_entropy(outputs.logits[answered], target[answered])
-
-    def report(self) -> WorkerReport:
-        return WorkerReport(
-            mean_diagonal(self.confusion),
-            to_numpy(self.confusion),
-            posterior=to_numpy(self.posterior),
-        )
+        if epoch and epoch % self.period == 0 and self._run is not None:
+            self.e_step(self._run.predict().double().log_softmax(dim=1))

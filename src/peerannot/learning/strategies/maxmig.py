@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from peerannot.answers import Answers
 from peerannot.learning._models import Outputs
+from peerannot.learning._splits import vote_shares
 from peerannot.learning.strategies._base import (
     STRATEGIES,
     CrowdHead,
@@ -20,7 +21,7 @@ from peerannot.learning.strategies._base import (
     refuse_if_large,
     to_numpy,
 )
-from peerannot.learning.strategies._matrices import answer_columns, pooled_confusion, vote_shares
+from peerannot.learning.strategies._matrices import answer_columns, pooled_confusion
 
 __all__ = ["MaxMIG"]
 

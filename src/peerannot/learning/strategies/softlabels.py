@@ -9,9 +9,7 @@ import torch
 from torch import Tensor
 
 from peerannot._options import option
-from peerannot.aggregation import aggregate
 from peerannot.answers import Answers
-from peerannot.learning._metrics import soft_cross_entropy
 from peerannot.learning._models import Outputs
 from peerannot.learning.strategies._base import (
     STRATEGIES,
@@ -22,7 +20,8 @@ from peerannot.learning.strategies._base import (
     mean_diagonal,
     to_numpy,
 )
-from peerannot.learning.strategies._matrices import counted_confusion, vote_shares
+from peerannot.learning.strategies._matrices import counted_confusion
+from peerannot.learning.strategies._targets import first_labels, label_loss
 
 __all__ = ["SoftLabels"]
 
@@ -53,10 +52,7 @@ class SoftLabels(EndToEnd):
     smoothing: float = option(0.0, at_least=0, below=1, help="part of the uniform distribution")
 
     def head(self, answers: Answers, n_features: int) -> CrowdHead:
-        if self.labels.casefold() == "shares":
-            target = vote_shares(answers)
-        else:
-            target = aggregate(answers, self.labels).dense_posterior()
+        target = first_labels(answers, self.labels)
         if self.hard:
             target = np.eye(answers.n_classes)[target.argmax(axis=1)]
         return _Head(target, self.smoothing, answers)
@@ -73,11 +69,7 @@ class _Head(CrowdHead):
         self.register_buffer("target", torch.from_numpy(smooth).float(), persistent=False)
 
     def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
-        answered = torch.bincount(votes.row, minlength=len(votes.image)) > 0
-        if not bool(answered.any()):
-            return outputs.logits.sum() * 0
-        target = self.target[votes.image].to(outputs.logits)
-        return soft_cross_entropy(outputs.logits[answered], target[answered])
+        return label_loss(outputs, votes, self.target)
 
     def report(self) -> WorkerReport:
         return WorkerReport(
