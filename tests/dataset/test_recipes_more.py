@@ -155,7 +155,7 @@ def test_cifar10s_in_another_form(
 
 
 def netease(**columns: list[int]) -> bytes:
-    rows = {"taskId": [9, 9, 4, 4], "workerId": [1, 2, 1, 1], "answer": [0, 2, 1, 2],
+    rows = {"taskId": [9, 9, 4, 4], "workerId": [1, 2, 7, 7], "answer": [0, 2, 1, 2],
             "truth": [0, 0, 2, 2], "capability": [50] * 4}  # fmt: skip
     out = io.BytesIO()
     pl.DataFrame(rows | columns).write_parquet(out)
@@ -166,7 +166,7 @@ def test_netease(mirror: Mirror, recipe_copy: Copy) -> None:
     mirror.put("netease-crowd/annotation.parquet", netease())
     recipe = recipe_copy("netease/netease.py")
     run_recipe(recipe)
-    assert votes_of(recipe.parent) == {"4": {"1": 2}, "9": {"1": 0, "2": 2}}
+    assert votes_of(recipe.parent) == {"4": {"7": 2}, "9": {"1": 0, "2": 2}}
     assert np.load(recipe.parent / "ground_truth.npy").tolist() == [2, 0]
     assert Dataset.open(recipe.parent).answers().n_answers == 3
 
