@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from peerannot._options import from_text
@@ -31,6 +33,9 @@ __all__ = [
 ]
 
 
+ABSTAINED = "no answer given"
+
+
 @dataclass(frozen=True)
 class ImportReport:
     """What became of the rows of a source.
@@ -47,6 +52,12 @@ class ImportReport:
         Why the others are not.
     gold : int
         Tasks with a known label.
+    guessed : dict of role to column
+        What the user did not say and was found, see `Votes`.
+    ignored : tuple of str
+        Columns that were not used.
+    notes : tuple of str
+        Lines that a user should read.
     """
 
     format: str
@@ -54,6 +65,9 @@ class ImportReport:
     kept: int
     dropped: Mapping[str, int] = field(default_factory=dict)
     gold: int = 0
+    guessed: Mapping[str, str] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         why = "; ".join(f"{n} dropped: {reason}" for reason, n in self.dropped.items())
@@ -63,14 +77,30 @@ class ImportReport:
         )
 
 
+def _nobody() -> pl.DataFrame:
+    return pl.DataFrame(schema={"task": pl.String, "worker": pl.String})
+
+
 @dataclass(frozen=True)
 class Imported:
-    """What was read: answers, known labels, images of tasks, and the report."""
+    """What was read.
+
+    Attributes
+    ----------
+    answers : Answers
+    gold : mapping of task to class name
+        Known labels.
+    images : mapping of task to file
+    report : ImportReport
+    abstained : polars DataFrame
+        Columns task and worker: who saw which task and gave no label.
+    """
 
     answers: Answers
     gold: Mapping[str, str]
     images: Mapping[str, str]
     report: ImportReport
+    abstained: pl.DataFrame = field(default_factory=_nobody)
 
 
 def read(
@@ -194,19 +224,33 @@ def _finish(
     votes: Votes, name: str, where: str, classes: Iterable[Any] | int | None,
     duplicates: DuplicatePolicy,
 ) -> Imported:  # fmt: skip
-    frame = votes.frame
-    if frame.height == 0 and not votes.tasks:
-        why = "; ".join(f"{n} left out: {reason}" for reason, n in votes.dropped.items())
+    frame, place, tasks_seen = votes.frame, votes.place, votes.tasks
+    dropped = Counter(votes.dropped)
+    abstained = _nobody()
+    silent = frame["label"].is_null()
+    if bool(silent.any()):
+        rows = (~silent).arg_true()
+        abstained = frame.filter(silent).select(pl.col("task", "worker").cast(pl.String))
+        dropped[ABSTAINED] += abstained.height
+        if tasks_seen is None:
+            tasks_seen = tuple(frame["task"].unique(maintain_order=True).cast(pl.String).to_list())
+        frame = frame.filter(~silent)
+
+        def place(row: int) -> str:
+            return votes.place(int(rows[row]))
+
+    if frame.height == 0 and not tasks_seen:
+        why = "; ".join(f"{n} left out: {reason}" for reason, n in dropped.items())
         raise DataError(f"{where}: no answers in it" + (f" ({why})" if why else ""))
     with ThreadPoolExecutor(2) as pool:
         coded = {c: pool.submit(encode, frame[c]) for c in ("task", "worker", "label")}
         (task, tasks), (worker, workers), (label, labels) = (coded[c].result() for c in coded)
-    if votes.tasks is not None:
-        every = Ids.sorted(votes.tasks)
+    if tasks_seen is not None:
+        every = Ids.sorted(tasks_seen)
         task, tasks = every.codes(list(tasks))[task], every
     wanted = classes if classes is not None else votes.classes
     if wanted is not None:
-        to_class, class_ids = to_classes(labels, wanted, label, votes.place)
+        to_class, class_ids = to_classes(labels, wanted, label, place)
         label, labels = to_class[label], class_ids
     elif not set(votes.gold.values()) <= set(labels):
         # Gold may name a class that nobody answered.
@@ -217,15 +261,16 @@ def _finish(
         # The report tells of answers replaced; other warnings are the user's to see.
         warnings.filterwarnings("ignore", r"\d+ answers replaced", DataWarning)
         answers = Answers._ordered(task, worker, label, tasks, workers, labels, weight, duplicates)
-    dropped = dict(votes.dropped)
+    n_rows = frame.height + sum(dropped.values())
     repeats = frame.height - answers.n_answers
     if repeats:
         dropped["a repeated answer of the same worker to the same task"] = repeats
     gold = _gold(votes.gold, answers, classes, where)
     report = ImportReport(
-        name, frame.height + sum(votes.dropped.values()), answers.n_answers, dropped, len(gold)
-    )
-    return Imported(answers, gold, votes.images, report)
+        name, n_rows, answers.n_answers, dict(dropped), len(gold),
+        dict(votes.guessed), votes.ignored, tuple(votes.notes),
+    )  # fmt: skip
+    return Imported(answers, gold, votes.images, report, abstained)
 
 
 def to_classes(

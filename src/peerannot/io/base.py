@@ -83,8 +83,9 @@ class Votes:
     Attributes
     ----------
     frame : polars DataFrame
-        Columns task, worker, label (strings or whole numbers) and, where there are weights,
-        weight; no nulls.
+        Columns task, worker, label (strings or whole numbers) and, where there are, weight
+        (float, no nulls) and time (float seconds, null where unknown). Task and worker hold no
+        nulls; a null label is no answer (an abstention), which is counted and kept apart.
     place : callable
         From a row of the frame to its place in the source, for messages.
     tasks : tuple of str or None
@@ -96,6 +97,14 @@ class Votes:
     images : dict of task to file
     dropped : Counter
         Rows left out, by reason.
+    coded : bool
+        Whether labels are positions of classes, 0..K-1 (whole numbers of JSON), and not names.
+    guessed : dict of role to column
+        What was not said by the user but found: ``{"task": "subject_id", "gold": "none"}``.
+    ignored : tuple of str
+        Columns that were not used.
+    notes : list of str
+        Lines that a user should read, each with the option that changes what it tells.
     """
 
     frame: pl.DataFrame
@@ -105,6 +114,10 @@ class Votes:
     gold: dict[str, str] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)
     dropped: Counter[str] = field(default_factory=Counter)
+    coded: bool = False
+    guessed: dict[str, str] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
