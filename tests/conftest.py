@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,13 @@ ROOT = Path(__file__).resolve().parent.parent
 def pytest_configure() -> None:
     # One thread a process: tests run side by side, and idle threads of PyTorch wait busily.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    # Hypothesis fails, once in many runs, where another thread draws from the global ``random``.
+    if hasattr(getattr(item, "obj", None), "hypothesis"):
+        left = [t.name for t in threading.enumerate() if t.name == "IO loop"]
+        assert not left, "a cluster that an earlier test left is still running in this process"
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,14 @@ from typing import Any
 import pytest
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def client() -> Iterator[Any]:
-    """Two workers that talk over TCP, so that all that they send is really pickled."""
+    """Two workers that talk over TCP, so that all that they send is really pickled.
+
+    They go with the last test of their module: the event loop of a cluster draws from the global
+    ``random`` (Dask guesses sizes from samples), also while it waits, which Hypothesis must not
+    see in tests that come after.
+    """
     distributed = pytest.importorskip("distributed", reason="needs the extra cluster")
     local = distributed.LocalCluster(
         n_workers=2,

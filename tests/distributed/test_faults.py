@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -135,11 +136,17 @@ def test_the_scheduler_is_lost_and_the_fit_resumed(tmp_path: Path) -> None:
     assert_as_on_one_machine(out, pattern, spec)
 
 
+def loops() -> int:
+    return sum(thread.name == "IO loop" for thread in threading.enumerate())
+
+
 def test_no_scheduler_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_cluster, "CONNECT", 1.0)
     pattern, address = shards(tmp_path / "in"), f"tcp://127.0.0.1:{free_port()}"
+    before = loops()
     with pytest.raises(ClusterError, match=f"cannot reach the scheduler at {address}"):
         fit(pattern, DS, output=tmp_path / "out", scheduler=address)
+    assert loops() == before  # no thread of a client that reached nobody
 
 
 # --- two hosts with addresses of their own --------------------------------------------------

@@ -226,7 +226,7 @@ def cluster(
             yield Machine(client)
         elif scheduler is not None:
             try:
-                own = distributed.Client(scheduler, timeout=CONNECT, set_as_default=False)
+                own = _connected(distributed, scheduler)
             except (OSError, ValueError) as error:
                 raise ClusterError(
                     f"cannot reach the scheduler at {scheduler} ({_line(error)}); start one with"
@@ -236,6 +236,19 @@ def cluster(
             yield Machine(own)
         else:
             yield Machine(_processes(distributed, workers or 1, stack))
+
+
+def _connected(distributed: Any, scheduler: str) -> Any:
+    class Client(distributed.Client):  # type: ignore[misc]
+        def start(self, **options: Any) -> None:
+            try:
+                super().start(**options)
+            except BaseException:
+                # Else the thread of a client that reached nobody would run for ever.
+                self._loop_runner.stop()
+                raise
+
+    return Client(scheduler, timeout=CONNECT, set_as_default=False)
 
 
 def _processes(distributed: Any, n: int, stack: contextlib.ExitStack) -> Any:
