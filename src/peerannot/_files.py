@@ -28,6 +28,7 @@ __all__ = [
     "read_json",
     "sha256",
     "storage_errors",
+    "sync_folder",
     "write_content",
     "write_csv",
     "write_json",
@@ -81,6 +82,21 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """Open a binary file for writing that appears under its name only when complete."""
     with atomic_path(path) as temporary, temporary.open("wb") as handle:
         yield handle
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where the system can."""
+    if os.name == "nt":
+        return
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    except OSError as error:
+        # Some network disks sync no folders.
+        if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(number)
 
 
 def write_json(path: Path, document: Any, *, indent: int | None = 1) -> None:

@@ -12,9 +12,10 @@ Needs the extra ``report`` (jinja2).
 """
 
 from peerannot.report._facts import facts
+from peerannot.report._gold import GOLD, save_correction
 from peerannot.report._page import render
-from peerannot.report._read import GOLD, read_source
+from peerannot.report._read import read_source
 from peerannot.report._serve import Explorer
 from peerannot.report._source import Source
 
-__all__ = ["GOLD", "Explorer", "Source", "facts", "read_source", "render"]
+__all__ = ["GOLD", "Explorer", "Source", "facts", "read_source", "render", "save_correction"]

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._files import load_npy, read_json
+from peerannot._files import load_npy
 from peerannot._progress import Progress, silent
 from peerannot.aggregation import STRATEGIES, Result, build
 from peerannot.answers import Answers, gold_labels
 from peerannot.dataset import Dataset
 from peerannot.errors import ConvergenceWarning, DataError, ParameterError, PeerannotError
+from peerannot.report._gold import GOLD, read_gold
 from peerannot.report._source import Source
 from peerannot.selection import choose
 
-__all__ = ["GOLD", "STRATEGY_NAMES", "read_gold", "read_source"]
+__all__ = ["STRATEGY_NAMES", "read_source"]
 
-GOLD = "gold.json"
 STRATEGY_NAMES = ("majority-vote", "naive-soft", "dawid-skene", "glad", "wds", "iwmv")
 _ENOUGH = 3  # answers for each entry of the workers' confusion matrices
 
@@ -93,22 +93,6 @@ def read_source(
         images=_images(dataset, answers, notes) if images else None,
         notes=tuple(notes),
     )
-
-
-def read_gold(path: Path) -> dict[str, str]:
-    """Gold labels saved by a person, task to class name; empty where there is no file.
-
-    Raises
-    ------
-    DataError
-        The file is not a JSON object of texts.
-    """
-    if not path.exists():
-        return {}
-    document = read_json(path)
-    if not isinstance(document, dict) or not all(isinstance(v, str) for v in document.values()):
-        raise DataError(f"{path}: expected {{task: class name}}; correct the file or remove it")
-    return document
 
 
 def _fit(

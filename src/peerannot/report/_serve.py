@@ -5,17 +5,15 @@ from __future__ import annotations
 import hmac
 import json
 import secrets
-import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from peerannot._files import write_json
 from peerannot.answers import Ids
 from peerannot.errors import DataError, PeerannotError, StorageError
-from peerannot.report._read import read_gold
+from peerannot.report._gold import read_gold, save_correction
 
 __all__ = ["Explorer"]
 
@@ -48,7 +46,6 @@ class Explorer:
     def __init__(self, page: bytes, gold: Path, tasks: Ids, classes: Ids, port: int = 0) -> None:
         self.page, self.gold, self.tasks, self.classes = page, gold, tasks, classes
         self.token = secrets.token_urlsafe(24)
-        self._lock = threading.Lock()
         explorer = self
 
         class Handler(_Handler):
@@ -92,16 +89,7 @@ class Explorer:
             raise DataError(f"there is no task {task!r}")
         if label is not None and label not in self.classes:
             raise DataError(f"there is no class {label!r}")
-        with self._lock:
-            gold = read_gold(self.gold)
-            if label is None:
-                gold.pop(task, None)
-            else:
-                gold[task] = label
-            order = self.tasks.index_of
-            known = sorted(gold, key=lambda t: (order.get(t, len(order)), t))
-            write_json(self.gold, {t: gold[t] for t in known})
-            return len(gold)
+        return save_correction(self.gold, task, label, self.tasks)
 
 
 class _Handler(BaseHTTPRequestHandler):
