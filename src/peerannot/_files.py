@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
+from peerannot import _json
 from peerannot.errors import DataError, PeerannotError, StorageError
 
 __all__ = [
@@ -181,7 +181,8 @@ def read_json(path: Path) -> Any:
     Raises
     ------
     DataError
-        The file is missing, not UTF-8, or not JSON; the message has line and column.
+        The file is missing, not UTF-8, not JSON, or an object in it has a key twice; the message
+        has the line.
     """
     try:
         content = Path(path).read_bytes()
@@ -191,13 +192,7 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     if not content.strip():
         raise DataError(f"{path}: the file is empty, expected JSON")
-    try:
-        return orjson.loads(content.removeprefix(b"\xef\xbb\xbf"))
-    except orjson.JSONDecodeError as error:
-        raise DataError(
-            f"{path} line {error.lineno} column {error.colno}: not JSON ({error.msg});"
-            " is the file complete?"
-        ) from None
+    return _json.load(content, str(path))
 
 
 def sha256(path: Path) -> str:

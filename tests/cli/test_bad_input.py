@@ -48,6 +48,21 @@ BROKEN: dict[str, tuple[Callable[[Path], Any], list[str], int, str]] = {
     "missing label": (answers({"4": {"9": None}}), [], 3, "worker '9': the label is missing"),
     "fractional label": (answers({"4": {"9": 0.5}}), [], 3, "label '0.5' is not one of"),
     "NaN label": (answers('{"4": {"9": NaN}}'), [], 3, "answers.json line 1"),
+    "task twice": (
+        answers('{"0": {"0": 1},\n "1": {"0": 1},\n "0": {"1": 0}}'), [], 3,
+        "answers.json line 3: the key '0' occurs twice",
+    ),
+    "worker twice": (
+        answers('{"0": {"7": 1, "7": 0}}'), [], 3, "answers.json line 1: the key '7' occurs twice",
+    ),
+    "metadata twice": (
+        metadata('{"name": "t",\n"n_classes": 2,\n"n_classes": 3}'), [], 3,
+        "metadata.json line 3: the key 'n_classes' occurs twice",
+    ),
+    "gold twice": (
+        lambda r: (r / "gold.json").write_text('{"0": 0, "1": 1, "0": 1}'), [], 3,
+        "gold.json line 1: the key '0' occurs twice",
+    ),
     "no metadata": (lambda r: (r / "metadata.json").unlink(), [], 3, "needs metadata.json with"),
     "truncated metadata": (metadata('{"name":'), [], 3, "metadata.json line 1 column"),
     "no n_classes": (metadata({"name": "t"}), [], 3, "n_classes is missing"),

@@ -22,6 +22,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from peerannot import _json
 from peerannot.errors import DataError
 
 __all__ = ["Shape", "Source"]
@@ -207,16 +208,9 @@ class Source:
         Raises
         ------
         DataError
-            It is not JSON; the message has line and column.
+            It is not JSON, or an object has a key twice; the message has the line.
         """
-        raw = self.content_bytes()
-        try:
-            return orjson.loads(raw.removeprefix(b"\xef\xbb\xbf"))
-        except orjson.JSONDecodeError as error:
-            raise DataError(
-                f"{self.name} line {error.lineno} column {error.colno}: not JSON ({error.msg});"
-                " is the file complete?"
-            ) from None
+        return _json.load(self.content_bytes(), self.name)
 
     @cached_property
     def first(self) -> Any:
@@ -243,11 +237,7 @@ class Source:
                 if not line.strip():
                     continue
                 place = f"{self.name} line {number}"
-                try:
-                    record = orjson.loads(line)
-                except orjson.JSONDecodeError as error:
-                    raise DataError(f"{place}: not JSON ({error.msg})") from None
-                yield place, _object(record, place)
+                yield place, _object(_json.load(line.encode(), place, first_line=None), place)
             return
         document = self.document
         for number, record in enumerate(document if isinstance(document, list) else [document], 1):

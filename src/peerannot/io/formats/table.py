@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import orjson
 import polars as pl
 
 from peerannot._options import option
@@ -267,16 +268,19 @@ def _scan_text(source: Source, columns: list[str]) -> tuple[pl.DataFrame, Callab
     in_memory = source.content is not None or source.packed
     content: Any = io.BytesIO(source.content_bytes()) if in_memory else source.files[0]
     schema = dict.fromkeys(columns, pl.String)
+    doubtful = False
     try:
         if source.shape == "table":
             frame = pl.read_csv(
                 content, columns=columns, separator=source.separator, infer_schema=False
             )
         elif source.shape == "ndjson":
-            frame = pl.read_ndjson(content, schema=schema)
+            raw = source.content_bytes()
+            frame = pl.read_ndjson(raw, schema=schema)
+            doubtful = _may_repeat(raw, columns, frame.height)
         else:
             frame = _from_records(source, columns)
-        doubtful = any(frame[c].null_count() for c in columns)
+        doubtful = doubtful or any(frame[c].null_count() for c in columns)
     except polars_errors as error:
         if isinstance(error, DataError):
             raise
@@ -289,6 +293,12 @@ def _scan_text(source: Source, columns: list[str]) -> tuple[pl.DataFrame, Callab
         return next(islice(_records(source), row, None))[0]
 
     return frame, place
+
+
+def _may_repeat(raw: bytes, columns: list[str], n_rows: int) -> bool:
+    """Whether a record may have a column twice, of which Polars would take the first."""
+    # Each name is there once a record, and letters of names may be written as escapes.
+    return b"\\u00" in raw or any(raw.count(orjson.dumps(c)) != n_rows for c in columns)
 
 
 def _records(source: Source) -> Iterable[tuple[str, Mapping[str, Any]]]:
