@@ -18,6 +18,8 @@ class Mirror:
     ranges: bool = True
     validator: str = "etag"
     cut: list[int] = field(default_factory=list)  # bytes to send of each next answer
+    declared: int | None = None  # length that answers declare, true or not
+    keeps_open: bool = False  # whether it ignores "Connection: close"
     status: list[int] = field(default_factory=list)  # statuses of the next answers
     asked: list[tuple[str, str | None]] = field(default_factory=list)  # path, Range
 
@@ -57,8 +59,11 @@ def handler(mirror: Mirror) -> type[BaseHTTPRequestHandler]:
                 self.send_response(200)
             if mirror.validator:
                 self.send_header("ETag", etag)
-            self.send_header("Content-Length", str(len(content) - start))
+            length = len(content) - start if mirror.declared is None else mirror.declared
+            self.send_header("Content-Length", str(length))
             self.end_headers()
+            if mirror.keeps_open:
+                self.close_connection = False
             if mirror.cut:
                 self.wfile.write(content[start : start + mirror.cut.pop(0)])
                 self.close_connection = True

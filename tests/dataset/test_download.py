@@ -65,6 +65,23 @@ def test_the_checksum_that_came_is_said(served: Mirror, caplog: pytest.LogCaptur
     assert caplog.text == ""
 
 
+@pytest.mark.parametrize("less", [1, 9_000, 1_000_000], ids=str)
+def test_a_server_that_sends_more_than_it_declares(served: Mirror, less: int) -> None:
+    served.declared = len(CONTENT) - less
+    with pytest.raises(DownloadError, match=rf"sends more than the {served.declared} bytes") as e:
+        fetch(Remote("file.bin", NOWHERE), "set")
+    assert "or put the file by hand at" in str(e.value)
+    assert list((cache_folder() / "set").iterdir()) == []
+
+
+def test_a_server_that_keeps_the_connection_open(
+    served: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("peerannot.dataset._download._GRACE", 0.05)
+    served.keeps_open = True
+    assert fetch(Remote("file.bin", NOWHERE), "set").read_bytes() == CONTENT
+
+
 def test_progress(served: Mirror) -> None:
     told = []
     fetch(Remote("file.bin", NOWHERE, SHA), "set", progress=lambda *args: told.append(args))

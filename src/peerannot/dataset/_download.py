@@ -7,13 +7,13 @@ folder, that is used instead of the sources: the file is then ``MIRROR/<recipe>/
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,9 @@ from peerannot._version import __version__
 from peerannot.errors import DownloadError
 
 if TYPE_CHECKING:
+    import http.client
+    import io
+
     import requests
 
 __all__ = ["Remote", "cache_folder", "fetch"]
@@ -34,6 +37,8 @@ logger = logging.getLogger("peerannot.dataset")
 _ATTEMPTS = 4
 _PAUSE = 0.5
 _TIMEOUT = (10.0, 30.0)
+# Seconds in which bytes past the declared end may still arrive.
+_GRACE = 1.0
 # What a broken transfer loses at most; small, so that a bad line still gets on.
 _BLOCK = 1 << 14
 # Some servers turn away clients that do not look like a browser.
@@ -151,7 +156,7 @@ def _from_folder(place: Path, remote: Remote) -> Path:
     return place
 
 
-@contextmanager
+@contextlib.contextmanager
 def _quiet(pooch: Any) -> Iterator[None]:
     """Pooch tells about each download on its own; the progress and the errors here say more."""
     log = pooch.get_logger()
@@ -250,7 +255,11 @@ class _Resuming:
 
     def _once(self, session: requests.Session, url: str, start: int) -> None:
         # Compression on the way would make byte positions mean nothing.
-        headers = {"User-Agent": _AGENT, "Accept-Encoding": "identity"}
+        headers = {
+            "User-Agent": _AGENT,
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+        }
         if start:
             headers["Range"] = f"bytes={start}-"
             if validator := self._known().get("validator"):
@@ -287,6 +296,7 @@ class _Resuming:
     def _save(self, response: requests.Response, start: int, total: int | None) -> None:
         megabytes = None if total is None else -(-total // 2**20)
         done = start
+        watched = _Watched.put_under(response)
         with self.part.open("ab" if start else "wb") as handle:
             for block in response.iter_content(_BLOCK):
                 with storage_errors(self.part):
@@ -296,6 +306,44 @@ class _Resuming:
                 done += len(block)
         if total is not None and done != total:
             raise _Broken(f"the transfer broke off at {done} of {total} bytes")
+        if watched is not None and watched.more:
+            self._forget()
+            raise DownloadError(
+                f"{response.url}: the server sends more than the {total} bytes that it declares,"
+                f" so the file is cut off; {self.advice}"
+            )
+
+
+class _Watched:
+    """The stream under a response; when it is closed it sees whether more came than declared.
+
+    The library reads as many bytes as the header says and never looks at what follows.
+    """
+
+    def __init__(self, answer: http.client.HTTPResponse, stream: io.BufferedReader) -> None:
+        self._answer, self._stream, self.more = answer, stream, False
+
+    @classmethod
+    def put_under(cls, response: requests.Response) -> _Watched | None:
+        """Watch a response; None where it says nothing of its length."""
+        answer = getattr(response.raw, "_fp", None)
+        stream = getattr(answer, "fp", None)
+        if answer is None or stream is None or answer.length is None:
+            return None
+        answer.fp = watched = cls(answer, stream)
+        return watched
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def close(self) -> None:
+        if self._answer.length == 0:
+            # A server that keeps the connection open although it was asked to close it says
+            # nothing more; one that closes it is done at once.
+            with contextlib.suppress(OSError, AttributeError, ValueError):
+                self._stream.raw._sock.settimeout(_GRACE)  # type: ignore[attr-defined]
+                self.more = bool(self._stream.peek(1))
+        self._stream.close()
 
 
 def _reason(error: Exception) -> str:
