@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import polars as pl
 
+from peerannot._no_answer import is_no_answer
 from peerannot._options import option
 from peerannot._registry import Registry, import_siblings
 from peerannot.errors import DataError
@@ -24,6 +25,7 @@ __all__ = [
     "Format",
     "Row",
     "RowFormat",
+    "Said",
     "Skip",
     "Votes",
     "WorkerFormat",
@@ -31,6 +33,7 @@ __all__ = [
 
 # How sure a format is that a source is its own. The surest wins; two alike are an error.
 NO, PLAUSIBLE, CERTAIN = 0, 1, 2
+EXACT = 2**53  # from here on, a float no longer holds every digit of a whole number
 
 
 def _load() -> None:
@@ -45,7 +48,9 @@ class Row(NamedTuple):
 
     Attributes
     ----------
-    task, worker, label : str
+    task, worker : str
+    label : str or None
+        None where the worker saw the task and gave no label.
     place : str
         Where it stands, for messages: ``"export.json entry 3"``.
     time : float or None
@@ -54,15 +59,18 @@ class Row(NamedTuple):
         Whether it is a known label and not an answer; ``worker`` is then unused.
     image : str or None
         File of the task's image, as the source names it.
+    weight : float or None
+        How much the answer counts; all answers of a source have one, or none.
     """
 
     task: str
     worker: str
-    label: str
+    label: str | None
     place: str
     time: float | None = None
     gold: bool = False
     image: str | None = None
+    weight: float | None = None
 
 
 class Skip(NamedTuple):
@@ -74,6 +82,16 @@ class Skip(NamedTuple):
     reason: str
     task: str | None = None
     image: str | None = None
+
+
+class Said(NamedTuple):
+    """Something that a user should know: what was found (``role`` and ``what``), or a note.
+
+    A note has the role ``"note"``.
+    """
+
+    role: str
+    what: str
 
 
 @dataclass
@@ -160,7 +178,7 @@ class RowFormat(Format):
     multiple: Literal["error", "drop"] = option("error", help="several labels in one answer")
 
     @abstractmethod
-    def rows(self, source: Source) -> Iterator[Row | Skip]:
+    def rows(self, source: Source) -> Iterator[Row | Skip | Said]:
         """Every answer, gold label, and row passed over, in the order of the source."""
 
     def several(self, labels: list[str], place: str, task: str, image: str | None) -> Skip:
@@ -189,14 +207,21 @@ class WorkerFormat(RowFormat):
     worker: str | None = option(None, help="who gave the answers of this source")
 
 
-def collect(rows: Iterator[Row | Skip]) -> Votes:
-    """Gather rows: gold apart, the newest of a worker's answers to a task, skips counted."""
+def collect(rows: Iterator[Row | Skip | Said]) -> Votes:
+    """Gather rows: gold apart, the newest of a worker's answers to a task, skips counted.
+
+    A worker who answered a task and, at another time, gave no label, has answered it.
+    """
     kept: list[Row] = []
     gold: dict[str, tuple[str, str]] = {}
     images: dict[str, str] = {}
     tasks: dict[str, None] = {}
     dropped: Counter[str] = Counter()
+    guessed: dict[str, dict[str, None]] = {}
     for row in rows:
+        if isinstance(row, Said):
+            guessed.setdefault(row.role, {})[row.what] = None
+            continue
         if row.task is not None:
             tasks[row.task] = None
             if row.image is not None:
@@ -204,24 +229,33 @@ def collect(rows: Iterator[Row | Skip]) -> Votes:
         if isinstance(row, Skip):
             if row.reason:
                 dropped[row.reason] += 1
-        elif row.gold:
+        elif row.gold and row.label is not None:
             label, place = gold.setdefault(row.task, (row.label, row.place))
             if label != row.label:
                 raise DataError(
                     f"{row.place}: task {row.task!r} has the gold label {row.label!r}, but"
                     f" {label!r} at {place}"
                 )
-        else:
-            kept.append(row)
+        elif not row.gold:
+            kept.append(row._replace(label=None) if is_no_answer(row.label) else row)
+    said = {(row.task, row.worker) for row in kept if row.label is not None}
+    answers = [r for r in kept if r.label is not None or (r.task, r.worker) not in said]
+    dropped["no label, beside an answer of the same worker"] += len(kept) - len(answers)
+    kept = answers
     if any(row.time is not None for row in kept):
         kept.sort(key=lambda row: row.time if row.time is not None else float("-inf"))
         newest = {(row.task, row.worker): row for row in kept}
         dropped["an older answer of the same worker"] += len(kept) - len(newest)
         kept = list(newest.values())
+    kinds: dict[str, Any] = {"task": pl.String, "worker": pl.String, "label": pl.String}
+    if any(row.weight is not None for row in kept):
+        kinds["weight"] = pl.Float64
+    if any(row.time is not None for row in kept):
+        kinds["time"] = pl.Float64
     frame = pl.DataFrame(
-        {name: [getattr(row, name) for row in kept] for name in ("task", "worker", "label")},
-        schema={"task": pl.String, "worker": pl.String, "label": pl.String},
+        {name: [getattr(row, name) for row in kept] for name in kinds}, schema=kinds
     )
+    notes = guessed.pop("note", {})
     answered = {row.task for row in kept}
     return Votes(
         frame,
@@ -230,6 +264,8 @@ def collect(rows: Iterator[Row | Skip]) -> Votes:
         gold={task: label for task, (label, _) in gold.items()},
         images=images,
         dropped=+dropped,
+        guessed={role: ", ".join(what) for role, what in guessed.items()},
+        notes=list(notes),
     )
 
 
@@ -253,9 +289,11 @@ def text_id(value: Any, place: str, what: str) -> str:
     Raises
     ------
     DataError
-        It is missing, or a list, an object or a truth value.
+        It is missing, a list, an object or a truth value, or a number whose digits are lost.
     """
     if isinstance(value, float) and value.is_integer():
+        if abs(value) >= EXACT:
+            raise DataError(f"{place}: the {what} {value!r} is too long a number; write it as text")
         value = int(value)
     if isinstance(value, bool | list | dict) or value is None or value == "":
         raise DataError(
