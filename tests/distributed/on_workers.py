@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from peerannot.aggregation.partitions.parts import LocalParts
 from peerannot.answers import Answers
 from peerannot.distributed._cluster import Graph, Machine
 from peerannot.distributed._dask import DaskParts
-from peerannot.distributed._parts import LocalParts
 
 __all__ = [
     "Held",

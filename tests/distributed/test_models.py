@@ -17,9 +17,9 @@ from peerannot._compiled import with_threads
 from peerannot._progress import silent
 from peerannot.aggregation import Result, build
 from peerannot.aggregation.base import Strategy
+from peerannot.aggregation.partitions import Fitted, model_of
+from peerannot.aggregation.partitions.parts import LocalParts
 from peerannot.answers import Answers
-from peerannot.distributed._parts import LocalParts
-from peerannot.distributed.models import Fitted, model_of
 from peerannot.errors import ParameterError
 
 Gold = NDArray[np.int32]

@@ -14,14 +14,14 @@ from peerannot._compiled import with_threads
 from peerannot._progress import silent
 from peerannot.aggregation import STRATEGIES, build
 from peerannot.aggregation.checkpoint import NOWHERE
+from peerannot.aggregation.partitions import Fitted, model_of
+from peerannot.aggregation.partitions.parts import LocalParts
+from peerannot.aggregation.partitions.signed import largest_score, write_signed
 from peerannot.aggregation.plantnet import PlantNet
 from peerannot.aggregation.support import Support
 from peerannot.aggregation.votes import signed_vote_fit
 from peerannot.aggregation.weighted import WeightedVote
 from peerannot.answers import Answers
-from peerannot.distributed._parts import LocalParts
-from peerannot.distributed.models import Fitted, model_of
-from peerannot.distributed.models.signed import largest_score, write_signed
 from peerannot.errors import DataError, DataWarning, ParameterError
 
 # What sends the same number of bytes however many tasks there are.

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from peerannot._compiled import with_threads
+from peerannot.aggregation.partitions.parts import Part, Shape, Work
 from peerannot.distributed._checkpoint import FOLDER
 from peerannot.distributed._cluster import Graph, Machine, cluster_errors
-from peerannot.distributed._parts import Part, Shape, Work
 from peerannot.distributed._store import Store, npz
 from peerannot.errors import DataError
 
@@ -53,7 +53,7 @@ class _Given:
 
 
 class DaskParts:
-    """Partitions on the workers, see `peerannot.distributed._parts.Parts`.
+    """Partitions on the workers, see `peerannot.aggregation.partitions.parts.Parts`.
 
     No work is tied to a worker: Dask runs it where its partition is, and work tied to one that is
     gone would wait for ever once all workers have been away.

@@ -15,6 +15,8 @@ from peerannot._progress import Progress, silent
 from peerannot._text import few
 from peerannot.aggregation.base import Strategy
 from peerannot.aggregation.out_of_core import MOST_COLUMNS
+from peerannot.aggregation.partitions import model_of
+from peerannot.aggregation.partitions.parts import Part, Shape
 from peerannot.aggregation.registry import build
 from peerannot.answers import DuplicatePolicy, Ids
 from peerannot.distributed._checkpoint import SavedRun, read_checkpoint
@@ -29,11 +31,9 @@ from peerannot.distributed._load import (
     part_of,
     piece_of,
 )
-from peerannot.distributed._parts import Part, Shape
 from peerannot.distributed._store import Store, find_shards, size_and_date
 from peerannot.distributed._survey import SAMPLES, Merged, Plan, Shard, merge, plan, survey_shard
 from peerannot.distributed._write import DistributedResult, LeftOut, clear, finish, write_part
-from peerannot.distributed.models import model_of
 from peerannot.errors import ConvergenceWarning, DataError, ParameterError
 
 __all__ = ["fit"]

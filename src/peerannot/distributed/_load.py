@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from peerannot.aggregation.partitions.parts import Part, Shape
 from peerannot.answers import Answers, DuplicatePolicy
 from peerannot.distributed._checkpoint import FOLDER
-from peerannot.distributed._parts import Part, Shape
 from peerannot.distributed._store import Store, here, parquet
 from peerannot.distributed._survey import Shard
 from peerannot.errors import DataError

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from peerannot.aggregation.base import Fit, Strategy
 from peerannot.aggregation.out_of_core import PART, manifest_of, task_frame, worker_frame
+from peerannot.aggregation.partitions.parts import Part, Shape, Work
 from peerannot.aggregation.result import Diagnostics
 from peerannot.distributed._checkpoint import FOLDER
-from peerannot.distributed._parts import Part, Shape, Work
 from peerannot.distributed._store import Store, parquet
 
 __all__ = ["DistributedResult", "LeftOut", "Told", "clear", "finish", "has_result", "write_part"]

@@ -15,8 +15,7 @@ from peerannot.aggregation.checkpoint import Checkpoint
 from peerannot.aggregation.coins import Coins
 from peerannot.aggregation.mace import MACE
 from peerannot.aggregation.one_coin import OneCoin, ZenCrowd, coin_logs
-from peerannot.distributed._parts import Part, Parts
-from peerannot.distributed.models._base import (
+from peerannot.aggregation.partitions.base import (
     Fitted,
     Model,
     Size,
@@ -25,7 +24,8 @@ from peerannot.distributed.models._base import (
     size_of,
     told_as_held,
 )
-from peerannot.distributed.models.confusions import common_pairs, pairs_among
+from peerannot.aggregation.partitions.confusions import common_pairs, pairs_among
+from peerannot.aggregation.partitions.parts import Part, Parts
 
 __all__ = ["Competences", "OneCoins", "PartsCoins"]
 

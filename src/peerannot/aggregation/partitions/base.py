@@ -13,9 +13,9 @@ from peerannot._progress import Progress
 from peerannot._registry import import_siblings
 from peerannot.aggregation.base import Fit, Strategy
 from peerannot.aggregation.checkpoint import Checkpoint
+from peerannot.aggregation.partitions.parts import Part, Parts, Work
 from peerannot.aggregation.support import Support, clamped, is_dense, posterior_of
 from peerannot.aggregation.ties import Ties, label_rows
-from peerannot.distributed._parts import Part, Parts, Work
 from peerannot.errors import ParameterError
 
 __all__ = [
@@ -92,7 +92,7 @@ def model_of(strategy: Strategy) -> Model:
         An option is out of range, or the strategy needs all tasks in one place, by itself or
         with these options.
     """
-    import_siblings("peerannot.distributed.models")
+    import_siblings("peerannot.aggregation.partitions")
     check(strategy)
     model = _MODELS.get(type(strategy))
     if model is None:

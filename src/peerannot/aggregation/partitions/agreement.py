@@ -11,12 +11,12 @@ from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit
 from peerannot.aggregation.checkpoint import Checkpoint
 from peerannot.aggregation.iwmv import IWMV
+from peerannot.aggregation.partitions.base import Fitted, Model, distributes, in_place, stream
+from peerannot.aggregation.partitions.parts import Part, Parts
+from peerannot.aggregation.partitions.signed import largest_score, signed_scores, write_signed
+from peerannot.aggregation.partitions.votes import support_of, write_votes
 from peerannot.aggregation.wawa import Wawa, worker_weight
 from peerannot.aggregation.zero_based_skill import ZeroBasedSkill
-from peerannot.distributed._parts import Part, Parts
-from peerannot.distributed.models._base import Fitted, Model, distributes, in_place, stream
-from peerannot.distributed.models.signed import largest_score, signed_scores, write_signed
-from peerannot.distributed.models.votes import support_of, write_votes
 
 __all__ = ["Agreement", "PartsPolls", "Polled", "SmallSteps"]
 

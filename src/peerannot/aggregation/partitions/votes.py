@@ -10,12 +10,7 @@ from numpy.typing import NDArray
 from peerannot._progress import Progress, silent
 from peerannot.aggregation.base import Fit, Start, Strategy
 from peerannot.aggregation.checkpoint import Checkpoint
-from peerannot.aggregation.support import Support
-from peerannot.aggregation.votes import MajorityVote, NaiveSoft, TwoThird, vote_fit
-from peerannot.aggregation.weighted import GoldMajorityVote, WeightedVote
-from peerannot.answers import Answers, Ids
-from peerannot.distributed._parts import Part, Parts, Shape
-from peerannot.distributed.models._base import (
+from peerannot.aggregation.partitions.base import (
     Fitted,
     Model,
     Written,
@@ -23,6 +18,11 @@ from peerannot.distributed.models._base import (
     in_place,
     stream,
 )
+from peerannot.aggregation.partitions.parts import Part, Parts, Shape
+from peerannot.aggregation.support import Support
+from peerannot.aggregation.votes import MajorityVote, NaiveSoft, TwoThird, vote_fit
+from peerannot.aggregation.weighted import GoldMajorityVote, WeightedVote
+from peerannot.answers import Answers, Ids
 from peerannot.errors import ParameterError
 
 __all__ = ["GoldVotes", "Votes", "WeightedVotes", "nobody", "support_of", "write_votes"]

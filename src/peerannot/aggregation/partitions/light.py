@@ -11,10 +11,17 @@ from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit
 from peerannot.aggregation.checkpoint import Checkpoint
 from peerannot.aggregation.label_aggregation import OnePassLA, TwoPassLA, skill_of
-from peerannot.distributed._parts import Part, Parts
-from peerannot.distributed.models._base import Fitted, Model, Written, distributes, in_place, stream
-from peerannot.distributed.models.signed import largest_score, write_signed
-from peerannot.distributed.models.votes import support_of
+from peerannot.aggregation.partitions.base import (
+    Fitted,
+    Model,
+    Written,
+    distributes,
+    in_place,
+    stream,
+)
+from peerannot.aggregation.partitions.parts import Part, Parts
+from peerannot.aggregation.partitions.signed import largest_score, write_signed
+from peerannot.aggregation.partitions.votes import support_of
 from peerannot.errors import ParameterError
 
 __all__ = ["OnePass", "TwoPasses"]

@@ -20,10 +20,7 @@ from peerannot.aggregation.confusions import EM, Pairs
 from peerannot.aggregation.dawid_skene import DawidSkene, MAPDawidSkene, WeightedDawidSkene
 from peerannot.aggregation.fast_dawid_skene import FastDawidSkene, HybridDawidSkene
 from peerannot.aggregation.ibcc import IBCC
-from peerannot.aggregation.support import clamped
-from peerannot.aggregation.votes import MajorityVote
-from peerannot.distributed._parts import Part, Parts
-from peerannot.distributed.models._base import (
+from peerannot.aggregation.partitions.base import (
     Fitted,
     Model,
     Size,
@@ -33,7 +30,10 @@ from peerannot.distributed.models._base import (
     size_of,
     told,
 )
-from peerannot.distributed.models._reductions import Union
+from peerannot.aggregation.partitions.parts import Part, Parts
+from peerannot.aggregation.partitions.reductions import Union
+from peerannot.aggregation.support import clamped
+from peerannot.aggregation.votes import MajorityVote
 
 __all__ = ["Confusions", "PartsEM", "TrustedVotes", "common_pairs", "keep_pairs", "pairs_among"]
 

@@ -12,9 +12,7 @@ from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit
 from peerannot.aggregation.checkpoint import Checkpoint
 from peerannot.aggregation.glad import GLAD, Easiness, expected_share
-from peerannot.aggregation.wawa import worker_weight
-from peerannot.distributed._parts import Part, Parts
-from peerannot.distributed.models._base import (
+from peerannot.aggregation.partitions.base import (
     Fitted,
     Model,
     Size,
@@ -23,7 +21,9 @@ from peerannot.distributed.models._base import (
     size_of,
     told_as_held,
 )
-from peerannot.distributed.models._reductions import Largest
+from peerannot.aggregation.partitions.parts import Part, Parts
+from peerannot.aggregation.partitions.reductions import Largest
+from peerannot.aggregation.wawa import worker_weight
 
 __all__ = ["Abilities", "PartsTasks"]
 

@@ -4,6 +4,6 @@ To let a strategy distribute, write one file here with a `Model` under
 ``@distributes(YourStrategy)``; nothing else knows the list.
 """
 
-from peerannot.distributed.models._base import Fitted, Model, model_of
+from peerannot.aggregation.partitions.base import Fitted, Model, model_of
 
 __all__ = ["Fitted", "Model", "model_of"]

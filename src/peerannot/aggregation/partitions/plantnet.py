@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit
 from peerannot.aggregation.checkpoint import Checkpoint
+from peerannot.aggregation.partitions.base import Fitted, Model, Written, distributes, in_place
+from peerannot.aggregation.partitions.confusions import common_pairs
+from peerannot.aggregation.partitions.parts import Part, Parts
+from peerannot.aggregation.partitions.reductions import Largest
+from peerannot.aggregation.partitions.votes import nobody
 from peerannot.aggregation.plantnet import Ballots, PlantNet
-from peerannot.distributed._parts import Part, Parts
-from peerannot.distributed.models._base import Fitted, Model, Written, distributes, in_place
-from peerannot.distributed.models._reductions import Largest
-from peerannot.distributed.models.confusions import common_pairs
-from peerannot.distributed.models.votes import nobody
 from peerannot.errors import DataError, ParameterError
 
 __all__ = ["Identified"]

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from peerannot.aggregation.partitions.base import Written, stream, told_as_held
+from peerannot.aggregation.partitions.parts import Part, Parts
+from peerannot.aggregation.partitions.reductions import Largest
+from peerannot.aggregation.partitions.votes import support_of
 from peerannot.aggregation.ties import Ties
 from peerannot.aggregation.votes import signed_vote_fit
-from peerannot.distributed._parts import Part, Parts
-from peerannot.distributed.models._base import Written, stream, told_as_held
-from peerannot.distributed.models._reductions import Largest
-from peerannot.distributed.models.votes import support_of
 
 __all__ = ["largest_score", "signed_scores", "write_signed"]
 
