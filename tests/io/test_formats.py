@@ -116,7 +116,8 @@ class TestLabelStudio:
         )  # fmt: skip
         assert votes(got) == {("1", "1"): "cat"}
         assert got.report.rows == 2
-        assert got.report.dropped == {"cancelled or skipped by the worker": 1}
+        assert got.report.dropped == {"no answer given": 1}
+        assert got.abstained.rows() == [("1", "2")]
 
     def test_old_names(self, tmp_path):
         old = [{"id": 1, "data": {}, "completions": [
@@ -137,9 +138,61 @@ class TestLabelStudio:
     def test_several_controls(self, tmp_path):
         both = annotation(1, "cat")
         both["result"].append({**both["result"][0], "from_name": "mood"})
-        with pytest.raises(DataError, match=r"several Choices controls \(choice, mood\)"):
+        with pytest.raises(DataError, match=r"several controls \(choice, mood\); .*--control"):
             load(tmp_path, self.task(both))
         assert votes(load(tmp_path, self.task(both), control="mood")) == {("1", "1"): "cat"}
+        # A name that no control has is no reason to take every task for unanswered.
+        with pytest.raises(DataError, match=r"no control 'moood'.*did you mean 'mood'"):
+            load(tmp_path, self.task(both), control="moood")
+
+    def test_taxonomy_is_a_path(self, tmp_path):
+        def paths(who, *chosen):
+            result = {"from_name": "tax", "type": "taxonomy", "value": {"taxonomy": list(chosen)}}
+            return {"completed_by": who, "result": [result]}
+
+        dog, cat = ["Animal", "Dog"], ["Animal", "Cat"]
+        got = load(tmp_path, [
+            {"id": 1, "data": {}, "annotations": [paths(1, dog), paths(2, dog)]},
+            {"id": 2, "data": {}, "annotations": [paths(1, cat), paths(2, dog)]},
+        ])  # fmt: skip
+        assert votes(got) == {
+            ("1", "1"): "Animal/Dog", ("1", "2"): "Animal/Dog",
+            ("2", "1"): "Animal/Cat", ("2", "2"): "Animal/Dog",
+        }  # fmt: skip
+        assert got.report.guessed == {"label": "tax"}
+        with pytest.raises(DataError, match=r"several labels in one answer \(Animal/Dog, Animal/C"):
+            load(tmp_path, self.task(paths(1, dog, cat)))
+
+    def test_rating(self, tmp_path):
+        def stars(who, n):
+            return {"completed_by": who, "result": [
+                {"from_name": "q", "type": "rating", "value": {"rating": n}}]}  # fmt: skip
+
+        assert votes(load(tmp_path, self.task(stars(1, 4), stars(2, 5), stars(3, 0.5)))) == {
+            ("1", "1"): "4", ("1", "2"): "5", ("1", "3"): "0.5",
+        }  # fmt: skip
+
+    def test_other_controls_are_refused_by_name(self, tmp_path):
+        pair = {"from_name": "x", "type": "pairwise", "value": {"selected": "left"}}
+        with pytest.raises(DataError, match=r"no control of one label a task .*found pairwise 'x'"):
+            load(tmp_path, self.task({"completed_by": 1, "result": [pair]}))
+
+    def test_a_server_export(self, tmp_path):
+        who = {"id": 3, "email": "a@b.c", "first_name": "", "last_name": ""}
+        server = {
+            "id": 9, "unique_id": "6f1c", "last_action": "submitted", "task": 1, "project": 2,
+            "created_at": "2024-01-01T00:00:00Z", "updated_at": "2024-01-01T00:00:01.5Z",
+            "draft_created_at": None, "lead_time": 3.25, "prediction": {}, "result_count": 1,
+            "import_id": None, "parent_annotation": None, "last_created_by": None,
+        }  # fmt: skip
+        got = load(tmp_path, self.task(
+            {**annotation(who, "cat"), **server}, {**annotation(4, "dog"), **server, "draft": True},
+            {**annotation(5, "dog"), **server, "was_cancelled": True}, file_upload="1-a.png",
+            inner_id=1, total_annotations=2, cancelled_annotations=1,
+        ))  # fmt: skip
+        assert votes(got) == {("1", "3"): "cat"}
+        assert got.report.dropped == {"a draft": 1, "no answer given": 1}
+        assert got.abstained.rows() == [("1", "5")]
 
     def test_other_kinds_of_result_are_passed_over(self, tmp_path):
         mixed = annotation(1, "cat")
@@ -171,7 +224,8 @@ class TestLabelStudio:
                               {"id": 2, "data": {}, "annotations": [annotation(1)]},
                               {"id": 3, "data": {}, "annotations": []}])  # fmt: skip
         assert list(got.answers.tasks) == ["1", "2", "3"]
-        assert got.report.dropped == {"no choice made": 1}
+        assert got.report.dropped == {"no answer given": 1}
+        assert got.abstained.rows() == [("2", "1")]
         assert dict(got.images) == {"1": "a.png"}
 
     def test_flat_several_choices_and_control(self, tmp_path):
@@ -186,6 +240,28 @@ class TestLabelStudio:
         with pytest.raises(DataError, match=r"no column 'moood'.*did you mean 'mood'"):
             load(tmp_path, [row], control="moood")
 
+    def test_flat_a_control_left_empty_at_first_is_still_a_column(self, tmp_path):
+        empty = {"image": "a.png", "id": 1, "annotator": 1, "annotation_id": 1}
+        filled = {"image": "b.png", "id": 2, "flags": "dog", "annotator": 1, "annotation_id": 2}
+        for content in ([empty, filled], lines(empty, filled)):
+            for options in ({}, {"control": "flags"}):
+                got = load(tmp_path, content, **options)
+                assert votes(got) == {("2", "1"): "dog"}
+                assert got.abstained.rows() == [("1", "1")]
+                assert dict(got.images) == {"1": "a.png", "2": "b.png"}
+
+    @pytest.mark.parametrize(
+        ("cell", "label"),
+        [([{"rating": 4}], "4"), ([{"taxonomy": [["Animal", "Dog"]]}], "Animal/Dog"), (4, "4"),
+         ({"choices": ["a"]}, "a")],
+    )  # fmt: skip
+    def test_flat_rating_and_taxonomy(self, tmp_path, cell, label):
+        row = {"id": 1, "q": cell, "annotator": 3, "annotation_id": 1}
+        assert votes(load(tmp_path, [row])) == {("1", "3"): label}
+        text = json.dumps(cell).replace('"', '""')
+        table = f'id,q,annotator,annotation_id\n1,"{text}",3,1\n'.encode()
+        assert votes(load(tmp_path, table)) == {("1", "3"): label}
+
     def test_flat_csv_several_choices_as_json_text_and_renamed_data(self, tmp_path):
         text = (
             "id,_data_choice,annotator,annotation_id,choice\n"
@@ -193,7 +269,7 @@ class TestLabelStudio:
         )
         got = load(tmp_path, text.encode(), multiple="drop", control="choice")
         assert votes(got) == {("2", "ann"): "a"}
-        assert got.report.dropped == {"several labels": 1, "no choice made": 1}
+        assert got.report.dropped == {"several labels": 1, "no answer given": 1}
         with pytest.raises(DataError, match="line 2: several labels"):
             load(tmp_path, text.encode())
 

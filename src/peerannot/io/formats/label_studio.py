@@ -1,12 +1,10 @@
-"""Label Studio: the full JSON export, and the flat JSON_MIN and CSV exports."""
+"""Label Studio's full JSON export: tasks with their annotations."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import orjson
 
 from peerannot._options import option
 from peerannot._text import did_you_mean, few
@@ -18,18 +16,18 @@ from peerannot.io.base import (
     NO,
     Row,
     RowFormat,
+    Said,
     Skip,
     moment,
     text_id,
 )
 
-__all__ = ["LabelStudio", "LabelStudioFlat"]
+__all__ = ["CONTROLS", "LabelStudio", "image_of", "person", "pick_image", "values_of"]
 
-ABSTAINED = "no choice made"
+CONTROLS = ("choices", "taxonomy", "rating")  # kinds of control that give a task one label
 CANCELLED = "cancelled or skipped by the worker"
-FLAT = (
-    "id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement",
-)  # fmt: skip
+IMAGES = ("image", "img", "image_url", "url")
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 
 @FORMATS.register("label-studio", "labelstudio", "label-studio-json")
@@ -37,17 +35,19 @@ FLAT = (
 class LabelStudio(RowFormat):
     """Label Studio's JSON export: a list of tasks, each with its annotations.
 
-    ``completed_by`` is the worker, a number or an object. Cancelled annotations, drafts and
-    predictions are no answers; ``ground_truth`` annotations are gold. Exports of old versions
-    (``completions``, ``skipped``) are read too.
+    Labels are those of a Choices, a Taxonomy (``Animal/Dog``) or a Rating control; other
+    controls are passed over. ``completed_by`` is the worker, a number or an object. A cancelled
+    annotation, or one without a label, is an abstention; drafts and predictions are no answers;
+    ``ground_truth`` annotations are gold. Exports of old versions (``completions``,
+    ``skipped``) are read too.
 
     Parameters
     ----------
     control
-        Name of the Choices control, where the project has several.
+        Name of the control, where the project has several.
     """
 
-    control: str | None = option(None, help="name of the Choices control")
+    control: str | None = option(None, help="name of the control")
 
     @classmethod
     def sniff(cls, source: Source, given: Mapping[str, str]) -> int:
@@ -56,11 +56,15 @@ class LabelStudio(RowFormat):
             return NO
         return CERTAIN if isinstance(_annotations(first), list) and "data" in first else NO
 
-    def rows(self, source: Source) -> Iterator[Row | Skip]:
-        control = self.control or _only_control(source)
+    def rows(self, source: Source) -> Iterator[Row | Skip | Said]:
+        control = _control(source, self.control)
+        if self.control is None and control:
+            yield Said("label", control)
         for place, entry in source.records():
             task = text_id(entry.get("id"), place, "id of the task")
-            image = image_of(entry.get("data"))
+            key, image = pick_image(entry.get("data"))
+            if key is not None:
+                yield Said("image", key)
             annotations = _annotations(entry)
             if not isinstance(annotations, list):
                 raise DataError(f"{place}: a task without a list of annotations")
@@ -75,132 +79,93 @@ class LabelStudio(RowFormat):
     def _answer(
         self, annotation: dict[str, Any], task: str, image: str | None, control: str, where: str
     ) -> Row | Skip:
-        if annotation.get("was_cancelled") or annotation.get("skipped"):
-            return Skip(CANCELLED, task, image)
-        labels = [label for name, label in _choices(annotation, where) if name == control]
-        if not labels:
-            return Skip(ABSTAINED, task, image)
+        cancelled = bool(annotation.get("was_cancelled") or annotation.get("skipped"))
+        if annotation.get("draft") is True:
+            return Skip("a draft", task, image)
+        labels = [
+            label
+            for name, kind, item in _results(annotation, where)
+            if name == control and kind in CONTROLS and not cancelled
+            for label in values_of(item.get("value"), where)
+        ]
         if len(labels) > 1:
             return self.several(labels, where, task, image)
         gold = bool(annotation.get("ground_truth"))
-        worker = "" if gold else person(annotation.get("completed_by"), where)
+        who = annotation.get("completed_by")
+        if not labels and (gold or who is None):
+            return Skip(CANCELLED if cancelled else "no choice made", task, image)
+        worker = "" if gold else person(who, where)
         time = moment(annotation.get("created_at"))
-        return Row(task, worker, labels[0], where, time, gold, image)
-
-
-@FORMATS.register("label-studio-flat", "label-studio-min", "json-min", "label-studio-csv")
-@dataclass(frozen=True, kw_only=True)
-class LabelStudioFlat(RowFormat):
-    """Label Studio's JSON_MIN and CSV exports: one row an annotation.
-
-    Parameters
-    ----------
-    control
-        Column of the choice, named as the control, where there are several.
-    """
-
-    control: str | None = option(None, help="column of the choice")
-
-    @classmethod
-    def sniff(cls, source: Source, given: Mapping[str, str]) -> int:
-        columns = _flat_columns(source)
-        return CERTAIN if {"id", "annotator", "annotation_id"} <= set(columns) else NO
-
-    def rows(self, source: Source) -> Iterator[Row | Skip]:
-        control = self._control(source)
-        rows = source.csv_rows() if source.shape == "table" else source.records()
-        for place, row in rows:
-            task = text_id(row.get("id"), place, "id of the task")
-            image = image_of({k: v for k, v in row.items() if k not in (*FLAT, control)})
-            labels = _flat_choices(row.get(control))
-            if not labels:
-                yield Skip(ABSTAINED, task, image)
-            elif len(labels) > 1:
-                yield self.several(labels, place, task, image)
-            else:
-                worker = person(row.get("annotator"), place)
-                yield Row(
-                    task, worker, labels[0], place, moment(row.get("created_at")), image=image
-                )
-
-    def _control(self, source: Source) -> str:
-        columns = [str(c) for c in _flat_columns(source)]
-        if self.control is not None:
-            if self.control not in columns:
-                raise DataError(
-                    f"{source.name}: no column {self.control!r}; there are {few(columns, 12)}"
-                    + did_you_mean(self.control, columns)
-                )
-            return self.control
-        for name in ("id", "annotator"):
-            if name not in columns:
-                raise DataError(f"{source.name}: no column {name!r}; there are {few(columns, 12)}")
-        # The exporter writes the data, then the id, then the controls, then the annotator.
-        start, end = columns.index("id") + 1, columns.index("annotator")
-        likely = [c not in FLAT and not c.startswith("_data_") for c in columns]
-        between = [c for c, ok in list(zip(columns, likely, strict=True))[start:end] if ok]
-        found = between or [c for c, ok in zip(columns, likely, strict=True) if ok]
-        if len(found) != 1:
-            raise DataError(
-                f"{source.name}: which column holds the choice: {few(found, 12) or 'none'}?"
-                " give --control"
-            )
-        return found[0]
-
-
-def _flat_columns(source: Source) -> tuple[str, ...]:
-    if source.shape == "table":
-        return source.header
-    return tuple(source.first) if isinstance(source.first, dict) else ()
-
-
-def _flat_choices(value: Any) -> list[str]:
-    """A single choice is a text; several are ``{"choices": [...]}``, in CSV as JSON text."""
-    if isinstance(value, str) and value.startswith('{"choices"'):
-        try:
-            value = orjson.loads(value)
-        except orjson.JSONDecodeError:
-            return [value]
-    if isinstance(value, dict):
-        value = value.get("choices")
-    if isinstance(value, list):
-        return [str(v) for v in value]
-    return [] if value is None or value == "" else [str(value)]
+        return Row(task, worker, labels[0] if labels else None, where, time, gold, image)
 
 
 def _annotations(entry: dict[str, Any]) -> Any:
     return entry.get("annotations", entry.get("completions"))
 
 
-def _choices(annotation: dict[str, Any], where: str) -> Iterator[tuple[str, str]]:
-    """Every choice of an annotation, with the name of its control."""
+def _results(annotation: dict[str, Any], where: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Every result of an annotation, with the name and the kind of its control."""
     results = annotation.get("result") or []
     if not isinstance(results, list):
         raise DataError(f"{where}: result is not a list")
     for item in results:
-        if not isinstance(item, dict) or item.get("type") != "choices":
-            continue
-        value = item.get("value")
-        choices = value.get("choices") if isinstance(value, dict) else None
-        if not isinstance(choices, list):
-            raise DataError(f"{where}: a result of type choices without a list of choices")
-        for choice in choices:
-            yield str(item.get("from_name")), text_id(choice, where, "choice")
+        if isinstance(item, dict) and "type" in item:
+            yield str(item.get("from_name")), str(item["type"]).lower(), item
 
 
-def _only_control(source: Source) -> str:
-    names: dict[str, None] = {}
+def values_of(value: Any, where: str) -> list[str]:
+    """Labels that the value of a control holds: choices, paths of a taxonomy, or a rating.
+
+    Raises
+    ------
+    DataError
+        It holds none of them, or something else in their place.
+    """
+    if not isinstance(value, dict):
+        raise DataError(f"{where}: the value of a control is not an object")
+    if "rating" in value:
+        return [text_id(value["rating"], where, "rating")]
+    for kind in ("choices", "taxonomy"):
+        held = value.get(kind)
+        if isinstance(held, list):
+            return [_path(entry, where, kind) for entry in held]
+    raise DataError(f"{where}: a result without its {', '.join(CONTROLS[:-1])} or {CONTROLS[-1]}")
+
+
+def _path(entry: Any, where: str, kind: str) -> str:
+    if kind == "taxonomy" and isinstance(entry, list) and entry:
+        return "/".join(text_id(part, where, kind) for part in entry)
+    return text_id(entry, where, kind)
+
+
+def _control(source: Source, named: str | None) -> str:
+    """The control to read: the one named, else the only one that gives a task one label."""
+    found: dict[str, str] = {}
     for place, entry in source.records():
         annotations = _annotations(entry)
         for annotation in annotations if isinstance(annotations, list) else []:
             if isinstance(annotation, dict):
-                names.update(dict.fromkeys(name for name, _ in _choices(annotation, place)))
-    if len(names) > 1:
+                found |= {name: kind for name, kind, _ in _results(annotation, place)}
+    fit = [name for name, kind in found.items() if kind in CONTROLS]
+    others = few(f"{kind} {name!r}" for name, kind in found.items() if kind not in CONTROLS)
+    what = ", ".join(CONTROLS)
+    if named is not None and found and named not in fit:
         raise DataError(
-            f"{source.name}: the project has several Choices controls ({few(names)}); say which"
-            " with --control"
+            f"{source.name}: no control {named!r} of one label a task ({what}); there are"
+            f" {few(fit) or 'none'}"
+            + (f" (and {others})" if others else "")
+            + did_you_mean(named, fit)
         )
-    return next(iter(names), "")
+    if named is not None:
+        return named
+    if len(fit) > 1:
+        raise DataError(
+            f"{source.name}: the project has several controls ({few(fit)}); say which with"
+            " --control"
+        )
+    if found and not fit:
+        raise DataError(f"{source.name}: no control of one label a task ({what}); found {others}")
+    return fit[0] if fit else ""
 
 
 def person(value: Any, place: str) -> str:
@@ -210,13 +175,16 @@ def person(value: Any, place: str) -> str:
     return text_id(value, place, "annotator")
 
 
-def image_of(data: Any) -> str | None:
-    """File of the image among a task's data: the key ``image``, else the first that looks so."""
+def pick_image(data: Any) -> tuple[str | None, str | None]:
+    """Key and file of the image among a task's data: ``image``, else the first that looks so."""
     if not isinstance(data, dict):
-        return None
-    texts = {k: v for k, v in data.items() if isinstance(v, str) and v}
-    for key in ("image", "img", "image_url", "url"):
-        if key in texts:
-            return texts[key]
-    endings = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-    return next((v for v in texts.values() if v.lower().endswith(endings)), None)
+        return None, None
+    texts = {str(k): v for k, v in data.items() if isinstance(v, str) and v}
+    keys = [key for key in IMAGES if key in texts]
+    keys += [key for key, text in texts.items() if text.lower().endswith(ENDINGS)]
+    return (keys[0], texts[keys[0]]) if keys else (None, None)
+
+
+def image_of(data: Any) -> str | None:
+    """File of the image among a task's data, see `pick_image`."""
+    return pick_image(data)[1]
