@@ -20,7 +20,7 @@ from peerannot.distributed import _fit, _survey, _write, fit, has_result
 from peerannot.distributed._cluster import Machine
 from peerannot.distributed._load import Loaded
 from peerannot.distributed._survey import plan
-from peerannot.errors import DataError, ParameterError
+from peerannot.errors import DataError, DataWarning, ParameterError
 from peerannot.io import _rows
 
 DS = "DS[max_iter=12,tol=0]"
@@ -317,6 +317,40 @@ def test_a_checkpoint_is_of_one_fit(tmp_path: Path, client: Any) -> None:
     shards(tmp_path / "in", n_tasks=150)
     with pytest.raises(ParameterError, match=r"differs in answers"):
         fit(pattern, DS, resume=True, **options)
+
+
+def of_the_newest(folder: Path) -> list[Path]:
+    """The newer state, and a part of what the partitions keep that only it names."""
+    kept = sorted(folder.glob("kept-*-00000.npz"), key=lambda p: int(p.name.split("-")[1]))
+    return [max(folder.glob("state*"), key=lambda p: p.stat().st_mtime_ns), *kept[1:]]
+
+
+@pytest.mark.filterwarnings("ignore::peerannot.errors.ConvergenceWarning")
+@pytest.mark.parametrize("spec", [DS, "GLAD[max_iter=12,tol=0]"])
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(
+    tmp_path: Path, client: Any, spec: str
+) -> None:
+    pattern, folder = shards(tmp_path / "in"), tmp_path / "out" / "checkpoint"
+    fit(pattern, spec, output=tmp_path / "whole", client=client, partitions=3)
+    options: dict[str, Any] = {
+        "output": tmp_path / "out", "client": client, "partitions": 3, "checkpoint_every": 2,
+    }  # fmt: skip
+    with pytest.raises(Cut):
+        fit(pattern, spec, progress=cut_at(9), **options)
+    for i, file in enumerate(of_the_newest(folder)):
+        file.write_bytes(file.read_bytes()[:200])
+        with (
+            pytest.warns(DataWarning, match=r"going on from the one of iteration 6$"),
+            pytest.raises(Cut),
+        ):
+            # Cut again at the next checkpoint, which takes the place of the damaged one.
+            fit(pattern, spec, progress=cut_at(9), resume=True, **options)
+        assert len(list(folder.glob("state*"))) == 2, i
+    done = fit(pattern, spec, resume=True, **options)
+    assert done.resumed_at == 8
+    for file in (tmp_path / "whole").rglob("*.*"):
+        same = tmp_path / "out" / file.relative_to(tmp_path / "whole")
+        assert file.read_bytes() == same.read_bytes()
 
 
 def test_resume_without_a_checkpoint_begins(tmp_path: Path, client: Any) -> None:

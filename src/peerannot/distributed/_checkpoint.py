@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from peerannot.distributed._store import Store, npz
-from peerannot.errors import DataError, ParameterError
+from peerannot.errors import DataError, DataWarning, ParameterError
 
-__all__ = ["FOLDER", "Keeping", "SavedRun", "read_checkpoint"]
+__all__ = ["FOLDER", "Keeping", "SavedRun", "SavedState", "read_checkpoint"]
 
 FOLDER = "checkpoint"
-STATE = f"{FOLDER}/state.npz"
+# Two files in turn: the older one is replaced, so that there is a whole one at any time.
+STATES = (f"{FOLDER}/state.npz", f"{FOLDER}/state.other.npz")
 
 
 class Keeping(Protocol):
@@ -25,6 +28,32 @@ class Keeping(Protocol):
         """Write what the partitions keep where it changed; the name to restore it by."""
 
     def restore_kept(self, store: Store, name: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class SavedState:
+    """A checkpoint that is whole.
+
+    Attributes
+    ----------
+    file : str
+        Its name in the folder of results.
+    run : mapping
+        What makes two runs the same fit.
+    kept : str or None
+        Name of what the partitions keep.
+    state : mapping
+        What the fit saved.
+    """
+
+    file: str
+    run: Mapping[str, Any]
+    kept: str | None
+    state: Mapping[str, Any]
+
+    @property
+    def n_iter(self) -> int:
+        return int(self.state["n_iter"])
 
 
 class SavedRun:
@@ -41,7 +70,7 @@ class SavedRun:
     parts
         Partitions, which save what they keep.
     saved
-        What `read_checkpoint` found, to go on from.
+        What `read_checkpoint` found, to go on from: the first of which all is there.
     """
 
     def __init__(
@@ -50,56 +79,87 @@ class SavedRun:
         run: Mapping[str, Any],
         every: int,
         parts: Keeping,
-        saved: dict[str, Any] | None = None,
+        saved: Sequence[SavedState] = (),
     ) -> None:
         self._store, self._run, self._every, self._parts = store, dict(run), every, parts
         self._saved = saved
+        # File and kept parts of the newest state that can be gone on from.
+        self._newest: tuple[str, str | None] | None = None
+        self.resumed_at = 0
         self.n_written = 0
 
     def load(self) -> dict[str, Any] | None:
-        if self._saved is None:
-            return None
-        state = dict(self._saved)
-        state.pop("run")
-        kept = state.pop("kept")
-        if kept is not None:
-            self._parts.restore_kept(self._store, kept)
-        return state
+        for i, saved in enumerate(self._saved):
+            try:
+                if saved.kept is not None:
+                    self._parts.restore_kept(self._store, saved.kept)
+            except DataError as error:
+                if saved is self._saved[-1]:
+                    raise
+                _say_older(error, self._saved[i + 1])
+                continue
+            self._newest, self.resumed_at = (saved.file, saved.kept), saved.n_iter
+            return dict(saved.state)
+        return None
 
     def save(self, state: dict[str, Any]) -> None:
-        if int(state["n_iter"]) % self._every:
+        n_iter = int(state["n_iter"])
+        if n_iter % self._every:
             return
         # What partitions keep goes first: the state names it, and is what counts.
-        kept = self._parts.save_kept(self._store, int(state["n_iter"]))
-        self._store.write(STATE, _packed({**state, "run": self._run, "kept": kept}))
+        kept = self._parts.save_kept(self._store, n_iter)
+        before = self._newest
+        file = STATES[before is not None and before[0] == STATES[0]]
+        self._store.write(file, _packed({**state, "run": self._run, "kept": kept}))
+        self._newest = (file, kept)
+        named = {kept} if before is None else {kept, before[1]}
         for old in self._store.names(FOLDER):
-            if old.startswith("kept-") and (kept is None or not old.startswith(f"{kept}-")):
+            if old.startswith("kept-") and old.rpartition("-")[0] not in named:
                 self._store.remove(f"{FOLDER}/{old}")
         self.n_written += 1
 
 
-def read_checkpoint(store: Store, run: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The last checkpoint in a folder of results; None where there is none.
+def read_checkpoint(store: Store, run: Mapping[str, Any]) -> list[SavedState]:
+    """The checkpoints in a folder of results that are whole, the newest first; none may be there.
+
+    One that is damaged is passed over with a `DataWarning`.
 
     Raises
     ------
     ParameterError
-        It is of another fit: other answers, strategy or options.
+        They are of another fit: other answers, strategy or options.
     DataError
-        It is damaged.
+        There are some, and all are damaged.
     """
-    content = store.read(STATE)
-    if content is None:
-        return None
-    state = _unpacked(content, store.at(STATE))
+    found, damaged = [], []
+    for file in STATES:
+        content = store.read(file)
+        if content is None:
+            continue
+        try:
+            found.append(_unpacked(content, file, store.at(file)))
+        except DataError as error:
+            damaged.append(error)
+    if damaged and not found:
+        raise damaged[0]
+    found.sort(key=lambda saved: saved.n_iter, reverse=True)
     known = json.loads(json.dumps(dict(run), default=str))
-    differs = [key for key in known if state["run"].get(key) != known[key]]
+    differs = [key for key in known if found and found[0].run.get(key) != known[key]]
     if differs:
         raise ParameterError(
             f"{store.at(FOLDER)} is of another fit, it differs in {', '.join(differs)};"
             " drop --resume to begin anew"
         )
-    return state
+    for fault in damaged:
+        _say_older(fault, found[0])
+    return found
+
+
+def _say_older(error: DataError, saved: SavedState) -> None:
+    why = str(error).rpartition(";")[0]
+    warnings.warn(
+        f"{why}; going on from the one of iteration {saved.n_iter}", DataWarning, stacklevel=3
+    )
 
 
 def _packed(state: Mapping[str, Any]) -> bytes:
@@ -112,11 +172,12 @@ def _number(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else str(value)
 
 
-def _unpacked(content: bytes, where: str) -> dict[str, Any]:
+def _unpacked(content: bytes, file: str, where: str) -> SavedState:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as held:
             state = {key: held[key] for key in held.files}
         plain: dict[str, Any] = json.loads(str(state.pop("_plain")))
     except Exception:
         raise DataError(f"{where}: a damaged checkpoint; drop --resume to begin anew") from None
-    return {**state, **plain}
+    run, kept = plain.pop("run"), plain.pop("kept")
+    return SavedState(file, run, kept, {**state, **plain})

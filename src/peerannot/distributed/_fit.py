@@ -140,8 +140,8 @@ def fit(
         "partitions": partitions,
     }
     with cluster(scheduler, workers, client) as machine:
-        saved = read_checkpoint(store, _asked(run)) if resume else None
-        clear(store, keep_checkpoint=saved is not None)
+        saved = read_checkpoint(store, _asked(run)) if resume else []
+        clear(store, keep_checkpoint=bool(saved))
         seen = _survey(machine, urls, columns, told)
         usable, left_out = _usable(seen, skip_bad_shards, few(several, 1))
         vocabulary = Vocabulary(
@@ -157,8 +157,8 @@ def fit(
         n_rows = sum(shard.height for shard in usable)
         homes = list(machine.workers())
         n = partitions or max(len(homes), -(-n_rows // MOST_ROWS))
-        if saved is not None:
-            n = saved["run"]["n"]
+        if saved:
+            n = saved[0].run["n"]
         parts, n_dropped = _load(
             machine, plan(usable, seen.kinds["task"], n), usable, vocabulary,
             coding.workers, coding.classes, homes, told,
@@ -171,7 +171,7 @@ def fit(
         result = finish(
             store, fitted, done.fit, parts.shape, worker_answers, written, hard=hard,
             n_dropped=n_dropped, n_partitions=len(parts),
-            resumed_at=0 if saved is None else int(saved["n_iter"]), left_out=left_out,
+            resumed_at=checkpoint.resumed_at, left_out=left_out,
         )  # fmt: skip
     if not result.diagnostics.converged:
         warnings.warn(

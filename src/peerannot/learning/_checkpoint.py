@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ class CheckpointFile:
         self.previous = path.with_name(f"{path.stem}.previous{path.suffix}")
         # Whether the file on disk is of this run; one of an older run is not kept beside ours.
         self._ours = False
+        # Whether it is known to be damaged: it must not take the place of the whole one before.
+        self._damaged = False
 
     def save(self, state: dict[str, Any]) -> None:
         """Write the state.
@@ -51,12 +54,14 @@ class CheckpointFile:
         content = save(tensors, {"peerannot": digest(text, tensors) + text})
         with atomic_write(self.path) as handle:
             handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
             with storage_errors(self.previous):
-                if self._ours and self.path.exists():
-                    self.path.replace(self.previous)
-                elif not self._ours:
+                if not self._ours:
                     self.previous.unlink(missing_ok=True)
-        self._ours = True
+                elif self.path.exists() and not self._damaged:
+                    self.path.replace(self.previous)
+        self._ours, self._damaged = True, False
 
     def load(self) -> dict[str, Any] | None:
         """The newest whole state; None where there is no file.
@@ -75,7 +80,9 @@ class CheckpointFile:
             except DataError as error:
                 if path == files[-1]:
                     raise
-                warnings.warn(f"{error}; trying the one before it", DataWarning, stacklevel=2)
+                self._damaged = True
+                why = str(error).rpartition(";")[0]
+                warnings.warn(f"{why}; going on from the one before it", DataWarning, stacklevel=2)
             else:
                 self._ours = True
                 return state
