@@ -142,8 +142,6 @@ def aggregate_on_cluster(
 
     if output is None or (isinstance(output, Path) and output.is_file()):
         raise click.UsageError("--engine dask writes shards: give --output FOLDER")
-    if reading.get("format_") is not None:
-        raise click.UsageError("--format is not for --engine dask, which reads Parquet")
     if has_result(output) and not force:
         raise ParameterError(f"{output}: has a result already; give --force to overwrite it")
     fitted = build(strategy, parse_pairs(options))
@@ -154,7 +152,7 @@ def aggregate_on_cluster(
             output=output,
             hard=hard,
             progress=progress,
-            **shard_reading(reading),
+            **shard_reading(reading, "--engine dask"),
             **engine.options,
         )
     if strict:

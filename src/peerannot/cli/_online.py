@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from peerannot.cli._common import note, progress_bar, spoken_warnings
-from peerannot.cli._votes import load_votes
+from peerannot.cli._votes import load_votes, only_for_files, read_keywords
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,8 +97,8 @@ def learn(
     else:
         if update is not None:
             note(f"no saved state yet: begun with the votes of {answers_file}")
-        if update is None and (given := [k for k, v in reading.items() if v is not None]):
-            raise click.UsageError(f"--{given[0].strip('_').replace('_', '-')} is for a file")
+        if update is None:
+            only_for_files(reading, dataset)
         votes = load_votes(
             dataset, answers_file=answers_file, metadata=metadata, path_remove=path_remove
         )
@@ -151,22 +151,17 @@ def _by_id(file: Path | None, *votes: Answers) -> dict[str, str] | None:
     }
 
 
-def _new_answers(
-    file: str, state: OnlineState, *, format_: str | None, classes: str | None, **columns: Any
-) -> Answers:
+def _new_answers(file: str, state: OnlineState, **reading: Any) -> Answers:
     from peerannot.io import read_answers
 
-    if classes is not None:
+    keywords = read_keywords(reading)
+    if "classes" in keywords:
         raise click.UsageError("--classes: a state keeps the classes that it began with")
+    if keywords.setdefault("duplicates", state.duplicates) != state.duplicates:
+        raise click.UsageError(f"--duplicates: the state was begun with {state.duplicates}")
     names = state.memory.classes
     numbered = list(names) == list(map(str, range(len(names))))
-    return read_answers(
-        file,
-        format=format_,
-        classes=len(names) if numbered else list(names),
-        duplicates=state.duplicates,
-        **columns,
-    )
+    return read_answers(file, classes=len(names) if numbered else list(names), **keywords)
 
 
 def surely(

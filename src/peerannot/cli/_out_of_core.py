@@ -41,8 +41,6 @@ def aggregate_shards(
 
     if output is None or output.is_file():
         raise click.UsageError("--out-of-core writes shards: give --output FOLDER")
-    if reading.get("format_") is not None:
-        raise click.UsageError("--format is not for --out-of-core, which reads Parquet")
     if (output / "manifest.json").exists() and not force:
         raise ParameterError(f"{output}: has a result already; give --force to overwrite it")
     fitted = build(strategy, parse_pairs(options))
@@ -54,7 +52,7 @@ def aggregate_shards(
             scratch=scratch,
             hard=hard,
             progress=progress,
-            **shard_reading(reading),
+            **shard_reading(reading, "--out-of-core"),
         )
     if strict:
         must_converge(fitted.name, done.diagnostics)

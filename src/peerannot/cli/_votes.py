@@ -1,9 +1,9 @@
-"""Votes from a dataset folder or from a file: what aggregate, evaluate and compare share."""
+"""Votes from a dataset folder or from a file: what every command that reads votes shares."""
 
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,32 +11,96 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from peerannot.answers import Answers
 
-__all__ = ["Votes", "column_options", "is_dataset", "load_votes", "shard_reading"]
+__all__ = [
+    "Votes",
+    "is_dataset",
+    "load_votes",
+    "only_for_files",
+    "read_keywords",
+    "reading_options",
+    "shard_reading",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_COLUMNS = (
-    click.option("--task-col", metavar="NAME", help="Column of the task, in a FILE."),
-    click.option("--worker-col", metavar="NAME", help="Column of the worker, in a FILE."),
-    click.option("--label-col", metavar="NAME", help="Column of the label, in a FILE."),
-    click.option(
+# The name of each is that of a keyword of `peerannot.io.read` or of an option of a format, so a
+# new one needs no more than its entry here; --read is taken apart by `read_keywords`.
+_OPTIONS: dict[str, Callable[..., Any]] = {
+    "format": click.option("--format", metavar="NAME", help="Format of FILE; default: found."),
+    "classes": click.option(
         "--classes",
         metavar="FILE|A,B,C|K",
-        help="Class names in order, or their number; default: the labels that occur in FILE.",
+        help="Class names in order, or their number; default: the labels that occur.",
     ),
-    click.option("--format", "format_", metavar="NAME", help="Format of FILE; default: found."),
-)
+    "task_col": click.option("--task-col", metavar="NAME", help="Column of the task."),
+    "worker_col": click.option("--worker-col", metavar="NAME", help="Column of the worker."),
+    "label_col": click.option("--label-col", metavar="NAME", help="Column of the label."),
+    "weight_col": click.option(
+        "--weight-col", metavar="NAME", help="Column of the weight of an answer."
+    ),
+    "gold_col": click.option(
+        "--gold-col", metavar="NAME", help="Column of known labels of the tasks."
+    ),
+    "control": click.option("--control", metavar="NAME", help="Choices control, in Label Studio."),
+    "worker": click.option(
+        "--worker", metavar="NAME", help="Who answered, where the format does not say."
+    ),
+    "worker_from": click.option(
+        "--worker-from",
+        type=click.Choice(["dir"]),
+        help="The folder that a file lies in is the worker, in LabelMe.",
+    ),
+    "duplicates": click.option(
+        "--duplicates",
+        type=click.Choice(["last", "first", "all", "error"]),
+        help="Which of several answers of a worker to a task counts.  [default: last]",
+    ),
+    "read": click.option(
+        "--read", multiple=True, metavar="KEY=VALUE", help="An option of the format; repeatable."
+    ),
+}
 
 
-def column_options(function: F) -> F:
-    """Options that say how a FILE of votes is read."""
-    for decorate in reversed(_COLUMNS):
-        function = decorate(function)
-    return function
+def reading_options(*, without: Collection[str] = ()) -> Callable[[F], F]:
+    """Options that say how a FILE of votes is read; ``without`` names those that clash."""
+
+    def decorate(function: F) -> F:
+        for name in reversed(_OPTIONS):
+            if name not in without:
+                function = _OPTIONS[name](function)
+        return function
+
+    return decorate
+
+
+def read_keywords(reading: Mapping[str, Any]) -> dict[str, Any]:
+    """What `reading_options` gave, as keywords of `peerannot.io.read`.
+
+    Raises
+    ------
+    ParameterError
+        A pair is not ``key=value``, or an option is given twice.
+    """
+    from peerannot._options import parse_pairs
+    from peerannot.errors import ParameterError
+    from peerannot.io import read_classes
+
+    keywords = {name: value for name, value in _given(reading).items() if name != "read"}
+    for key, value in parse_pairs(reading.get("read", ()), where="--read").items():
+        name = key.replace("-", "_")
+        if name in keywords:
+            raise ParameterError(f"--read: {key} is given twice")
+        keywords[name] = value
+    if "classes" in keywords:
+        keywords["classes"] = read_classes(keywords["classes"])
+    return keywords
+
+
+def _given(reading: Mapping[str, Any]) -> dict[str, Any]:
+    """What the user typed; options that were not are None, empty, or a flag that is off."""
+    return {k: v for k, v in reading.items() if v is not None and v is not False and v != ()}
 
 
 @dataclass(frozen=True)
@@ -65,15 +129,26 @@ def is_dataset(path: str, *, metadata: Path | None = None) -> bool:
     return False
 
 
+def only_for_files(reading: Mapping[str, Any], path: str) -> None:
+    """Refuse options of files where a dataset folder was given.
+
+    Raises
+    ------
+    click.UsageError
+    """
+    for name in _given(reading):
+        raise click.UsageError(
+            f"--{name.replace('_', '-')} is for a file of votes; {path} is a dataset folder"
+        )
+
+
 def load_votes(
     path: str,
     *,
     answers_file: str = "answers.json",
     metadata: Path | None = None,
     path_remove: Path | None = None,
-    format_: str | None = None,
-    classes: str | None = None,
-    **columns: Any,
+    **reading: Any,
 ) -> Votes:
     """Read the votes of a dataset folder or of a file.
 
@@ -84,28 +159,19 @@ def load_votes(
     click.UsageError
         An option of files was given for a folder, or the other way round.
     """
-    for_files = {"--format": format_, "--classes": classes}
-    for_files |= {f"--{key.replace('_', '-')}": value for key, value in columns.items()}
     if is_dataset(path, metadata=metadata):
         from peerannot.dataset import Dataset
 
-        given = [key for key, value in for_files.items() if value is not None]
-        if given:
-            raise click.UsageError(f"{given[0]} is for a file of votes; {path} is a dataset folder")
+        only_for_files(reading, path)
         folder = Dataset.open(path, metadata_path=metadata)
         answers = folder.answers(answers_file, path_remove=path_remove)
         return Votes(answers, _saved_gold(folder.path / "gold.json", answers), folder.name)
     from peerannot.dataset import read_removed
-    from peerannot.io import read, read_classes
+    from peerannot.io import read
 
     if metadata is not None or answers_file != "answers.json":
         raise click.UsageError("--metadata_path and --answers-file are for dataset folders")
-    imported = read(
-        path,
-        format=format_,
-        classes=None if classes is None else read_classes(classes),
-        **columns,
-    )
+    imported = read(path, **read_keywords(reading))
     answers = imported.answers
     if path_remove is not None:
         _, keys = read_removed(path_remove)
@@ -115,12 +181,24 @@ def load_votes(
     return Votes(answers, imported.gold, Path(path).name.partition(".")[0] or "answers")
 
 
-def shard_reading(reading: Mapping[str, Any]) -> dict[str, Any]:
-    """What `column_options` gave, as fits of shards take it."""
+def shard_reading(reading: Mapping[str, Any], engine: str) -> dict[str, Any]:
+    """What `reading_options` gave, as fits of shards take it.
+
+    Raises
+    ------
+    click.UsageError
+        An option was given that ``engine``, which reads Parquet in parts, cannot heed.
+    """
     from peerannot.io import read_classes
 
-    classes = reading.get("classes")
-    columns = {name: reading.get(name) for name in ("task_col", "worker_col", "label_col")}
+    taken = ("classes", "task_col", "worker_col", "label_col")
+    for name in _given(reading):
+        if name not in taken:
+            raise click.UsageError(
+                f"--{name.replace('_', '-')} is not for {engine}, which reads Parquet"
+            )
+    columns = {name: reading.get(name) for name in taken}
+    classes = columns.pop("classes")
     return {"classes": None if classes is None else read_classes(classes), **columns}
 
 

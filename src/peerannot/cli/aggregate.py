@@ -17,7 +17,7 @@ from peerannot.cli._common import (
 )
 from peerannot.cli._distributed import Engine, PathOrUrl, aggregate_on_cluster, engine_options
 from peerannot.cli._online import known_labels, learn, learning_options, surely
-from peerannot.cli._votes import column_options, is_dataset, load_votes
+from peerannot.cli._votes import is_dataset, load_votes, reading_options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +59,7 @@ __all__ = ["aggregate"]
     type=click.Path(dir_okay=False, path_type=Path),
     help="Pruning file of tasks to leave out.",
 )
-@column_options
+@reading_options()
 @click.option(
     "--output",
     "-o",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from peerannot.cli._common import emit_json, json_option, note, progress_bar, spoken_warnings
-from peerannot.cli._votes import column_options, load_votes
+from peerannot.cli._votes import load_votes, reading_options
 
 if TYPE_CHECKING:
     from peerannot.selection import Comparison
@@ -50,7 +50,7 @@ SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "brier", "ece
 @click.option(
     "--answers-file", default="answers.json", show_default=True, help="File of votes in DATASET."
 )
-@column_options
+@reading_options()
 @json_option
 def compare(
     dataset: str,

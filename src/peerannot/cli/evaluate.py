@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from peerannot.cli._common import emit_json, json_option, note, progress_bar, spoken_warnings
-from peerannot.cli._votes import column_options, load_votes
+from peerannot.cli._votes import load_votes, reading_options
 
 __all__ = ["evaluate"]
 
@@ -35,7 +35,7 @@ METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "brier", "ec
 @click.option(
     "--answers-file", default="answers.json", show_default=True, help="File of votes in DATASET."
 )
-@column_options
+@reading_options()
 @json_option
 def evaluate(
     dataset: str,

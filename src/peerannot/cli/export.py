@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from peerannot.cli._common import emit_json, json_option, note, progress_bar, spoken_warnings
-from peerannot.cli._votes import column_options, is_dataset, load_votes
+from peerannot.cli._votes import is_dataset, load_votes, reading_options
 
 if TYPE_CHECKING:
     from peerannot.answers import Answers
@@ -39,7 +39,7 @@ __all__ = ["export"]
 @click.option(
     "--answers-file", default="answers.json", show_default=True, help="File of votes in DATASET."
 )
-@column_options
+@reading_options()
 @click.option("--force", is_flag=True, help="Overwrite the output.")
 @json_option
 def export(

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from peerannot.cli._common import emit_json, json_option, note
+from peerannot.cli._votes import read_keywords, reading_options
 
 __all__ = ["import_"]
 
@@ -22,7 +23,6 @@ __all__ = ["import_"]
 @click.option(
     "--to", "target", required=True, type=click.Path(path_type=Path), help="Dataset folder to make."
 )
-@click.option("--format", "format_", metavar="NAME", help="Format of SOURCE; default: found.")
 @click.option(
     "--images",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -30,42 +30,20 @@ __all__ = ["import_"]
 )
 @click.option("--link", is_flag=True, help="Link images instead of copying them.")
 @click.option("--name", help="Name of the data set; default: that of the folder.")
-@click.option(
-    "--classes", metavar="FILE|A,B,C|K", help="Class names in order; default: those that occur."
-)
-@click.option("--task-col", metavar="NAME", help="Column of the task.")
-@click.option("--worker-col", metavar="NAME", help="Column of the worker.")
-@click.option("--label-col", metavar="NAME", help="Column of the label.")
-@click.option("--control", metavar="NAME", help="Choices control, in Label Studio.")
-@click.option("--worker", metavar="NAME", help="Who answered, where the format does not say.")
-@click.option(
-    "--worker-from",
-    type=click.Choice(["dir"]),
-    help="The folder that a file lies in is the worker, in LabelMe.",
-)
-@click.option("-P", "options", multiple=True, metavar="KEY=VALUE", help="An option of the format.")
-@click.option(
-    "--duplicates",
-    type=click.Choice(["last", "first", "error"]),
-    default="last",
-    show_default=True,
-    help="Which of several answers of a worker to a task counts.",
-)
+@reading_options()
+@click.option("-P", "options", multiple=True, metavar="KEY=VALUE", help="As --read.")
 @click.option("--force", is_flag=True, help="Overwrite a dataset that is there.")
 @json_option
 def import_(
     source: str,
     target: Path,
-    format_: str | None,
     images: Path | None,
     link: bool,
     name: str | None,
-    classes: str | None,
     options: tuple[str, ...],
-    duplicates: Any,
     force: bool,
     as_json: bool,
-    **reading: str | None,
+    **reading: Any,
 ) -> None:
     """Make a dataset folder of SOURCE, an export of a labelling tool or a table of answers.
 
@@ -73,19 +51,12 @@ def import_(
     content. Answers go to answers.json, known labels to gold.json, images to train/CLASS/ or
     train/unlabelled/.
     """
-    from peerannot._options import parse_pairs
-    from peerannot.io import read, read_classes, write_dataset
+    from peerannot.io import read, write_dataset
 
     if link and images is None:
         raise click.UsageError("--link needs --images")
-    given = {**{k: v for k, v in reading.items() if v is not None}, **parse_pairs(options)}
-    imported = read(
-        source,
-        format=format_,
-        classes=None if classes is None else read_classes(classes),
-        duplicates=duplicates,
-        **given,
-    )
+    reading["read"] += options
+    imported = read(source, **read_keywords(reading))
     folder = write_dataset(imported, target, name=name, images=images, link=link, force=force)
     report, answers = imported.report, imported.answers
     if as_json:
