@@ -74,6 +74,130 @@ def cvat(worker: str, *images: tuple[str, str], assignee: str = "") -> bytes:
     return f"<?xml version='1.0'?><annotations><version>1.1</version><meta>{who}</meta>{body}</annotations>".encode()  # noqa: E501
 
 
+def table(*rows: dict[str, Any], separator: str = ",") -> bytes:
+    """CSV of the columns of all rows, in the order that they come in."""
+    columns = dict.fromkeys(name for row in rows for name in row)
+    frame = pl.DataFrame(
+        {c: [None if row.get(c) is None else str(row[c]) for row in rows] for c in columns},
+        schema=dict.fromkeys(columns, pl.String),
+    )
+    return frame.write_csv(separator=separator).encode()
+
+
+def toloka(task: str, who: str, label: str, **more: Any) -> dict[str, Any]:
+    return {
+        "INPUT:image": task,
+        "OUTPUT:result": label,
+        "GOLDEN:result": None,
+        "HINT:text": None,
+        "ASSIGNMENT:link": "https://x/1",
+        "ASSIGNMENT:task_id": f"id-{task}",
+        "ASSIGNMENT:assignment_id": f"a-{task}-{who}",
+        "ASSIGNMENT:task_suite_id": "s",
+        "ASSIGNMENT:worker_id": who,
+        "ASSIGNMENT:status": "APPROVED",
+        "ASSIGNMENT:started": "2021-01-01T10:00:00.123",
+        "ASSIGNMENT:submitted": "2021-01-01T10:00:09.456",
+        **more,
+    }
+
+
+def appen(unit: str, who: str, label: str, **more: Any) -> dict[str, Any]:
+    return {
+        "_unit_id": unit,
+        "_created_at": "3/2/2016 10:00:01",
+        "_golden": "false",
+        "_id": f"{unit}{who}",
+        "_missed": None,
+        "_started_at": "3/2/2016 09:59:01",
+        "_tainted": "false",
+        "_channel": "neodev",
+        "_trust": "0.9",
+        "_worker_id": who,
+        "_country": "AAA",
+        "kind": label,
+        "image_url": f"http://x/{unit}.jpg",
+        "kind_gold": None,
+        **more,
+    }
+
+
+def zooniverse(subject: str, who: str, value: Any, task: str = "T0", **more: Any) -> dict[str, Any]:
+    return {
+        "classification_id": f"{subject}{who}",
+        "user_name": who,
+        "user_id": None,
+        "user_ip": "ab12",
+        "workflow_id": "7",
+        "workflow_name": "Pets",
+        "workflow_version": "12.34",
+        "created_at": "2024-05-01 10:00:00 UTC",
+        "gold_standard": None,
+        "expert": None,
+        "metadata": json.dumps({"session": "x", "finished_at": "2024-05-01T10:00:00.000Z"}),
+        "annotations": json.dumps([{"task": task, "task_label": "Which?", "value": value}]),
+        "subject_data": json.dumps({subject: {"retired": None, "Filename": f"{subject}.jpg"}}),
+        "subject_ids": subject,
+        **more,
+    }
+
+
+def extract(subject: str, who: str, kind: str = "survey_extractor", **more: Any) -> dict[str, Any]:
+    return {
+        "classification_id": f"{subject}{who}",
+        "user_name": who,
+        "user_id": None,
+        "workflow_id": "7",
+        "task": "T0",
+        "created_at": "2024-05-01 10:00:00 UTC",
+        "subject_id": subject,
+        "extractor": kind,
+        "data.aggregation_version": "4.1.0",
+        **more,
+    }
+
+
+def labelbox(row: str, *labels: dict[str, Any], project: str = "p") -> dict[str, Any]:
+    return {
+        "data_row": {"id": row, "global_key": f"key-{row}", "row_data": f"https://x/{row}.jpg"},
+        "media_attributes": {"height": 4, "width": 4},
+        "projects": {project: {"name": "Pets", "labels": list(labels), "project_details": {}}},
+    }
+
+
+def labelbox_label(who: str, label: str | None, **more: Any) -> dict[str, Any]:
+    answer = {"feature_id": "f", "name": label, "value": label, "classifications": []}
+    item = {"feature_id": "g", "name": "kind", "value": "kind", "radio_answer": answer}
+    return {
+        "label_kind": "Default",
+        "version": "1.0.0",
+        "id": f"{who}-{label}",
+        "label_details": {"created_at": "2024-01-01T00:00:00.000+00:00", "created_by": who},
+        "annotations": {"objects": [], "classifications": [] if label is None else [item]},
+        **more,
+    }
+
+
+def response(*answers: tuple[str, Any]) -> bytes:
+    return json.dumps({"answers": [
+        {"acceptanceTime": "2024-01-01T00:00:00Z", "answerContent": content,
+         "submissionTime": "2024-01-01T00:00:05Z", "timeSpentInSeconds": 5.2, "workerId": who,
+         "workerMetadata": {"identityData": {"identityProviderType": "Cognito"}}}
+        for who, content in answers
+    ]}).encode()  # fmt: skip
+
+
+def crowd(label: str) -> dict[str, Any]:
+    return {"crowd-image-classifier": {"label": label}}
+
+
+def consolidation(*answers: tuple[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"workerId": who, "annotationData": {"content": json.dumps(content)}}
+        for who, content in answers
+    ]
+
+
 @dataclass(frozen=True)
 class Case:
     """Files to write, the path to read, options to give, and what must come out."""
@@ -200,5 +324,61 @@ CASES: dict[str, Case] = {
          "in/bob/1.json": labelme("1", cat=False, dog=True),
          "in/bob/2.json": labelme("2", dog=True)},
         "labelme", path="in", options={"worker_from": "dir"},
+    ),
+    "toloka": Case(
+        {"a.tsv": table(toloka("1", "ann", "cat"), toloka("1", "bob", "dog"),
+                        toloka("2", "ann", "dog"), toloka("2", "bob", "dog"), separator="\t")},
+        "toloka",
+    ),
+    "appen": Case(
+        {"f1.csv": table(appen("1", "ann", "cat"), appen("1", "bob", "dog"),
+                         appen("2", "ann", "dog"), appen("2", "bob", "dog"))}, "appen",
+    ),
+    "zooniverse": Case(
+        {"a.csv": table(zooniverse("1", "ann", "cat"), zooniverse("1", "bob", "dog"),
+                        zooniverse("2", "ann", "dog"), zooniverse("2", "bob", "dog"))},
+        "zooniverse",
+    ),
+    "panoptes-survey": Case(
+        {"a.csv": table(*(extract(t, w, **{"data.choice": y}) for t, w, y in
+                          [("1", "ann", "cat"), ("1", "bob", "dog"),
+                           ("2", "ann", "dog"), ("2", "bob", "dog")]))}, "panoptes",
+    ),
+    "panoptes-question": Case(
+        {"a.csv": table(*(extract(t, w, "question_extractor", **{f"data.{y}": "1.0"})
+                          for t, w, y in [("1", "ann", "cat"), ("1", "bob", "dog"),
+                                          ("2", "ann", "dog"), ("2", "bob", "dog")]))},
+        "panoptes",
+    ),
+    "labelbox": Case(
+        {"a.ndjson": lines(
+            labelbox("1", labelbox_label("ann", "cat"), labelbox_label("bob", "dog")),
+            labelbox("2", labelbox_label("ann", "dog"), labelbox_label("bob", "dog")))},
+        "labelbox",
+    ),
+    "sagemaker": Case(
+        {"job/annotations/worker-response/iteration-1/1/2024-01-01.json":
+            response(("ann", crowd("cat")), ("bob", crowd("dog"))),
+         "job/annotations/worker-response/iteration-1/2/2024-01-01.json":
+            response(("ann", crowd("dog")), ("bob", crowd("dog")))},
+        "sagemaker", path="job",
+    ),
+    "sagemaker-requests": Case(
+        {"a.json": json.dumps([
+            {"datasetObjectId": "1", "dataObject": {"s3Uri": "s3://x/1.jpg"},
+             "annotations": consolidation(("ann", crowd("cat")), ("bob", crowd("dog")))},
+            {"datasetObjectId": "2", "dataObject": {"s3Uri": "s3://x/2.jpg"},
+             "annotations": consolidation(("ann", crowd("dog")), ("bob", crowd("dog")))},
+        ]).encode()}, "sagemaker",
+    ),
+    "sagemaker-manifest": Case(
+        {"output.manifest": lines(
+            {"source-ref": "1", "job-metadata": {"type": "groundtruth/custom"}, "job":
+             {"annotationsFromAllWorkers": consolidation(("ann", crowd("cat")),
+                                                         ("bob", crowd("dog")))}},
+            {"source-ref": "2", "job-metadata": {"type": "groundtruth/custom"}, "job":
+             {"annotationsFromAllWorkers": consolidation(("ann", crowd("dog")),
+                                                         ("bob", crowd("dog")))}})},
+        "sagemaker",
     ),
 }  # fmt: skip

@@ -138,11 +138,11 @@ class TestLabelStudio:
     def test_several_controls(self, tmp_path):
         both = annotation(1, "cat")
         both["result"].append({**both["result"][0], "from_name": "mood"})
-        with pytest.raises(DataError, match=r"several controls \(choice, mood\); .*--control"):
+        with pytest.raises(DataError, match=r"several controls .*: choice, mood; .*--control"):
             load(tmp_path, self.task(both))
         assert votes(load(tmp_path, self.task(both), control="mood")) == {("1", "1"): "cat"}
         # A name that no control has is no reason to take every task for unanswered.
-        with pytest.raises(DataError, match=r"no control 'moood'.*did you mean 'mood'"):
+        with pytest.raises(DataError, match=r"is named 'moood'.*did you mean 'mood'"):
             load(tmp_path, self.task(both), control="moood")
 
     def test_taxonomy_is_a_path(self, tmp_path):

@@ -276,7 +276,7 @@ def moment(value: Any) -> float | None:
     if isinstance(value, int | float):
         return float(value)
     try:
-        time = datetime.fromisoformat(str(value))
+        time = datetime.fromisoformat(str(value).removesuffix(" UTC"))
         # A time without a zone is taken as UTC, so that no machine's own zone plays a part.
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError, OSError):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from peerannot._options import option
-from peerannot._text import did_you_mean, few
 from peerannot.errors import DataError
+from peerannot.io._controls import choose
 from peerannot.io._source import Source
 from peerannot.io.base import (
     CERTAIN,
@@ -25,6 +25,7 @@ from peerannot.io.base import (
 __all__ = ["CONTROLS", "LabelStudio", "image_of", "person", "pick_image", "values_of"]
 
 CONTROLS = ("choices", "taxonomy", "rating")  # kinds of control that give a task one label
+WHAT = ", ".join(CONTROLS)
 CANCELLED = "cancelled or skipped by the worker"
 IMAGES = ("image", "img", "image_url", "url")
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
@@ -146,26 +147,9 @@ def _control(source: Source, named: str | None) -> str:
         for annotation in annotations if isinstance(annotations, list) else []:
             if isinstance(annotation, dict):
                 found |= {name: kind for name, kind, _ in _results(annotation, place)}
-    fit = [name for name, kind in found.items() if kind in CONTROLS]
-    others = few(f"{kind} {name!r}" for name, kind in found.items() if kind not in CONTROLS)
-    what = ", ".join(CONTROLS)
-    if named is not None and found and named not in fit:
-        raise DataError(
-            f"{source.name}: no control {named!r} of one label a task ({what}); there are"
-            f" {few(fit) or 'none'}"
-            + (f" (and {others})" if others else "")
-            + did_you_mean(named, fit)
-        )
-    if named is not None:
-        return named
-    if len(fit) > 1:
-        raise DataError(
-            f"{source.name}: the project has several controls ({few(fit)}); say which with"
-            " --control"
-        )
-    if found and not fit:
-        raise DataError(f"{source.name}: no control of one label a task ({what}); found {others}")
-    return fit[0] if fit else ""
+    readable = {name: kind in CONTROLS for name, kind in found.items()}
+    kinds = {name: f"{kind} {name!r}" for name, kind in found.items()}
+    return choose(source.name, named, readable, kinds, f"control of one label a task ({WHAT})")
 
 
 def person(value: Any, place: str) -> str:
