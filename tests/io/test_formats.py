@@ -24,6 +24,9 @@ from exports import (
 
 from peerannot.errors import DataError, ParameterError
 from peerannot.io import FORMATS, read
+from peerannot.io._source import Source
+
+REPEATED = "a repeated answer of the same worker to the same task"
 
 
 def put(folder, files):
@@ -209,15 +212,15 @@ class TestLabelStudio:
         assert got.report.dropped == {"several labels": 1}
 
     def test_the_newest_of_a_worker_counts(self, tmp_path):
-        got = load(
-            tmp_path,
-            self.task(
-                annotation(1, "dog", created_at="2024-03-01T10:00:00.5Z"),
-                annotation(1, "cat", created_at="2024-03-01T09:59:00+00:00"),
-            ),
+        twice = self.task(
+            annotation(1, "dog", created_at="2024-03-01T10:00:00.5Z"),
+            annotation(1, "cat", created_at="2024-03-01T09:59:00+00:00"),
         )
+        got = load(tmp_path, twice)
         assert votes(got) == {("1", "1"): "dog"}
-        assert got.report.dropped == {"an older answer of the same worker": 1}
+        assert got.report.dropped == {REPEATED: 1}
+        first = load(tmp_path, twice, duplicates="first")
+        assert votes(first) == {("1", "1"): "cat"}
 
     def test_abstention_keeps_the_task(self, tmp_path):
         got = load(tmp_path, [*self.task(annotation(1, "cat")),
@@ -281,7 +284,16 @@ class TestLists:
                       "q.responses.status": ["submitted", "draft", "discarded"]})  # fmt: skip
         got = load(tmp_path, rows)
         assert votes(got) == {("1", "a"): "x"}
-        assert got.report.dropped == {"response draft": 1, "response discarded": 1}
+        assert got.report.dropped == {"response draft": 1, "no answer given": 1}
+        assert got.abstained.rows() == [("1", "c")]
+        assert got.report.guessed == {"task": "id", "label": "q"}
+
+    def test_argilla_ids_are_of_one_kind(self, tmp_path):
+        row = {"q.responses.users": ["a"], "q.responses": ["x"]}
+        got = load(tmp_path, [{**row, "id": "1"}, {**row, "id": None}, {**row, "id": "2"}])
+        # The second record is no task "1" because it stands at place 1.
+        assert list(got.answers.tasks) == ["0", "1", "2"]
+        assert got.report.guessed["task"] == "number of the row"
 
     def test_argilla_several_questions_and_multilabel(self, tmp_path):
         row = {"_server_id": "s", "id": None}
@@ -334,6 +346,20 @@ class TestDoccano:
             load(tmp_path, content)
         assert votes(load(tmp_path, content, worker="ann")) == {("1", "ann"): "x"}
 
+    def test_users_whose_names_are_alike(self, tmp_path):
+        content = zipped(**{"ann.a__jsonl": lines(self.ROW), "ann.b__jsonl": lines(self.ROW)})
+        got = load(tmp_path, content)
+        assert votes(got) == {("1", "ann.a"): "x", ("1", "ann.b"): "x"}
+        assert got.report.guessed == {"worker": "name of the file", "label": "label"}
+        put(tmp_path, {"p/ann.jsonl": lines(self.ROW), "q/ann.jsonl": lines({**self.ROW, "id": 2})})
+        assert votes(read(f"{tmp_path}/[pq]/*.jsonl")) == {("1", "ann"): "x", ("2", "ann"): "x"}
+
+    def test_standard_input_has_no_name(self, tmp_path):
+        piped = Source("standard input", content=lines(self.ROW))
+        with pytest.raises(DataError, match="the name of the file says who answered"):
+            FORMATS["doccano"]().read(piped)
+        assert FORMATS["doccano"](worker="ann").read(piped).frame["worker"].to_list() == ["ann"]
+
     def test_empty_and_several_labels(self, tmp_path):
         rows = lines({**self.ROW, "label": []}, {**self.ROW, "id": 2, "label": ["x", "y"]},
                      {**self.ROW, "id": 3})  # fmt: skip
@@ -365,6 +391,35 @@ class TestCvat:
         owner = "<task><owner><username>eve</username></owner></task>"
         got = load(tmp_path, cvat("", ("a", "cat"), assignee=owner))
         assert votes(got) == {("a", "eve"): "cat"}
+
+    def test_replicas_that_nobody_is_assigned_to(self, tmp_path):
+        # Both are the owner's by name; taken so, the second would replace the first.
+        owner = "<task><owner><username>eve</username></owner></task>"
+        job = "<job><id>{}</id><type>consensus_replica</type></job>"
+        for name, number, label in (("a.xml", 7, "cat"), ("b.xml", 8, "dog")):
+            content = cvat("", ("a", label), assignee=job.format(number) + owner)
+            put(tmp_path, {name: content})
+        with pytest.raises(DataError, match=r"no assignee.*--read worker_from=job"):
+            read(f"{tmp_path}/*.xml")
+        got = read(f"{tmp_path}/*.xml", worker_from="job")
+        assert votes(got) == {("a", "7"): "cat", ("a", "8"): "dog"}
+        got = read(f"{tmp_path}/*.xml", worker_from="file")
+        assert votes(got) == {("a", "a"): "cat", ("a", "b"): "dog"}
+        assert got.report.guessed == {"worker": "name of the file"}
+
+    def test_several_people_in_one_file(self, tmp_path):
+        people = "".join(f"<segment><assignee>{p}</assignee></segment>" for p in ("ann", "bob"))
+        task = f"<task><segments>{people}</segments></task>"
+        with pytest.raises(DataError, match=r"several people worked on this task \(ann, bob\)"):
+            load(tmp_path, cvat("", ("a", "cat"), assignee=task))
+
+    def test_tags_of_a_merge_and_video(self, tmp_path):
+        merged = cvat("ann", ("a", "cat"), ("b", "dog")).replace(b"manual", b"consensus", 1)
+        got = load(tmp_path, merged)
+        assert votes(got) == {("b", "ann"): "dog"}
+        assert got.report.dropped == {"merged of several workers' tags": 1}
+        with pytest.raises(DataError, match="CVAT for video; export as CVAT for images"):
+            load(tmp_path, b"<annotations><meta/><track id='0'/></annotations>")
 
     def test_zip_archive(self, tmp_path):
         content = zipped(annotations__xml=cvat("ann", ("a", "cat")))
@@ -400,7 +455,8 @@ class TestMTurk:
         got = load(tmp_path, mturk(header, "H,a,Approved,1,u,true,false,,",
                                    "H,b,Approved,1,u,false,false,,"))  # fmt: skip
         assert votes(got) == {("u", "a"): "cat"}
-        assert got.report.dropped == {"no answer": 1}
+        assert got.report.dropped == {"no answer given": 1}
+        assert got.abstained.rows() == [("u", "b")]
         with pytest.raises(DataError, match=r"line 2: several labels in one answer \(cat, dog\)"):
             load(tmp_path, mturk(header, "H,a,Approved,1,u,true,true,,"))
 
@@ -408,7 +464,12 @@ class TestMTurk:
         rows = mturk(
             MTURK.format("Answer.kind"), "H,a,Approved,1,u,cat,,", "H,b,Rejected,1,u,dog,,no"
         )
-        assert load(tmp_path, rows).report.kept == 2
+        kept = load(tmp_path, rows).report
+        assert kept.kept == 2
+        assert kept.notes == ("1 answers were rejected; --read rejected=drop leaves them out",)
+        assert kept.guessed == {
+            "worker": "WorkerId", "task": "Input.image_url", "label": "Answer.kind",
+        }  # fmt: skip
         got = load(tmp_path, rows, rejected="drop")
         assert got.report.dropped == {"rejected by the requester": 1}
 
@@ -419,6 +480,11 @@ class TestMTurk:
         assert votes(load(tmp_path, rows, label_col="Answer.kind")) == {("u", "a"): "cat"}
         with pytest.raises(DataError, match=r"no answer 'kinds'.*did you mean 'kind'"):
             load(tmp_path, rows, label_col="kinds")
+
+    def test_numbers_that_mean_two_fields_are_no_pairs(self, tmp_path):
+        header = "HITId,WorkerId,Input.a1,Input.a2,Answer.kind1,Answer.kind2,Answer.why1"
+        with pytest.raises(DataError, match="which column is the task"):
+            load(tmp_path, mturk(header, "H,a,u1,u2,cat,dog,ears"))
 
     def test_several_tasks_a_row(self, tmp_path):
         header = "HITId,WorkerId,Input.image1,Input.image2,Answer.choice1,Answer.choice2"
@@ -455,7 +521,8 @@ class TestProdigy:
             prodigy(1, "a", accept=["cat"]), prodigy(2, "a", accept=[], answer="ignore"),
             prodigy(1, "b", accept=["cat"], answer="reject")))  # fmt: skip
         assert votes(got) == {("1", "a"): "cat"}
-        assert got.report.dropped == {"ignored by the worker": 1, "no option accepted": 1}
+        assert got.report.dropped == {"no answer given": 2}
+        assert got.abstained.rows() == [("2", "a"), ("1", "b")]
         assert list(got.answers.tasks) == ["1", "2"]
 
     def test_binary_view(self, tmp_path):
@@ -490,9 +557,10 @@ class TestLabelMe:
     def test_flags(self, tmp_path):
         load_one = lambda **f: load(tmp_path, labelme("..\\in\\a.png", **f), worker="w")  # noqa: E731
         assert votes(load_one(cat=True, dog=False)) == {("../in/a.png", "w"): "cat"}
-        assert load_one(cat=False).report.dropped == {"no flag set": 1}
-        ignored = load_one(cat=True, __ignore__=True).report
-        assert ignored.dropped == {"marked __ignore__": 1}
+        for nothing in ({"cat": False}, {"cat": True, "__ignore__": True}):
+            got = load_one(**nothing)
+            assert got.report.dropped == {"no answer given": 1}
+            assert got.abstained.rows() == [("../in/a.png", "w")]
         with pytest.raises(DataError, match="several labels"):
             load_one(cat=True, dog=True)
 

@@ -94,9 +94,9 @@ class TestAppen:
         got = load(tmp_path, table(*self.ROWS))
         assert got.answers.weight is None
         assert got.report.notes == (
-            "1 judgments are tainted; -P tainted=drop leaves them out",
+            "1 judgments are tainted; --read tainted=drop leaves them out",
             "1 test questions have several right labels, which are not kept",
-            "answers count alike; -P weight_col=_trust weights them by trust",
+            "answers count alike; --weight-col _trust weights them by trust",
         )
         assert got.report.guessed == {"label": "kind", "gold": "kind_gold", "image": "image_url"}
 
@@ -180,7 +180,9 @@ class TestZooniverse:
         rows = table(zooniverse("1", "ann", "cat"), zooniverse("1", "bob", "dog",
                      workflow_version="13.1"), zooniverse("1", "eve", "owl", workflow_id="8",
                      workflow_name="Birds"))  # fmt: skip
-        with pytest.raises(DataError, match=r"workflows: 7 'Pets', 8 'Birds'; .*-P workflow=ID"):
+        with pytest.raises(
+            DataError, match=r"workflows: 7 'Pets', 8 'Birds'; .*--read workflow=ID"
+        ):
             load(tmp_path, rows)
         got = load(tmp_path, rows, workflow="7")
         assert votes(got) == {("1", "ann"): "cat", ("1", "bob"): "dog"}

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import polars as pl
 
-from peerannot._no_answer import is_no_answer
 from peerannot._options import option
 from peerannot._registry import Registry, import_siblings
 from peerannot.errors import DataError
@@ -54,7 +53,8 @@ class Row(NamedTuple):
     place : str
         Where it stands, for messages: ``"export.json entry 3"``.
     time : float or None
-        When it was given, seconds; of two answers of a worker to a task, the newest counts.
+        When it was given, seconds; rows are handed on in this order, so that the last of a
+        worker's answers to a task is the newest.
     gold : bool
         Whether it is a known label and not an answer; ``worker`` is then unused.
     image : str or None
@@ -187,7 +187,7 @@ class RowFormat(Format):
             return Skip("several labels", task, image)
         raise DataError(
             f"{place}: several labels in one answer ({', '.join(labels[:5])}); peerannot handles"
-            " one label an answer, give -P multiple=drop to leave such answers out"
+            " one label an answer, give --read multiple=drop to leave such answers out"
         )
 
     def read(self, source: Source) -> Votes:
@@ -208,7 +208,7 @@ class WorkerFormat(RowFormat):
 
 
 def collect(rows: Iterator[Row | Skip | Said]) -> Votes:
-    """Gather rows: gold apart, the newest of a worker's answers to a task, skips counted.
+    """Gather rows: gold apart, answers in the order of their time, skips counted.
 
     A worker who answered a task and, at another time, gave no label, has answered it.
     """
@@ -237,16 +237,14 @@ def collect(rows: Iterator[Row | Skip | Said]) -> Votes:
                     f" {label!r} at {place}"
                 )
         elif not row.gold:
-            kept.append(row._replace(label=None) if is_no_answer(row.label) else row)
+            kept.append(row)
     said = {(row.task, row.worker) for row in kept if row.label is not None}
     answers = [r for r in kept if r.label is not None or (r.task, r.worker) not in said]
     dropped["no label, beside an answer of the same worker"] += len(kept) - len(answers)
     kept = answers
     if any(row.time is not None for row in kept):
+        # In the order of time, so that the last of a worker's answers to a task is the newest.
         kept.sort(key=lambda row: row.time if row.time is not None else float("-inf"))
-        newest = {(row.task, row.worker): row for row in kept}
-        dropped["an older answer of the same worker"] += len(kept) - len(newest)
-        kept = list(newest.values())
     kinds: dict[str, Any] = {"task": pl.String, "worker": pl.String, "label": pl.String}
     if any(row.weight is not None for row in kept):
         kinds["weight"] = pl.Float64

@@ -104,12 +104,14 @@ class Appen(RowFormat):
                 weight,
             )  # fmt: skip
         if tainted:
-            yield Said("note", f"{tainted} judgments are tainted; -P tainted=drop leaves them out")
+            yield Said(
+                "note", f"{tainted} judgments are tainted; --read tainted=drop leaves them out"
+            )
         if open_tests:
             yield Said("note", f"{len(open_tests)} test questions have several right labels, which"
                                " are not kept")  # fmt: skip
         if self.weight_col is None and TRUST in source.header:
-            yield Said("note", "answers count alike; -P weight_col=_trust weights them by trust")
+            yield Said("note", "answers count alike; --weight-col _trust weights them by trust")
 
     def _field(self, source: Source) -> str:
         """The question: a column with one of gold beside it, else one that varies in a unit."""

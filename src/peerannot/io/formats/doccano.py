@@ -9,7 +9,7 @@ from typing import Any
 
 from peerannot.errors import DataError
 from peerannot.io._source import Source
-from peerannot.io.base import CERTAIN, FORMATS, NO, Row, Skip, WorkerFormat, text_id
+from peerannot.io.base import CERTAIN, FORMATS, NO, Row, Said, Skip, WorkerFormat, text_id
 
 __all__ = ["Doccano"]
 
@@ -32,19 +32,26 @@ class Doccano(WorkerFormat):
     def sniff(cls, source: Source, given: Mapping[str, str]) -> int:
         if source.shape == "zip":
             members = _members(source)
-            return CERTAIN if members and all(map(_is_doccano, members.values())) else NO
+            return CERTAIN if members and all(_is_doccano(part) for _, part in members) else NO
         return CERTAIN if _is_doccano(source) else NO
 
-    def rows(self, source: Source) -> Iterator[Row | Skip]:
+    def rows(self, source: Source) -> Iterator[Row | Skip | Said]:
         if source.shape == "zip":
-            members = _members(source)
-            if not members:
+            parts = _members(source)
+            if not parts:
                 raise DataError(f"{source.name}: no .jsonl, .json or .csv file in it")
+        elif source.content is not None and self.worker is None:
+            raise DataError(
+                f"{source.name}: the name of the file says who answered, and there is none; give"
+                " --worker"
+            )
         else:
-            parts = [Source(str(f), (f,)) for f in source.files] or [source]
-            members = {PurePosixPath(part.name).stem.partition(".")[0]: part for part in parts}
-        for name, member in members.items():
-            worker = self.worker or name
+            single = [Source(str(f), (f,)) for f in source.files] or [source]
+            parts = [(PurePosixPath(part.name).name, part) for part in single]
+        if self.worker is None:
+            yield Said("worker", "name of the file")
+        for name, member in parts:
+            worker = self.worker or PurePosixPath(name.removesuffix(".gz")).stem
             if worker == "all" and self.worker is None:
                 raise DataError(
                     f"{member.name}: 'all' comes from a project that shares annotations, and does"
@@ -52,15 +59,16 @@ class Doccano(WorkerFormat):
                 )
             yield from self._file(member, worker)
 
-    def _file(self, source: Source, worker: str) -> Iterator[Row | Skip]:
+    def _file(self, source: Source, worker: str) -> Iterator[Row | Skip | Said]:
         flat = source.shape == "table"
         for place, row in source.csv_rows() if flat else source.records():
             task = text_id(row.get("id"), place, "id")
             held: Any = row.get("filename")
             image = held if isinstance(held, str) and held else None
-            key = next((k for k in LABELS if k in row), None)
+            key = _label_key(row)
             if key is None:
                 raise DataError(f"{place}: no label (looked for {' and '.join(LABELS)})")
+            yield Said("label", key)
             labels = _labels(row[key], place, flat)
             if not labels:
                 yield Skip("no label", task, image)
@@ -68,6 +76,11 @@ class Doccano(WorkerFormat):
                 yield self.several(labels, place, task, image)
             else:
                 yield Row(task, worker, labels[0], place, image=image)
+
+
+def _label_key(row: Mapping[str, Any]) -> str | None:
+    """Where the labels of a row are; the project's type names it."""
+    return next((key for key in LABELS if key in row), None)
 
 
 def _labels(value: Any, place: str, flat: bool) -> list[str]:
@@ -81,14 +94,16 @@ def _labels(value: Any, place: str, flat: bool) -> list[str]:
     return [text_id(v, place, "label") for v in value]
 
 
-def _members(source: Source) -> dict[str, Source]:
-    return {
-        PurePosixPath(name).stem: replace(
-            source, name=f"{source.name}:{name}", files=(), folder=None, content=content
+def _members(source: Source) -> list[tuple[str, Source]]:
+    """Files of an archive, each with its own name."""
+    return [
+        (
+            PurePosixPath(name).name,
+            replace(source, name=f"{source.name}:{name}", files=(), folder=None, content=content),
         )
         for name, content in sorted(source.members().items())
         if name.lower().endswith(ENDINGS) and not PurePosixPath(name).name.startswith(".")
-    }
+    ]
 
 
 def _is_doccano(source: Source) -> bool:
@@ -100,7 +115,7 @@ def _is_doccano(source: Source) -> bool:
         return False
     if not isinstance(first, dict) or "id" not in first:
         return False
-    label = next((first[k] for k in LABELS if k in first), None)
+    label = first.get(_label_key(first))
     return isinstance(label, list) and not {"annotations", "_input_hash"} & first.keys() and (
         "Comments" in first or "filename" in first
     )  # fmt: skip

@@ -106,7 +106,7 @@ class Labelbox(RowFormat):
                         kinds.setdefault(name, f"object {name!r}")
         everything = dict.fromkeys(projects, True)
         project = choose(
-            source.name, self.project, everything, {}, "project", "-P project=ID", projects
+            source.name, self.project, everything, {}, "project", "--read project=ID", projects
         )
         what = "classification with one answer (radio, checklist)"
         return project, choose(source.name, self.control, readable.get(project, {}), kinds, what)

@@ -24,7 +24,7 @@ class LabelMe(WorkerFormat):
 
     LabelMe does not say who answered: keep a folder for each worker and give
     ``worker_from="dir"``, or give ``worker``. The task is ``imagePath`` with ``/`` between its
-    parts. No flag set is no answer, and so is the flag ``__ignore__``.
+    parts. No flag set is an abstention, and so is the flag ``__ignore__``.
 
     Parameters
     ----------
@@ -65,16 +65,11 @@ class LabelMe(WorkerFormat):
             if worker is None:
                 worker = part.files[0].resolve().parent.name if part.files else ""
             labels = self._labels(document, part.name)
-            if IGNORE in labels:
-                yield Skip("marked __ignore__", path, path)
-            elif not labels:
-                yield Skip("no flag set" if self.level == "flags" else "no shape", path, path)
-            elif len(labels) > 1:
+            if len(labels) > 1 and IGNORE not in labels:
                 yield self.several(labels, part.name, path, path)
             else:
-                yield Row(
-                    path, text_id(worker, part.name, "worker"), labels[0], part.name, image=path
-                )
+                label = labels[0] if labels and IGNORE not in labels else None
+                yield Row(path, text_id(worker, part.name, "worker"), label, part.name, image=path)
 
     def _labels(self, document: Mapping[str, Any], place: str) -> list[str]:
         if self.level == "flags":

@@ -22,12 +22,13 @@ from peerannot.io.base import (
     Format,
     Row,
     RowFormat,
+    Said,
     Skip,
     Votes,
     collect,
     text_id,
 )
-from peerannot.io.formats.label_studio import image_of
+from peerannot.io.formats.label_studio import pick_image
 from peerannot.io.formats.table import column_names, find_column, pick, polars_errors
 
 __all__ = ["Argilla", "HuggingFace"]
@@ -35,6 +36,9 @@ __all__ = ["Argilla", "HuggingFace"]
 TASK = ("id", "task", "task_id", "idx", "index", "_server_id")
 WORKERS = ("annotator_ids", "annotators", "worker_ids", "workers", "annotator", "worker")
 LABELS = ("human_labels", "labels", "annotations", "answers", "label", "annotation")
+
+
+IDS = ("id", "_server_id", "external_id")
 
 
 @FORMATS.register("huggingface", "hf", "datasets")
@@ -63,7 +67,7 @@ class HuggingFace(Format):
         return PLAUSIBLE if worker is not None and label is not None else NO
 
     def read(self, source: Source) -> Votes:
-        columns = column_names(source)
+        columns = _columns(source)
         worker = pick(source.name, columns, self.worker_col, WORKERS, "worker")
         label = pick(source.name, columns, self.label_col, LABELS, "label")
         task = find_column(columns, self.task_col, TASK)
@@ -72,11 +76,16 @@ class HuggingFace(Format):
         names = class_names(source, label)
         votes = collect(self._rows(source, task, worker, label, names))
         votes.classes = names
+        found = {"task": task or "number of the row", "worker": worker, "label": label}
+        told = {"task": self.task_col, "worker": self.worker_col, "label": self.label_col}
+        votes.guessed |= {role: name for role, name in found.items() if told[role] is None}
+        used = {*found.values(), votes.guessed.get("image")}
+        votes.ignored = tuple(c for c in columns if c not in used)
         return votes
 
     def _rows(
         self, source: Source, task: str | None, worker: str, label: str, names: Any
-    ) -> Iterator[Row | Skip]:
+    ) -> Iterator[Row | Skip | Said]:
         for number, (place, row) in enumerate(records(source)):
             who, what = row.get(worker), row.get(label)
             if not isinstance(who, list) or not isinstance(what, list):
@@ -84,15 +93,16 @@ class HuggingFace(Format):
             if len(who) != len(what):
                 raise DataError(f"{place}: {len(who)} workers but {len(what)} labels")
             key = str(number) if task is None else text_id(row.get(task), place, "task")
-            image = image_of(row)
+            held, image = pick_image(row)
+            if held is not None:
+                yield Said("image", held)
             if not who:
                 yield Skip("", key, image)
             for person, answer in zip(who, what, strict=True):
-                if answer is None or (names is not None and answer == -1):
-                    yield Skip("no label", key, image)
-                    continue
-                text = text_id(answer, place, "label")
-                if names is not None and isinstance(answer, int):
+                text = None
+                if answer is not None and not (names is not None and answer == -1):
+                    text = text_id(answer, place, "label")
+                if text is not None and names is not None and isinstance(answer, int):
                     if not 0 <= answer < len(names):
                         raise DataError(f"{place}: label {answer} is not in 0..{len(names) - 1}")
                     text = names[answer]
@@ -104,7 +114,9 @@ class HuggingFace(Format):
 class Argilla(RowFormat):
     """Records of Argilla, versions 1 and 2, as JSON, NDJSON or Parquet.
 
-    Submitted responses are answers; drafts and discarded ones are not, nor are suggestions.
+    Submitted responses are answers, discarded ones abstentions; drafts and suggestions are no
+    answers. The task is the first of ``id``, ``_server_id`` and ``external_id`` that every record
+    has.
 
     Parameters
     ----------
@@ -118,7 +130,7 @@ class Argilla(RowFormat):
     def sniff(cls, source: Source, given: Mapping[str, str]) -> int:
         return CERTAIN if _questions(source) else NO
 
-    def rows(self, source: Source) -> Iterator[Row | Skip]:
+    def rows(self, source: Source) -> Iterator[Row | Skip | Said]:
         found = _questions(source)
         question = self.question
         if question is None and len(found) == 1:
@@ -126,20 +138,26 @@ class Argilla(RowFormat):
         if question is None or question not in found:
             raise DataError(
                 f"{source.name}: questions with responses are {few(found) or 'none'}; say which"
-                " with -P question=NAME"
+                " with --read question=NAME"
             )
+        if self.question is None:
+            yield Said("label", question)
+        # One column for all rows: an id of one kind may be that of another task in another.
+        filled = [c for c in IDS if all(row.get(c) not in (None, "") for _, row in records(source))]
+        yield Said("task", filled[0] if filled else "number of the row")
         for number, (place, row) in enumerate(records(source)):
-            key = next((row[c] for c in ("id", "_server_id", "external_id") if row.get(c)), number)
-            task = text_id(key, place, "task")
-            image = image_of(row)
+            task = text_id(row[filled[0]] if filled else number, place, "task")
+            held, image = pick_image(row)
+            if held is not None:
+                yield Said("image", held)
             responses = list(_responses(row, question, place))
             if not responses:
                 yield Skip("", task, image)
             for user, value, status in responses:
-                if status is not None and status != "submitted":
+                if status not in (None, "submitted", "discarded"):
                     yield Skip(f"response {status}", task, image)
-                elif value is None or value == []:
-                    yield Skip("no label", task, image)
+                elif status == "discarded" or value is None or value == []:
+                    yield Row(task, text_id(user, place, "user"), None, place, image=image)
                 elif isinstance(value, list) and len(value) > 1:
                     yield self.several([str(v) for v in value], place, task, image)
                 else:
@@ -218,9 +236,8 @@ def class_names(source: Source, column: str) -> tuple[str, ...] | None:
     """Names of a ClassLabel that a Parquet file of Hugging Face carries for a column."""
     if source.shape != "parquet":
         return None
-    file: Any = source.files[0] if source.files else io.BytesIO(source.content_bytes())
     try:
-        held = orjson.loads(pl.read_parquet_metadata(file).get("huggingface", "{}"))
+        held = orjson.loads(pl.read_parquet_metadata(_file(source)).get("huggingface", "{}"))
         feature = held.get("info", {}).get("features", {}).get(column)
     except (*polars_errors, AttributeError):
         return None
@@ -236,21 +253,31 @@ def class_names(source: Source, column: str) -> tuple[str, ...] | None:
     return tuple(map(str, names))
 
 
+def _columns(source: Source) -> tuple[str, ...]:
+    """Columns of all rows: one that is empty in the first JSON record is no key of it."""
+    if source.shape == "parquet":
+        return column_names(source)
+    return tuple(dict.fromkeys(str(key) for _, row in source.records() for key in row))
+
+
 def _list_columns(source: Source) -> list[str]:
     if source.shape == "parquet":
-        head = _parquet_head(source)
-    elif source.shape in ("json", "ndjson"):
-        head = source.first
-    else:
+        try:
+            schema = pl.read_parquet_schema(_file(source))
+        except polars_errors:
+            return []
+        return [name for name, kind in schema.items() if isinstance(kind, pl.List | pl.Array)]
+    if source.shape not in ("json", "ndjson") or not isinstance(source.first, dict):
         return []
-    if not isinstance(head, dict):
-        return []
-    return [str(key) for key, value in head.items() if isinstance(value, list)]
+    return [str(key) for key, value in source.first.items() if isinstance(value, list)]
+
+
+def _file(source: Source) -> Any:
+    return source.files[0] if source.files else io.BytesIO(source.content_bytes())
 
 
 def _parquet_head(source: Source) -> dict[str, Any] | None:
-    file: Any = source.files[0] if source.files else io.BytesIO(source.content_bytes())
     try:
-        return next(pl.scan_parquet(file).head(1).collect().iter_rows(named=True), None)
+        return next(pl.scan_parquet(_file(source)).head(1).collect().iter_rows(named=True), None)
     except polars_errors:
         return None

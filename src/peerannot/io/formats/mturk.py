@@ -13,8 +13,8 @@ from peerannot._options import option
 from peerannot._text import did_you_mean, few
 from peerannot.errors import DataError
 from peerannot.io._source import Source
-from peerannot.io.base import CERTAIN, FORMATS, NO, Row, RowFormat, Skip, text_id
-from peerannot.io.formats.label_studio import image_of
+from peerannot.io.base import CERTAIN, FORMATS, NO, Row, RowFormat, Said, Skip, text_id
+from peerannot.io.formats.label_studio import pick_image
 
 __all__ = ["MTurk"]
 
@@ -50,12 +50,19 @@ class MTurk(RowFormat):
         worker = any(name in header for name in WORKER)
         return CERTAIN if worker and any(c.startswith("Answer.") for c in header) else NO
 
-    def rows(self, source: Source) -> Iterator[Row | Skip]:
+    def rows(self, source: Source) -> Iterator[Row | Skip | Said]:
         header = source.header
         worker = next((name for name in WORKER if name in header), None)
         if worker is None:
             raise DataError(f"{source.name}: no column WorkerId; there are {few(header, 12)}")
         pairs = list(self._pairs(source.name, header))
+        yield Said("worker", worker)
+        for task_column, fields in pairs:
+            if self.task_col is None:
+                yield Said("task", task_column)
+            if self.label_col is None:
+                yield Said("label", ".".join(fields[0].split(".")[:2]))
+        rejected = 0
         for place, row in source.csv_rows():
             drop = row.get("AssignmentStatus", "").strip().lower() == "rejected"
             who = text_id(row[worker], place, "WorkerId")
@@ -64,17 +71,20 @@ class MTurk(RowFormat):
                 if not key and len(pairs) > 1:
                     continue  # the last HIT of a batch may hold fewer tasks
                 task = text_id(key, place, task_column)
-                image = image_of({"image": key}) if task_column.startswith("Input.") else None
+                _, image = pick_image({task_column.removeprefix("Input."): key})
                 if drop and self.rejected == "drop":
                     yield Skip("rejected by the requester", task, image)
                     continue
+                rejected += drop
                 labels = _labels(row, fields, place)
-                if not labels:
-                    yield Skip("no answer", task, image)
-                elif len(labels) > 1:
+                if len(labels) > 1:
                     yield self.several(labels, place, task, image)
                 else:
-                    yield Row(task, who, labels[0], place, image=image)
+                    label = labels[0] if labels else None
+                    yield Row(task, who, label, place, image=image)
+        if rejected:
+            yield Said("note", f"{rejected} answers were rejected; --read rejected=drop leaves them"
+                               " out")  # fmt: skip
 
     def _pairs(self, where: str, header: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
         """Each column of tasks, with the columns of its answer."""
@@ -85,11 +95,13 @@ class MTurk(RowFormat):
                 fields.setdefault(column.split(".")[1], []).append(column)
         numbered = {number: c for c in inputs if (number := _number(c))}
         answered = {number: f for f in fields if (number := _number(f))}
+        clear = len(answered) == sum(_number(f) is not None for f in fields)
         if (
             self.task_col is None
             and self.label_col is None
             and len(numbered) > 1
             and len(numbered) == len(inputs)
+            and clear
             and numbered.keys() == answered.keys()
         ):
             yield from ((column, fields[answered[n]]) for n, column in numbered.items())

@@ -100,7 +100,9 @@ class Panoptes(RowFormat):
             there[task] = fits and there.get(task, True)
             kinds[task] = f"{kind} {task!r}"
         everything = dict.fromkeys(questions, True)
-        workflow = choose(source.name, self.workflow, everything, {}, "workflow", "-P workflow=ID")
+        workflow = choose(
+            source.name, self.workflow, everything, {}, "workflow", "--read workflow=ID"
+        )
         what = f"question with one answer a subject ({', '.join(READ)})"
         return choose(source.name, self.control, questions.get(workflow, {}), kinds, what), workflow
 

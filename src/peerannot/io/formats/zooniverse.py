@@ -63,7 +63,7 @@ class Zooniverse(RowFormat):
             yield Said(
                 "note",
                 f"{len(seen.versions)} versions of the workflow ({few(sorted(seen.versions))});"
-                " -P version=VERSION reads one",
+                " --read version=VERSION reads one",
             )
         nobody = marked = 0
         for place, row in source.csv_rows():
@@ -127,7 +127,7 @@ class _Seen:
     def choose(self, where: str, workflow: str | None, control: str | None) -> tuple[str, str]:
         everything = dict.fromkeys(self.workflows, True)
         workflow = choose(
-            where, workflow, everything, {}, "workflow", "-P workflow=ID", self.workflows
+            where, workflow, everything, {}, "workflow", "--read workflow=ID", self.workflows
         )
         what = "question with one answer a subject"
         return workflow, choose(where, control, self.readable, self.kinds, what)
