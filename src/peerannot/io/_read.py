@@ -176,6 +176,9 @@ def detect(source: Source, given: Mapping[str, str]) -> str:
         None fits.
     """
     sure: dict[str, int] = {}
+    if source.folder is None and len(source.files) > 1:
+        # Files that a pattern names are alike; the first says what they are.
+        source = Source(str(source.files[0]), source.files[:1])
     for name in FORMATS:
         fields = FORMATS[name].__dataclass_fields__
         if all(key in fields for key in given):

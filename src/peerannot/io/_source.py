@@ -214,12 +214,7 @@ class Source:
 
     @cached_property
     def first(self) -> Any:
-        """The first record of a JSON list or of NDJSON, a JSON object itself; else None.
-
-        Of several files, that of the first.
-        """
-        if len(self.files) > 1:
-            return Source(str(self.files[0]), self.files[:1]).first
+        """The first record of a JSON list or of NDJSON, a JSON object itself; else None."""
         if self.shape == "ndjson":
             line = self.head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0]
             return orjson.loads(line)
