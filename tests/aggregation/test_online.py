@@ -306,13 +306,20 @@ def test_a_save_that_fails_leaves_the_old_state(tmp_path: Any, monkeypatch: Any)
     assert OnlineState.load(tmp_path).n_answers == 9
 
 
-@pytest.mark.parametrize("name", ["majority-vote", "la", "ibcc"])
-def test_an_answer_sent_again_changes_nothing(name: str) -> None:
+@pytest.mark.parametrize("name", list(ONLINE))
+def test_an_answer_sent_again_changes_nothing(name: str, tmp_path: Any) -> None:
     answers, _ = crowd(15, 5, 3, 4, seed=8)
     rule = build(name)
-    state = rule.partial_fit(answers)
-    again = rule.partial_fit(rows(answers, range(10, 30)), state)
+    gold = {answers.tasks[0]: answers.classes[0]}
+    state = rule.partial_fit(answers, gold=gold)
+    again = rule.partial_fit(rows(answers, range(10, 30)), state, gold=gold)
     assert_same(state.result(), again.result())
+    state.save(tmp_path / "once")
+    again.save(tmp_path / "twice")
+    for file in (tmp_path / "once").iterdir():
+        assert file.read_bytes() == (tmp_path / "twice" / file.name).read_bytes()
+    known = {answers.tasks[1]: answers.classes[0]}
+    assert rule.partial_fit(rows(answers, []), again, gold=known).updates == 2
 
 
 def test_duplicates_across_batches() -> None:

@@ -33,7 +33,7 @@ def write_state(
 ) -> Path:
     """Write the archive under a name of its own, point the manifest to it, drop older ones."""
     packed = dict(arrays) | {f"ids.{name}": _pack(ids) for name, ids in vocabularies.items()}
-    draft = folder / "arrays.npz"
+    draft = folder / ".arrays.npz"
     with atomic_write(draft) as handle:
         np.savez(handle, allow_pickle=False, **packed)
     digest = sha256(draft)

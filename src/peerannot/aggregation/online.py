@@ -227,6 +227,8 @@ def partial_fit(
 ) -> OnlineState:
     """Add answers to a state; see `Strategy.partial_fit`.
 
+    A batch that brings nothing new, as when it is sent again, leaves the state as it is.
+
     Cost: a merge of the batch with the answers kept, O(answers kept) copies but no arithmetic,
     then the touched tasks only.
     """
@@ -245,6 +247,8 @@ def partial_fit(
     if gold is not None:
         given = gold_labels(memory.answers, gold)
         known = np.where(given >= 0, given, known)
+    if state.updates and _is_same(state, memory, known):
+        return state
     sums: Sums = {}
     if isinstance(memory, Rows) and isinstance(state.memory, Rows):
         batch = Batch(
@@ -259,6 +263,18 @@ def partial_fit(
         )
         sums = ONLINE[strategy.name].grow(strategy, state.sums, batch)
     return replace(state, memory=memory, gold=known, sums=sums, updates=state.updates + 1)
+
+
+def _is_same(state: OnlineState, memory: Rows | Counts, gold: NDArray[np.int32]) -> bool:
+    """Whether a batch brought nothing: no id, no answer and no known label that is not there."""
+    before, after = state.memory.arrays(), memory.arrays()
+    return (
+        state.memory.tasks == memory.tasks
+        and state.memory.workers == memory.workers
+        and before.keys() == after.keys()
+        and all(np.array_equal(before[name], after[name]) for name in before)
+        and np.array_equal(state.gold, gold)
+    )
 
 
 def _new(
