@@ -8,10 +8,14 @@ import hashlib
 import io
 import json
 import os
+import re
 import secrets
+import socket
+import time
 import tokenize
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,13 +25,21 @@ from numpy.typing import NDArray
 from peerannot import _json
 from peerannot.errors import DataError, PeerannotError, StorageError
 
+try:
+    import fcntl
+except ImportError:  # Windows has no locks that end with their process and bar no reader.
+    fcntl = None  # type: ignore[assignment]
+
 __all__ = [
+    "Document",
+    "abandoned",
     "atomic_path",
     "atomic_write",
     "load_npy",
     "read_json",
     "sha256",
     "storage_errors",
+    "sweep",
     "sync_folder",
     "write_content",
     "write_csv",
@@ -48,6 +60,19 @@ _ADVICE = {
 }
 
 
+# .NAME.HOST-PID-RANDOM.tmp
+_TEMPORARY = re.compile(r"\..+\.([0-9a-f]{6})-(\d+)-[0-9a-f]{8}\.tmp", re.DOTALL)
+_swept: set[str] = set()
+_writing: set[str] = set()
+
+
+@dataclass(frozen=True)
+class Document:
+    """A JSON document among contents of files."""
+
+    content: Any
+
+
 @contextlib.contextmanager
 def storage_errors(path: Path, verb: str = "write") -> Iterator[None]:
     """Turn an `OSError` into one line that names the file and the way out."""
@@ -64,17 +89,97 @@ def storage_errors(path: Path, verb: str = "write") -> Iterator[None]:
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary name beside ``path``; renamed to it on success, removed on failure."""
     path = Path(path)
-    # A process number does not tell apart two hosts that share a disk.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    name = f".{path.name}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    temporary = path.with_name(name)
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path.parent)
         try:
-            yield temporary
-            with temporary.open("rb+") as handle:
-                os.fsync(handle.fileno())
-            temporary.replace(path)
+            with _held(temporary):
+                yield temporary
+                with temporary.open("rb+") as handle:
+                    os.fsync(handle.fileno())
+                temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _held(temporary: Path) -> Iterator[None]:
+    """Make the file, and hold a lock on it that tells others that its writer lives."""
+    number = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+    _writing.add(str(temporary))
+    try:
+        if fcntl is not None:
+            with contextlib.suppress(OSError):
+                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            os.close(number)
+        yield
+    finally:
+        _writing.discard(str(temporary))
+        if fcntl is not None:
+            os.close(number)
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporaries in a folder whose writers are dead, once a process.
+
+    Those of another host that shares the disk are left: whether it lives cannot be seen here.
+    """
+    if str(folder) in _swept:
+        return
+    _swept.add(str(folder))
+    for path in abandoned(folder):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def abandoned(folder: Path, *, elsewhere: bool = False) -> list[Path]:
+    """Temporaries that no living writer holds; with ``elsewhere``, those of other hosts."""
+    found = []
+    for entry in os.scandir(folder):
+        match = _TEMPORARY.fullmatch(entry.name)
+        if match is None:
+            continue
+        if match[1] == _host():
+            gone = not elsewhere and _dead(entry.path, int(match[2]))
+        else:
+            gone = elsewhere
+        if gone:
+            found.append(Path(entry.path))
+    return sorted(found)
+
+
+def _dead(temporary: str, writer: int) -> bool:
+    if temporary in _writing:
+        return False
+    try:
+        os.kill(writer, 0)
+        gone = writer == os.getpid() or os.name == "nt"
+    except OSError as error:
+        gone = isinstance(error, ProcessLookupError)
+    if fcntl is None:
+        return gone
+    try:
+        number = os.open(temporary, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Numbers are used again. A living writer holds its lock long before a minute is over.
+        return gone or abs(time.time() - os.fstat(number).st_mtime) > 60
+    except BlockingIOError:
+        return False
+    except OSError:
+        return gone
+    finally:
+        os.close(number)
+
+
+def _host() -> str:
+    """What tells apart hosts that share a disk; short, since names of files are."""
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
 
 
 @contextlib.contextmanager
@@ -139,8 +244,11 @@ def write_csv(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -
 
 
 def write_content(path: Path, content: Any) -> None:
-    """Write an array as ``.npy``, a mapping of columns as CSV, a text or its parts as they are."""
-    if isinstance(content, np.ndarray):
+    """Write an array as ``.npy``, a mapping of columns as CSV, a `Document` as JSON, a text or its
+    parts as they are."""
+    if isinstance(content, Document):
+        write_json(path, content.content)
+    elif isinstance(content, np.ndarray):
         write_npy(path, content)
     elif isinstance(content, Mapping):
         write_csv(path, content)

@@ -53,6 +53,7 @@ def locked(folder: Path) -> Iterator[None]:
     if home in mine:
         yield
         return
+    made = not folder.exists()
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = _acquire(folder)
@@ -65,6 +66,10 @@ def locked(folder: Path) -> Iterator[None]:
             # While it is still held, so that nobody else's file is removed.
             (folder / LOCK_FILE).unlink(missing_ok=True)
         lock.release()
+        if made:
+            with contextlib.suppress(OSError):
+                # Only where nothing was written.
+                folder.rmdir()
 
 
 def _acquire(folder: Path) -> BaseFileLock:

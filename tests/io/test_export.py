@@ -119,7 +119,7 @@ def test_image_folder(tmp_path):
     notes = export(Export(ANSWERS, RESULT, files), tmp_path / "o", "imagefolder")
     assert notes == ["1 tasks without an image left out", "1 undecided tasks have no label"]
     assert sorted(str(p.relative_to(tmp_path / "o")) for p in (tmp_path / "o").rglob("*")) == [
-        "cat", "dog", "dog/x-2.png",
+        ".peerannot.json", "cat", "dog", "dog/x-2.png",
     ]  # fmt: skip
     export(Export(ANSWERS, RESULT, files), tmp_path / "l", "imagefolder", link=True)
     assert (tmp_path / "l" / "dog" / "x-2.png").is_symlink()

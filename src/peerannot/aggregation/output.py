@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from peerannot._files import write_content, write_csv, write_json, write_npy
+from peerannot._file_set import MANIFEST, FileSet, file_set
 from peerannot.aggregation.base import Strategy
+from peerannot.aggregation.online import OnlineState
 from peerannot.aggregation.result import Result
 
-__all__ = ["Written", "write_labels"]
+__all__ = ["Written", "write_labels", "write_state"]
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,16 @@ class Written:
 
 
 def write_labels(
-    result: Result, strategy: Strategy, folder: Path, name: str, typed: str, *, hard: bool = False
+    result: Result,
+    strategy: Strategy,
+    folder: Path,
+    name: str,
+    typed: str,
+    *,
+    hard: bool = False,
+    state: OnlineState | None = None,
 ) -> Written:
-    """Write labels, their table, a manifest and what the strategy learned.
+    """Write labels, their table, a manifest and what the strategy learned: all or nothing.
 
     Files, in ``folder``:
 
@@ -37,30 +45,51 @@ def write_labels(
       the r-th task in ascending order of key; with ``hard``, ``..._hard.npy``: int64 (n_tasks,),
       -1 for undecided.
     * the same name as ``.csv``: task, label, confidence, n_answers, entropy, ...
-    * the same name as ``.json``: the manifest, written last.
+    * the same name as ``.json``: the manifest, written last, with the SHA-256 of both.
     * ``identification/<strategy>/``: ``workers.csv``, ``confusion_matrices.npy`` (n_workers,
-      true, answered), and the strategy's own files.
+      true, answered), the strategy's own files, and ``state/`` where there is a state to keep.
 
     Raises
     ------
     StorageError
-        A file cannot be written. Files written before stay whole.
+        A file cannot be written, or another process kept the lock of the folder for too long;
+        the folder is as before.
     """
     safe = re.sub(r"[/\\\0]", "_", typed)
     stem = f"labels_{name}_{safe}" + ("_hard" if hard else "")
-    labels = folder / "labels" / f"{stem}.npy"
-    array = result.labels.astype(np.int64) if hard else result.dense_posterior()
-    write_npy(labels, array)
-    table = labels.with_name(f"{stem}.csv")
-    write_csv(table, result.task_table())
+    labels, table = f"labels/{stem}.npy", f"labels/{stem}.csv"
+    home = f"identification/{result.strategy}"
     side: dict[str, Any] = {"workers.csv": result.worker_table()}
     if result.confusion is not None:
         side["confusion_matrices.npy"] = result.confusion
     side.update(strategy.side_files(result))
-    home = folder / "identification" / result.strategy
-    for file, content in side.items():
-        write_content(home / file, content)
-    manifest = labels.with_name(f"{stem}.json")
-    files = [str(p.relative_to(folder)) for p in (labels, table, *(home / f for f in side))]
-    write_json(manifest, {**result.manifest(), "typed": typed, "hard": hard, "files": files})
-    return Written(labels, table, manifest, tuple(home / f for f in side))
+    learned = {f"{home}/{file}": content for file, content in side.items()}
+    facts = {**result.manifest(), "typed": typed, "hard": hard, "files": [labels, table, *learned]}
+    with file_set(folder) as files:
+        files.add(labels, result.labels.astype(np.int64) if hard else result.dense_posterior())
+        files.add(table, result.task_table())
+        for file, content in learned.items():
+            files.add(file, content)
+        if state is not None:
+            _add_state(files, state)
+        files.manifest(f"{home}/{MANIFEST}", {"schema": "peerannot/learned/1"}, learned)
+        files.manifest(f"labels/{stem}.json", facts, (labels, table))
+    return Written(
+        folder / labels,
+        folder / table,
+        folder / "labels" / f"{stem}.json",
+        tuple(folder / file for file in learned),
+    )
+
+
+def write_state(state: OnlineState, folder: Path) -> None:
+    """Write a state alone into a dataset folder."""
+    with file_set(folder) as files:
+        _add_state(files, state)
+
+
+def _add_state(files: FileSet, state: OnlineState) -> None:
+    home = f"identification/{state.strategy.name}/state"
+    state.save(files.at(home))
+    files.drop_folder(home)
+    files.last(f"{home}/manifest.json")

@@ -73,7 +73,7 @@ def learn(
     path_remove: Path | None,
     **reading: Any,
 ) -> tuple[OnlineState, str, dict[str, Any]]:
-    """Begin a state with the votes of a dataset, or add to the saved one; and save it.
+    """Begin a state with the votes of a dataset, or add to the saved one.
 
     Returns the state, the name of the dataset, and facts for the report.
     """
@@ -112,7 +112,6 @@ def learn(
             state = strategy.partial_fit(
                 answers, state, gold=_by_id(gold, state.memory.answers, answers)
             )
-    state.save(home)
     facts = {
         "state": str(home),
         "updates": state.updates,

@@ -120,8 +120,11 @@ def is_dataset(path: str, *, metadata: Path | None = None) -> bool:
     click.BadParameter
         It names nothing.
     """
+    from peerannot._file_set import settle
+
     at = Path(path)
     if at.is_dir():
+        settle(at)
         bare = metadata is None and not (at / "metadata.json").exists()
         return not (bare and any(at.rglob("*.parquet")))
     if path != "-" and not at.exists() and not glob.has_magic(path):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from peerannot.aggregation import Result
+    from peerannot.aggregation import OnlineState, Result
 
 __all__ = ["aggregate"]
 
@@ -121,6 +121,7 @@ def aggregate(
     labels go to --output or stdout. With --save-state, answers that come later can be added by
     --update without a fit of everything.
     """
+    from peerannot._lock import locked
     from peerannot._options import parse_pairs
     from peerannot.aggregation import build
     from peerannot.errors import ParameterError
@@ -166,11 +167,14 @@ def aggregate(
         raise ParameterError("-P belongs to one strategy; -s auto takes each with its defaults")
     fitted = None if auto else build(strategy, parse_pairs(options))
     facts: dict[str, Any] = {}
+    state: OnlineState | None = None
     if save_state or update is not None:
         if fitted is None or not is_dataset(dataset, metadata=metadata_path):
             raise click.UsageError(
                 "--save-state and --update: name a DATASET folder and a strategy"
             )
+        # Read, changed and written by one at a time: held until the command ends.
+        click.get_current_context().with_resource(locked(Path(dataset)))
         state, name, facts = learn(
             dataset,
             fitted,
@@ -211,7 +215,9 @@ def aggregate(
     if is_dataset(dataset, metadata=metadata_path) and output is None:
         from peerannot.aggregation.output import write_labels
 
-        written = write_labels(result, fitted, Path(dataset), name, strategy, hard=hard)
+        written = write_labels(
+            result, fitted, Path(dataset), name, strategy, hard=hard, state=state
+        )
         facts |= {
             "labels": str(written.labels),
             "table": str(written.table),
@@ -220,6 +226,10 @@ def aggregate(
         }
         shown = str(written.labels)
     else:
+        if state is not None:
+            from peerannot.aggregation.output import write_state
+
+            write_state(state, Path(dataset))
         shown = _to_table(result, output, hard, facts, as_json)
     if workers_output is not None:
         from peerannot.io import write_table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -148,12 +149,13 @@ def identify(
         if "network" in wanted.needs:
             evidence = _with_network(evidence, logits, images, dataset, training, progress)
         findings = wanted.run(evidence)
-        written = write_findings(findings, folder)
+        draw = None
         if plot:
             from peerannot.identification.plots import plot_findings
 
             paths = {answers.tasks[i]: image.path for i, (image, _) in enumerate(images) if image}
-            written += plot_findings(findings, answers, paths, folder / findings.table_file)
+            draw = partial(plot_findings, findings, answers, paths)
+        written = write_findings(findings, folder, draw)
     rows = len(next(iter(findings.table.values())))
     if as_json:
         emit_json(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from peerannot._file_set import MANIFEST, changed_files, settle
 from peerannot._files import read_json
 from peerannot._text import did_you_mean, few
 from peerannot.answers import Answers, Ids
@@ -17,6 +19,8 @@ from peerannot.dataset._images import SPLITS, Image, list_images
 from peerannot.errors import DataError, ParameterError
 
 __all__ = ["Dataset", "read_removed"]
+
+logger = logging.getLogger("peerannot.files")
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ class Dataset:
         root = Path(path)
         if not root.is_dir():
             raise DataError(f"{root}: no such folder")
+        settle(root)
         where = Path(metadata_path) if metadata_path is not None else root / "metadata.json"
         if not where.exists():
             raise DataError(
@@ -140,10 +145,21 @@ class Dataset:
         path = self.path / file
         if not path.exists() and Path(file).exists():
             path = Path(file)
+        self._tell_changes(path)
         answers = Answers.from_mapping(read_json(path), classes=self.classes, where=str(path))
         if path_remove is not None:
             answers = answers.without_tasks(self.removed_tasks(path_remove, answers.tasks))
         return answers
+
+    def _tell_changes(self, answers: Path) -> None:
+        """Say which of the files that belong together were changed since they were written."""
+        names = ["metadata.json", *([answers.name] if answers.parent == self.path else [])]
+        for name in changed_files(self.path, self.path / MANIFEST, names):
+            logger.warning(
+                "%s: not as peerannot wrote it; 'peerannot doctor %s --accept' takes it as it is",
+                self.path / name,
+                self.path,
+            )
 
     def removed_tasks(self, path: str | Path, tasks: Ids) -> list[str]:
         """Ids of the tasks that a pruning file names."""

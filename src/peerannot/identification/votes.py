@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from peerannot._files import Document
 from peerannot._options import option
 from peerannot.agreement import (
     Coefficient,
@@ -19,7 +20,6 @@ from peerannot.agreement import (
     vote_entropy,
 )
 from peerannot.identification.base import Evidence, Findings, Method, worst_first
-from peerannot.identification.output import Document
 from peerannot.identification.registry import METHODS
 
 __all__ = ["Agreement", "Entropy", "KrippendorffAlpha"]

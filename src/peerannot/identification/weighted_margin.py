@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from peerannot._files import Document
 from peerannot._options import option
 from peerannot.aggregation import Result
 from peerannot.aggregation.dawid_skene import WeightedDawidSkene
@@ -18,7 +19,6 @@ from peerannot.identification.aum import too_hard
 from peerannot.identification.base import Evidence, Findings, Method, worst_first
 from peerannot.identification.confusion import fit_confusion, given_confusion
 from peerannot.identification.dynamics import Dynamics, MarginKind, follow, pruned
-from peerannot.identification.output import Document
 from peerannot.identification.registry import METHODS
 
 __all__ = ["WAUM", "WAUMPerWorker", "Waum", "waum"]

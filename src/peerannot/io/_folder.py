@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from peerannot._files import atomic_path, storage_errors, write_csv, write_json
+from peerannot._file_set import MANIFEST, FileSet, file_set, hashes, settle
+from peerannot._files import write_csv, write_json
+from peerannot._lock import locked
 from peerannot._text import few
 from peerannot.answers import Answers
 from peerannot.errors import DataError, ParameterError
@@ -57,6 +58,9 @@ def write_dataset(
 ) -> Folder:
     """Write a dataset folder: ``answers.json``, ``metadata.json``, gold labels, and images.
 
+    All of it or nothing. What an earlier import wrote there and this one does not is removed.
+    Gold labels that a person made are kept as ``gold.json.bak``.
+
     Gold labels go to ``gold.json``. Images of tasks with a gold label go to
     ``train/<class>/<name>-<key>``, the others to ``train/unlabelled/``. ``tasks.csv`` has the
     key, the id and the image of each task where they are not all one.
@@ -86,10 +90,23 @@ def write_dataset(
     StorageError
         A file cannot be written.
     """
-    target, answers = Path(target), imported.answers
-    for name_ in ("answers.json", "metadata.json"):
-        if (target / name_).exists() and not force:
-            raise ParameterError(f"{target / name_}: exists already; give --force to overwrite it")
+    target = Path(target)
+    with locked(target):
+        settle(target)
+        for file in ("answers.json", "metadata.json"):
+            if (target / file).exists() and not force:
+                raise ParameterError(
+                    f"{target / file}: exists already; give --force to overwrite it"
+                )
+        with file_set(target) as files:
+            return _write(files, imported, name or target.resolve().name, images, link)
+
+
+def _write(
+    files: FileSet, imported: Imported, name: str, images: str | Path | None, link: bool
+) -> Folder:
+    answers = imported.answers
+    written = ["answers.json", "metadata.json"]
     found: dict[str, Path] = {}
     if images is not None:
         found = _find_images(Path(images), imported)
@@ -98,28 +115,31 @@ def write_dataset(
     key_of = dict(zip(answers.tasks, keys, strict=True))
     for task, picture in found.items():
         known = imported.gold.get(task)
-        folder = target / "train" / (UNLABELLED if known is None else safe_name(known))
+        folder = UNLABELLED if known is None else safe_name(known)
         file = f"{safe_name(picture.stem)}-{key_of[task]}{picture.suffix.lower()}"
-        _place(picture, folder / file, link)
+        written.append(f"train/{folder}/{file}")
+        files.place(picture, written[-1], link=link)
     if imported.gold:
         gold = {key_of.get(task, task): label for task, label in imported.gold.items()}
-        write_json(target / "gold.json", gold)
+        write_json(files.at("gold.json"), gold)
+        written.append("gold.json")
     if numbered or imported.images:
+        written.append("tasks.csv")
         write_csv(
-            target / "tasks.csv",
+            files.at("tasks.csv"),
             {
                 "key": keys,
                 "task": list(answers.tasks),
                 "image": [imported.images.get(task, "") for task in answers.tasks],
             },
         )
-    write_json(target / "answers.json", answers_document(answers, keys), indent=None)
+    write_json(files.at("answers.json"), answers_document(answers, keys), indent=None)
     numbers = answers.workers.numbers()
     most = answers.n_workers if numbers is None or not numbers.size else int(numbers.max()) + 1
     write_json(
-        target / "metadata.json",
+        files.at("metadata.json"),
         {
-            "name": safe_name(name or target.resolve().name),
+            "name": safe_name(name),
             "n_classes": answers.n_classes,
             "n_workers": max(most, answers.n_workers),
             "n_task": answers.n_tasks,
@@ -127,8 +147,11 @@ def write_dataset(
             "source_format": imported.report.format,
         },
     )
+    if "gold.json" not in written:
+        files.drop("gold.json", hashes(files.root / MANIFEST).get("gold.json", ""))
+    files.manifest(MANIFEST, {"schema": "peerannot/dataset/1"}, written)
     lost = tuple(t for t in answers.tasks if t not in found) if images is not None else ()
-    return Folder(target, len(found), lost, numbered)
+    return Folder(files.root, len(found), lost, numbered)
 
 
 def answers_document(answers: Answers, keys: list[str]) -> dict[str, dict[str, int]]:
@@ -151,17 +174,6 @@ def safe_name(text: str) -> str:
 def _is_key(task: str) -> bool:
     """Whether an id can stand behind the last hyphen of a file's name and be read back."""
     return "-" not in task and "." not in task and safe_name(task) == task
-
-
-def _place(file: Path, target: Path, link: bool) -> None:
-    with storage_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if link:
-            target.unlink(missing_ok=True)
-            target.symlink_to(file.resolve())
-        else:
-            with atomic_path(target) as temporary:
-                shutil.copyfile(file, temporary)
 
 
 def _find_images(folder: Path, imported: Imported) -> dict[str, Path]:

@@ -11,6 +11,8 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from peerannot._file_set import is_free
+from peerannot._lock import locked
 from peerannot._options import from_text
 from peerannot._registry import Registry, import_siblings
 from peerannot.answers import Answers
@@ -122,7 +124,8 @@ def export(
     format
         Name of the format.
     force
-        Overwrite a file, or add to a folder that is not empty.
+        Overwrite a file, or write into a folder that is not empty: what an earlier export left
+        there and this one lacks is removed.
     **options
         Options of the format.
 
@@ -146,6 +149,10 @@ def export(
         raise ParameterError(f"{writer.name} writes aggregated labels: give a result")
     if writer.suffixes:
         may_write(output, force=force, suffixes=writer.suffixes)
-    elif output.exists() and not force and (not output.is_dir() or any(output.iterdir())):
-        raise ParameterError(f"{output}: exists already; give --force to write into it")
-    return writer.write(job, output)
+        return writer.write(job, output)
+    if output.exists() and not output.is_dir():
+        raise ParameterError(f"{output}: is a file, and {writer.name} needs a folder")
+    with locked(output):
+        if not force and not is_free(output):
+            raise ParameterError(f"{output}: exists already; give --force to write into it")
+        return writer.write(job, output)

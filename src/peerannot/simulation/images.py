@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._files import read_json, storage_errors
+from peerannot._file_set import MANIFEST, file_set
+from peerannot._files import atomic_path, read_json
 from peerannot._optional import require
 from peerannot._progress import Progress, silent
 from peerannot.dataset import SPLITS
@@ -21,7 +19,7 @@ from peerannot.errors import DataError, ParameterError, StorageError
 from peerannot.simulation.base import Simulation
 from peerannot.simulation.crowd import Crowd
 from peerannot.simulation.models.mixed import MixedCrowd
-from peerannot.simulation.write import save
+from peerannot.simulation.write import FACTS, stage, written
 
 __all__ = ["digits", "save_with_images"]
 
@@ -109,7 +107,6 @@ def save_with_images(
         "images": _MARK,
         **({} if name is None else {"name": name}),
     }
-    written = save(simulation, folder, parquet=parquet, more=more)
     hardness, lookalike = simulation.plan.hardness, simulation.plan.lookalike
 
     def train_image(i: int, position: int) -> NDArray[np.float64]:
@@ -119,35 +116,24 @@ def save_with_images(
 
     n_task = simulation.truth.size
     total = n_task + source.val.size + source.test.size
-    first = 0
-    for split, positions in (
-        ("train", source.choose(simulation.truth)),
-        ("val", source.val),
-        ("test", source.test),
-    ):
-        with _whole_folder(folder / split) as temporary:
+    splits = {
+        "train": source.choose(simulation.truth),
+        "val": source.val,
+        "test": source.test,
+    }
+    with file_set(folder) as files:
+        names = stage(files, simulation, parquet=parquet, more=more)
+        pictures: list[str] = []
+        for split, positions in splits.items():
             for i, position in enumerate(positions.tolist()):
                 label = int(source.label[position])
                 image = train_image(i, position) if split == "train" else source.pixels[position]
-                _write_png(temporary / str(label) / f"{label}-{first + i}.png", image)
-                progress(first + i + 1, total, split)
-        first += positions.size
-        written.append(folder / split)
-    return written
-
-
-@contextlib.contextmanager
-def _whole_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder beside ``path`` that takes its place when it is complete."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with storage_errors(path):
-        try:
-            temporary.mkdir(parents=True)
-            yield temporary
-            shutil.rmtree(path, ignore_errors=True)
-            temporary.rename(path)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+                pictures.append(f"{split}/{label}/{label}-{len(pictures)}.png")
+                _write_png(files.at(pictures[-1]), image)
+                progress(len(pictures), total, split)
+            files.drop_folder(split)
+        files.manifest(MANIFEST, FACTS, [*names, *pictures])
+    return [*written(folder, names, parquet), *(folder / split for split in splits)]
 
 
 @dataclass(frozen=True)
@@ -227,9 +213,9 @@ def _shifted(pixels: NDArray[np.float64], rng: np.random.Generator) -> NDArray[n
 def _write_png(path: Path, pixels: NDArray[np.float64]) -> None:
     from PIL import Image
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     grey = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
-    Image.fromarray(grey).save(path, format="PNG")
+    with atomic_path(path) as temporary:
+        Image.fromarray(grey).save(temporary, format="PNG")
 
 
 def _check_free(folder: Path) -> None:

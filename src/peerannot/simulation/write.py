@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from peerannot._files import (
-    atomic_path,
-    atomic_write,
-    read_json,
-    storage_errors,
-    write_json,
-    write_npy,
-)
+from peerannot._file_set import MANIFEST, FileSet, file_set, hashes
+from peerannot._files import Document, atomic_path, atomic_write, read_json
 from peerannot.answers import Answers
 from peerannot.errors import DataError
 from peerannot.simulation.base import Simulation
 
-__all__ = ["metadata", "save", "write_answers", "write_parquet"]
+__all__ = ["FACTS", "metadata", "save", "stage", "write_answers", "write_parquet", "written"]
+
+FACTS = {"schema": "peerannot/dataset/1"}
+"""What a manifest of a data set says besides its files."""
 
 _TASKS_AT_ONCE = 100_000
 
@@ -34,7 +31,7 @@ def save(
     parquet: str | Path | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> list[Path]:
-    """Write a simulation as a dataset folder; each file whole or not at all.
+    """Write a simulation as a dataset folder, all of it or nothing.
 
     ``answers.json``, one ``.npy`` for each array that is known (``ground_truth.npy``,
     ``matrices.npy``, ...), and at last ``metadata.json``. Arrays of an earlier simulation in the
@@ -55,25 +52,38 @@ def save(
         The files written.
     """
     folder = Path(folder)
-    with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    arrays = simulation.arrays()
-    earlier = _earlier_files(folder)
-    written = [folder / f"{stem}.npy" for stem in arrays]
-    for path, array in zip(written, arrays.values(), strict=True):
-        write_npy(path, array)
-    answers = folder / "answers.json" if parquet is None else Path(parquet)
+    with file_set(folder) as files:
+        names = stage(files, simulation, parquet=parquet, more=more)
+        files.manifest(MANIFEST, FACTS, names)
+    return written(folder, names, parquet)
+
+
+def stage(
+    files: FileSet,
+    simulation: Simulation,
+    *,
+    parquet: str | Path | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> list[str]:
+    """Write what `save` writes into a set; the names, without that of ``parquet``."""
+    arrays = {f"{stem}.npy": array for stem, array in simulation.arrays().items()}
+    for name, array in arrays.items():
+        files.add(name, array)
     if parquet is None:
-        write_answers(answers, simulation.answers)
+        write_answers(files.at("answers.json"), simulation.answers)
     else:
-        write_parquet(answers, simulation.answers)
-    document = {**metadata(simulation), **(more or {})}
-    document["files"] = [p.name for p in written] + ["answers.json"] * (parquet is None)
-    write_json(folder / "metadata.json", document)
-    for name in earlier - set(document["files"]):
-        with storage_errors(folder / name, "remove"):
-            (folder / name).unlink(missing_ok=True)
-    return [answers, *written, folder / "metadata.json"]
+        write_parquet(parquet, simulation.answers)
+    names = [*arrays] + ["answers.json"] * (parquet is None)
+    files.add("metadata.json", Document({**metadata(simulation), **(more or {}), "files": names}))
+    for name in _earlier_files(files.root) - set(names):
+        files.drop(name, hashes(files.root / MANIFEST).get(name, ""))
+    return [*names, "metadata.json"]
+
+
+def written(folder: Path, names: Sequence[str], parquet: str | Path | None) -> list[Path]:
+    """Paths of what `stage` wrote, the answers first."""
+    answers = folder / "answers.json" if parquet is None else Path(parquet)
+    return [answers, *(folder / name for name in names if name != "answers.json")]
 
 
 def metadata(simulation: Simulation) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from peerannot._files import atomic_path, atomic_write, storage_errors, write_json
+from peerannot._file_set import MANIFEST, file_set
+from peerannot._files import atomic_write, write_json
 from peerannot._options import option
 from peerannot.errors import ParameterError
 from peerannot.io._folder import safe_name
@@ -154,10 +154,12 @@ class HuggingFace(Writer):
             "annotations": {"feature": names, "_type": "Sequence"},
         }
         held = {"huggingface": json.dumps({"info": {"features": features}}, ensure_ascii=False)}
-        with atomic_write(output / "data" / "train-00000-of-00001.parquet") as handle:
-            frame.write_parquet(handle, metadata=held)
-        with atomic_write(output / "README.md") as handle:
-            handle.write(_card(job, result.strategy).encode())
+        table = "data/train-00000-of-00001.parquet"
+        with file_set(output) as files:
+            with atomic_write(files.at(table)) as handle:
+                frame.write_parquet(handle, metadata=held)
+            files.add("README.md", _card(job, result.strategy))
+            files.manifest(MANIFEST, {"schema": "peerannot/export/1"}, [table, "README.md"])
         return _undecided(result.labels)
 
 
@@ -210,23 +212,18 @@ class ImageFolder(Writer):
         result = job.labelled()
         if not job.files:
             raise ParameterError("imagefolder needs a dataset folder with images in train/")
-        lost = 0
-        for name in job.answers.classes:
-            with storage_errors(output):
-                (output / safe_name(name)).mkdir(parents=True, exist_ok=True)
-        for i, task in enumerate(job.answers.tasks):
-            label, file = int(result.labels[i]), job.files.get(task)
-            if file is None:
-                lost += 1
-            if file is None or label < 0:
-                continue
-            target = output / safe_name(job.answers.classes[label]) / file.name
-            with storage_errors(target):
-                if self.link:
-                    target.unlink(missing_ok=True)
-                    target.symlink_to(file.resolve())
-                else:
-                    with atomic_path(target) as temporary:
-                        shutil.copyfile(file, temporary)
+        lost, written = 0, []
+        with file_set(output) as files:
+            for name in job.answers.classes:
+                files.folder(safe_name(name))
+            for i, task in enumerate(job.answers.tasks):
+                label, file = int(result.labels[i]), job.files.get(task)
+                if file is None:
+                    lost += 1
+                if file is None or label < 0:
+                    continue
+                written.append(f"{safe_name(job.answers.classes[label])}/{file.name}")
+                files.place(file, written[-1], link=self.link)
+            files.manifest(MANIFEST, {"schema": "peerannot/export/1"}, written)
         notes = [f"{lost} tasks without an image left out"] if lost else []
         return [*notes, *_undecided(result.labels)]
