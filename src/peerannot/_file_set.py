@@ -55,6 +55,7 @@ class FileSet:
     _manifests: list[str] = field(default_factory=list)
     _remove: set[str] = field(default_factory=set)
     _aside: set[str] = field(default_factory=set)
+    _linked: set[Path] = field(default_factory=set)
 
     @property
     def _new(self) -> Path:
@@ -87,6 +88,7 @@ class FileSet:
         if link:
             self.at(name).unlink(missing_ok=True)
             self.at(name).symlink_to(file.resolve())
+            self._linked.add(file.resolve())
             return
         with atomic_path(self.at(name)) as temporary:
             shutil.copyfile(file, temporary)
@@ -106,13 +108,16 @@ class FileSet:
                 self.drop(old, digest)
 
     def drop(self, name: str, digest: str | None = None) -> None:
-        """Remove ``root/name`` with the old set; keep it as ``NAME.bak`` if it is not the file
-        of that SHA-256."""
+        """Let ``root/name`` go with the old set; keep it as ``NAME.bak`` if it is not the file
+        of that SHA-256 (None for a link)."""
         path = self.root / name
-        if not os.path.lexists(path) or path.is_dir():
+        if not os.path.lexists(path) or path.is_dir() or path.resolve() in self._linked:
             return
         ours = path.is_symlink() if digest is None else sha256(path) == digest
-        (self._remove if ours else self._aside).add(name)
+        if not ours:
+            self._aside.add(name)
+        elif not os.path.lexists(self._new / name):
+            self._remove.add(name)
 
     def drop_folder(self, name: str) -> None:
         """Remove every file under ``root/name`` that is not in this set."""
@@ -147,6 +152,7 @@ def file_set(root: str | Path) -> Iterator[FileSet]:
                 "manifests": files._manifests,
                 "remove": sorted(files._remove),
                 "aside": sorted(files._aside),
+                "replaced": sorted(n for n in files._aside if os.path.lexists(files._new / n)),
             }
             write_json(staged / _PLAN, plan)
             for folder in [*_folders(staged), staged]:
@@ -255,7 +261,8 @@ def _apply(root: Path, new: Path, plan: Mapping[str, list[str]]) -> None:
     for folder in _folders(new):
         (root / folder.relative_to(new)).mkdir(parents=True, exist_ok=True)
     for name in plan["aside"]:
-        if os.path.lexists(root / name):
+        there = root / name if name not in plan["replaced"] else new / name
+        if os.path.lexists(root / name) and os.path.lexists(there):
             (root / name).replace(_backup(root / name))
             touched.add((root / name).parent)
     for name in plan["remove"]:

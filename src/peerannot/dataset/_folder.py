@@ -16,6 +16,7 @@ from peerannot._files import read_json
 from peerannot._text import did_you_mean, few
 from peerannot.answers import Answers, Ids
 from peerannot.dataset._images import SPLITS, Image, list_images
+from peerannot.dataset._stage import settle_install
 from peerannot.errors import DataError, ParameterError
 
 __all__ = ["Dataset", "read_removed"]
@@ -75,6 +76,7 @@ class Dataset:
         if not root.is_dir():
             raise DataError(f"{root}: no such folder")
         settle(root)
+        settle_install(root)
         where = Path(metadata_path) if metadata_path is not None else root / "metadata.json"
         if not where.exists():
             raise DataError(
@@ -155,11 +157,7 @@ class Dataset:
         """Say which of the files that belong together were changed since they were written."""
         names = ["metadata.json", *([answers.name] if answers.parent == self.path else [])]
         for name in changed_files(self.path, self.path / MANIFEST, names):
-            logger.warning(
-                "%s: not as peerannot wrote it; 'peerannot doctor %s --accept' takes it as it is",
-                self.path / name,
-                self.path,
-            )
+            logger.warning("%s: not as peerannot wrote it; it is used as it is", self.path / name)
 
     def removed_tasks(self, path: str | Path, tasks: Ids) -> list[str]:
         """Ids of the tasks that a pruning file names."""

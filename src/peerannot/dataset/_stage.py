@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from peerannot._files import read_json, storage_errors, write_json
+from peerannot._lock import locked
 from peerannot.errors import DataError
 
-__all__ = ["Stage", "made_by_install", "staged"]
+__all__ = ["Stage", "made_by_install", "settle_install", "staged"]
 
 logger = logging.getLogger("peerannot.dataset")
 
@@ -70,8 +71,7 @@ def staged(folder: Path, *, whole: bool) -> Iterator[Stage]:
         The folder cannot be written; it is then as before.
     """
     partial = folder / _PARTIAL
-    with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder), storage_errors(folder):
         _finish(folder)
         _remove(partial)
         try:
@@ -87,6 +87,19 @@ def staged(folder: Path, *, whole: bool) -> Iterator[Stage]:
         finally:
             _remove(partial)
         _finish(folder)
+
+
+def settle_install(folder: Path) -> None:
+    """Move a complete build into place that an interrupted install left.
+
+    Raises
+    ------
+    StorageError
+        The folder cannot be written: what is in it is half old and half new.
+    """
+    if (folder / _COMPLETE).is_dir():
+        with locked(folder), storage_errors(folder, "finish the install of"):
+            _finish(folder)
 
 
 def _finish(folder: Path) -> None:

@@ -147,8 +147,8 @@ def _write(
             "source_format": imported.report.format,
         },
     )
-    if "gold.json" not in written:
-        files.drop("gold.json", hashes(files.root / MANIFEST).get("gold.json", ""))
+    for file in ("gold.json", "tasks.csv"):
+        files.drop(file, hashes(files.root / MANIFEST).get(file, ""))
     files.manifest(MANIFEST, {"schema": "peerannot/dataset/1"}, written)
     lost = tuple(t for t in answers.tasks if t not in found) if images is not None else ()
     return Folder(files.root, len(found), lost, numbered)
