@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from peerannot._no_answer import is_no_answer
 from peerannot.aggregation import build
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
@@ -161,7 +162,10 @@ def test_faults(tmp_path):
 
 
 ids = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=4)
-tables = st.lists(st.tuples(ids, ids, ids), min_size=1, max_size=8, unique_by=lambda row: row[:2])
+labels = ids.filter(lambda text: not is_no_answer(text))
+tables = st.lists(
+    st.tuples(ids, ids, labels), min_size=1, max_size=8, unique_by=lambda row: row[:2]
+)
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])

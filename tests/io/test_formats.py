@@ -593,7 +593,6 @@ class TestWideAndDense:
 
     def test_mapping_faults(self, tmp_path):
         for document, message in (
-            ({"1": {"a": None}}, "task '1', worker 'a': the label is missing"),
             ({"1": {"a": 1.5}}, "1.5 is no name or number"),
             ({"1": [0]}, "task '1' has list"),
         ):

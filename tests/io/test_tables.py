@@ -114,8 +114,8 @@ def test_shards_in_a_folder_and_by_pattern(tmp_path):
 
 def test_csv_files_by_pattern_name_the_file(tmp_path):
     (tmp_path / "a.csv").write_text(csv_text())
-    (tmp_path / "b.csv").write_text("task,worker,label\n7,ann,cat\n8,ann,\n")
-    with pytest.raises(DataError, match=r"b\.csv line 3: the label is missing"):
+    (tmp_path / "b.csv").write_text("task,worker,label\n7,ann,cat\n8,,cat\n")
+    with pytest.raises(DataError, match=r"b\.csv line 3: the worker is missing"):
         read_answers(f"{tmp_path}/*.csv")
 
 
@@ -128,12 +128,11 @@ BAD = {
         csv_text(header="task,wroker,label"),
         r"no column for the worker .* there are task, wroker, label; did you mean 'wroker'\?",
     ),
-    "no label": (csv_text().replace("2,ann,dog", "2,ann,"), r"line 4: the label is missing"),
     "no task": (csv_text().replace("2,ann,dog", ",ann,dog"), r"line 4: the task is missing"),
     "quoted empty": (csv_text().replace("2,ann,dog", '2,"",dog'), "line 4: the worker is missing"),
     "after a quoted newline": (
-        csv_text().replace("1,bob,dog", '1,"b\nob",dog').replace("2,ann,dog", "2,ann,"),
-        r"line 5: the label is missing",
+        csv_text().replace("1,bob,dog", '1,"b\nob",dog').replace("2,ann,dog", "2,,dog"),
+        r"line 5: the worker is missing",
     ),
     "short row": (csv_text().replace("2,ann,dog", "2,ann"), r"line 4: 2 cells, the header has 3"),
     "long row": (csv_text().replace("2,ann,dog", "2,ann,dog,x"), r"line 4: 4 cells"),
@@ -161,15 +160,15 @@ def test_faults_have_file_and_line(tmp_path, case):
 
 
 def test_faults_in_ndjson_and_parquet(tmp_path):
-    (tmp_path / "a.json").write_text('{"task":1,"worker":2,"label":0}\n{"task":1,"worker":3}\n')
-    with pytest.raises(DataError, match="line 2: the label is missing"):
+    (tmp_path / "a.json").write_text('{"task":1,"worker":2,"label":0}\n{"task":1,"label":1}\n')
+    with pytest.raises(DataError, match="line 2: the worker is missing"):
         read_answers(tmp_path / "a.json")
     (tmp_path / "a.json").write_text('{"task":1,"worker":2,"label":0}\n{"task":1,"wor\n')
     with pytest.raises(DataError, match="line 2: not JSON"):
         read_answers(tmp_path / "a.json")
     FRAME.write_parquet(tmp_path / "0.parquet")
-    FRAME.with_columns(label=pl.lit(None, pl.String)).write_parquet(tmp_path / "1.parquet")
-    with pytest.raises(DataError, match=r"1\.parquet row 1: the label is missing"):
+    FRAME.with_columns(worker=pl.lit(None, pl.String)).write_parquet(tmp_path / "1.parquet")
+    with pytest.raises(DataError, match=r"1\.parquet row 1: the worker is missing"):
         read_answers(f"{tmp_path}/*.parquet")
     damaged = tmp_path / "damaged.parquet"
     damaged.write_bytes((tmp_path / "0.parquet").read_bytes()[:-30])

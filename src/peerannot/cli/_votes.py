@@ -57,6 +57,17 @@ _OPTIONS: dict[str, Callable[..., Any]] = {
         type=click.Choice(["last", "first", "all", "error"]),
         help="Which of several answers of a worker to a task counts.  [default: last]",
     ),
+    "no_answer": click.option(
+        "--no-answer",
+        multiple=True,
+        metavar="LABEL",
+        help="A label that stands for no answer, as empty cells and NA do; repeatable.",
+    ),
+    "normalize_labels": click.option(
+        "--normalize-labels",
+        is_flag=True,
+        help="Merge labels that differ only in case, spaces or composed accents.",
+    ),
     "read": click.option(
         "--read", multiple=True, metavar="KEY=VALUE", help="An option of the format; repeatable."
     ),

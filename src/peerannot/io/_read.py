@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from peerannot._text import did_you_mean, few
 from peerannot.answers import Answers, DuplicatePolicy, Ids
 from peerannot.errors import DataError, DataWarning, ParameterError
 from peerannot.io._coding import encode
+from peerannot.io._labels import settle
 from peerannot.io._source import Source
 from peerannot.io.base import FORMATS, NO, Votes
 
@@ -109,6 +110,8 @@ def read(
     format: str | None = None,
     classes: Iterable[Any] | int | None = None,
     duplicates: DuplicatePolicy = "last",
+    no_answer: Sequence[str] = (),
+    normalize_labels: bool = False,
     **options: Any,
 ) -> Imported:
     """Read answers from any supported format.
@@ -125,6 +128,12 @@ def read(
         whole number that is no name, it is the position of the class.
     duplicates
         Which of several answers of a worker to a task counts, see `Answers.from_arrays`.
+    no_answer
+        Labels that stand for no answer (``["not sure", "-"]``), beside empty cells and what
+        pandas and R write for a missing value (``NaN``, ``NA``, ``None``, ``null``, ...). A name
+        in ``classes`` is a class.
+    normalize_labels
+        Merge labels that differ only in case, in spaces, or in how accents are composed.
     **options
         Options of the format: ``task_col="item"``, ``control="choice"``, ...
 
@@ -142,12 +151,19 @@ def read(
     """
     source = Source.open(path)
     texts = {key: str(value) for key, value in options.items() if value is not None}
+    names = classes if classes is None or isinstance(classes, int) else [str(c) for c in classes]
     if source.shape == "empty":
         raise DataError(f"{source.name}: the file is empty")
     try:
         name = FORMATS.resolve(format) if format is not None else detect(source, texts)
-        votes = from_text(FORMATS[name], texts).read(source)
-        return _finish(votes, name, source.name, classes, duplicates)
+        votes = settle(
+            from_text(FORMATS[name], texts).read(source),
+            source.name,
+            classes=names if isinstance(names, list) else None,
+            no_answer=[no_answer] if isinstance(no_answer, str) else no_answer,
+            normalize=normalize_labels,
+        )
+        return _finish(votes, name, source.name, names, duplicates)
     except DataError as error:
         # Ids and names of columns may hold line breaks; a message is one line.
         raise DataError(" ".join(str(error).split())) from error.__cause__

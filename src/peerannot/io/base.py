@@ -117,6 +117,9 @@ class Votes:
         Rows left out, by reason.
     coded : bool
         Whether labels are positions of classes, 0..K-1 (whole numbers of JSON), and not names.
+    matrix : bool
+        Whether rows are cells of a matrix: a cell without an answer is no row, and -1 may stand
+        for it.
     guessed : dict of role to column
         What was not said by the user but found: ``{"task": "subject_id", "gold": "none"}``.
     ignored : tuple of str
@@ -133,6 +136,7 @@ class Votes:
     images: dict[str, str] = field(default_factory=dict)
     dropped: Counter[str] = field(default_factory=Counter)
     coded: bool = False
+    matrix: bool = False
     guessed: dict[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)

@@ -94,7 +94,7 @@ class Cleanlab(Format):
         place: Callable[[int], str] = lambda i: (  # noqa: E731
             f"{source.name} row {int(task[i]) + 1} column {workers[int(worker[i])]!r}"
         )
-        return Votes(long, place, tasks=tuple(tasks))
+        return Votes(long, place, tasks=tuple(tasks), matrix=True)
 
 
 def _melt(frame: pl.DataFrame) -> tuple[Any, Any, pl.Series]:
@@ -107,9 +107,7 @@ def _melt(frame: pl.DataFrame) -> tuple[Any, Any, pl.Series]:
         text = column.cast(pl.String)
         # 1.0 is 1 that had to become a float beside NaN.
         text = text.str.replace(r"^(-?\d+)\.0+$", "$1")
-        filled = (~text.is_null() & ~text.str.to_lowercase().is_in(["", "nan", "none"])).fill_null(
-            False
-        )
+        filled = text.is_not_null() & (text != "")
         rows = filled.arg_true().to_numpy()
         tasks.append(rows)
         workers.append(np.full(rows.size, j))

@@ -99,10 +99,9 @@ class HuggingFace(Format):
             if not who:
                 yield Skip("", key, image)
             for person, answer in zip(who, what, strict=True):
-                text = None
-                if answer is not None and not (names is not None and answer == -1):
-                    text = text_id(answer, place, "label")
-                if text is not None and names is not None and isinstance(answer, int):
+                given = not _is_empty(answer) and (names is None or answer != -1)
+                text = text_id(answer, place, "label") if given else None
+                if given and names is not None and isinstance(answer, int):
                     if not 0 <= answer < len(names):
                         raise DataError(f"{place}: label {answer} is not in 0..{len(names) - 1}")
                     text = names[answer]
@@ -156,19 +155,18 @@ class Argilla(RowFormat):
             for user, value, status in responses:
                 if status not in (None, "submitted", "discarded"):
                     yield Skip(f"response {status}", task, image)
-                elif status == "discarded" or value is None or value == []:
+                elif status == "discarded":
                     yield Row(task, text_id(user, place, "user"), None, place, image=image)
                 elif isinstance(value, list) and len(value) > 1:
                     yield self.several([str(v) for v in value], place, task, image)
                 else:
-                    label = value[0] if isinstance(value, list) else value
-                    yield Row(
-                        task,
-                        text_id(user, place, "user"),
-                        text_id(label, place, "label"),
-                        place,
-                        image=image,
-                    )
+                    label = next(iter(value), None) if isinstance(value, list) else value
+                    text = None if _is_empty(label) else text_id(label, place, "label")
+                    yield Row(task, text_id(user, place, "user"), text, place, image=image)
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value == "" or value != value
 
 
 def _questions(source: Source) -> list[str]:

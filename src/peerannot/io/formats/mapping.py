@@ -90,17 +90,19 @@ class TextMatrix(Format):
         if not rows:
             raise DataError(f"{source.name}: the file is empty")
         matrix = np.array(rows, dtype=np.int64)
-        task, worker = np.nonzero(matrix >= 0)
-        frame = pl.DataFrame({"task": task, "worker": worker, "label": matrix[task, worker]})
+        task, worker = (axis.ravel() for axis in np.indices(matrix.shape, dtype=np.int32))
+        frame = pl.DataFrame({"task": task, "worker": worker, "label": matrix.ravel()})
         return Votes(
             frame,
             lambda row: f"{source.name} row {int(task[row]) + 1} column {int(worker[row]) + 1}",
             tasks=tuple(map(str, range(len(rows)))),
+            matrix=True,
         )
 
 
 def _is_vote(value: Any) -> bool:
-    return isinstance(value, int | str) and not isinstance(value, bool)
+    """A name, a number, or null for no answer."""
+    return value is None or (isinstance(value, int | str) and not isinstance(value, bool))
 
 
 def _inner(document: Mapping[str, Mapping[str, Any]]) -> chain[Any]:
@@ -123,10 +125,10 @@ def _flatten(
     outer = list(chain.from_iterable([key] * len(row) for key, row in document.items()))
     inner = list(chain.from_iterable(document.values()))
     for i, label in enumerate(labels):
-        if not _is_vote(label) or label == "":
+        if not _is_vote(label):
             raise DataError(
                 f"{source.name}: {names[0]} {outer[i]!r}, {names[1]} {inner[i]!r}: the label"
-                f" {'is missing' if label in (None, '') else f'{label!r} is no name or number'}"
+                f" {label!r} is no name or number"
             )
     return outer, inner, labels, list(document)
 
@@ -138,7 +140,7 @@ def _votes(
     labels: list[Any],
     tasks: tuple[str, ...] | None,
 ) -> Votes:
-    text = [str(label) for label in labels]
+    text = [None if label is None else str(label) for label in labels]
     if {"", *task, *worker} - {""} != {*task, *worker}:
         raise DataError(f"{source.name}: an id is empty")
     frame = pl.DataFrame(

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import polars as pl
 
+from peerannot._no_answer import NO_ANSWER
 from peerannot._options import option
 from peerannot._text import did_you_mean, few, plain
 from peerannot.errors import DataError
@@ -101,8 +102,9 @@ class Table(Format):
         frame, place = scan(source, names)
         if frame.height == 0:
             raise DataError(f"{source.name}: there are column names but no answers")
-        for name in ("task", "worker", "label"):
+        for name in ("task", "worker"):
             frame = frame.with_columns(as_ids(frame[name], place, name))
+        frame = frame.with_columns(as_labels(frame["label"], place, "label"))
         if "weight" in names:
             frame = frame.with_columns(_weights(frame["weight"], place))
         known: dict[str, str] = {}
@@ -301,6 +303,19 @@ def _may_repeat(raw: bytes, columns: list[str], n_rows: int) -> bool:
     return b"\\u00" in raw or any(raw.count(orjson.dumps(c)) != n_rows for c in columns)
 
 
+def _even(source: Source, n_rows: int) -> bool:
+    """Whether all rows are as wide as the header, so that what is empty was left empty.
+
+    Polars fills short rows up and makes rows of empty lines. Told from the number of separators,
+    where there are no quotes to hide one.
+    """
+    if source.shape != "table":
+        return False
+    content = source.content_bytes()
+    marks = content.count(source.separator.encode())
+    return b'"' not in content and marks == (n_rows + 1) * (len(source.header) - 1)
+
+
 def _records(source: Source) -> Iterable[tuple[str, Mapping[str, Any]]]:
     return source.csv_rows() if source.shape == "table" else source.records()
 
@@ -324,6 +339,18 @@ def _from_records(source: Source, columns: list[str]) -> pl.DataFrame:
 
 def as_ids(column: pl.Series, place: Callable[[int], str], what: str) -> pl.Series:
     """A column as whole numbers or strings, without nulls."""
+    column = as_labels(column, place, what)
+    missing = column.is_null()
+    if column.dtype == pl.String:
+        missing |= column == ""
+    if bool(missing.any()):
+        row = missing.fill_null(True).arg_true()[0]
+        raise DataError(f"{place(row)}: the {what} is missing; fill it in or remove the row")
+    return column
+
+
+def as_labels(column: pl.Series, place: Callable[[int], str], what: str) -> pl.Series:
+    """A column as whole numbers or strings, null where there is none."""
     kind = column.dtype
     if isinstance(kind, pl.List | pl.Array | pl.Struct | pl.Object):
         raise DataError(
@@ -333,15 +360,10 @@ def as_ids(column: pl.Series, place: Callable[[int], str], what: str) -> pl.Seri
     if kind.is_float():
         column = column.fill_nan(None)
         whole = column.cast(pl.Int64, strict=False)
-        column = whole if bool((whole == column).all()) else column.cast(pl.String)
+        fits = whole.null_count() == column.null_count() and bool((whole == column).all())
+        column = whole if fits else column.cast(pl.String)
     elif not kind.is_integer() and kind != pl.String:
         column = column.cast(pl.String)
-    missing = column.is_null()
-    if column.dtype == pl.String:
-        missing |= column == ""
-    if bool(missing.any()):
-        row = missing.fill_null(True).arg_true()[0]
-        raise DataError(f"{place(row)}: the {what} is missing; fill it in or remove the row")
     return column
 
 
@@ -356,7 +378,8 @@ def _weights(column: pl.Series, place: Callable[[int], str]) -> pl.Series:
 
 def _gold(frame: pl.DataFrame, place: Callable[[int], str]) -> dict[str, str]:
     known = frame.with_row_index("row").filter(
-        pl.col("gold").is_not_null() & (pl.col("gold").cast(pl.String) != "")
+        pl.col("gold").is_not_null()
+        & ~pl.col("gold").cast(pl.String).str.strip_chars().is_in(sorted(NO_ANSWER))
     )
     known = known.with_columns(gold=as_ids(known["gold"], place, "gold label")).unique(
         ["task", "gold"], maintain_order=True, keep="first"
