@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 from pathlib import Path
@@ -262,6 +263,27 @@ def test_only_bad_shards_are_an_error(tmp_path: Path, client: Any) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(DataError, match="no answers in it, 1 bad shards"):
         fit(tmp_path / "a.parquet", output=tmp_path / "out", client=client, skip_bad_shards=True)
+
+
+def test_damage_inside_a_page_is_seen(tmp_path: Path, client: Any) -> None:
+    pattern = shards(tmp_path / "in")
+    files = sorted((tmp_path / "in").iterdir())
+    lines = [f"{hashlib.sha256(f.read_bytes()).hexdigest()}  {f.name}\n" for f in files[1:]]
+    (tmp_path / "in" / "SHA256SUMS").write_text("".join(lines))
+    options: dict[str, Any] = {"output": tmp_path / "out", "client": client}
+    done = fit(pattern, "MV", **options)
+    assert (done.n_shards, done.n_checked) == (len(files), len(files) - 1)
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    for name, digest in manifest["sha256"].items():
+        assert hashlib.sha256((tmp_path / "out" / name).read_bytes()).hexdigest() == digest
+    assert set(manifest["parts"]) < set(manifest["sha256"])
+    content = bytearray(files[-1].read_bytes())
+    content[len(content) // 3] ^= 1
+    files[-1].write_bytes(content)
+    with pytest.raises(DataError, match=r"damaged or changed, its SHA-256 .*leave it out with"):
+        fit(pattern, "MV", **options)
+    done = fit(pattern, "MV", skip_bad_shards=True, **options)
+    assert [Path(shard.file) for shard in done.left_out] == files[-1:]
 
 
 # --- checkpoints ----------------------------------------------------------------------------

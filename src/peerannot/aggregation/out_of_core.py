@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._files import atomic_path, storage_errors, write_json, write_npy
+from peerannot._files import atomic_path, sha256, storage_errors, write_json, write_npy
 from peerannot._options import check
 from peerannot._progress import Progress, silent
 from peerannot._version import __version__
@@ -71,6 +71,8 @@ class OutOfCore:
     strategy : str
     n_tasks, n_workers, n_classes, n_answers, n_undecided : int
     mean_confidence : float
+    n_shards, n_checked : int
+        Shards of answers, and those that were compared with a checksum.
     diagnostics : Diagnostics
     """
 
@@ -82,6 +84,8 @@ class OutOfCore:
     n_answers: int
     n_undecided: int
     mean_confidence: float
+    n_shards: int
+    n_checked: int
     diagnostics: Diagnostics
 
 
@@ -239,12 +243,14 @@ def _write(
             old.unlink()
     held: list[pl.DataFrame] = []
     parts: list[str] = []
+    sums: dict[str, str] = {}
     undecided, sure, tasks = 0, 0.0, 0
 
     def flush() -> None:
         parts.append(f"tasks/part-{len(parts):05d}.parquet")
         with atomic_path(folder / parts[-1]) as temporary:
             pl.concat(held).write_parquet(temporary)
+            sums[parts[-1]] = sha256(temporary)
         held.clear()
 
     for c, (task, (labels, confidence, posterior)) in enumerate(
@@ -264,18 +270,21 @@ def _write(
         flush()
     with atomic_path(folder / "workers.parquet") as temporary:
         worker_frame(coded.workers, coded.worker_answers, fit).write_parquet(temporary)
+        sums["workers.parquet"] = sha256(temporary)
     if fit.confusion is not None:
         write_npy(folder / "confusion.npy", fit.confusion)
+        sums["confusion.npy"] = sha256(folder / "confusion.npy")
     diagnostics = fit.diagnostics
     facts = manifest_of(
         rule, fit, hard=hard, classes=coded.classes, n_tasks=coded.n_tasks,
         n_workers=len(coded.workers), n_answers=coded.n_answers, n_dropped=coded.dropped,
-        n_undecided=undecided, parts=parts,
+        n_undecided=undecided, parts=parts, sums=sums,
     )  # fmt: skip
+    facts |= {"n_shards": coded.n_shards, "n_checked": coded.n_checked}
     write_json(folder / "manifest.json", facts)
     return OutOfCore(
         folder, rule.name, coded.n_tasks, len(coded.workers), len(coded.classes), coded.n_answers,
-        undecided, sure / coded.n_tasks, diagnostics,
+        undecided, sure / coded.n_tasks, coded.n_shards, coded.n_checked, diagnostics,
     )  # fmt: skip
 
 
@@ -315,6 +324,7 @@ def worker_frame(workers: Iterable[str], n_answers: NDArray[np.int64], fit: Fit)
 def manifest_of(
     rule: Strategy, fit: Fit, *, hard: bool, classes: Iterable[str], n_tasks: int,
     n_workers: int, n_answers: int, n_dropped: int, n_undecided: int, parts: Sequence[str],
+    sums: Mapping[str, str],
 ) -> dict[str, Any]:  # fmt: skip
     """What ``manifest.json`` says, see `OutOfCore`."""
     diagnostics = fit.diagnostics
@@ -335,4 +345,5 @@ def manifest_of(
         "converged": diagnostics.converged,
         "objective": list(diagnostics.objective),
         "parts": list(parts),
+        "sha256": dict(sorted(sums.items())),
     }

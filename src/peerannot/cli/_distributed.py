@@ -137,6 +137,7 @@ def aggregate_on_cluster(
     """
     from peerannot._options import parse_pairs
     from peerannot.aggregation import build
+    from peerannot.cli._out_of_core import say_unchecked
     from peerannot.distributed import fit, has_result
     from peerannot.errors import ParameterError
 
@@ -160,6 +161,7 @@ def aggregate_on_cluster(
     for shard in done.left_out:
         rows = "an unknown number of" if shard.n_rows is None else f"{shard.n_rows}"
         note(f"left out {shard.file}, {rows} rows: {shard.reason}")
+    say_unchecked(done.n_shards, done.n_checked)
     if as_json:
         facts = {key: value for key, value in asdict(done).items() if key != "diagnostics"}
         emit_json(

@@ -11,7 +11,7 @@ import click
 from peerannot.cli._common import emit_json, must_converge, note, progress_bar, spoken_warnings
 from peerannot.cli._votes import shard_reading
 
-__all__ = ["aggregate_shards"]
+__all__ = ["aggregate_shards", "say_unchecked"]
 
 
 def aggregate_shards(
@@ -56,6 +56,7 @@ def aggregate_shards(
         )
     if strict:
         must_converge(fitted.name, done.diagnostics)
+    say_unchecked(done.n_shards, done.n_checked)
     if as_json:
         facts = {
             "strategy": done.strategy,
@@ -66,6 +67,8 @@ def aggregate_shards(
             "n_answers": done.n_answers,
             "n_undecided": done.n_undecided,
             "mean_confidence": done.mean_confidence,
+            "n_shards": done.n_shards,
+            "n_checked": done.n_checked,
             "n_iter": done.diagnostics.n_iter,
             "converged": done.diagnostics.converged,
         }
@@ -77,3 +80,12 @@ def aggregate_shards(
         f" {'hard labels' if hard else 'probabilities'} over {done.n_classes} classes by"
         f" {done.strategy}" + (f", {done.n_undecided} undecided" if done.n_undecided else "")
     )
+
+
+def say_unchecked(n_shards: int, n_checked: int) -> None:
+    """Tell that shards have no checksums, in one line."""
+    from peerannot.io._checksums import ADVICE
+
+    if n_checked < n_shards:
+        of_all = "shards" if not n_checked else f"{n_shards - n_checked} of {n_shards} shards"
+        note(f"{of_all} have no checksums, {ADVICE}")

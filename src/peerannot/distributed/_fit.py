@@ -31,7 +31,7 @@ from peerannot.distributed._load import (
     part_of,
     piece_of,
 )
-from peerannot.distributed._store import Store, find_shards, size_and_date
+from peerannot.distributed._store import Store, checksums, find_shards, size_and_date
 from peerannot.distributed._survey import SAMPLES, Merged, Plan, Shard, merge, plan, survey_shard
 from peerannot.distributed._write import DistributedResult, LeftOut, clear, finish, write_part
 from peerannot.errors import ConvergenceWarning, DataError, ParameterError
@@ -131,8 +131,9 @@ def fit(
         raise ParameterError(f"{store.at('tasks')} holds the answers; choose another output folder")
     columns = {"task": task_col, "worker": worker_col, "label": label_col}
     wanted = None if classes is None else classes if isinstance(classes, int) else list(classes)
+    sums = checksums(urls)
     run = {
-        "answers": [size_and_date(url) for url in urls],
+        "answers": [[*size_and_date(u), k and k[0]] for u, k in zip(urls, sums, strict=True)],
         "strategy": [fitted.name, {k: str(v) for k, v in asdict(fitted).items()}],
         "classes": None if wanted is None else str(wanted),
         "duplicates": duplicates,
@@ -142,7 +143,7 @@ def fit(
     with cluster(scheduler, workers, client) as machine:
         saved = read_checkpoint(store, _asked(run)) if resume else []
         clear(store, keep_checkpoint=bool(saved))
-        seen = _survey(machine, urls, columns, told)
+        seen = _survey(machine, urls, sums, columns, told)
         usable, left_out = _usable(seen, skip_bad_shards, few(several, 1))
         vocabulary = Vocabulary(
             store, uuid4().hex, seen.kinds, wanted, duplicates, columns, few(several, 1)
@@ -171,7 +172,8 @@ def fit(
         result = finish(
             store, fitted, done.fit, parts.shape, worker_answers, written, hard=hard,
             n_dropped=n_dropped, n_partitions=len(parts),
-            resumed_at=checkpoint.resumed_at, left_out=left_out,
+            resumed_at=checkpoint.resumed_at, left_out=left_out, n_shards=len(urls),
+            n_checked=sum(known is not None for known in sums),
         )  # fmt: skip
     if not result.diagnostics.converged:
         warnings.warn(
@@ -189,11 +191,15 @@ def _asked(run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _survey(
-    machine: Machine, urls: Sequence[str], columns: Mapping[str, Any], told: Progress
-) -> Merged:
+    machine: Machine, urls: Sequence[str], sums: Sequence[tuple[str, str] | None],
+    columns: Mapping[str, Any], told: Progress,
+) -> Merged:  # fmt: skip
     graph = Graph("survey")
     samples = max(SAMPLES // len(urls), LEAST_SAMPLES)
-    looks = [graph.add(survey_shard, url, i, columns, samples) for i, url in enumerate(urls)]
+    looks = [
+        graph.add(survey_shard, url, i, columns, samples, known)
+        for i, (url, known) in enumerate(zip(urls, sums, strict=True))
+    ]
     futures = graph.send(machine.client, [*looks, graph.tree(looks, merge)])
     found = machine.wait(futures[-1:], lambda _: told(_done(futures), len(urls), "surveying"))[0]
     merged: Merged = found

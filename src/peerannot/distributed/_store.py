@@ -6,8 +6,8 @@ import contextlib
 import io
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,19 @@ from numpy.typing import NDArray
 from peerannot._files import atomic_write, storage_errors
 from peerannot._optional import require
 from peerannot.errors import DataError, MissingDependencyError, PeerannotError, StorageError
+from peerannot.io._checksums import places, read_sums
 from peerannot.io._source import Source
 
-__all__ = ["Store", "find_shards", "here", "is_remote", "npz", "parquet", "size_and_date"]
+__all__ = [
+    "Store",
+    "checksums",
+    "find_shards",
+    "here",
+    "is_remote",
+    "npz",
+    "parquet",
+    "size_and_date",
+]
 
 
 def npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
@@ -102,6 +112,25 @@ def size_and_date(url: str) -> list[Any]:
         facts = fs.info(inside)
         mark = next((facts[k] for k in ("ETag", "etag", "md5Hash", "generation") if k in facts), "")
         return [url, facts.get("size"), str(mark or facts.get("LastModified", ""))]
+
+
+def checksums(urls: Sequence[str]) -> list[tuple[str, str] | None]:
+    """SHA-256 of each shard and the list that has it, see `peerannot.io._checksums`."""
+    lists: dict[str, Mapping[str, str]] = {}
+    found: list[tuple[str, str] | None] = []
+    for url in urls:
+        scheme, mark, path = url.rpartition("://")
+        known = None
+        for place, name in places(PurePosixPath(path)):
+            where = f"{scheme}{mark}{place}"
+            if where not in lists:
+                content = Store(where.rpartition("/")[0]).read(place.name)
+                lists[where] = {} if content is None else read_sums(content, where)
+            if name in lists[where]:
+                known = (lists[where][name], where)
+                break
+        found.append(known)
+    return found
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ import polars as pl
 from peerannot._progress import silent
 from peerannot.distributed._store import here, is_remote
 from peerannot.errors import PeerannotError
+from peerannot.io._checksums import check_one
 from peerannot.io._rows import COLUMNS, Rows, survey
 
 __all__ = ["Merged", "Shard", "merge", "plan", "survey_shard"]
@@ -63,9 +64,16 @@ class Merged:
 
 
 def survey_shard(
-    url: str, number: int, columns: Mapping[str, str | None], samples: int
-) -> Merged:  # fmt: skip
-    """Look at one shard. A fault of its own is told, not raised: cost O(rows)."""
+    url: str,
+    number: int,
+    columns: Mapping[str, str | None],
+    samples: int,
+    checksum: tuple[str, str] | None = None,
+) -> Merged:
+    """Look at one shard. A fault of its own is told, not raised: cost O(rows).
+
+    ``checksum`` is its SHA-256, and the list that has it.
+    """
     kinds: dict[str, Any] = dict.fromkeys(COLUMNS, pl.Int64())
     none = pl.Series([], dtype=pl.Int64)
     height = -1
@@ -74,6 +82,8 @@ def survey_shard(
             try:
                 rows = Rows.open(file, columns, may_be_empty=True)
                 height = rows.n_rows
+                if checksum is not None:
+                    check_one(file, *checksum, shown=url)
                 if height == 0:
                     return Merged((Shard(url, number, 0),), kinds, none, none)
                 seen = survey(rows, silent)

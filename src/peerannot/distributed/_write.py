@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Sequence
@@ -57,6 +58,8 @@ class DistributedResult:
         Iterations of an earlier run that were not done again.
     left_out : tuple of LeftOut
         Shards that were not used, see ``skip_bad_shards``.
+    n_shards, n_checked : int
+        Shards of answers, and those that were compared with a checksum.
     """
 
     folder: str
@@ -71,6 +74,8 @@ class DistributedResult:
     n_partitions: int
     resumed_at: int = 0
     left_out: tuple[LeftOut, ...] = field(default=())
+    n_shards: int = 0
+    n_checked: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,7 @@ class Told:
     """What was written of one partition."""
 
     parts: tuple[str, ...]
+    sums: tuple[str, ...]
     n_tasks: int
     n_undecided: int
     confidence: float
@@ -109,7 +115,7 @@ def write_part(
     answers = part.answers
     n, sizes = answers.n_tasks, answers.answers_per_task.astype(np.int32)
     ids = pl.Series("task", answers.tasks.column())
-    names = []
+    names, sums = [], []
     for low in range(0, n, PART):
         rows = slice(low, min(low + PART, n))
         frame = task_frame(
@@ -118,8 +124,10 @@ def write_part(
         )  # fmt: skip
         more = f"-{low // PART:03d}" if n > PART else ""
         names.append(f"tasks/part-{part.index:05d}{more}.parquet")
-        store.write(names[-1], parquet(frame))
-    return Told(tuple(names), n, int((labels < 0).sum()), float(np.sum(confidence)))
+        content = parquet(frame)
+        sums.append(hashlib.sha256(content).hexdigest())
+        store.write(names[-1], content)
+    return Told(tuple(names), tuple(sums), n, int((labels < 0).sum()), float(np.sum(confidence)))
 
 
 def finish(
@@ -135,19 +143,27 @@ def finish(
     n_partitions: int,
     resumed_at: int,
     left_out: Sequence[LeftOut],
+    n_shards: int,
+    n_checked: int,
 ) -> DistributedResult:
     """Write what is known of workers, and the manifest; remove the checkpoint."""
-    store.write("workers.parquet", parquet(worker_frame(shape.workers, worker_answers, fit)))
+    workers = parquet(worker_frame(shape.workers, worker_answers, fit))
+    store.write("workers.parquet", workers)
+    sums = {name: digest for t in told for name, digest in zip(t.parts, t.sums, strict=True)}
+    sums["workers.parquet"] = hashlib.sha256(workers).hexdigest()
     if fit.confusion is not None:
         buffer = io.BytesIO()
         np.save(buffer, fit.confusion, allow_pickle=False)
         store.write("confusion.npy", buffer.getvalue())
+        sums["confusion.npy"] = hashlib.sha256(buffer.getvalue()).hexdigest()
     undecided = sum(t.n_undecided for t in told)
     facts = manifest_of(
         rule, fit, hard=hard, classes=shape.classes, n_tasks=shape.n_tasks,
         n_workers=len(shape.workers), n_answers=shape.n_answers, n_dropped=n_dropped,
         n_undecided=undecided, parts=[name for t in told for name in t.parts],
+        sums=sums,
     )  # fmt: skip
+    facts |= {"n_shards": n_shards, "n_checked": n_checked}
     facts["n_partitions"] = n_partitions
     facts["left_out"] = [vars(shard) for shard in left_out]
     text = json.dumps(facts, indent=1, allow_nan=False, ensure_ascii=False)
@@ -157,4 +173,5 @@ def finish(
         store.url, rule.name, shape.n_tasks, len(shape.workers), len(shape.classes),
         shape.n_answers, undecided, sum(t.confidence for t in told) / max(shape.n_tasks, 1),
         fit.diagnostics, n_partitions, resumed_at, tuple(left_out),
+        n_shards, n_checked,
     )  # fmt: skip

@@ -14,6 +14,7 @@ import polars as pl
 from peerannot._progress import Progress
 from peerannot._text import few
 from peerannot.errors import DataError
+from peerannot.io._checksums import expected
 from peerannot.io._source import Source
 from peerannot.io.formats.table import (
     LABEL,
@@ -88,8 +89,11 @@ class Rows:
 
     def facts(self) -> list[Any]:
         """What tells whether shards are those of an earlier conversion."""
+        sums = [known and known[0] for known in expected(self.files)]
         stats = [(str(file.resolve()), file.stat()) for file in self.files]
-        return [dict(self.columns), [(p, s.st_size, s.st_mtime_ns) for p, s in stats]]
+        # A date can be set back, as copies do, or a clock; that of the last change cannot.
+        marks = [(p, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for p, s in stats]
+        return [dict(self.columns), marks, sums]
 
     def blocks(self, kinds: Mapping[str, Any] | None = None) -> Iterator[pl.DataFrame]:
         """Frames of task, worker and label; ``kinds`` are the types that all blocks share."""

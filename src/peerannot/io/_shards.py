@@ -21,17 +21,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from peerannot._files import read_json, storage_errors, write_json
+from peerannot._files import read_json, sha256, storage_errors, write_json
 from peerannot._progress import Progress, silent
 from peerannot.answers import Answers, DuplicatePolicy, Ids
 from peerannot.errors import DataError, StorageError
+from peerannot.io._checksums import check
 from peerannot.io._coding import encode
 from peerannot.io._read import to_classes
 from peerannot.io._rows import Rows, Survey, partitioned, survey
 
 __all__ = ["Coded", "Coding", "code_shards"]
 
-VERSION = 1  # of the files in the scratch folder
+VERSION = 2  # of the files in the scratch folder
 MOST_MARKED = 2**28  # (worker, label) combinations up to which a table marks those that occur
 MOST_SPAN = 2**26  # span of whole numbers up to which a table gives their codes
 STEP = 2**22  # entries of a mapped file worked on at a time
@@ -60,8 +61,10 @@ class Coded:
         First task and first answer of each chunk of tasks; they depend on the answers alone.
     dropped : int
         Rows left out because the worker had answered the task in another row.
+    n_shards, n_checked : int
+        Shards, and those that were compared with a checksum.
     fingerprint : str
-        Hash of names, sizes and dates of the shards and of the options.
+        Hash of names, sizes, dates and checksums of the shards and of the options.
     """
 
     folder: Path
@@ -75,6 +78,8 @@ class Coded:
     chunks: NDArray[np.int64]
     pieces: tuple[int, ...]
     dropped: int
+    n_shards: int
+    n_checked: int
     fingerprint: str
 
     @property
@@ -146,7 +151,8 @@ def code_shards(
     Raises
     ------
     DataError
-        The shards cannot be used; the message has file and row.
+        The shards cannot be used; the message has file and row. Or one is not what its checksum
+        says, see `peerannot.io._checksums`.
     StorageError
         The disk has no room; the message says how much is needed.
 
@@ -160,9 +166,10 @@ def code_shards(
     wanted = None if classes is None else classes if isinstance(classes, int) else list(classes)
     asked = [VERSION, rows.facts(), wanted, duplicates]
     fingerprint = hashlib.sha256(json.dumps(asked, default=str).encode()).hexdigest()
-    found = _load(folder, fingerprint)
+    found = _load(folder, fingerprint, verify=True)
     if found is not None:
         return found
+    n_checked = check(rows.files, progress)
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         _clean(folder)
@@ -175,14 +182,19 @@ def code_shards(
     with storage_errors(folder):
         writer.write(blocks, lambda done: progress(rows.n_rows + done, 2 * rows.n_rows, "coding"))
         shutil.rmtree(folder / "partitions", ignore_errors=True)
-        writer.finish(fingerprint)
-    found = _load(folder, fingerprint)
+        writer.finish(fingerprint, len(rows.files), n_checked)
+    found = _load(folder, fingerprint, verify=False)
     assert found is not None
     return found
 
 
 def _piece(folder: Path, number: int) -> Path:
     return folder / f"tasks-{number:06d}.parquet"
+
+
+def _coded_files(folder: Path) -> list[Path]:
+    names = ("pair.bin", "size.bin", "workers.parquet", "pairs.parquet")
+    return [*(folder / name for name in names), *sorted(folder.glob("tasks-*.parquet"))]
 
 
 def _clean(folder: Path) -> None:
@@ -336,7 +348,7 @@ class _Writer:
         ids.to_frame("task").write_parquet(_piece(self.folder, len(self.pieces)))
         self.pieces.append(starts.size)
 
-    def finish(self, fingerprint: str) -> None:
+    def finish(self, fingerprint: str, n_shards: int, n_checked: int) -> None:
         """Number the pairs that occur, count them, and write the manifest."""
         key = np.flatnonzero(self.marks) if self.marks.size else self.known
         k = len(self.classes)
@@ -364,6 +376,8 @@ class _Writer:
             "fingerprint": fingerprint, "n_answers": n_answers, "pieces": self.pieces,
             "pair": np.dtype(kind).name, "classes": list(self.classes), "dropped": self.dropped,
             "chunks": _chunks(self.folder / "size.bin", k).tolist(),
+            "n_shards": n_shards, "n_checked": n_checked,
+            "sha256": {path.name: sha256(path) for path in _coded_files(self.folder)},
         }  # fmt: skip
         write_json(self.folder / "manifest.json", facts, indent=None)
 
@@ -392,8 +406,8 @@ def _chunks(path: Path, n_classes: int) -> NDArray[np.int64]:
     return np.array(bounds, dtype=np.int64)
 
 
-def _load(folder: Path, fingerprint: str) -> Coded | None:
-    """What the folder holds, where it is whole and of these shards."""
+def _load(folder: Path, fingerprint: str, *, verify: bool) -> Coded | None:
+    """What the folder holds, where it is whole and of these shards; 0.6 s a GB to verify it."""
     if not (folder / "manifest.json").exists():
         return None
     facts = read_json(folder / "manifest.json")
@@ -401,6 +415,9 @@ def _load(folder: Path, fingerprint: str) -> Coded | None:
         return None
     chunks = np.array(facts["chunks"], dtype=np.int64)
     try:
+        for name, digest in facts["sha256"].items() if verify else ():
+            if sha256(folder / name) != digest:
+                raise ValueError(f"{name} is not what was written")
         pair = np.memmap(folder / "pair.bin", facts["pair"], "r", shape=(facts["n_answers"],))
         size = np.memmap(folder / "size.bin", np.int32, "r", shape=(int(chunks[-1, 0]),))
         pairs = pl.read_parquet(folder / "pairs.parquet")
@@ -413,5 +430,6 @@ def _load(folder: Path, fingerprint: str) -> Coded | None:
     return Coded(
         folder, np.asarray(pair), np.asarray(size), (key // k).astype(np.int32),
         (key % k).astype(np.int32), pairs["answers"].to_numpy(), workers, Ids(facts["classes"]),
-        chunks, tuple(facts["pieces"]), facts["dropped"], fingerprint,
+        chunks, tuple(facts["pieces"]), facts["dropped"], facts["n_shards"],
+        facts["n_checked"], fingerprint,
     )  # fmt: skip

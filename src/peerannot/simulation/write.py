@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from peerannot._file_set import MANIFEST, FileSet, file_set, hashes
-from peerannot._files import Document, atomic_path, atomic_write, read_json
+from peerannot._files import Document, atomic_path, atomic_write, read_json, storage_errors
 from peerannot.answers import Answers
 from peerannot.errors import DataError
+from peerannot.io._checksums import write_one
 from peerannot.simulation.base import Simulation
 
 __all__ = ["FACTS", "metadata", "save", "stage", "write_answers", "write_parquet", "written"]
@@ -133,10 +134,18 @@ def write_answers(path: Path, answers: Answers) -> None:
 
 
 def write_parquet(path: str | Path, answers: Answers) -> None:
-    """Write columns ``task``, ``worker``, ``label`` (int32), a row an answer."""
+    """Write columns ``task``, ``worker``, ``label`` (int32), a row an answer.
+
+    Its checksum is written beside it, as ``NAME.sha256``.
+    """
     import polars as pl
 
     columns = {"task": answers.task, "worker": answers.worker, "label": answers.label}
     frame = pl.DataFrame({k: np.asarray(v) for k, v in columns.items()})
-    with atomic_path(Path(path)) as temporary:
+    target = Path(path)
+    # No list of another file stays beside this one, whenever the writing ends.
+    with storage_errors(target):
+        target.with_name(f"{target.name}.sha256").unlink(missing_ok=True)
+    with atomic_path(target) as temporary:
         frame.write_parquet(temporary, compression="zstd", statistics=True)
+    write_one(target)

@@ -16,6 +16,7 @@ from peerannot._no_answer import NO_ANSWER
 from peerannot._options import option
 from peerannot._text import did_you_mean, few, plain
 from peerannot.errors import DataError
+from peerannot.io._checksums import check
 from peerannot.io._source import Source, check_header
 from peerannot.io.base import CERTAIN, FORMATS, NO, PLAUSIBLE, Format, Votes
 
@@ -244,6 +245,7 @@ def _scan_parquet(
     source: Source, columns: list[pl.Expr]
 ) -> tuple[pl.DataFrame, Callable[[int], str]]:
     files: Any = list(source.files) or io.BytesIO(source.content_bytes())
+    check(source.files)
     try:
         frame = pl.scan_parquet(files).select(columns).collect()
     except polars_errors as error:
