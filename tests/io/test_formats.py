@@ -26,8 +26,6 @@ from peerannot.errors import DataError, ParameterError
 from peerannot.io import FORMATS, read
 from peerannot.io._source import Source
 
-REPEATED = "a repeated answer of the same worker to the same task"
-
 
 def put(folder, files):
     for name, content in files.items():
@@ -218,9 +216,10 @@ class TestLabelStudio:
         )
         got = load(tmp_path, twice)
         assert votes(got) == {("1", "1"): "dog"}
-        assert got.report.dropped == {REPEATED: 1}
+        assert got.report.dropped == {"contradicts a newer answer of the same worker": 1}
         first = load(tmp_path, twice, duplicates="first")
         assert votes(first) == {("1", "1"): "cat"}
+        assert first.report.dropped == {"contradicts an older answer of the same worker": 1}
 
     def test_abstention_keeps_the_task(self, tmp_path):
         got = load(tmp_path, [*self.task(annotation(1, "cat")),
@@ -558,9 +557,8 @@ class TestLabelMe:
         load_one = lambda **f: load(tmp_path, labelme("..\\in\\a.png", **f), worker="w")  # noqa: E731
         assert votes(load_one(cat=True, dog=False)) == {("../in/a.png", "w"): "cat"}
         for nothing in ({"cat": False}, {"cat": True, "__ignore__": True}):
-            got = load_one(**nothing)
-            assert got.report.dropped == {"no answer given": 1}
-            assert got.abstained.rows() == [("../in/a.png", "w")]
+            with pytest.raises(DataError, match=r"no answers in it \(1 left out: no answer"):
+                load_one(**nothing)
         with pytest.raises(DataError, match="several labels"):
             load_one(cat=True, dog=True)
 

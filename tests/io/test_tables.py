@@ -229,9 +229,18 @@ def test_duplicates_follow_the_policy_and_are_reported(tmp_path):
     assert imported.answers.label.tolist() == [1, 0]
     assert imported.report.rows == 4
     assert imported.report.kept == 2
-    assert sum(imported.report.dropped.values()) == 2
-    assert read(path, duplicates="all").report.kept == 4
-    with pytest.raises(DataError, match="gave different answers"):
+    assert imported.report.dropped == {
+        "the same answer of the same worker again": 1,
+        "contradicts a later answer of the same worker": 1,
+    }
+    assert imported.report.contradicting == 1
+    everything = read(path, duplicates="all").report
+    assert (everything.kept, everything.contradicting) == (4, 1)
+    assert everything.notes == ("2 repeated answers kept, 1 of them contradict (duplicates=all)",)
+    message = (
+        r"a\.csv line 3: worker 'x' gave '1' to task 'a', but '0' at .*a\.csv line 2; give --dup"
+    )
+    with pytest.raises(DataError, match=message):
         read(path, duplicates="error")
 
 

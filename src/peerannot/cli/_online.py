@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from peerannot.cli._common import note, progress_bar, spoken_warnings
-from peerannot.cli._votes import load_votes, only_for_files, read_keywords
+from peerannot.cli._votes import load_votes, only_for_files, read_keywords, say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,7 +83,7 @@ def learn(
 
     home = Path(dataset) / "identification" / strategy.name / "state"
     name = Dataset.open(dataset, metadata_path=metadata).name
-    before = 0
+    before, facts = 0, dict[str, Any]()
     known = update is not None and (home / "manifest.json").exists()
     if known:
         if path_remove is not None:
@@ -107,16 +107,12 @@ def learn(
             state = strategy.partial_fit(votes.answers, begin="fit", gold=known_now)
     if update is not None:
         before = state.n_answers
-        answers = _new_answers(update, state, **reading)
+        answers = _new_answers(update, state, facts, **reading)
         with spoken_warnings():
             state = strategy.partial_fit(
                 answers, state, gold=_by_id(gold, state.memory.answers, answers)
             )
-    facts = {
-        "state": str(home),
-        "updates": state.updates,
-        "n_answers_before": before,
-    }
+    facts |= {"state": str(home), "updates": state.updates, "n_answers_before": before}
     return state, name, facts
 
 
@@ -150,8 +146,10 @@ def _by_id(file: Path | None, *votes: Answers) -> dict[str, str] | None:
     }
 
 
-def _new_answers(file: str, state: OnlineState, **reading: Any) -> Answers:
-    from peerannot.io import read_answers
+def _new_answers(
+    file: str, state: OnlineState, facts: dict[str, Any], **reading: Any
+) -> Answers:  # fmt: skip
+    from peerannot.io import read
 
     keywords = read_keywords(reading)
     if "classes" in keywords:
@@ -160,7 +158,9 @@ def _new_answers(file: str, state: OnlineState, **reading: Any) -> Answers:
         raise click.UsageError(f"--duplicates: the state was begun with {state.duplicates}")
     names = state.memory.classes
     numbered = list(names) == list(map(str, range(len(names))))
-    return read_answers(file, classes=len(names) if numbered else list(names), **keywords)
+    imported = read(file, classes=len(names) if numbered else list(names), **keywords)
+    facts |= say(imported.report)
+    return imported.answers
 
 
 def surely(

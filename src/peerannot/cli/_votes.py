@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from peerannot.cli._common import note
+
 if TYPE_CHECKING:
     from peerannot.answers import Answers
+    from peerannot.io import ImportReport
 
 __all__ = [
     "Votes",
@@ -20,6 +23,7 @@ __all__ = [
     "only_for_files",
     "read_keywords",
     "reading_options",
+    "say",
     "shard_reading",
 ]
 
@@ -42,6 +46,11 @@ _OPTIONS: dict[str, Callable[..., Any]] = {
     ),
     "gold_col": click.option(
         "--gold-col", metavar="NAME", help="Column of known labels of the tasks."
+    ),
+    "time_col": click.option(
+        "--time-col",
+        metavar="NAME",
+        help="Column of the time of an answer; the last is the newest.",
     ),
     "control": click.option("--control", metavar="NAME", help="Choices control, in Label Studio."),
     "worker": click.option(
@@ -116,11 +125,15 @@ def _given(reading: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Votes:
-    """Answers, known labels that came with them, and the name of where they are from."""
+    """Answers, known labels that came with them, and the name of where they are from.
+
+    ``facts`` tell in ``--json`` what became of the rows of a file.
+    """
 
     answers: Answers
     gold: Mapping[str, Any]
     name: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def is_dataset(path: str, *, metadata: Path | None = None) -> bool:
@@ -186,13 +199,22 @@ def load_votes(
     if metadata is not None or answers_file != "answers.json":
         raise click.UsageError("--metadata_path and --answers-file are for dataset folders")
     imported = read(path, **read_keywords(reading))
+    facts = say(imported.report)
     answers = imported.answers
     if path_remove is not None:
         _, keys = read_removed(path_remove)
         if keys is None:
             raise click.UsageError(f"{path_remove} has no keys of tasks, only positions of images")
         answers = answers.without_tasks(keys)
-    return Votes(answers, imported.gold, Path(path).name.partition(".")[0] or "answers")
+    name = Path(path).name.partition(".")[0] or "answers"
+    return Votes(answers, imported.gold, name, facts)
+
+
+def say(report: ImportReport) -> dict[str, Any]:
+    """Tell on stderr what became of the rows of a file; the same as facts for ``--json``."""
+    for line in report.lines():
+        note(line)
+    return {"reading": report.as_dict()}
 
 
 def shard_reading(reading: Mapping[str, Any], engine: str) -> dict[str, Any]:

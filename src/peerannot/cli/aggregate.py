@@ -195,7 +195,7 @@ def aggregate(
             path_remove=path_remove,
             **reading,
         )
-        answers, name = votes.answers, votes.name
+        answers, name, facts = votes.answers, votes.name, dict(votes.facts)
         known = known_labels(gold, answers)
         if fitted is None:
             from peerannot.selection import choose

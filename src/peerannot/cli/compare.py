@@ -76,7 +76,7 @@ def compare(
     votes = load_votes(dataset, answers_file=answers_file, **reading)
     known: Any = None
     if truth is not None:
-        known = read_truth(truth, votes.answers).codes
+        known = read_truth(truth, votes.answers, task_col=reading["task_col"]).codes
     elif votes.gold:
         known = gold_labels(votes.answers, votes.gold)
         note(f"{len(votes.gold)} gold labels came with the votes; scores are against them")
@@ -94,6 +94,7 @@ def compare(
                 "seed": seed,
                 "best": rows[0].strategy if rows[0].problem is None else None,
                 "results": [asdict(row) for row in rows],
+                **votes.facts,
             },
         )
         return

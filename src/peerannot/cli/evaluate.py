@@ -54,7 +54,7 @@ def evaluate(
     from peerannot.selection import compare, read_truth
 
     votes = load_votes(dataset, answers_file=answers_file, **reading)
-    known = read_truth(truth, votes.answers)
+    known = read_truth(truth, votes.answers, task_col=reading["task_col"])
     names = None if "all" in strategies else strategies
     with spoken_warnings(), progress_bar("evaluate") as progress:
         rows = compare(votes.answers, names, truth=known.codes, progress=progress)
@@ -67,7 +67,12 @@ def evaluate(
         ]
         emit_json(
             "evaluate",
-            {"n_truth": n, "n_truth_without_answers": known.without_answers, "results": results},
+            {
+                "n_truth": n,
+                "n_truth_without_answers": known.without_answers,
+                "results": results,
+                **votes.facts,
+            },
         )
         return
     from peerannot.cli._table import print_table

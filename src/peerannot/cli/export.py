@@ -83,6 +83,7 @@ def export(
                 "output": str(output),
                 "strategy": None if result is None else result.strategy,
                 "notes": notes,
+                **votes.facts,
             },
         )
         return

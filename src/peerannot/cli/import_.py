@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from peerannot.cli._common import emit_json, json_option, note
-from peerannot.cli._votes import read_keywords, reading_options
+from peerannot.cli._votes import read_keywords, reading_options, say
 
 __all__ = ["import_"]
 
@@ -59,6 +59,7 @@ def import_(
     imported = read(source, **read_keywords(reading))
     folder = write_dataset(imported, target, name=name, images=images, link=link, force=force)
     report, answers = imported.report, imported.answers
+    facts = say(report)
     if as_json:
         emit_json(
             "import",
@@ -75,11 +76,11 @@ def import_(
                 "images": folder.images,
                 "tasks_without_image": list(folder.without_image),
                 "tasks_numbered": folder.numbered,
+                **facts,
             },
         )
         return
     click.echo(str(folder.path))
-    note(str(report))
     note(f"{answers.n_tasks} tasks, {answers.n_workers} workers, {answers.n_classes} classes")
     if images is not None:
         lost = len(folder.without_image)

@@ -6,7 +6,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from peerannot.answers import Answers, DuplicatePolicy, Ids
 from peerannot.errors import DataError, DataWarning, ParameterError
 from peerannot.io._coding import encode
 from peerannot.io._labels import settle
+from peerannot.io._repeats import Repeats, by_time, count_repeats, refuse_contradictions
 from peerannot.io._source import Source
 from peerannot.io.base import FORMATS, NO, Votes
 
@@ -53,6 +54,8 @@ class ImportReport:
         Why the others are not.
     gold : int
         Tasks with a known label.
+    contradicting : int
+        Answers that differ from another one of the same worker to the same task, kept or not.
     guessed : dict of role to column
         What the user did not say and was found, see `Votes`.
     ignored : tuple of str
@@ -66,6 +69,7 @@ class ImportReport:
     kept: int
     dropped: Mapping[str, int] = field(default_factory=dict)
     gold: int = 0
+    contradicting: int = 0
     guessed: Mapping[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -76,6 +80,23 @@ class ImportReport:
         return f"{self.format}: {self.rows} rows, {self.kept} answers kept{gold}" + (
             f"; {why}" if why else ""
         )
+
+    def lines(self) -> list[str]:
+        """All of it for a person: what was kept, what was guessed, and the notes."""
+        found = " ".join(f"{role}={column}" for role, column in self.guessed.items())
+        unused = f"{len(self.ignored)} columns ignored" if self.ignored else ""
+        guessed = ", ".join(filter(None, (found, unused)))
+        return [str(self), *([guessed] if guessed else []), *self.notes]
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as JSON has it."""
+        return {
+            **asdict(self),
+            "dropped": dict(self.dropped),
+            "guessed": dict(self.guessed),
+            "ignored": list(self.ignored),
+            "notes": list(self.notes),
+        }
 
 
 def _nobody() -> pl.DataFrame:
@@ -94,7 +115,7 @@ class Imported:
     images : mapping of task to file
     report : ImportReport
     abstained : polars DataFrame
-        Columns task and worker: who saw which task and gave no label.
+        Columns task and worker: who saw which task and never gave a label.
     """
 
     answers: Answers
@@ -249,8 +270,11 @@ def _finish(
     silent = frame["label"].is_null()
     if bool(silent.any()):
         rows = (~silent).arg_true()
-        abstained = frame.filter(silent).select(pl.col("task", "worker").cast(pl.String))
-        dropped[ABSTAINED] += abstained.height
+        pairs = frame.select(pl.col("task", "worker").cast(pl.String), silent=silent)
+        dropped[ABSTAINED] += int(silent.sum())
+        # A worker who gave a label at another time has not abstained.
+        abstained = pairs.filter("silent").drop("silent").unique(maintain_order=True)
+        abstained = abstained.join(pairs.filter(~pl.col("silent")), ["task", "worker"], "anti")
         if tasks_seen is None:
             tasks_seen = tuple(frame["task"].unique(maintain_order=True).cast(pl.String).to_list())
         frame = frame.filter(~silent)
@@ -258,9 +282,14 @@ def _finish(
         def place(row: int) -> str:
             return votes.place(int(rows[row]))
 
-    if frame.height == 0 and not tasks_seen:
-        why = "; ".join(f"{n} left out: {reason}" for reason, n in dropped.items())
+    if frame.height == 0:
+        found = [f"{n} left out: {reason}" for reason, n in dropped.items()]
+        found += [f"{role}: {what}" for role, what in votes.guessed.items()]
+        why = "; ".join([*found, *votes.notes])
         raise DataError(f"{where}: no answers in it" + (f" ({why})" if why else ""))
+    timed = "time" in frame.columns
+    if timed:
+        frame, place = by_time(frame, place)
     with ThreadPoolExecutor(2) as pool:
         coded = {c: pool.submit(encode, frame[c]) for c in ("task", "worker", "label")}
         (task, tasks), (worker, workers), (label, labels) = (coded[c].result() for c in coded)
@@ -275,19 +304,23 @@ def _finish(
         # Gold may name a class that nobody answered.
         every = Ids.sorted([*labels, *votes.gold.values()])
         label, labels = every.codes(list(labels))[label], every
-    weight = frame["weight"].to_numpy() if "weight" in frame.columns else None
+    weight = frame["weight"].fill_null(1.0).to_numpy() if "weight" in frame.columns else None
+    if duplicates == "error":
+        refuse_contradictions(task, worker, label, (tasks, workers, labels), place)
     with warnings.catch_warnings():
         # The report tells of answers replaced; other warnings are the user's to see.
         warnings.filterwarnings("ignore", r"\d+ answers replaced", DataWarning)
         answers = Answers._ordered(task, worker, label, tasks, workers, labels, weight, duplicates)
     n_rows = frame.height + sum(dropped.values())
-    repeats = frame.height - answers.n_answers
-    if repeats:
-        dropped["a repeated answer of the same worker to the same task"] = repeats
+    repeats = Repeats(0, 0, timed)
+    if duplicates == "all" or answers.n_answers < frame.height:
+        repeats = count_repeats(task, worker, label, timed)
+    dropped.update(repeats.dropped(duplicates))
+    notes = [*votes.notes, *filter(None, [repeats.note(duplicates)])]
     gold = _gold(votes.gold, answers, classes, where)
     report = ImportReport(
-        name, n_rows, answers.n_answers, dict(dropped), len(gold),
-        dict(votes.guessed), votes.ignored, tuple(votes.notes),
+        name, n_rows, answers.n_answers, dict(dropped), len(gold), repeats.contradicting,
+        dict(votes.guessed), votes.ignored, tuple(notes),
     )  # fmt: skip
     return Imported(answers, gold, votes.images, report, abstained)
 

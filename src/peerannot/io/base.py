@@ -53,14 +53,13 @@ class Row(NamedTuple):
     place : str
         Where it stands, for messages: ``"export.json entry 3"``.
     time : float or None
-        When it was given, seconds; rows are handed on in this order, so that the last of a
-        worker's answers to a task is the newest.
+        When it was given, seconds; which of two answers of a worker to a task counts, goes by it.
     gold : bool
         Whether it is a known label and not an answer; ``worker`` is then unused.
     image : str or None
         File of the task's image, as the source names it.
     weight : float or None
-        How much the answer counts; all answers of a source have one, or none.
+        How much the answer counts; 1 where others have one and this has none.
     """
 
     task: str
@@ -212,10 +211,7 @@ class WorkerFormat(RowFormat):
 
 
 def collect(rows: Iterator[Row | Skip | Said]) -> Votes:
-    """Gather rows: gold apart, answers in the order of their time, skips counted.
-
-    A worker who answered a task and, at another time, gave no label, has answered it.
-    """
+    """Gather rows: gold apart, skips counted, times and weights where there are some."""
     kept: list[Row] = []
     gold: dict[str, tuple[str, str]] = {}
     images: dict[str, str] = {}
@@ -242,13 +238,6 @@ def collect(rows: Iterator[Row | Skip | Said]) -> Votes:
                 )
         elif not row.gold:
             kept.append(row)
-    said = {(row.task, row.worker) for row in kept if row.label is not None}
-    answers = [r for r in kept if r.label is not None or (r.task, r.worker) not in said]
-    dropped["no label, beside an answer of the same worker"] += len(kept) - len(answers)
-    kept = answers
-    if any(row.time is not None for row in kept):
-        # In the order of time, so that the last of a worker's answers to a task is the newest.
-        kept.sort(key=lambda row: row.time if row.time is not None else float("-inf"))
     kinds: dict[str, Any] = {"task": pl.String, "worker": pl.String, "label": pl.String}
     if any(row.weight is not None for row in kept):
         kinds["weight"] = pl.Float64

@@ -31,7 +31,7 @@ class Truth:
     without_answers: int = 0
 
 
-def read_truth(path: str | Path, answers: Answers) -> Truth:
+def read_truth(path: str | Path, answers: Answers, *, task_col: str | None = None) -> Truth:
     """Read known labels.
 
     Parameters
@@ -41,6 +41,8 @@ def read_truth(path: str | Path, answers: Answers) -> Truth:
         to label; or a ``.npy`` of whole numbers in the order of tasks, -1 for unknown.
     answers
         Whose tasks and classes the labels speak of.
+    task_col
+        Column of the task, where the table has one of this name.
 
     Raises
     ------
@@ -60,7 +62,8 @@ def read_truth(path: str | Path, answers: Answers) -> Truth:
         pairs = [(str(task), str(label)) for task, label in known.items()]
         place: Callable[[int], str] = [f"{source.name}: task {t!r}" for t in known].__getitem__
     else:
-        frame, place = read_columns(source, {"task": ("task", "item", "id"), "label": LABEL})
+        tasks = (*([task_col] if task_col else []), "task", "item", "id")
+        frame, place = read_columns(source, {"task": tasks, "label": LABEL})
         pairs = list(zip(frame["task"].to_list(), frame["label"].to_list(), strict=True))
     codes = np.full(answers.n_tasks, -1, np.int32)
     index, lost = answers.tasks.index_of, 0

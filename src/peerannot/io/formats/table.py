@@ -18,6 +18,7 @@ from peerannot._text import did_you_mean, few, plain
 from peerannot.errors import DataError
 from peerannot.io._checksums import check
 from peerannot.io._source import Source, check_header
+from peerannot.io._times import seconds
 from peerannot.io.base import CERTAIN, FORMATS, NO, PLAUSIBLE, Format, Votes
 
 __all__ = [
@@ -58,6 +59,10 @@ class Table(Format):
         Column of the weights of answers, where there are any.
     gold_col
         Column of known labels of the tasks.
+    time_col
+        Column of when an answer was given, by which the last of several is told.
+    time_format
+        ``mdy`` or ``dmy`` where dates do not tell day from month, or a pattern of `strptime`.
     """
 
     task_col: str | None = option(None, help="column of the task")
@@ -65,6 +70,8 @@ class Table(Format):
     label_col: str | None = option(None, help="column of the label")
     weight_col: str | None = option(None, help="column of the answer's weight")
     gold_col: str | None = option(None, help="column of the task's known label")
+    time_col: str | None = option(None, help="column of the answer's time")
+    time_format: str | None = option(None, help="mdy, dmy, or a pattern: %d.%m.%Y %H:%M")
 
     @classmethod
     def sniff(cls, source: Source, given: Mapping[str, str]) -> int:
@@ -90,6 +97,8 @@ class Table(Format):
         }
         if self.weight_col is not None:
             names["weight"] = pick(source.name, columns, self.weight_col, (), "weight")
+        if self.time_col is not None:
+            names["time"] = pick(source.name, columns, self.time_col, (), "time")
         gold = find_column(columns, self.gold_col, GOLD, exact=True)
         if self.gold_col is not None:
             gold = pick(source.name, columns, self.gold_col, (), "gold")
@@ -108,6 +117,9 @@ class Table(Format):
         frame = frame.with_columns(as_labels(frame["label"], place, "label"))
         if "weight" in names:
             frame = frame.with_columns(_weights(frame["weight"], place))
+        if "time" in names:
+            times = seconds(frame["time"], place, names["time"], self.time_format)
+            frame = frame.with_columns(times.alias("time"))
         known: dict[str, str] = {}
         if gold is not None:
             known = _gold(frame, place)
