@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-import numba
-from llvmlite import ir  # type: ignore[import-untyped]
-from numba.core import cgutils, types
-from numba.extending import intrinsic
+from peerannot.errors import ParameterError
+
+_MOST_THREADS = 1024  # far above it, starting them ends the process
+
+
+def _check_environment() -> None:
+    """Numba takes the number of threads from the environment, and a wrong one ends in a trace."""
+    given = os.environ.get("NUMBA_NUM_THREADS")
+    if given and not (given.isdecimal() and 1 <= int(given[:9]) <= _MOST_THREADS):
+        raise ParameterError(
+            f"NUMBA_NUM_THREADS={given!r} must be a whole number from 1 to {_MOST_THREADS};"
+            " set another or unset it"
+        )
+
+
+_check_environment()
+
+import numba  # noqa: E402
+from llvmlite import ir  # type: ignore[import-untyped] # noqa: E402
+from numba.core import cgutils, types  # noqa: E402
+from numba.extending import intrinsic  # noqa: E402
 
 __all__ = ["compiled", "prange", "prefetch", "threads", "with_threads"]
 

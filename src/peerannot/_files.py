@@ -17,12 +17,13 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from peerannot import _json
+from peerannot._text import advice
 from peerannot.errors import DataError, PeerannotError, StorageError
 
 try:
@@ -31,9 +32,11 @@ except ImportError:  # Windows has no locks that end with their process and bar 
     fcntl = None  # type: ignore[assignment]
 
 __all__ = [
+    "NPY_ERRORS",
     "Document",
     "abandoned",
     "atomic_path",
+    "atomic_table",
     "atomic_write",
     "load_npy",
     "read_json",
@@ -47,17 +50,10 @@ __all__ = [
     "write_npy",
 ]
 
-_ADVICE = {
-    errno.ENOSPC: "no space left on the disk; free some and run again",
-    errno.EDQUOT: "the disk quota is used up; free some space and run again",
-    errno.EFBIG: "the file would be larger than is allowed here",
-    errno.EACCES: "permission denied; choose a folder that you can write to",
-    errno.EPERM: "permission denied; choose a folder that you can write to",
-    errno.EROFS: "the file system is read-only; choose a folder that you can write to",
-    errno.EEXIST: "a part of the path is a file, not a folder",
-    errno.EISDIR: "it is a folder, not a file",
-    errno.ENOTDIR: "a part of the path is a file, not a folder",
-}
+# What NumPy raises for a damaged or hostile .npy file.
+NPY_ERRORS = (
+    ValueError, TypeError, EOFError, OverflowError, MemoryError, SyntaxError, tokenize.TokenError,
+)  # fmt: skip
 
 
 # .NAME.HOST-PID-RANDOM.tmp
@@ -80,9 +76,17 @@ def storage_errors(path: Path, verb: str = "write") -> Iterator[None]:
         yield
     except PeerannotError:
         raise
-    except OSError as error:
-        why = _ADVICE.get(error.errno or 0, error.strerror or str(error))
-        raise StorageError(f"cannot {verb} {path}: {why}") from error
+    except Exception as error:
+        if not (isinstance(error, OSError) or _of_polars(error)):
+            raise
+        # A name that is too long was made of names in the data.
+        kind = DataError if getattr(error, "errno", 0) == errno.ENAMETOOLONG else StorageError
+        raise kind(f"cannot {verb} {path}: {advice(error)}") from error
+
+
+def _of_polars(error: Exception) -> bool:
+    """Whether Polars raised it, which makes errors of its own of those of the system."""
+    return any(kind.__name__ == "PolarsError" for kind in type(error).__mro__)
 
 
 @contextlib.contextmanager
@@ -204,6 +208,41 @@ def sync_folder(folder: Path) -> None:
         os.close(number)
 
 
+@contextlib.contextmanager
+def atomic_table(path: Path) -> Iterator[IO[bytes]]:
+    """The same for tables of Polars, which by itself hides why a write failed."""
+    with atomic_write(path) as handle:
+        told = _Told(handle)
+        try:
+            yield cast("IO[bytes]", told)
+        except Exception:
+            if told.error is not None:
+                raise told.error from None
+            raise
+
+
+class _Told:
+    """A file that Polars only writes to through Python, and that remembers the first failure."""
+
+    def __init__(self, handle: IO[bytes]) -> None:
+        self._handle = handle
+        self.error: OSError | None = None
+
+    def write(self, content: bytes) -> int:
+        try:
+            return self._handle.write(content)
+        except OSError as error:
+            self.error = self.error or error
+            raise
+
+    def flush(self) -> None:
+        try:
+            self._handle.flush()
+        except OSError as error:
+            self.error = self.error or error
+            raise
+
+
 def write_json(path: Path, document: Any, *, indent: int | None = 1) -> None:
     """Write JSON in UTF-8 with finite numbers only and keys in the order given."""
     text = json.dumps(document, indent=indent, allow_nan=False, ensure_ascii=False, default=_plain)
@@ -239,7 +278,7 @@ def write_csv(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -
     import polars as pl
 
     frame = pl.DataFrame({k: np.asarray(v) for k, v in columns.items()})
-    with atomic_write(path) as handle:
+    with atomic_table(path) as handle:
         frame.write_csv(handle)
 
 
@@ -275,7 +314,7 @@ def load_npy(path: Path) -> NDArray[Any]:
         raise DataError(f"{path}: no such file") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, EOFError, SyntaxError, tokenize.TokenError) as error:
+    except NPY_ERRORS as error:
         hint = "holds Python objects" if "pickle" in str(error).casefold() else "is truncated"
         raise DataError(f"{path}: not a usable .npy file, it {hint} or is damaged") from None
     if not isinstance(array, np.ndarray):

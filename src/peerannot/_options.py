@@ -11,6 +11,7 @@ Example(max_iter=50)
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import operator
@@ -27,6 +28,8 @@ from peerannot.errors import ParameterError
 __all__ = ["Option", "check", "describe", "from_text", "option", "parse_pairs", "parse_spec"]
 
 T = TypeVar("T")
+
+_LARGEST = 2**63 - 1  # of whole numbers: compiled loops and PyTorch take no larger ones
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,8 @@ def check(instance: Any) -> None:
         field = cls.__dataclass_fields__[name]
         if fault is None and "option" in field.metadata:
             fault = field.metadata["option"].fault(value)
+        if fault is None and isinstance(value, int) and abs(value) > _LARGEST:
+            fault = f"at most {_LARGEST}"
         if fault is not None:
             raise ParameterError(f"{cls.__name__}: {name} must be {fault}, not {value!r}")
 
@@ -228,6 +233,8 @@ def _read(text: str, hint: Any) -> Any:
             raise ValueError(text)
         return truth[text.casefold()]
     if hint is int:
+        with contextlib.suppress(ValueError):
+            return int(text)
         number = float(text)
         if not number.is_integer():
             raise ValueError(text)

@@ -17,8 +17,10 @@ Every message is one line that says where, what and how to mend it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
-from typing import ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 __all__ = [
     "ClusterError",
@@ -49,9 +51,16 @@ class ExitCode(IntEnum):
 
 
 class PeerannotError(Exception):
-    """Base of every error that peerannot raises on purpose."""
+    """Base of every error that peerannot raises on purpose.
+
+    Attributes
+    ----------
+    facts : mapping
+        What a program may want beside the message; ``--json`` has it.
+    """
 
     exit_code: ClassVar[ExitCode] = ExitCode.FAILURE
+    facts: Mapping[str, Any] = MappingProxyType({})
 
 
 class DataError(PeerannotError, ValueError):

@@ -12,7 +12,14 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from peerannot._files import atomic_write, read_json, sha256, storage_errors, write_json
+from peerannot._files import (
+    NPY_ERRORS,
+    atomic_write,
+    read_json,
+    sha256,
+    storage_errors,
+    write_json,
+)
 from peerannot._options import check
 from peerannot._version import __version__
 from peerannot.aggregation.base import Strategy
@@ -80,7 +87,7 @@ def read_state(
             raise DataError(f"{archive}: not the file that the manifest names; begin a new state")
         with np.load(archive, allow_pickle=False) as found:
             arrays = dict(found)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, zipfile.BadZipFile, *NPY_ERRORS) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{archive}: cannot be read ({error}); begin a new state") from None

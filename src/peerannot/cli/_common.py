@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from peerannot._progress import Progress, silent
+from peerannot._text import one_line
+from peerannot.cli._terminal import emit, note
 
 if TYPE_CHECKING:
     from peerannot.aggregation.result import Diagnostics
 
 __all__ = [
     "EqualsCommand",
+    "emit",
     "emit_json",
     "json_option",
     "must_converge",
@@ -45,12 +48,7 @@ def json_option(function: F) -> F:
 
 def emit_json(schema: str, facts: Mapping[str, Any]) -> None:
     """Print one JSON document with its schema: ``peerannot/<command>/1``."""
-    click.echo(json.dumps({"schema": f"peerannot/{schema}/1", **facts}, allow_nan=False))
-
-
-def note(text: str) -> None:
-    """A line for people, on stderr."""
-    click.echo(text, err=True)
+    emit(json.dumps({"schema": f"peerannot/{schema}/1", **facts}, allow_nan=False))
 
 
 def must_converge(strategy: str, diagnostics: Diagnostics) -> None:
@@ -75,7 +73,7 @@ def spoken_warnings() -> Iterator[None]:
     """Print warnings as one line each on stderr, instead of Python's two with source code."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        note(f"Warning: {message}")
+        note(f"Warning: {one_line(str(message))}")
 
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)
@@ -94,16 +92,16 @@ def progress_bar(title: str) -> Iterator[Progress]:
     from rich.progress import Progress as Bar
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("[dim]{task.fields[text]}"),
+        TextColumn("{task.fields[text]}", style="dim", markup=False),
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        row = bar.add_task(title, total=None, text="")
+        row = bar.add_task(one_line(title), total=None, text="")
 
         def update(done: int, total: int | None = None, text: str = "") -> None:
-            bar.update(row, completed=done, total=total, text=text)
+            bar.update(row, completed=done, total=total, text=one_line(text))
 
         yield update

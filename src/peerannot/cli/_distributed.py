@@ -11,7 +11,14 @@ from typing import Any, TypeVar
 
 import click
 
-from peerannot.cli._common import emit_json, must_converge, note, progress_bar, spoken_warnings
+from peerannot.cli._common import (
+    emit,
+    emit_json,
+    must_converge,
+    note,
+    progress_bar,
+    spoken_warnings,
+)
 from peerannot.cli._votes import shard_reading
 
 __all__ = ["Engine", "PathOrUrl", "aggregate_on_cluster", "engine_options"]
@@ -173,7 +180,7 @@ def aggregate_on_cluster(
             },
         )
         return
-    click.echo(done.folder)
+    emit(done.folder)
     note(
         f"{done.n_answers} answers of {done.n_workers} workers to {done.n_tasks} tasks, in"
         f" {done.n_partitions} partitions -> {'hard labels' if hard else 'probabilities'} over"

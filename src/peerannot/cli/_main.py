@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
 import json
 import os
 import sys
@@ -10,8 +13,11 @@ from typing import Any, NoReturn
 
 import click
 
-from peerannot._text import did_you_mean
+from peerannot._text import advice, did_you_mean, one_line
 from peerannot._version import __version__
+from peerannot.cli._common import spoken_warnings
+from peerannot.cli._last_resort import debugging, enough_memory, out_of_memory, report, trace_of
+from peerannot.cli._terminal import emit, hush, note, prepare
 from peerannot.errors import ExitCode, PeerannotError
 
 __all__ = ["main"]
@@ -51,6 +57,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
+        enough_memory()
         module = import_module(f"peerannot.cli.{COMMANDS[name][0]}")
         attribute = name.replace("-", "_")
         # A command named as a Python keyword has an underscore behind it.
@@ -88,37 +95,85 @@ class _Commands(click.Group):
 def peerannot(ctx: click.Context) -> None:
     """Manage crowdsourced labels for classification and learn from them."""
     if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+        emit(ctx.get_help())
 
 
 def main() -> NoReturn:
-    """Run the command line and exit with the documented code; errors are one line, no traceback."""
+    """Run the command line and exit with the documented code; errors are one line, no traceback.
+
+    ``PEERANNOT_DEBUG=1`` shows the trace of every error.
+    """
+    prepare()
     try:
-        code = peerannot.main(standalone_mode=False)
+        with spoken_warnings():
+            code = peerannot.main(standalone_mode=False)
+        sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else ExitCode.OK)
+    except SystemExit:
+        raise
     except click.ClickException as error:
-        if "--json" in sys.argv:
-            _fail(error.format_message(), error.exit_code, "UsageError")
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted; nothing half written is left", ExitCode.INTERRUPTED, "Interrupted")
+        _fail(error, error.format_message(), error.exit_code, "UsageError", _usage(error))
+    except (click.Abort, KeyboardInterrupt) as error:
+        stopped = "interrupted; nothing half written is left"
+        _fail(error, stopped, ExitCode.INTERRUPTED, "Interrupted")
     except BrokenPipeError:
-        # The reader (head, less) has gone: that is no fault. Keep Python quiet at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader (head, less) has gone: that is no fault.
+        hush()
         sys.exit(ExitCode.OK)
     except PeerannotError as error:
-        _fail(str(error), error.exit_code, type(error).__name__)
-    except MemoryError as error:
-        _fail(f"not enough memory: {error}", ExitCode.FAILURE, "MemoryError")
-    except OSError as error:
+        _fail(error, str(error), error.exit_code, type(error).__name__)
+    except BaseException as error:
+        try:
+            said = _unforeseen(error)
+        except BaseException:  # the machine has nothing left, not even for this
+            said = f"unexpected {type(error).__name__}", ExitCode.FAILURE, type(error).__name__
+        _fail(error, *said)
+
+
+def _unforeseen(error: BaseException) -> tuple[str, ExitCode, str]:
+    """Message, exit code and kind of an error that nothing below turned into one of ours."""
+    kind = type(error).__name__
+    if starved := out_of_memory(error):
+        return starved, ExitCode.FAILURE, "MemoryError"
+    if isinstance(error, OSError) and error.errno is not None:
+        code = ExitCode.DATA if error.errno == errno.ENAMETOOLONG else ExitCode.FAILURE
         place = f"{error.filename}: " if error.filename else ""
-        _fail(f"{place}{error.strerror or error}", ExitCode.FAILURE, type(error).__name__)
+        return f"{place}{advice(error)}", code, kind
+    if "(os error " in str(error):
+        return f"cannot write: {advice(error)}", ExitCode.FAILURE, kind
+    if isinstance(error, UnicodeEncodeError) and error.encoding != "utf-8":
+        return (
+            f"{error.object[:100]!r} cannot be the name of a file in this locale"
+            f" ({error.encoding}); set LC_ALL=C.UTF-8 or PYTHONUTF8=1",
+            ExitCode.FAILURE,
+            kind,
+        )
+    return report(error), ExitCode.FAILURE, kind
 
 
-def _fail(message: str, code: int, kind: str) -> NoReturn:
-    line = " ".join(message.split())
+def _usage(error: click.ClickException) -> str:
+    """What click says of a wrong command line: how it is used, and the error."""
+    text = io.StringIO()
+    error.show(text)
+    said = error.format_message()
+    return text.getvalue().replace(said, one_line(said)).rstrip("\n")
+
+
+def _fail(
+    error: BaseException, message: str, code: int, kind: str, shown: str | None = None
+) -> NoReturn:
+    line = one_line(message)
+    if debugging():
+        note(trace_of(error))
     if "--json" in sys.argv:
-        click.echo(json.dumps({"error": {"code": int(code), "kind": kind, "message": line}}))
-    click.echo(f"Error: {line}", err=True)
+        # Stdout may be what failed.
+        facts = {"code": int(code), "kind": kind, "message": line, **getattr(error, "facts", {})}
+        with contextlib.suppress(OSError):
+            emit(json.dumps({"error": facts}))
+        shown = None
+    note(shown or f"Error: {line}")
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        hush()
     sys.exit(int(code))

@@ -8,7 +8,14 @@ from typing import Any
 
 import click
 
-from peerannot.cli._common import emit_json, must_converge, note, progress_bar, spoken_warnings
+from peerannot.cli._common import (
+    emit,
+    emit_json,
+    must_converge,
+    note,
+    progress_bar,
+    spoken_warnings,
+)
 from peerannot.cli._votes import shard_reading
 
 __all__ = ["aggregate_shards", "say_unchecked"]
@@ -74,7 +81,7 @@ def aggregate_shards(
         }
         emit_json("aggregate", facts)
         return
-    click.echo(str(done.folder))
+    emit(str(done.folder))
     note(
         f"{done.n_answers} answers of {done.n_workers} workers to {done.n_tasks} tasks ->"
         f" {'hard labels' if hard else 'probabilities'} over {done.n_classes} classes by"

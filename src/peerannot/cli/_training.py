@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from peerannot.cli._common import emit_json, note
+from peerannot.cli._common import emit, emit_json, note
 from peerannot.learning import TrainOptions
 
 if TYPE_CHECKING:
@@ -159,4 +159,4 @@ def show_report(command: str, report: TrainReport, as_json: bool) -> None:
         )
     files = (report.results_file, report.weights_file, report.model_file)
     for path in (*files, *report.worker_files, *report.figure_files):
-        click.echo(str(path))
+        emit(str(path))

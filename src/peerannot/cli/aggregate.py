@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from peerannot.cli._common import (
+    emit,
     emit_json,
     json_option,
     must_converge,
@@ -253,7 +254,7 @@ def aggregate(
             },
         )
         return
-    click.echo(shown)
+    emit(shown)
     note(
         f"{answers.n_answers} answers of {answers.n_workers} workers to {answers.n_tasks} tasks"
         f" -> {'hard labels' if hard else 'probabilities'} over {answers.n_classes} classes by"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from peerannot.cli._common import emit
+
 __all__ = ["completion"]
 
 _VARIABLE = "_PEERANNOT_COMPLETE"
@@ -22,4 +24,4 @@ def completion(shell: str) -> None:
 
     made = get_completion_class(shell)
     assert made is not None
-    click.echo(made(peerannot, {}, "peerannot", _VARIABLE).source())
+    emit(made(peerannot, {}, "peerannot", _VARIABLE).source())

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from peerannot.cli._common import emit_json, json_option
+from peerannot.cli._common import emit, emit_json, json_option
 from peerannot.cli.install import late_bar, spoken
 
 __all__ = ["datasets"]
@@ -84,7 +84,7 @@ def info(name: str, as_json: bool) -> None:
         lines["by hand"] = entry.by_hand
     width = max(map(len, lines))
     for key, value in lines.items():
-        click.echo(f"{key:<{width}}  {value}")
+        emit(f"{key:<{width}}  {value}")
 
 
 @datasets.command()
@@ -110,7 +110,7 @@ def install(name: str, folder: Path | None, as_json: bool) -> None:
     if as_json:
         emit_json("datasets-install", {"recipe": done.recipe, "folder": str(done.folder)})
     else:
-        click.echo(f"{done.recipe} is installed in {done.folder}")
+        emit(f"{done.recipe} is installed in {done.folder}")
 
 
 def _count(n: int | None) -> str:

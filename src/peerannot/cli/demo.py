@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from peerannot.cli._common import emit_json, json_option, note, progress_bar, spoken_warnings
+from peerannot.cli._common import emit, emit_json, json_option, note, progress_bar, spoken_warnings
 
 __all__ = ["demo"]
 
@@ -30,16 +30,16 @@ def demo(folder: Path, epochs: int, seed: int, as_json: bool) -> None:
     if as_json:
         emit_json("demo", {**asdict(report), "folder": str(folder), "page": str(report.page)})
         return
-    click.echo(
+    emit(
         f"{report.n_answers:,} answers of {report.n_workers} workers to {report.n_tasks:,} images;"
         f" {report.answer_accuracy:.1%} of the answers are right."
     )
-    click.echo(f"\n{'strategy':<12}{'labels right':>14}{'test images right':>20}")
+    emit(f"\n{'strategy':<12}{'labels right':>14}{'test images right':>20}")
     for row in report.rows:
         labels = "(votes)" if row.label_accuracy is None else f"{row.label_accuracy:.1%}"
         tested = "" if row.test_accuracy is None else f"{row.test_accuracy:.1%}"
-        click.echo(f"{row.strategy:<12}{labels:>14}{tested:>20}")
-    click.echo(f"\nleast trusted workers: {', '.join(report.least_trusted)}")
-    click.echo(f"most ambiguous tasks:  {', '.join(report.most_ambiguous)}")
-    click.echo(f"\nreport: {report.page}")
+        emit(f"{row.strategy:<12}{labels:>14}{tested:>20}")
+    emit(f"\nleast trusted workers: {', '.join(report.least_trusted)}")
+    emit(f"most ambiguous tasks:  {', '.join(report.most_ambiguous)}")
+    emit(f"\nreport: {report.page}")
     note(f"everything is in {folder}/; try: peerannot aggregate {folder} -s WDS")

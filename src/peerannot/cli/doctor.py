@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from peerannot._version import __version__
-from peerannot.cli._common import emit_json, json_option
+from peerannot.cli._common import emit, emit_json, json_option
 
 __all__ = ["doctor"]
 
@@ -162,28 +162,28 @@ def _show(facts: dict[str, Any]) -> None:
     def head(text: str) -> None:
         click.secho(text, bold=True)
 
-    click.echo(
+    emit(
         f"peerannot {facts['peerannot']}, Python {facts['python']}, {facts['platform']}",
     )
     for group, packages in {"packages": facts["packages"], **facts["extras"]}.items():
         head(group if group == "packages" else f"extra {group}")
         for name, version in packages.items():
-            click.echo(f"  {name:<20} {version or 'not installed'}")
+            emit(f"  {name:<20} {version or 'not installed'}")
     head("devices")
     for item in facts["devices"] or [{"device": "none", "name": "PyTorch is not installed"}]:
         memory = f", {item['memory_mb']:,} MB" if "memory_mb" in item else ""
-        click.echo(f"  {item['device']:<20} {item['name']}{memory}")
+        emit(f"  {item['device']:<20} {item['name']}{memory}")
     head("threads")
     for name, count in facts["threads"].items():
-        click.echo(f"  {name:<20} {'-' if count is None else count}")
+        emit(f"  {name:<20} {'-' if count is None else count}")
     head("caches")
     for name, place in facts["caches"].items():
         state = f"{place['size_mb']} MB" if place["writable"] else "cannot be written"
-        click.echo(f"  {name:<20} {place['folder'] or '-'} ({state})")
+        emit(f"  {name:<20} {place['folder'] or '-'} ({state})")
     if facts["environment"]:
         head("environment")
         for name, value in facts["environment"].items():
-            click.echo(f"  {name:<20} {value}")
+            emit(f"  {name:<20} {value}")
     head("advice")
     for line in facts["advice"] or ["nothing to mend"]:
-        click.echo(f"  {line}")
+        emit(f"  {line}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from peerannot.cli._common import note, progress_bar, spoken_warnings
+from peerannot.cli._common import emit, note, progress_bar, spoken_warnings
 from peerannot.cli.report import source_options
 
 __all__ = ["explore"]
@@ -40,7 +40,7 @@ def explore(
     import webbrowser
 
     from peerannot.dataset import Dataset
-    from peerannot.report import GOLD, Explorer, read_source, render
+    from peerannot.report import GOLD, Explorer, draw, read_source
 
     folder = Dataset.open(dataset, metadata_path=metadata_path)
     with spoken_warnings(), progress_bar("explore") as progress:
@@ -52,10 +52,12 @@ def explore(
             images=not no_images,
             progress=progress,
         )
-        page = render(source, n_tasks=n_tasks, editable=True, progress=progress)
+        page = draw(source, n_tasks=n_tasks, editable=True, progress=progress)
+    for text in page.notes:
+        note(f"Note: {text}")
     answers = source.answers
-    explorer = Explorer(page, dataset / GOLD, answers.tasks, answers.classes, port)
-    click.echo(explorer.url)
+    explorer = Explorer(page.content, dataset / GOLD, answers.tasks, answers.classes, port)
+    emit(explorer.url)
     note("Press Ctrl-C to stop; corrections are saved as they are made.")
     if not no_browser:
         webbrowser.open(explorer.url)

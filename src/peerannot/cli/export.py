@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from peerannot.cli._common import emit_json, json_option, note, progress_bar, spoken_warnings
+from peerannot.cli._common import emit, emit_json, json_option, note, progress_bar, spoken_warnings
 from peerannot.cli._votes import is_dataset, load_votes, reading_options
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def export(
             },
         )
         return
-    click.echo(str(output))
+    emit(str(output))
     for line in notes:
         note(line)
 

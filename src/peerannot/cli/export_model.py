@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from peerannot.cli._common import emit_json, json_option, spoken_warnings
+from peerannot.cli._common import emit, emit_json, json_option, spoken_warnings
 
 __all__ = ["export_model"]
 
@@ -41,4 +41,4 @@ def export_model(model: Path, output: Path, force: bool, as_json: bool) -> None:
         facts = {"model": str(loaded.file), "output": str(output), "classes": loaded.card.classes}
         emit_json("export-model", facts)
         return
-    click.echo(str(output))
+    emit(str(output))

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from peerannot.cli._common import (
     EqualsCommand,
+    emit,
     emit_json,
     json_option,
     note,
@@ -172,7 +173,7 @@ def identify(
         )
         return
     for path in written:
-        click.echo(str(path))
+        emit(str(path))
     facts = ", ".join(f"{k} {_short(v)}" for k, v in findings.summary.items() if v is not None)
     note(f"{wanted.name}: {rows} {findings.subject}s" + (f"; {facts}" if facts else ""))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from peerannot.cli._common import emit_json, json_option, note
+from peerannot.cli._common import emit, emit_json, json_option, note
 from peerannot.cli._votes import read_keywords, reading_options, say
 
 __all__ = ["import_"]
@@ -80,7 +80,7 @@ def import_(
             },
         )
         return
-    click.echo(str(folder.path))
+    emit(str(folder.path))
     note(f"{answers.n_tasks} tasks, {answers.n_workers} workers, {answers.n_classes} classes")
     if images is not None:
         lost = len(folder.without_image)

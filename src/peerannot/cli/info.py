@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from peerannot._registry import Registry
-from peerannot.cli._common import emit_json, json_option
+from peerannot.cli._common import emit, emit_json, json_option
 
 __all__ = ["agginfo", "identificationinfo", "modelinfo"]
 
@@ -37,10 +37,10 @@ def _show(title: str, registries: dict[str, Registry[type]], verbose: bool, as_j
         click.secho(group.replace("_", " ").capitalize(), bold=True)
         for fact in _facts(entries):
             also = f" ({', '.join(fact['aliases'])})" if fact["aliases"] else ""  # type: ignore[arg-type]
-            click.echo(f"  {fact['name']}{also}: {fact['summary']}")
+            emit(f"  {fact['name']}{also}: {fact['summary']}")
             if verbose:
                 for item in fact["options"]:  # type: ignore[attr-defined]
-                    click.echo(
+                    emit(
                         f"      {item['name']} = {item['default']} ({item['type']}): {item['help']}"
                     )
 
@@ -59,7 +59,7 @@ def agginfo(verbose: bool, as_json: bool) -> None:
         return
     _show("agginfo", {"aggregation": STRATEGIES}, verbose, as_json)
     click.secho("Trained on the votes (peerannot aggregate-deep)", bold=True)
-    click.echo(f"  {', '.join(strategy_names())}")
+    emit(f"  {', '.join(strategy_names())}")
 
 
 @click.command()
@@ -84,4 +84,4 @@ def modelinfo(pattern: str, as_json: bool) -> None:
         emit_json("modelinfo", {"models": names})
         return
     for name in names:
-        click.echo(name)
+        emit(name)

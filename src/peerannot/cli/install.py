@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from peerannot._progress import Progress
-from peerannot.cli._common import emit_json, json_option, note, progress_bar
+from peerannot.cli._common import emit, emit_json, json_option, note, progress_bar
 
 __all__ = ["install", "late_bar", "spoken"]
 
@@ -118,4 +118,4 @@ def install(ctx: click.Context, /, path: str, as_json: bool, **options: Any) -> 
     if as_json:
         emit_json("install", {"recipe": done.recipe, "folder": str(done.folder)})
     else:
-        click.echo(f"{done.recipe} is installed in {done.folder}")
+        emit(f"{done.recipe} is installed in {done.folder}")

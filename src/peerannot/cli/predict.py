@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from peerannot.cli._common import emit_json, json_option, note, progress_bar, spoken_warnings
+from peerannot.cli._common import emit, emit_json, json_option, note, progress_bar, spoken_warnings
 
 if TYPE_CHECKING:
     from peerannot.learning import Predictions
@@ -80,6 +80,7 @@ def predict(
     holds one. IMAGES is a file, a folder of any depth, or a dataset folder. A row an image:
     image, label, confidence, and p_CLASS for each class.
     """
+    from peerannot.dataset import bad_images
     from peerannot.io._output import may_write, table_text, write_table
 
     if output is not None:
@@ -92,7 +93,7 @@ def predict(
         if as_json:
             emit_json("predict", _document(found))
         else:
-            click.echo(table_text(found.columns()), nl=False)
+            emit(table_text(found.columns()), end="")
         return
     if output.suffix.lower() == ".json":
         from peerannot._files import write_json
@@ -101,18 +102,22 @@ def predict(
     else:
         write_table(output, found.columns())
     if as_json:
-        emit_json("predict", {"output": str(output), "n_images": len(found.images)})
+        facts = {"output": str(output), "n_images": len(found.images), **bad_images(found.bad)}
+        emit_json("predict", facts)
         return
-    click.echo(str(output))
+    emit(str(output))
     note(f"{len(found.images)} images, temperature {found.temperature:.3g}")
 
 
 def _document(found: Predictions) -> dict[str, Any]:
+    from peerannot.dataset import bad_images
+
     confidence = found.probability.max(axis=1).tolist()
     rows = zip(found.images, found.labels, confidence, found.probability.tolist(), strict=True)
     return {
         "classes": found.classes,
         "temperature": found.temperature,
+        **bad_images(found.bad),
         "predictions": [
             {"image": image, "label": label, "confidence": sure, "probability": row}
             for image, label, sure, row in rows

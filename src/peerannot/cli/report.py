@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from peerannot.cli._common import emit_json, json_option, note, progress_bar, spoken_warnings
+from peerannot.cli._common import emit, emit_json, json_option, note, progress_bar, spoken_warnings
 
 __all__ = ["report", "source_options"]
 
@@ -89,8 +89,8 @@ def report(
     compared, and every task with its image and votes. The file loads nothing from elsewhere.
     """
     from peerannot._files import atomic_write
-    from peerannot.dataset import Dataset
-    from peerannot.report import read_source, render
+    from peerannot.dataset import Dataset, bad_images
+    from peerannot.report import draw, read_source
 
     folder = Dataset.open(dataset, metadata_path=metadata_path)
     with spoken_warnings(), progress_bar("report") as progress:
@@ -102,25 +102,27 @@ def report(
             images=not no_images,
             progress=progress,
         )
-        page = render(source, n_tasks=n_tasks, progress=progress)
+        page = draw(source, n_tasks=n_tasks, progress=progress)
     path = output or dataset / "report.html"
     with atomic_write(path) as handle:
-        handle.write(page)
+        handle.write(page.content)
     if as_json:
         emit_json(
             "report",
             {
                 "report": str(path),
-                "bytes": len(page),
+                "bytes": len(page.content),
                 "strategies": list(source.results),
                 "main": source.main,
                 "n_tasks": source.answers.n_tasks,
                 "n_tasks_shown": min(n_tasks, source.answers.n_tasks),
-                "notes": list(source.notes),
+                "notes": page.notes,
+                **bad_images(page.bad),
             },
         )
         return
-    click.echo(str(path))
-    for text in source.notes:
+    emit(str(path))
+    for text in page.notes:
         note(f"Note: {text}")
-    note(f"{len(page) / 1e6:.1f} MB, labels of {source.title(source.main)}; open it in a browser")
+    size = f"{len(page.content) / 1e6:.1f} MB"
+    note(f"{size}, labels of {source.title(source.main)}; open it in a browser")

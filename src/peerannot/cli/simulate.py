@@ -9,6 +9,7 @@ import click
 
 from peerannot.cli._common import (
     EqualsCommand,
+    emit,
     emit_json,
     json_option,
     note,
@@ -34,9 +35,9 @@ def _list_models(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     for name in SIMULATIONS:
         model = SIMULATIONS[name]
         also = f" ({', '.join(model.aliases)})" if model.aliases else ""
-        click.echo(f"{name}{also}: {(model.__doc__ or '').strip().partition(chr(10))[0]}")
+        emit(f"{name}{also}: {(model.__doc__ or '').strip().partition(chr(10))[0]}")
         for key, kind, default, text in describe(model):
-            click.echo(f"    {key} = {default} ({kind}): {text}")
+            emit(f"    {key} = {default} ({kind}): {text}")
     ctx.exit()
 
 
@@ -201,8 +202,8 @@ def simulate(
             },
         )
         return
-    click.echo(f"Saved answers at {written[0]}")
-    click.echo(f"Saved ground truth at {folder / 'ground_truth.npy'}")
+    emit(f"Saved answers at {written[0]}")
+    emit(f"Saved ground truth at {folder / 'ground_truth.npy'}")
 
 
 def _accuracy(simulation: Simulation) -> float | None:

@@ -7,6 +7,7 @@ from peerannot.dataset._custom import CustomOptions, install_custom
 from peerannot.dataset._download import Remote, cache_folder, fetch
 from peerannot.dataset._folder import Dataset, read_removed
 from peerannot.dataset._images import SPLITS, Image, list_images, match_tasks
+from peerannot.dataset._pixels import UnreadableImageError, bad_images, read_picture
 from peerannot.dataset._recipe import Recipe, write_votes
 from peerannot.dataset._run import CUSTOM, Installed, run_recipe
 from peerannot.dataset._stage import Stage, staged
@@ -24,6 +25,8 @@ __all__ = [
     "Recipe",
     "Remote",
     "Stage",
+    "UnreadableImageError",
+    "bad_images",
     "cache_folder",
     "catalogue",
     "fetch",
@@ -34,6 +37,7 @@ __all__ = [
     "public_set",
     "read_batch",
     "read_label_arrays",
+    "read_picture",
     "read_removed",
     "run_recipe",
     "staged",

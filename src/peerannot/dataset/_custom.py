@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from peerannot._files import read_json, write_json
+from peerannot._names import FOLDERS, classes_of_folders, folder_names, leads_out, plain_name
 from peerannot._text import few, natural_key
 from peerannot.dataset._custom_votes import Votes, code_labels, n_workers, read_votes
 from peerannot.dataset._images import SPLITS, SUFFIXES
@@ -101,6 +102,11 @@ class _Images:
     train: dict[int, Path] = field(default_factory=dict)
     val: dict[int, Path] = field(default_factory=dict)
     test: dict[int, Path] = field(default_factory=dict)
+    class_of: dict[str, str] = field(default_factory=dict)
+
+    def label(self, image: Path) -> str:
+        """The class that the folder of a source image stands for."""
+        return self.class_of.get(image.parent.name, image.parent.name)
 
 
 def install_custom(folder: Path, options: CustomOptions) -> None:
@@ -131,10 +137,12 @@ def install_custom(folder: Path, options: CustomOptions) -> None:
     else:
         _check_not_own(folder, options)
         train = _list(Path(options.train_path), "--train-path")
+        written = _written_classes(options)
         names = _names_given(options, given) or sorted(
-            {path.parent.name for path in train}, key=natural_key
+            {written.get(path.parent.name, path.parent.name) for path in train}, key=natural_key
         )
         images = _assign(options, train, votes)
+        images.class_of = {**classes_of_folders(names), **written}
         _check_classes(images, names, options)
     n_classes = _n_classes(given, names, votes, options)
     votes = code_labels(votes, names or n_classes, Path(options.answers))
@@ -142,13 +150,12 @@ def install_custom(folder: Path, options: CustomOptions) -> None:
     hand_made = (folder / "metadata.json").exists() and "metadata.json" not in made_by_install(
         folder
     )
+    folder_of = folder_names(names)
     with staged(folder, whole=not options.no_task) as stage:
         for split in SPLITS:
             for key, source in getattr(images, split).items():
-                _link(
-                    source,
-                    stage.path / split / source.parent.name / f"{source.stem}-{key}{source.suffix}",
-                )
+                file = f"{plain_name(source.stem)}-{key}{source.suffix}"
+                _link(source, stage.path / split / folder_of[images.label(source)] / file)
         held_back = {str(key) for key in images.val}
         write_votes(
             stage.path / "answers.json", {t: row for t, row in votes.items() if t not in held_back}
@@ -235,7 +242,27 @@ def _list(base: Path, option: str) -> list[Path]:
     ]
     if not images:
         raise DataError(f"{base}: no image in it; {option} needs <class>/<image> in it")
+    for image in images:
+        if leads_out(image, base):
+            raise DataError(
+                f"{image}: a link that leads out of {base}, to {image.resolve()}; copy the image"
+                " there if you want it"
+            )
     return images
+
+
+def _written_classes(options: CustomOptions) -> dict[str, str]:
+    """The class of each folder where `FOLDERS` says it, as 'export imagefolder' writes."""
+    found: dict[str, str] = {}
+    for base in (options.train_path, options.val_path, options.test_path):
+        path = Path(base) / FOLDERS
+        if not base or not path.is_file():
+            continue
+        document = read_json(path)
+        if not isinstance(document, dict) or not all(isinstance(v, str) for v in document.values()):
+            raise DataError(f"{path}: expected {{folder: class}}; correct the file or remove it")
+        found |= document
+    return found
 
 
 def _rows(train: Sequence[Path], listed: Sequence[str], where: Path) -> dict[int, Path]:
@@ -307,7 +334,7 @@ def _assign(options: CustomOptions, train: Sequence[Path], votes: Votes) -> _Ima
 
 def _check_classes(images: _Images, names: Sequence[str], options: CustomOptions) -> None:
     for split in SPLITS:
-        folders = {path.parent.name for path in getattr(images, split).values()}
+        folders = {images.label(path) for path in getattr(images, split).values()}
         unknown = sorted(folders - set(names))
         if unknown:
             where = options.label_names or options.metadata or "the folders of --train-path"
@@ -364,7 +391,7 @@ def _truth(images: _Images, names: Sequence[str], options: CustomOptions) -> Vot
     """Labels of the test images: ``{key: {0: label}}`` by folder, or the file as it is."""
     if not options.test_ground_truth:
         index = {name: k for k, name in enumerate(names)}
-        return {str(key): {"0": index[p.parent.name]} for key, p in images.test.items()}
+        return {str(key): {"0": index[images.label(p)]} for key, p in images.test.items()}
     form = options.test_ground_truth_format
     path = Path(options.test_ground_truth)
     return code_labels(

@@ -13,7 +13,9 @@ import numpy as np
 
 from peerannot._file_set import MANIFEST, changed_files, settle
 from peerannot._files import read_json
-from peerannot._text import did_you_mean, few
+from peerannot._memory import too_many_classes
+from peerannot._names import NAME_BYTES, classes_of_folders, plain_name
+from peerannot._text import did_you_mean, few, visible
 from peerannot.answers import Answers, Ids
 from peerannot.dataset._images import SPLITS, Image, list_images
 from peerannot.dataset._stage import settle_install
@@ -92,11 +94,13 @@ class Dataset:
         if not isinstance(k, int) or isinstance(k, bool) or k < 1:
             problem = "is missing" if k is None else f"must be a whole number >= 1, not {k!r}"
             raise DataError(f"{where}: n_classes {problem}; add it or give -K")
+        if too_many := too_many_classes(k):
+            raise DataError(f"{where}: n_classes = {k}: {too_many}")
         if n_classes is not None and n_classes != k:
             raise ParameterError(f"-K {n_classes} contradicts {where}, which says n_classes = {k}")
-        name = metadata.get("name", root.resolve().name)
-        if not isinstance(name, str) or not name or "/" in name or "\\" in name:
-            raise DataError(f"{where}: name must be a text without slashes, not {name!r}")
+        name = metadata.get("name", plain_name(root.resolve().name))
+        if fault := _name_fault(name):
+            raise DataError(f"{where}: name must be {fault}, not {str(name)[:60]!r}")
         dataset = cls(root, name, k, metadata, where)
         if len(dataset.classes) != k:
             raise DataError(
@@ -185,7 +189,8 @@ class Dataset:
         DataError
             A folder is not one of the classes.
         """
-        index = dict(self.classes.index_of)
+        position = self.classes.index_of
+        index = {f: position[name] for f, name in classes_of_folders(self.classes).items()}
         folders = {image.folder for image in images}
         unknown = sorted(folders - index.keys())
         if unknown:
@@ -194,6 +199,17 @@ class Dataset:
                 f" {few(self.classes, 12)}" + did_you_mean(unknown[0], self.classes)
             )
         return np.array([index[image.folder] for image in images], dtype=np.int64)
+
+
+def _name_fault(name: Any) -> str | None:
+    """What the name of a data set must be, when it is not: names of files begin with it."""
+    if not isinstance(name, str) or not name or "/" in name or "\\" in name:
+        return "a text without slashes"
+    if visible(name) != name or set(name) & set("\n\t"):
+        return "without control characters"
+    if len(name.encode()) > NAME_BYTES:
+        return f"of at most {NAME_BYTES} bytes"
+    return None
 
 
 def read_removed(path: str | Path) -> tuple[list[int], list[str] | None]:

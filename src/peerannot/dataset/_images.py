@@ -19,6 +19,9 @@ SPLITS = ("train", "val", "test")
 SUFFIXES = frozenset(
     (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 )
+# PNG, JPEG, GIF, BMP, TIFF of both byte orders, WebP, PGM and PPM.
+_BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF",
+               b"P2", b"P3", b"P5", b"P6")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +58,15 @@ def list_images(root: Path, split: str) -> list[Image]:
     """Images under ``root/split/<class>/``, in the order of class folder and file name.
 
     This is the order of torchvision's ImageFolder, which pruning files of the published package
-    count in. Links are followed; hidden files are passed over.
+    count in. Hidden files are passed over. Links are followed to files that are images by their
+    name or first bytes, since ``install`` and ``import --link`` make such links; a link to any
+    other file is refused.
 
     Raises
     ------
     DataError
-        The folder is missing or holds no image in a class folder.
+        The folder is missing, holds no image in a class folder, or a link leads to a file that is
+        no image.
     """
     base = root / split
     if not base.is_dir():
@@ -73,11 +79,26 @@ def list_images(root: Path, split: str) -> list[Image]:
         for file in sorted(folder.rglob("*"))
         if file.suffix.lower() in SUFFIXES and file.name[0] != "." and file.is_file()
     ]
+    for image in images:
+        if image.path.is_symlink() and not _looks_like_image(image.path.resolve()):
+            raise DataError(
+                f"{image.path}: a link to {image.path.resolve()}, which is no image; remove it"
+            )
     if not images:
         raise DataError(
             f"{base}: no image in it; images belong in {split}/<class>/<name>-<key>.png"
         )
     return images
+
+
+def _looks_like_image(file: Path) -> bool:
+    if file.suffix.lower() in SUFFIXES:
+        return True
+    try:
+        with file.open("rb") as handle:
+            return handle.read(4).startswith(_BEGINNINGS)
+    except OSError:
+        return False
 
 
 def match_tasks(images: Sequence[Image], tasks: Ids) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from peerannot._files import write_json
+from peerannot._names import folder_names
 from peerannot._progress import Progress, silent
 from peerannot._text import natural_key
 from peerannot.dataset._archive import LIMITS, Limits, unpack
@@ -132,10 +133,11 @@ class Recipe:
         """Write arrays (n, height, width, 3) as ``folder/<class>/<class>-<key>.png``."""
         from PIL import Image
 
-        for name in names:
+        folder_of = folder_names(names)
+        for name in folder_of.values():
             (folder / name).mkdir(parents=True, exist_ok=True)
         for done, (pixels, label, key) in enumerate(zip(images, labels, keys, strict=True), 1):
-            name = names[int(label)]
+            name = folder_of[names[int(label)]]
             Image.fromarray(pixels).save(folder / name / f"{name}-{key}.png")
             if done % 100 == 0 or done == len(keys):
                 self.progress(done, len(keys), f"images of {folder.name}")

@@ -175,7 +175,9 @@ def _placed(file: Path) -> Iterator[None]:
         raise PeerannotError(
             f"{_place(error, file)}: the recipe exits before it is done: {error.code}"
         ) from error
-    except Exception as error:
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
         said = " ".join(str(error).split())
         text = type(error).__name__ + (f": {said}" if said else "")
         raise PeerannotError(f"{_place(error, file)}: {text}") from error

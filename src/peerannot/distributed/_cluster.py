@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from importlib import import_module
 from typing import Any
+from urllib.parse import urlsplit
 
 from peerannot._optional import require
-from peerannot.errors import ClusterError, PeerannotError
+from peerannot.errors import ClusterError, ParameterError, PeerannotError
 
 __all__ = ["Graph", "Machine", "cluster", "cluster_errors"]
 
@@ -214,9 +215,13 @@ def cluster(
     ------
     MissingDependencyError
         Dask is not installed.
+    ParameterError
+        The address cannot be one.
     ClusterError
         The scheduler cannot be reached.
     """
+    if scheduler is not None:
+        _check_address(scheduler)
     dask = require("dask", extra="cluster", feature="--engine dask")
     distributed = require("distributed", extra="cluster", feature="--engine dask")
     # Parameters of an iteration are part of its graph, whatever their size.
@@ -249,6 +254,20 @@ def _connected(distributed: Any, scheduler: str) -> Any:
                 raise
 
     return Client(scheduler, timeout=CONNECT, set_as_default=False)
+
+
+def _check_address(address: str) -> None:
+    """Refuse at once what Dask would try to reach for half a minute, and then tell at length."""
+    try:
+        place = urlsplit(address if "://" in address else f"tcp://{address}")
+        fine = bool(place.hostname) and place.port is not None
+        if place.scheme not in ("tcp", "tls", "ws", "wss"):
+            # Other transports (inproc, ucx) have addresses of their own.
+            fine = bool(place.scheme) and bool(place.netloc)
+    except ValueError:
+        fine = False
+    if not fine:
+        raise ParameterError(f"--scheduler {address!r}: expected an address as tcp://HOST:PORT")
 
 
 def _processes(distributed: Any, n: int, stack: contextlib.ExitStack) -> Any:

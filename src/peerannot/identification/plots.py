@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from peerannot._files import atomic_path
 from peerannot._optional import require
 from peerannot.answers import Answers
+from peerannot.dataset import UnreadableImageError, read_picture
 from peerannot.identification.base import Findings
 
 __all__ = ["plot_findings"]
@@ -112,7 +113,6 @@ def _title(findings: Findings) -> str:
 def _contact_sheet(
     figure_of: Any, findings: Findings, answers: Answers, paths: Mapping[str, Path]
 ) -> Any:
-    from PIL import Image, UnidentifiedImageError
 
     shown = [
         (str(task), float(score))
@@ -148,11 +148,10 @@ def _contact_sheet(
         row, column = divmod(place, _COLUMNS)
         picture, bars = grid[3 * row, column], grid[3 * row + 1, column]
         try:
-            with Image.open(paths[task]) as image:
-                pixels = np.asarray(image.convert("RGB"))
+            pixels = np.asarray(read_picture(paths[task]))
             smooth = "nearest" if max(pixels.shape[:2]) < 128 else "antialiased"
             picture.imshow(pixels, interpolation=smooth)
-        except (OSError, UnidentifiedImageError):
+        except UnreadableImageError:
             picture.text(0.5, 0.5, "cannot be read", ha="center", va="center", fontsize=8)
         picture.set_title(f"task {task}  ({score:.3f})", fontsize=8, color=_INK, pad=3)
         _vote_bars(bars, answers, task)

@@ -13,12 +13,13 @@ from urllib.parse import unquote, urlsplit
 from peerannot._file_set import MANIFEST, FileSet, file_set, hashes, settle
 from peerannot._files import write_csv, write_json
 from peerannot._lock import locked
+from peerannot._names import folder_names, leads_out, plain_name
 from peerannot._text import few
 from peerannot.answers import Answers
 from peerannot.errors import DataError, ParameterError
 from peerannot.io._read import Imported
 
-__all__ = ["UNLABELLED", "Folder", "answers_document", "safe_name", "write_dataset"]
+__all__ = ["UNLABELLED", "Folder", "answers_document", "write_dataset"]
 
 UNLABELLED = "unlabelled"
 # Label Studio puts eight hexadecimal digits before the name of an uploaded file.
@@ -113,10 +114,11 @@ def _write(
     numbered = images is not None and not all(map(_is_key, answers.tasks))
     keys = [str(i) for i in range(answers.n_tasks)] if numbered else list(answers.tasks)
     key_of = dict(zip(answers.tasks, keys, strict=True))
+    folder_of = folder_names(answers.classes, taken=[UNLABELLED])
     for task, picture in found.items():
         known = imported.gold.get(task)
-        folder = UNLABELLED if known is None else safe_name(known)
-        file = f"{safe_name(picture.stem)}-{key_of[task]}{picture.suffix.lower()}"
+        folder = UNLABELLED if known is None else folder_of[known]
+        file = f"{plain_name(picture.stem)}-{key_of[task]}{picture.suffix.lower()}"
         written.append(f"train/{folder}/{file}")
         files.place(picture, written[-1], link=link)
     if imported.gold:
@@ -139,7 +141,7 @@ def _write(
     write_json(
         files.at("metadata.json"),
         {
-            "name": safe_name(name),
+            "name": plain_name(name),
             "n_classes": answers.n_classes,
             "n_workers": max(most, answers.n_workers),
             "n_task": answers.n_tasks,
@@ -164,16 +166,9 @@ def answers_document(answers: Answers, keys: list[str]) -> dict[str, dict[str, i
     }
 
 
-def safe_name(text: str) -> str:
-    """A text as part of a file's name: no separators, control characters or leading dots."""
-    safe = re.sub(r"[/\\:*?\"<>|\x00-\x1f]", "_", text).strip().lstrip(".")
-    # File systems hold 255 bytes a name; the key and the ending need some of them.
-    return safe.encode()[:120].decode(errors="ignore") or "_"
-
-
 def _is_key(task: str) -> bool:
     """Whether an id can stand behind the last hyphen of a file's name and be read back."""
-    return "-" not in task and "." not in task and safe_name(task) == task
+    return "-" not in task and "." not in task and plain_name(task) == task
 
 
 def _find_images(folder: Path, imported: Imported) -> dict[str, Path]:
@@ -188,6 +183,11 @@ def _find_images(folder: Path, imported: Imported) -> dict[str, Path]:
             if len(files) > 1:
                 raise DataError(
                     f"{folder}: the image of task {task!r} may be {few(files, 3)}; rename one"
+                )
+            if files and leads_out(files[0], folder):
+                raise DataError(
+                    f"{files[0]}: a link that leads out of {folder}, to {files[0].resolve()}; copy"
+                    " the image there if you want it"
                 )
             if files:
                 found[task] = files[0]

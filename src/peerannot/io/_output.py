@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from peerannot._files import atomic_write
+from peerannot._files import atomic_table
 from peerannot._text import few
 from peerannot.errors import ParameterError
 
@@ -41,7 +41,7 @@ def write_table(path: Path, columns: Mapping[str, Any]) -> None:
         The file cannot be written.
     """
     frame = pl.DataFrame(dict(columns))
-    with atomic_write(path) as handle:
+    with atomic_table(path) as handle:
         if path.suffix.lower() == ".parquet":
             frame.write_parquet(handle)
         else:

@@ -8,7 +8,6 @@ import gzip
 import io
 import re
 import sys
-import tokenize
 import warnings
 import zipfile
 import zlib
@@ -23,6 +22,7 @@ import orjson
 from numpy.typing import NDArray
 
 from peerannot import _json
+from peerannot._files import NPY_ERRORS
 from peerannot.errors import DataError
 
 __all__ = ["Shape", "Source"]
@@ -190,10 +190,7 @@ class Source:
                 # A file of Python 2 loads as any other; that it is old is of no use to know.
                 warnings.simplefilter("ignore", UserWarning)
                 array = np.load(io.BytesIO(self.content_bytes()), allow_pickle=False)
-        except (
-            ValueError, TypeError, EOFError, OSError, OverflowError, MemoryError, SyntaxError,
-            tokenize.TokenError,
-        ) as error:  # fmt: skip
+        except (OSError, *NPY_ERRORS) as error:
             if isinstance(error, DataError):
                 raise
             raise DataError(f"{self.name}: not a usable .npy file, it is damaged") from None

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from peerannot._progress import Progress, silent
 from peerannot._text import few
+from peerannot.dataset import UnreadableImageError, bad_images, read_picture
 from peerannot.errors import DataError, DataWarning
 from peerannot.learning._augment import apply_changes
 
@@ -74,6 +74,11 @@ class ImageStore(Source):
     progress
         Told about each image.
 
+    Attributes
+    ----------
+    bad : list of (Path, str)
+        Images that cannot be read, and why.
+
     Raises
     ------
     DataError
@@ -96,6 +101,7 @@ class ImageStore(Source):
         self._pixels: Tensor | None = None
         pixels = np.empty((len(self.paths), size, size, 3), np.uint8) if keep else None
         bad: list[tuple[Path, str]] = []
+        self.bad = bad
 
         def load(row: int) -> None:
             try:
@@ -104,17 +110,19 @@ class ImageStore(Source):
                     read_image(self.paths[row], 1)
                 else:
                     pixels[row] = read_image(self.paths[row], size)
-            except Exception as error:  # Pillow's decoders raise almost anything
-                bad.append((self.paths[row], str(error) or type(error).__name__))
+            except UnreadableImageError as error:
+                bad.append((self.paths[row], error.why))
 
         for done, _ in enumerate(self._pool.map(load, range(len(self.paths))), 1):
             progress(done, len(self.paths), "reading images")
         if bad:
             bad.sort()
-            what = few((f"{path} ({' '.join(why.split())})" for path, why in bad), 3)
+            what = few((f"{path} ({why})" for path, why in bad), 3)
             problem = f"{len(bad)} images cannot be read: {what}"
             if not skip or len(bad) == len(self.paths):
-                raise DataError(f"{problem}; mend or remove them")
+                error = DataError(f"{problem}; mend or remove them")
+                error.facts = bad_images(bad)
+                raise error
             warnings.warn(f"{problem}; they are left out", DataWarning, stacklevel=3)
             faulty = {path for path, _ in bad}
             good = [row for row, path in enumerate(self.paths) if path not in faulty]
@@ -154,30 +162,8 @@ class ImageStore(Source):
 
 
 def read_image(path: Path, size: int) -> NDArray[np.uint8]:
-    """Read an image of any mode as RGB bytes (size, size, 3), turned upright by its EXIF tag.
-
-    Transparency is dropped; of an animation the first frame counts.
-    """
-    from PIL import Image, ImageOps
-
-    with Image.open(path) as opened:
-        opened.draft("RGB", (size, size))
-        opened.load()
-        image: Any = ImageOps.exif_transpose(opened)
-        if image.mode.startswith(("I", "F")):
-            image = _eight_bits(image)
-        elif "transparency" in image.info:
-            image = image.convert("RGBA")
-        resized = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
-        return np.asarray(resized, np.uint8)
-
-
-def _eight_bits(image: Any) -> Any:
-    """Images of 16 and 32 bits on the scale of 8 bits; Pillow's own conversion would clip them."""
+    """Read an image as RGB bytes (size, size, 3), as `read_picture` sees it."""
     from PIL import Image
 
-    values = np.asarray(image, np.float64)
-    top = 1.0 if image.mode == "F" and values.max(initial=0) <= 1 else 255.0
-    if values.max(initial=0) > 255:
-        top = 65535.0
-    return Image.fromarray((values.clip(0, top) / top * 255).round().astype(np.uint8))
+    picture = read_picture(path, size)
+    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR), np.uint8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -53,12 +53,15 @@ class Predictions:
     probability : float64 array (n_images, n_classes)
     temperature : float
         By which the logits were divided.
+    bad : list of (Path, str)
+        Images left out because they cannot be read, and why.
     """
 
     images: list[str]
     classes: list[str]
     probability: NDArray[np.float64]
     temperature: float
+    bad: list[tuple[Path, str]] = field(default_factory=list)
 
     @property
     def labels(self) -> list[str]:
@@ -194,7 +197,7 @@ def predict(
         logits = [network(batch.to(where)).logits.float().cpu() for batch in store.batches(rows)]
     names = [p.relative_to(root).as_posix() for p in store.paths]
     probability = probabilities(torch.cat(logits), temperature).numpy()
-    return Predictions(names, list(card.classes), probability, temperature)
+    return Predictions(names, list(card.classes), probability, temperature, store.bad)
 
 
 def _device(name: str) -> torch.device:

@@ -13,9 +13,19 @@ Needs the extra ``report`` (jinja2).
 
 from peerannot.report._facts import facts
 from peerannot.report._gold import GOLD, save_correction
-from peerannot.report._page import render
+from peerannot.report._page import Page, draw, render
 from peerannot.report._read import read_source
 from peerannot.report._serve import Explorer
 from peerannot.report._source import Source
 
-__all__ = ["GOLD", "Explorer", "Source", "facts", "read_source", "render", "save_correction"]
+__all__ = [
+    "GOLD",
+    "Explorer",
+    "Page",
+    "Source",
+    "draw",
+    "facts",
+    "read_source",
+    "render",
+    "save_correction",
+]

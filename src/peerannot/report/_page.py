@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from peerannot._optional import require
@@ -16,17 +18,43 @@ from peerannot.report._facts import facts
 from peerannot.report._source import Source
 from peerannot.report._thumbs import thumbnails
 
-__all__ = ["LIMIT", "render"]
+__all__ = ["LIMIT", "Page", "draw", "render"]
 
 LIMIT = 5_000_000  # bytes of the whole file
 _PICTURES = 3_600_000
 _SCRIPTS = ("dom.js", "charts.js", "workers.js", "explorer.js", "task.js", "main.js")
 
 
+@dataclass(frozen=True)
+class Page:
+    """A report, and what its reader should know of it.
+
+    Attributes
+    ----------
+    content : bytes
+        The HTML file.
+    notes : list of str
+        What was left out, and why.
+    bad : list of (Path, str)
+        Images that cannot be read, and why.
+    """
+
+    content: bytes
+    notes: list[str]
+    bad: list[tuple[Path, str]]
+
+
 def render(
     source: Source, *, n_tasks: int = 1000, editable: bool = False, progress: Progress = silent
 ) -> bytes:
-    """The report as one HTML file, under 5 MB; the same source gives the same bytes.
+    """The report as one HTML file: the content of `draw`, which has the options and errors."""
+    return draw(source, n_tasks=n_tasks, editable=editable, progress=progress).content
+
+
+def draw(
+    source: Source, *, n_tasks: int = 1000, editable: bool = False, progress: Progress = silent
+) -> Page:
+    """Draw the report as one HTML file, under 5 MB; the same source gives the same bytes.
 
     Parameters
     ----------
@@ -49,14 +77,16 @@ def render(
     document = facts(source, n_tasks=n_tasks)
     shown = document.pop("position").tolist()
     document["edit"] = editable
+    lost: list[tuple[Path, str]] = []
     if source.images is not None:
         paths = [source.images[i] for i in shown]
         room = LIMIT - 200_000 - len(_escaped(document))
         pictures, lost = thumbnails(paths, max(min(room, _PICTURES), 0), progress=progress)
         document["pictures"] = pictures
         if lost:
+            path, why = lost[0]
             document["notes"].append(
-                f"{len(lost):,} images cannot be read, the first is {lost[0].name}"
+                f"{len(lost):,} images cannot be read, the first is {path.name} ({why})"
             )
         left = sum(p is not None for p in paths) - len(lost) - sum(map(bool, pictures))
         if left:
@@ -78,7 +108,7 @@ def render(
         data=safe(_escaped(document)),
         policy=_policy(style, script, editable),
     )
-    return str(page).encode() + b"\n"
+    return Page(str(page).encode() + b"\n", list(document["notes"]), lost)
 
 
 def _text(name: str) -> str:

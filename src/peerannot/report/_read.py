@@ -186,7 +186,8 @@ def _images(dataset: Dataset, answers: Answers, notes: list[str]) -> list[Any] |
         return None
     try:
         files = dataset.images("train")
-    except DataError:
+    except DataError as error:
+        notes.append(f"the images are left out: {error}")
         return None
     found: list[Any] = [None] * answers.n_tasks
     for image in files:

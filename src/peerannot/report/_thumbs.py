@@ -6,9 +6,9 @@ import io
 from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from peerannot._progress import Progress, silent
+from peerannot.dataset import UnreadableImageError, read_picture
 
 __all__ = ["thumbnails"]
 
@@ -19,8 +19,8 @@ _SAMPLE = 24
 
 def thumbnails(
     paths: Sequence[Path | None], budget: int, *, progress: Progress = silent
-) -> tuple[list[str], list[Path]]:
-    """Pictures as data URIs of WebP, and the files that could not be read.
+) -> tuple[list[str], list[tuple[Path, str]]]:
+    """Pictures as data URIs of WebP, and the files that could not be read, with why.
 
     Never enlarged. The largest size and quality are taken whose sum, estimated on a sample and
     then checked, stays within ``budget`` characters; where even the smallest does not, the last
@@ -35,19 +35,18 @@ def thumbnails(
     rungs.append((_SIDES[-1], _QUALITY[-1]))
     start = len(rungs) - 1
     for i, (side, quality) in enumerate(rungs):
-        size = sum(len(_encode(p, side, quality) or "") for p in sample)
+        size = sum(len(_encode(p, side, quality, [])) for p in sample)
         if size / len(sample) * len(wanted) <= 0.95 * budget:
             start = i
             break
     for side, quality in rungs[start:]:
-        done, lost, size = [], [], 0
+        done: list[str] = []
+        lost: list[tuple[Path, str]] = []
+        size = 0
         for i, path in enumerate(paths):
             progress(i, len(paths), "images")
-            picture = "" if path is None else _encode(path, side, quality)
-            if picture is None and path is not None:
-                lost.append(path)
-            size += len(picture or "")
-            done.append(picture or "")
+            done.append("" if path is None else _encode(path, side, quality, lost))
+            size += len(done[-1])
         if size <= budget:
             return done, lost
     return _cut(done, budget), lost
@@ -61,21 +60,14 @@ def _cut(pictures: list[str], budget: int) -> list[str]:
     return kept
 
 
-def _encode(path: Path, side: int, quality: int) -> str | None:
-    """A picture of at most ``side`` pixels as a data URI, or None where it cannot be read."""
-    from PIL import Image
-
+def _encode(path: Path, side: int, quality: int, lost: list[tuple[Path, str]]) -> str:
+    """A picture of at most ``side`` pixels as a data URI; empty, and told, if it is unreadable."""
     try:
-        with Image.open(path) as image:
-            image.draft("RGB", (side, side))
-            small: Any = image.convert("RGBA" if _see_through(image) else "RGB")
-            small.thumbnail((side, side))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None
+        small = read_picture(path, side)
+    except UnreadableImageError as error:
+        lost.append((path, error.why))
+        return ""
+    small.thumbnail((side, side))
     target = io.BytesIO()
     small.save(target, "WEBP", quality=quality, method=4)
     return "data:image/webp;base64," + b64encode(target.getvalue()).decode()
-
-
-def _see_through(image: Any) -> bool:
-    return "A" in image.getbands() or "transparency" in image.info

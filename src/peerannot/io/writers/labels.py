@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 
 from peerannot._file_set import MANIFEST, file_set
-from peerannot._files import atomic_write, write_json
+from peerannot._files import Document, atomic_table, write_json
+from peerannot._names import FOLDERS, folder_names
 from peerannot._options import option
 from peerannot.errors import ParameterError
-from peerannot.io._folder import safe_name
 from peerannot.io._write import WRITERS, Export, Writer
 
 __all__ = ["Coco", "HuggingFace", "ImageFolder", "LabelStudio"]
@@ -156,7 +156,7 @@ class HuggingFace(Writer):
         held = {"huggingface": json.dumps({"info": {"features": features}}, ensure_ascii=False)}
         table = "data/train-00000-of-00001.parquet"
         with file_set(output) as files:
-            with atomic_write(files.at(table)) as handle:
+            with atomic_table(files.at(table)) as handle:
                 frame.write_parquet(handle, metadata=held)
             files.add("README.md", _card(job, result.strategy))
             files.manifest(MANIFEST, {"schema": "peerannot/export/1"}, [table, "README.md"])
@@ -198,6 +198,9 @@ def _card(job: Export, strategy: str) -> str:
 class ImageFolder(Writer):
     """``<output>/<class>/<image>``, by aggregated label, as torchvision reads it.
 
+    Where a class cannot name a folder, or two would share one, ``classes.json`` has the class of
+    each folder; ``install`` reads it back.
+
     Parameters
     ----------
     link
@@ -212,17 +215,22 @@ class ImageFolder(Writer):
         result = job.labelled()
         if not job.files:
             raise ParameterError("imagefolder needs a dataset folder with images in train/")
-        lost, written = 0, []
+        lost = 0
+        written: list[str] = []
+        folder_of = folder_names(job.answers.classes)
         with file_set(output) as files:
-            for name in job.answers.classes:
-                files.folder(safe_name(name))
+            for folder in folder_of.values():
+                files.folder(folder)
+            if any(name != folder for name, folder in folder_of.items()):
+                files.add(FOLDERS, Document({f: name for name, f in folder_of.items()}))
+                written.append(FOLDERS)
             for i, task in enumerate(job.answers.tasks):
                 label, file = int(result.labels[i]), job.files.get(task)
                 if file is None:
                     lost += 1
                 if file is None or label < 0:
                     continue
-                written.append(f"{safe_name(job.answers.classes[label])}/{file.name}")
+                written.append(f"{folder_of[job.answers.classes[label]]}/{file.name}")
                 files.place(file, written[-1], link=self.link)
             files.manifest(MANIFEST, {"schema": "peerannot/export/1"}, written)
         notes = [f"{lost} tasks without an image left out"] if lost else []
