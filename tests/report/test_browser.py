@@ -272,3 +272,36 @@ def test_explore_saves_corrections(crowd, browser):
     browser.press("2")
     browser.until("return document.getElementById('said').textContent.startsWith('Not saved')")
     assert json.loads((root / GOLD).read_text()) == {}
+
+
+def test_a_correction_that_cannot_be_saved_is_kept_and_sent_again(crowd, browser):
+    root = crowd(images=True)
+    source = read_source(Dataset.open(root), strategies=("MV",))
+    answers = source.answers
+    explorer = Explorer(render(source, editable=True), root / GOLD, answers.tasks, answers.classes)
+    thread = threading.Thread(target=explorer.serve)
+    thread.start()
+    full = (root / GOLD, root / "in-the-way" / GOLD)
+    try:
+        browser.open(explorer.url)
+        browser.until("return document.querySelectorAll('.tile').length > 0")
+        first = ids(browser)[0]
+        (root / "in-the-way").write_text("no folder: nothing can be saved")
+        explorer.gold = full[1]
+        browser.one(".tile").click()
+        browser.all("#task .choices button")[2].click()
+        browser.until("return document.getElementById('said').textContent.startsWith('Not saved')")
+        assert "kept here" in browser.one("#said").text
+        browser.press("escape")
+        assert "a correction is not saved" in tiles(browser)[0]
+        assert "1 correction not saved" in browser.one("#unsaved").text
+        browser.open(explorer.url)
+        browser.until("return !document.getElementById('unsaved').hidden")
+        explorer.gold = full[0]
+        browser.one("#send").click()
+        browser.until("return document.getElementById('unsaved').hidden")
+        assert json.loads((root / GOLD).read_text()) == {first: "class 2"}
+        assert "corrected to class 2" in tiles(browser)[0]
+    finally:
+        explorer.close()
+        thread.join()

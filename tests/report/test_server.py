@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -141,3 +143,94 @@ def test_damaged_or_unwritable_file(explorer):
 def test_port_in_use(explorer):
     with pytest.raises(StorageError, match="choose another with --port"):
         Explorer(b"", explorer.gold, Ids(1), Ids(1), explorer.port)
+
+
+def raw(explorer: Explorer, request: bytes, *, reset: bool = False) -> bytes:
+    """Send bytes as they are; all that comes back, or nothing where the client resets first."""
+    with socket.create_connection(("127.0.0.1", explorer.port), timeout=30) as client:
+        client.sendall(request)
+        if reset:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            return b""
+        got = b""
+        while part := client.recv(65_536):
+            got += part
+        return got
+
+
+HOST = b"Host: 127.0.0.1\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET http://[ HTTP/1.1\r\n" + HOST, b" 400 "),
+        (b"POST http://[ HTTP/1.1\r\n" + HOST, b" 400 "),
+        (b"GET /?token=%ff%00[ HTTP/1.1\r\n" + HOST, b" 403 "),
+        (b"GET //[ HTTP/1.1\r\n" + HOST, b" 40"),
+        (b"\x00 \x01 HTTP/1.1 \x02\r\n" + HOST, b" 400 "),
+        (b"GET / HTTP/9.9\r\n" + HOST, b" 505 "),
+        (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 200 + HOST, b" 431 "),
+        (b"POST /gold HTTP/1.1\r\nContent-Length: -5\r\n" + HOST, b" 403 "),
+        (b"POST /gold HTTP/1.1\r\nContent-Length: 9x\r\n" + HOST, b" 403 "),
+        (b"POST /gold HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + HOST, b" 403 "),
+    ],
+)
+def test_what_is_unexpected_is_refused_and_silent(explorer, capfd, request_, status):
+    assert status in raw(explorer, request_).partition(b"\n")[0] + b" "
+    assert capfd.readouterr() == ("", "")
+    assert not explorer.gold.exists()
+
+
+def test_clients_that_go_away_are_not_spoken_of(explorer, capfd):
+    for request in (b"", b"GET / HT", b"GET /?token=" + explorer.token.encode() + b" HTTP/1.1\r\n"
+                    + HOST, b"POST /gold HTTP/1.1\r\nContent-Length: 100\r\n\r\n{"):  # fmt: skip
+        raw(explorer, request, reset=True)
+    reply, _ = correct(explorer, "7", "dog", X_Peerannot_Token=explorer.token)
+    assert reply.status == 200
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("deep", [b"[" * 60_000, b'{"a":' * 12_000, b"[" * 900 + b"]" * 900])
+def test_deep_documents(explorer, capfd, deep):
+    reply, content = ask(explorer, "POST", "/gold", deep, X_Peerannot_Token=explorer.token)
+    assert reply.status == 400 and json.loads(content)["error"]
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("token", ["right", "wrong"])
+def test_a_long_body_gets_its_answer_and_no_reset(explorer, token):
+    given = explorer.token if token == "right" else "x"
+    reply, _ = ask(explorer, "POST", "/gold", b" " * 3_000_000, X_Peerannot_Token=given)
+    assert reply.status == (400 if token == "right" else 403)
+
+
+def test_posts_that_come_together_queue(explorer):
+    start = threading.Barrier(40)
+
+    def post(task: int) -> int:
+        start.wait()
+        return correct(explorer, str(task), "cat", X_Peerannot_Token=explorer.token)[0].status
+
+    with ThreadPoolExecutor(40) as pool:
+        assert set(pool.map(post, range(40))) == {200}
+    assert len(json.loads(explorer.gold.read_text())) == 40
+
+
+def test_a_full_disk_is_told_to_the_page(explorer, monkeypatch):
+    import errno
+
+    from peerannot import _files
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    token = {"X_Peerannot_Token": explorer.token}
+    assert correct(explorer, "1", "cat", **token)[0].status == 200
+    monkeypatch.setattr(_files.os, "fsync", full)
+    reply, content = correct(explorer, "2", "cat", **token)
+    assert reply.status == 500
+    assert "no space left on the disk" in json.loads(content)["error"]
+    assert json.loads(explorer.gold.read_text()) == {"1": "cat"}
+    monkeypatch.undo()
+    assert correct(explorer, "2", "cat", **token)[0].status == 200

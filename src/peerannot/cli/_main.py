@@ -6,6 +6,7 @@ import contextlib
 import errno
 import io
 import json
+import logging
 import os
 import sys
 from importlib import import_module
@@ -17,7 +18,7 @@ from peerannot._text import advice, did_you_mean, one_line
 from peerannot._version import __version__
 from peerannot.cli._common import spoken_warnings
 from peerannot.cli._last_resort import debugging, enough_memory, out_of_memory, report, trace_of
-from peerannot.cli._terminal import emit, hush, note, prepare
+from peerannot.cli._terminal import Notes, emit, hush, note, prepare
 from peerannot.errors import ExitCode, PeerannotError
 
 __all__ = ["main"]
@@ -104,6 +105,7 @@ def main() -> NoReturn:
     ``PEERANNOT_DEBUG=1`` shows the trace of every error.
     """
     prepare()
+    logging.getLogger("peerannot").addHandler(Notes())
     try:
         with spoken_warnings():
             code = peerannot.main(standalone_mode=False)

@@ -7,13 +7,14 @@ and every line for people, shows control characters instead of sending them.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 
-from peerannot._text import advice, visible
+from peerannot._text import advice, one_line, visible
 from peerannot.errors import StorageError
 
-__all__ = ["emit", "hush", "note", "prepare", "write"]
+__all__ = ["Notes", "emit", "hush", "note", "prepare", "write"]
 
 
 def prepare() -> None:
@@ -82,6 +83,13 @@ def note(text: str) -> None:
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(visible(text) + "\n")
         sys.stderr.flush()
+
+
+class Notes(logging.Handler):
+    """What the library logs, as lines for people."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        note(one_line(record.getMessage()))
 
 
 def hush() -> None:

@@ -12,29 +12,20 @@ import click
 from click.core import ParameterSource
 
 from peerannot._progress import Progress
-from peerannot.cli._common import emit, emit_json, json_option, note, progress_bar
+from peerannot.cli._common import emit, emit_json, json_option, progress_bar
 
 __all__ = ["install", "late_bar", "spoken"]
-
-
-class _Notes(logging.Handler):
-    """Lines of the library for people, on stderr."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        note(record.getMessage())
 
 
 @contextlib.contextmanager
 def spoken() -> Iterator[None]:
     """Print what installing logs, line by line on stderr."""
     logger = logging.getLogger("peerannot.dataset")
-    handler, level = _Notes(), logger.level
-    logger.addHandler(handler)
+    level = logger.level
     logger.setLevel(logging.INFO)
     try:
         yield
     finally:
-        logger.removeHandler(handler)
         logger.setLevel(level)
 
 

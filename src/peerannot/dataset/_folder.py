@@ -15,7 +15,7 @@ from peerannot._file_set import MANIFEST, changed_files, settle
 from peerannot._files import read_json
 from peerannot._memory import too_many_classes
 from peerannot._names import NAME_BYTES, classes_of_folders, plain_name
-from peerannot._text import did_you_mean, few, visible
+from peerannot._text import did_you_mean, few
 from peerannot.answers import Answers, Ids
 from peerannot.dataset._images import SPLITS, Image, list_images
 from peerannot.dataset._stage import settle_install
@@ -205,7 +205,7 @@ def _name_fault(name: Any) -> str | None:
     """What the name of a data set must be, when it is not: names of files begin with it."""
     if not isinstance(name, str) or not name or "/" in name or "\\" in name:
         return "a text without slashes"
-    if visible(name) != name or set(name) & set("\n\t"):
+    if any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 for c in name):
         return "without control characters"
     if len(name.encode()) > NAME_BYTES:
         return f"of at most {NAME_BYTES} bytes"

@@ -5,12 +5,17 @@ from __future__ import annotations
 import hmac
 import json
 import secrets
+import threading
+from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import orjson
+
+from peerannot._text import one_line
 from peerannot.answers import Ids
 from peerannot.errors import DataError, PeerannotError, StorageError
 from peerannot.report._gold import read_gold, save_correction
@@ -18,6 +23,7 @@ from peerannot.report._gold import read_gold, save_correction
 __all__ = ["Explorer"]
 
 _LONGEST = 65_536  # bytes of a request; a correction takes a hundred
+_DRAINED = 2**24  # bytes of a request that is refused
 
 
 class Explorer:
@@ -46,13 +52,14 @@ class Explorer:
     def __init__(self, page: bytes, gold: Path, tasks: Ids, classes: Ids, port: int = 0) -> None:
         self.page, self.gold, self.tasks, self.classes = page, gold, tasks, classes
         self.token = secrets.token_urlsafe(24)
+        self._line = threading.Lock()
         explorer = self
 
         class Handler(_Handler):
             explorer_ = explorer
 
         try:
-            self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+            self._server = _Server(("127.0.0.1", port), Handler)
         except (OSError, OverflowError) as error:
             raise StorageError(
                 f"cannot listen on port {port}: {error}; choose another with --port"
@@ -89,11 +96,26 @@ class Explorer:
             raise DataError(f"there is no task {task!r}")
         if label is not None and label not in self.classes:
             raise DataError(f"there is no class {label!r}")
-        return save_correction(self.gold, task, label, self.tasks)
+        # Posts that come together stand in line here, not at the lock between processes.
+        with self._line:
+            return save_correction(self.gold, task, label, self.tasks)
+
+
+class _Server(ThreadingHTTPServer):
+    """A thread for each connection; those that come together wait, none is turned away."""
+
+    request_queue_size = 128
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: the terminal belongs to the person, and the client has gone."""
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Two addresses: the page itself, and ``/gold`` to read and to correct."""
+    """Two addresses: the page itself, and ``/gold`` to read and to correct.
+
+    Whatever else comes is answered with 400, 403 or 404, and nothing is said of it here.
+    """
 
     explorer_: Explorer
     server_version = "peerannot"
@@ -101,6 +123,27 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30
 
     def do_GET(self) -> None:
+        self._answer(self._get)
+
+    def do_POST(self) -> None:
+        # What is refused unread would be taken for the next request.
+        self.close_connection = True
+        self._answer(self._post)
+
+    def _answer(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
+        except (DataError, ValueError, RecursionError) as error:
+            self._json(HTTPStatus.BAD_REQUEST, {"error": one_line(str(error))})
+        except (PeerannotError, OSError, MemoryError) as error:
+            self._json(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": one_line(str(error))})
+        except Exception:
+            self.close_connection = True
+            self._json(HTTPStatus.BAD_REQUEST, {"error": "not a request that is understood"})
+
+    def _get(self) -> None:
         place = urlsplit(self.path)
         if place.path == "/":
             given = parse_qs(place.query).get("token", [""])[0]
@@ -110,37 +153,34 @@ class _Handler(BaseHTTPRequestHandler):
             if self._allowed(self.headers.get("X-Peerannot-Token", "")):
                 try:
                     self._json(HTTPStatus.OK, read_gold(self.explorer_.gold))
-                except PeerannotError as error:
-                    self._json(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": str(error)})
+                except DataError as error:
+                    # The file is at fault, not the request.
+                    self._json(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": one_line(str(error))})
         else:
             self._json(HTTPStatus.NOT_FOUND, {"error": "no such page"})
 
-    def do_POST(self) -> None:
-        # What is refused unread would be taken for the next request.
-        self.close_connection = True
+    def _post(self) -> None:
+        body = self._body()
         if urlsplit(self.path).path != "/gold":
             self._json(HTTPStatus.NOT_FOUND, {"error": "no such page"})
-            return
-        if not self._allowed(self.headers.get("X-Peerannot-Token", "")):
-            return
-        try:
-            task, label = self._correction()
+        elif self._allowed(self.headers.get("X-Peerannot-Token", "")):
+            task, label = _correction(body)
             self._json(HTTPStatus.OK, {"gold": self.explorer_.correct(task, label)})
-        except (DataError, ValueError) as error:
-            self._json(HTTPStatus.BAD_REQUEST, {"error": str(error)})
-        except PeerannotError as error:
-            self._json(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": str(error)})
 
-    def _correction(self) -> tuple[str, str | None]:
-        length = int(self.headers.get("Content-Length") or 0)
-        if not 0 < length <= _LONGEST:
-            raise ValueError("the request is empty or too long")
-        document = json.loads(self.rfile.read(length))
-        task = document.get("task") if isinstance(document, dict) else None
-        label = document.get("label", 0) if isinstance(document, dict) else 0
-        if not isinstance(task, str) or not (label is None or isinstance(label, str)):
-            raise ValueError('expected {"task": text, "label": text or null}')
-        return task, label
+    def _body(self) -> bytes | None:
+        """What was sent; None where it is too long to be looked at.
+
+        It is read also where it is refused: a connection that is closed with something unread is
+        reset, and the refusal with it.
+        """
+        stated = self.headers.get("Content-Length", "")
+        length = int(stated) if stated.isascii() and stated.isdecimal() else 0
+        if length <= _LONGEST:
+            return self.rfile.read(length)
+        left = min(length, _DRAINED)
+        while left > 0 and (got := self.rfile.read(min(left, _LONGEST))):
+            left -= len(got)
+        return None
 
     def _allowed(self, token: str) -> bool:
         """Whether the token is right and the request is for this machine by its number.
@@ -172,5 +212,23 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Refuse what could not even be parsed, without its words and with a line of status."""
+        self.close_connection = True
+        self.request_version = self.protocol_version
+        self._json(HTTPStatus(code), {"error": HTTPStatus(code).phrase})
+
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: the terminal belongs to the person."""
+
+
+def _correction(body: bytes | None) -> tuple[str, str | None]:
+    if not body:
+        raise ValueError("the request is empty or too long")
+    # orjson refuses what is nested deeply, before it is built.
+    document = orjson.loads(body)
+    task = document.get("task") if isinstance(document, dict) else None
+    label = document.get("label", 0) if isinstance(document, dict) else 0
+    if not isinstance(task, str) or not (label is None or isinstance(label, str)):
+        raise ValueError('expected {"task": text, "label": text or null}')
+    return task, label

@@ -57,10 +57,12 @@ function tile(position) {
   const sort = SORTS.find(([key]) => key === $("sort").value);
   const marks = [
     T.gold[i] >= 0 && el("i", { class: "gold" }, "✓ " + cut(className(T.gold[i]), 9)),
+    DATA.edit && unsaved.has(i) && el("i", { class: "unsaved" }, "not saved"),
     differs(i) && el("i", {}, "≠"),
   ].filter(Boolean);
   const spoken = `Task ${T.id[i]}: ${className(T.label[i])}, confidence ${percent(T.conf[i])}, ${count(T.n[i], "answer")}` +
-    (differs(i) ? ", strategies differ" : "") + (T.gold[i] >= 0 ? ", corrected to " + className(T.gold[i]) : "");
+    (differs(i) ? ", strategies differ" : "") + (T.gold[i] >= 0 ? ", corrected to " + className(T.gold[i]) : "") +
+    (DATA.edit && unsaved.has(i) ? ", a correction is not saved" : "");
   return el("li", {}, el("button", {
     class: "tile", type: "button", tabindex: position === grid.at ? 0 : -1, "aria-label": spoken,
     "data-position": position, on: { click: () => openTask(position) },

@@ -80,18 +80,47 @@ function drawTask() {
 // Correcting a label: the address of the page holds the token that the server wants to see.
 const token = new URLSearchParams(location.search).get("token") || "";
 
+// Corrections that could not be saved, task to class: kept by the browser until they are.
+const unsaved = new Map();
+const chosen = (i) => (unsaved.has(i) ? unsaved.get(i) : T.gold[i]);
+// What is chosen and saved is taken back by choosing it again.
+const choose = (i, k) => correct(i, !unsaved.has(i) && T.gold[i] === k ? -1 : k);
+
+function keep(i, k) {
+  if (k === null) unsaved.delete(i);
+  else unsaved.set(i, k);
+  try {
+    sessionStorage.setItem("unsaved " + token, JSON.stringify([...unsaved].map(([j, c]) => [T.id[j], c])));
+  } catch (_) { /* a browser without storage keeps them as long as the page is open */ }
+  $("unsaved").hidden = !unsaved.size;
+  $("unsaved-count").textContent = `${count(unsaved.size, "correction")} not saved.`;
+}
+
+function rememberUnsaved() {
+  const place = new Map(T.id.map((id, i) => [id, i]));
+  try {
+    for (const [id, k] of JSON.parse(sessionStorage.getItem("unsaved " + token) || "[]")) if (place.has(id)) keep(place.get(id), k);
+  } catch (_) { /* nothing was kept */ }
+}
+
+async function sendAgain() {
+  for (const [i, k] of [...unsaved]) await correct(i, k);
+}
+
 function correction(i) {
   const few = DATA.classes.length <= 12;
   const choice = few
     ? el("div", { class: "choices" }, DATA.classes.map((name, k) => el("button", {
-        class: "plain", type: "button", "aria-pressed": String(T.gold[i] === k), "data-class": k,
-        on: { click: () => correct(i, T.gold[i] === k ? -1 : k) },
+        class: "plain", type: "button", "aria-pressed": String(chosen(i) === k), "data-class": k,
+        on: { click: () => choose(i, k) },
       }, k < 9 ? el("kbd", { "aria-hidden": "true" }, String(k + 1)) : null, name)))
     : el("select", { "aria-label": "Correct label", on: { change: (event) => correct(i, Number(event.target.value)) } },
         el("option", { value: "-1" }, "not corrected"),
-        DATA.classes.map((name, k) => el("option", { value: k, selected: T.gold[i] === k }, name)));
+        DATA.classes.map((name, k) => el("option", { value: k, selected: chosen(i) === k }, name)));
   const said = T.gold[i] >= 0 ? `Saved in gold.json as ${className(T.gold[i])}.` : "Choose the right class; it is saved in gold.json.";
-  return el("div", { class: "block" }, el("h3", {}, "Correct label"), choice, el("p", { class: "said", id: "said", role: "status" }, said));
+  const again = unsaved.has(i) && el("button", { class: "plain", type: "button", id: "again", on: { click: () => correct(i, unsaved.get(i)) } }, "Send again");
+  return el("div", { class: "block" }, el("h3", {}, "Correct label"), choice,
+    el("p", { class: "said", id: "said", role: "status" }, unsaved.has(i) ? "Not saved yet." : said), again);
 }
 
 async function correct(i, k) {
@@ -107,13 +136,12 @@ async function correct(i, k) {
   } catch (_) {
     fault = "the server does not answer; is peerannot explore still running?";
   }
-  if (!fault) {
-    T.gold[i] = k;
-    redrawTile(grid.order.indexOf(i));
-  }
+  if (!fault) T.gold[i] = k;
+  keep(i, fault ? k : null);
+  redrawTile(grid.order.indexOf(i));
   if (grid.order[open.position] !== i || !$("task").open) return;
   drawTask();
-  if (fault) $("said").textContent = "Not saved: " + fault;
+  if (fault) $("said").textContent = "Not saved: " + fault + ". It is kept here: send it again.";
   const again = $("task").querySelector(`[data-class="${k}"]`);
   if (again) again.focus();
 }
@@ -137,9 +165,13 @@ function startTask() {
     else if (event.key === "ArrowLeft") turnTask(-1);
     else if (DATA.edit && /^[1-9]$/.test(event.key) && Number(event.key) <= Math.min(DATA.classes.length, 9) && DATA.classes.length <= 12) {
       const i = grid.order[open.position], k = Number(event.key) - 1;
-      correct(i, T.gold[i] === k ? -1 : k);
+      choose(i, k);
     } else return;
     event.preventDefault();
   });
-  if (DATA.edit) readGold();
+  if (!DATA.edit) return;
+  $("send").addEventListener("click", sendAgain);
+  addEventListener("beforeunload", (event) => { if (unsaved.size) event.preventDefault(); });
+  rememberUnsaved();
+  readGold();
 }
