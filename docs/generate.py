@@ -1,19 +1,22 @@
-"""Write a page per strategy from its docstring and options: ``python docs/generate.py``.
+"""Write the pages of strategies and formats: ``python docs/generate.py``.
 
-The docstring is the source: model, update, options, cost, references. A test checks that the
-pages are those of the code.
+Docstrings are the source: model, update, options, cost, references; for formats, formats.toml
+beside them. A test checks that the pages are those of the code.
 """
 
 from __future__ import annotations
 
 import inspect
 import re
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 
 from peerannot._options import describe
 from peerannot.aggregation import STRATEGIES
+from peerannot.io import FORMATS
 
+FORMATS_PAGE = Path(__file__).parent / "formats.md"
 HOME = Path(__file__).parent / "strategies"
 DEEP = Path(__file__).parent / "learning"
 
@@ -74,9 +77,47 @@ def _options(cls: type) -> str:
     return head + "".join(rows)
 
 
+ROLES = ("found", "task", "worker", "label", "gold", "weight", "time", "silent")
+ROLE_NAMES = {"found": "recognised by", "gold": "known label", "silent": "abstention"}
+
+
+def formats_page() -> str:
+    """Markdown of the page of the formats: the registry, and what formats.toml says of each."""
+    told = tomllib.loads(FORMATS_PAGE.with_suffix(".toml").read_text())
+    intro, traps = told["intro"], told["traps"]
+    head = [["format", *(ROLE_NAMES.get(role, role) for role in ROLES)]]
+    rows = [
+        [f"[{name}](#{name})", *(told[name].get(role, "") for role in ROLES)] for name in FORMATS
+    ]
+    cells = [
+        [name, *(told[name].get("traps", {}).get(trap, ["-"])[0] for trap in traps)]
+        for name in FORMATS
+    ]
+    return (
+        f"# Formats\n\n{intro}\n## {len(FORMATS)} formats\n\n{_table(head + rows)}"
+        + "\n## What becomes of traps\n\n"
+        + "Each cell is held by a test; `-` is what a form cannot hold, or needs no rule. Damaged"
+        + " bytes end in a message of one line in every format, and any crowd, written in each"
+        + " format that can hold it, reads back to the same answers.\n\n"
+        + _table([["format", *traps.values()], *cells])
+        + "\n## Formats and their options\n"
+        + "".join(
+            f"\n### {name}\n\n`--format {name}`{_also(FORMATS[name])}.\n\n{_text(FORMATS[name])}"
+            f"\n\n{_options(FORMATS[name]).replace('## Options', '#### Options')}"
+            for name in FORMATS
+        )
+    )
+
+
+def _table(rows: list[list[str]]) -> str:
+    head, *body = (f"| {' | '.join(row)} |\n" for row in rows)
+    return head + "|---" * len(rows[0]) + "|\n" + "".join(body)
+
+
 def pages() -> dict[Path, str]:
     """Every page by its path."""
     found = {HOME / f"{name}.md": page(name) for name in STRATEGIES}
+    found[FORMATS_PAGE] = formats_page()
     # End-to-end strategies are read off their classes, which need PyTorch.
     if find_spec("torch") is not None:
         from peerannot.learning import strategy_names

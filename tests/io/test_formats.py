@@ -220,6 +220,9 @@ class TestLabelStudio:
         first = load(tmp_path, twice, duplicates="first")
         assert votes(first) == {("1", "1"): "cat"}
         assert first.report.dropped == {"contradicts an older answer of the same worker": 1}
+        twice[0]["annotations"].append(annotation(2, "cat", created_at="yesterday"))
+        said = load(tmp_path, twice).report.notes
+        assert said == ("1 of 3 answers have no time that can be read; they count as the oldest",)
 
     def test_abstention_keeps_the_task(self, tmp_path):
         got = load(tmp_path, [*self.task(annotation(1, "cat")),
@@ -405,6 +408,15 @@ class TestCvat:
         got = read(f"{tmp_path}/*.xml", worker_from="file")
         assert votes(got) == {("a", "a"): "cat", ("a", "b"): "dog"}
         assert got.report.guessed == {"worker": "name of the file"}
+
+    def test_an_image_without_a_tag(self, tmp_path):
+        content = cvat("ann", ("a", "cat"), ("b", "X")).replace(
+            b'<tag label="X" source="manual"/>', b""
+        )
+        got = load(tmp_path, content)
+        assert got.report.dropped == {"no tag": 1}
+        assert got.abstained.height == 0
+        assert list(got.answers.tasks) == ["a", "b"]
 
     def test_several_people_in_one_file(self, tmp_path):
         people = "".join(f"<segment><assignee>{p}</assignee></segment>" for p in ("ann", "bob"))

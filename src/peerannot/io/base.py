@@ -238,10 +238,14 @@ def collect(rows: Iterator[Row | Skip | Said]) -> Votes:
                 )
         elif not row.gold:
             kept.append(row)
+    untimed = sum(row.time is None for row in kept)
+    if 0 < untimed < len(kept):
+        what = f"{untimed} of {len(kept)} answers have no time that can be read"
+        guessed.setdefault("note", {})[f"{what}; they count as the oldest"] = None
     kinds: dict[str, Any] = {"task": pl.String, "worker": pl.String, "label": pl.String}
     if any(row.weight is not None for row in kept):
         kinds["weight"] = pl.Float64
-    if any(row.time is not None for row in kept):
+    if untimed < len(kept):
         kinds["time"] = pl.Float64
     frame = pl.DataFrame(
         {name: [getattr(row, name) for row in kept] for name in kinds}, schema=kinds

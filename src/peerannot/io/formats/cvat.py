@@ -88,6 +88,8 @@ class Cvat(WorkerFormat):
             yield Said("worker", role)
         for number, image in enumerate(root.iter("image"), 1):
             place = f"{source.name} image {number}"
+            if not image.get("name"):
+                yield Said("task", "id of the image")
             task = text_id(image.get("name") or image.get("id"), place, "name")
             tags = []
             for tag in image.findall("tag"):
