@@ -127,13 +127,15 @@ def _given(reading: Mapping[str, Any]) -> dict[str, Any]:
 class Votes:
     """Answers, known labels that came with them, and the name of where they are from.
 
-    ``facts`` tell in ``--json`` what became of the rows of a file.
+    ``facts`` tell in ``--json`` what became of the rows of a file; ``abstained`` gives the task
+    and the worker of each abstention.
     """
 
     answers: Answers
     gold: Mapping[str, Any]
     name: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+    abstained: Callable[[], list[tuple[str, str]]] = list
 
 
 def is_dataset(path: str, *, metadata: Path | None = None) -> bool:
@@ -192,7 +194,13 @@ def load_votes(
         only_for_files(reading, path)
         folder = Dataset.open(path, metadata_path=metadata)
         answers = folder.answers(answers_file, path_remove=path_remove)
-        return Votes(answers, _saved_gold(folder.path / "gold.json", answers), folder.name)
+
+        def abstained() -> list[tuple[str, str]]:
+            details = folder.details() if answers_file == "answers.json" else None
+            return [] if details is None else details.abstained().rows()
+
+        gold = _saved_gold(folder.path / "gold.json", answers)
+        return Votes(answers, gold, folder.name, abstained=abstained)
     from peerannot.dataset import read_removed
     from peerannot.io import read
 
@@ -207,7 +215,7 @@ def load_votes(
             raise click.UsageError(f"{path_remove} has no keys of tasks, only positions of images")
         answers = answers.without_tasks(keys)
     name = Path(path).name.partition(".")[0] or "answers"
-    return Votes(answers, imported.gold, name, facts)
+    return Votes(answers, imported.gold, name, facts, imported.abstained.rows)
 
 
 def say(report: ImportReport) -> dict[str, Any]:

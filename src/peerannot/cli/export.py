@@ -73,7 +73,9 @@ def export(
     if is_dataset(dataset):
         files = _images(Path(dataset), votes.answers)
         original, sources = _tasks(Path(dataset))
-    job = Export(votes.answers, result, files, original, sources, votes.name)
+    job = Export(
+        votes.answers, result, files, original, sources, votes.name, abstained=votes.abstained()
+    )
     notes = write(job, output, to, force=force, **extra)
     if as_json:
         emit_json(

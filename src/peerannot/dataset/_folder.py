@@ -17,6 +17,7 @@ from peerannot._memory import too_many_classes
 from peerannot._names import NAME_BYTES, classes_of_folders, plain_name
 from peerannot._text import did_you_mean, few
 from peerannot.answers import Answers, Ids
+from peerannot.dataset._details import Details, read_details
 from peerannot.dataset._images import SPLITS, Image, list_images
 from peerannot.dataset._stage import settle_install
 from peerannot.errors import DataError, ParameterError
@@ -146,16 +147,30 @@ class Dataset:
         Raises
         ------
         DataError
-            The file is missing, damaged, or has a label out of range.
+            The file is missing, damaged, has a label out of range, or was changed since its
+            weights, repeated answers and abstentions were written beside it.
         """
         path = self.path / file
         if not path.exists() and Path(file).exists():
             path = Path(file)
+        details = read_details(self.path, self.metadata, path)
         self._tell_changes(path)
         answers = Answers.from_mapping(read_json(path), classes=self.classes, where=str(path))
+        if details is not None:
+            answers = details.answers(answers)
         if path_remove is not None:
             answers = answers.without_tasks(self.removed_tasks(path_remove, answers.tasks))
         return answers
+
+    def details(self) -> Details | None:
+        """What came with the votes that ``answers.json`` cannot hold; None where there is nothing.
+
+        Raises
+        ------
+        DataError
+            ``answers.json`` was changed since, or the sidecar is absent or damaged.
+        """
+        return read_details(self.path, self.metadata, self.path / "answers.json")
 
     def _tell_changes(self, answers: Path) -> None:
         """Say which of the files that belong together were changed since they were written."""

@@ -8,14 +8,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from peerannot._file_set import MANIFEST, FileSet, file_set, hashes, settle
-from peerannot._files import write_csv, write_json
+from peerannot._files import sha256, write_csv, write_json
 from peerannot._lock import locked
 from peerannot._names import folder_names, leads_out, plain_name
 from peerannot._text import few
 from peerannot.answers import Answers
+from peerannot.dataset._details import DETAILS, write_details
 from peerannot.errors import DataError, ParameterError
 from peerannot.io._read import Imported
 
@@ -58,6 +60,8 @@ def write_dataset(
     force: bool = False,
 ) -> Folder:
     """Write a dataset folder: ``answers.json``, ``metadata.json``, gold labels, and images.
+
+    Weights, several answers of a worker to a task and abstentions go to ``details.parquet``.
 
     All of it or nothing. What an earlier import wrote there and this one does not is removed.
     Gold labels that a person made are kept as ``gold.json.bak``.
@@ -136,6 +140,15 @@ def _write(
             },
         )
     write_json(files.at("answers.json"), answers_document(answers, keys), indent=None)
+    details: dict[str, Any] = {}
+    silent = [(key_of.get(task, task), worker) for task, worker in imported.abstained.rows()]
+    if write_details(files.at(DETAILS), answers, keys, silent):
+        written.append(DETAILS)
+        details = {
+            "file": DETAILS,
+            "answers_sha256": sha256(files.at("answers.json")),
+            "duplicates": imported.duplicates,
+        }
     numbers = answers.workers.numbers()
     most = answers.n_workers if numbers is None or not numbers.size else int(numbers.max()) + 1
     write_json(
@@ -147,6 +160,7 @@ def _write(
             "n_task": answers.n_tasks,
             "class_names": list(answers.classes),
             "source_format": imported.report.format,
+            **({"details": details} if details else {}),
         },
     )
     for file in ("gold.json", "tasks.csv"):

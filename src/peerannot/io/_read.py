@@ -116,6 +116,8 @@ class Imported:
     report : ImportReport
     abstained : polars DataFrame
         Columns task and worker: who saw which task and never gave a label.
+    duplicates : str
+        Which of several answers of a worker to a task counted.
     """
 
     answers: Answers
@@ -123,6 +125,7 @@ class Imported:
     images: Mapping[str, str]
     report: ImportReport
     abstained: pl.DataFrame = field(default_factory=_nobody)
+    duplicates: DuplicatePolicy = "last"
 
 
 def read(
@@ -322,7 +325,7 @@ def _finish(
         name, n_rows, answers.n_answers, dict(dropped), len(gold), repeats.contradicting,
         dict(votes.guessed), votes.ignored, tuple(notes),
     )  # fmt: skip
-    return Imported(answers, gold, votes.images, report, abstained)
+    return Imported(answers, gold, votes.images, report, abstained, duplicates)
 
 
 def to_classes(

@@ -70,6 +70,9 @@ class Source:
         if text == "-":
             return cls("standard input", content=sys.stdin.buffer.read())
         at = Path(text)
+        if at.is_dir() and (at / "metadata.json").exists() and (at / "answers.json").exists():
+            # A data set: Parquet files in it are not votes of their own.
+            return cls(text, folder=at)
         if at.is_dir():
             shards = sorted(at.glob(_SHARDS)) or sorted(at.glob(f"**/{_SHARDS}"))
             return cls(text, tuple(shards), folder=at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -50,6 +50,8 @@ class Export:
         What the tool called the task's image.
     name : str
         Name of the data set.
+    abstained : sequence of (task, worker)
+        Who saw which task and gave no label.
     """
 
     answers: Answers
@@ -58,6 +60,7 @@ class Export:
     original: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     name: str = "answers"
+    abstained: Sequence[tuple[str, str]] = ()
 
     def labelled(self) -> Labelled:
         """The result, which the format cannot do without."""

@@ -36,7 +36,10 @@ def _dense(job: Export, what: str) -> np.ndarray[tuple[int, ...], np.dtype[np.in
 @WRITERS.register("crowdkit", "crowd-kit", "table", "csv", "parquet")
 @dataclass(frozen=True, kw_only=True)
 class CrowdKit(Writer):
-    """crowd-kit's long table: task, worker, label, and weight where answers have one."""
+    """crowd-kit's long table: task, worker, label, and weight where answers have one.
+
+    A worker who saw a task and gave no label has a row with an empty label.
+    """
 
     suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
 
@@ -49,9 +52,27 @@ class CrowdKit(Writer):
         }
         if a.weight is not None:
             columns["weight"] = pl.Series(a.weight)
-        write_table(output, columns)
-        lost = int((a.answers_per_task == 0).sum())
-        return [f"{lost} tasks without answers have no row"] if lost else []
+        silent = {
+            "task": [job.id_of(task) for task, _ in job.abstained],
+            "worker": [worker for _, worker in job.abstained],
+        }
+        rows = pl.concat(
+            [
+                pl.DataFrame(columns),
+                pl.DataFrame(silent, schema={"task": pl.String, "worker": pl.String}),
+            ],
+            how="diagonal",
+        )
+        if a.weight is not None:
+            rows = rows.with_columns(pl.col("weight").fill_null(1.0))
+        write_table(output, {name: rows[name] for name in rows.columns})
+        seen = {task for task, _ in job.abstained}
+        empty = np.flatnonzero(a.answers_per_task == 0).tolist()
+        lost = sum(a.tasks[i] not in seen for i in empty)
+        notes = [f"{len(job.abstained)} rows have an empty label: no answer was given"]
+        return notes * bool(job.abstained) + [f"{lost} tasks without answers have no row"] * bool(
+            lost
+        )
 
 
 @WRITERS.register("cleanlab", "wide")
