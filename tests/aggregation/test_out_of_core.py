@@ -190,8 +190,8 @@ def test_many_combinations_of_workers_and_classes(
 
 def test_what_cannot_be_fitted_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pattern = shards(tmp_path / "in")
-    with pytest.raises(ParameterError, match="glad cannot be fitted out of core; choose dawid"):
-        fit_shards(pattern, "GLAD", output=tmp_path / "out")
+    with pytest.raises(ParameterError, match=r"kos needs all tasks in memory.*; choose .*dawid"):
+        fit_shards(pattern, "KOS", output=tmp_path / "out")
     with pytest.raises(DataError, match="no file matches"):
         fit_shards(str(tmp_path / "none-*.parquet"), output=tmp_path / "out")
     with monkeypatch.context() as patch:

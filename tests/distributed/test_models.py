@@ -16,8 +16,10 @@ from simulated import crowd
 from peerannot._compiled import with_threads
 from peerannot._progress import silent
 from peerannot.aggregation import Result, build
-from peerannot.aggregation.base import Strategy
-from peerannot.aggregation.partitions import Fitted, model_of
+from peerannot.aggregation.base import Fitted, Strategy
+from peerannot.aggregation.capabilities import check_partitions
+from peerannot.aggregation.dawid_skene import DawidSkene
+from peerannot.aggregation.partitions.outcome import outcome
 from peerannot.aggregation.partitions.parts import LocalParts
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
@@ -68,24 +70,24 @@ class Cut(Exception):
     """The run ends here."""
 
 
-def on_one(strategy: Strategy, answers: Answers, gold: Gold | None) -> Result:
+def on_one(strategy: Strategy, answers: Answers, gold: Gold | None, start: Any = None) -> Result:
     named: Mapping[str, Any] | None = None
     if gold is not None:
         known = np.flatnonzero(gold >= 0)
         named = {answers.tasks[int(i)]: answers.classes[int(gold[i])] for i in known}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return strategy.fit(answers, gold=named)
+        return strategy.fit(answers, gold=named, init=start)
 
 
-def written(fitted: Fitted, parts: LocalParts) -> Iterator[NDArray[Any]]:
+def written(rule: Strategy, fitted: Fitted, parts: LocalParts) -> Iterator[NDArray[Any]]:
     """Labels, confidence and posterior of all tasks."""
-    each = [fitted.write(part, *fitted.given) for part in parts]
+    each = [outcome(part, rule, fitted.write, fitted.given) for part in parts]
     return (np.concatenate(column) for column in zip(*each, strict=True))
 
 
-def check_alike(one: Result, fitted: Fitted, parts: LocalParts) -> None:
-    labels, confidence, posterior = written(fitted, parts)
+def check_alike(one: Result, rule: Strategy, fitted: Fitted, parts: LocalParts) -> None:
+    labels, confidence, posterior = written(rule, fitted, parts)
     np.testing.assert_allclose(posterior, one.dense_posterior(), rtol=0, atol=1e-9)
     np.testing.assert_allclose(confidence, one.confidence, rtol=0, atol=1e-9)
     np.testing.assert_array_equal(labels, one.labels)
@@ -108,14 +110,16 @@ def check_alike(one: Result, fitted: Fitted, parts: LocalParts) -> None:
             np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-9)
 
 
-def check(spec: str, answers: Answers, *several: int, gold: Gold | None = None) -> None:
+def check(
+    spec: str, answers: Answers, *several: int, gold: Gold | None = None, start: Any = None
+) -> None:
     """Fits on one machine and on several numbers of partitions are alike."""
     strategy = build(spec)
-    one = on_one(strategy, answers, gold)
+    one = on_one(strategy, answers, gold, start)
     for n in several:
-        parts = LocalParts.of(answers, n, gold)
-        fitted = model_of(strategy).fit(strategy, parts, silent, Saved())
-        check_alike(one, fitted, parts)
+        parts = LocalParts.of(answers, n, gold, start)
+        fitted = strategy.fit_parts(parts, silent, Saved())
+        check_alike(one, strategy, fitted, parts)
 
 
 def some_gold(answers: Answers, truth: NDArray[Any], every: int = 5) -> Gold:
@@ -129,6 +133,14 @@ def test_partitions_give_what_one_machine_gives(spec: str, weighted: bool) -> No
     check(spec, answers, 1, 2, 7, gold=some_gold(answers, truth))
     if spec != "GoldMV":
         check(spec, answers, 1, 2, 7)
+
+
+@pytest.mark.parametrize("spec", [spec for spec in SPECS if build(spec).takes_init])
+def test_partitions_start_where_they_are_told(spec: str) -> None:
+    answers, truth = crowd(50, 9, 3, 4, accuracy=(0.4, 0.8), seed=3)
+    start = np.random.default_rng(0).dirichlet(np.ones(3), 50)
+    check(spec, answers, 1, 2, 7, start=start)
+    check(spec, answers, 2, gold=some_gold(answers, truth), start=start)
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -166,28 +178,58 @@ def test_a_fit_that_was_cut_off_goes_on(spec: str) -> None:
     answers, _ = crowd(60, 9, 3, 4, accuracy=(0.4, 0.8), seed=5)
     one = on_one(strategy, answers, None)
     everything = Saved()
-    model_of(strategy).fit(strategy, LocalParts.of(answers, 3), silent, everything)
+    strategy.fit_parts(LocalParts.of(answers, 3), silent, everything)
     parts, first = LocalParts.of(answers, 3), Saved(max(everything.calls // 2, 1))
     assert first.at < everything.calls
     with pytest.raises(Cut):
-        model_of(strategy).fit(strategy, parts, silent, first)
+        strategy.fit_parts(parts, silent, first)
     assert first.state is not None
     assert len(first.state["objective"]) in (0, first.state["n_iter"])
     other = LocalParts.of(answers, 3)
     for part, before in zip(other, parts, strict=True):
         part.kept = before.kept  # the engine saves it with the state
     second = Saved(state=first.state)
-    check_alike(one, model_of(strategy).fit(strategy, other, silent, second), other)
+    check_alike(one, strategy, strategy.fit_parts(other, silent, second), other)
     assert first.calls + second.calls == everything.calls
 
 
 def test_other_strategies_say_that_they_do_not_distribute() -> None:
-    with pytest.raises(ParameterError, match=r"^kos does not distribute.*; choose .*dawid-skene"):
-        model_of(build("KOS"))
+    with pytest.raises(ParameterError, match=r"^kos needs all tasks .*; choose .*dawid-skene"):
+        check_partitions(build("KOS"))
 
 
 def test_options_are_checked() -> None:
     strategy = build("DS")
     object.__setattr__(strategy, "max_iter", 0)
     with pytest.raises(ParameterError, match="max_iter"):
-        model_of(strategy)
+        check_partitions(strategy)
+
+
+class Sharper(DawidSkene):
+    """A user's Dawid-Skene; nothing is said of partitions."""
+
+    name = "sharper"
+
+    def _tables(self, pairs: Any, counts: Any, mass: Any) -> Any:
+        table, log_prior = super()._tables(pairs, counts, mass)
+        return 1.5 * table, log_prior
+
+
+class OnlyInMemory(DawidSkene):
+    """Another, that does something else, and only in memory."""
+
+    name = "only-in-memory"
+
+    def _fit(self, *given: Any) -> Any:
+        return super()._fit(*given)
+
+
+def test_a_subclass_runs_where_its_family_runs() -> None:
+    answers, _ = crowd(50, 9, 3, 4, seed=1)
+    rule = Sharper()
+    check_partitions(rule)
+    parts = LocalParts.of(answers, 3)
+    check_alike(rule.fit(answers), rule, rule.fit_parts(parts, silent), parts)
+    assert np.abs(rule.fit(answers).posterior - build("DS").fit(answers).posterior).max() > 1e-3
+    with pytest.raises(ParameterError, match="only-in-memory needs all tasks"):
+        check_partitions(OnlyInMemory())

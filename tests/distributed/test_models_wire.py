@@ -13,13 +13,13 @@ from simulated import crowd
 from peerannot._compiled import with_threads
 from peerannot._progress import silent
 from peerannot.aggregation import STRATEGIES, build
-from peerannot.aggregation.checkpoint import NOWHERE
-from peerannot.aggregation.partitions import Fitted, model_of
+from peerannot.aggregation.base import Fitted, Strategy
+from peerannot.aggregation.capabilities import check_partitions
+from peerannot.aggregation.partitions.outcome import outcome
 from peerannot.aggregation.partitions.parts import LocalParts
-from peerannot.aggregation.partitions.signed import largest_score, write_signed
 from peerannot.aggregation.plantnet import PlantNet
+from peerannot.aggregation.signed_votes import largest_score, signed_vote_fit, write_signed
 from peerannot.aggregation.support import Support
-from peerannot.aggregation.votes import signed_vote_fit
 from peerannot.aggregation.weighted import WeightedVote
 from peerannot.answers import Answers
 from peerannot.errors import DataError, DataWarning, ParameterError
@@ -72,9 +72,9 @@ class Wire(LocalParts):
 
         return super().chain(there, state, *given)
 
-    def written(self, fitted: Fitted) -> list[Any]:
+    def written(self, rule: Strategy, fitted: Fitted) -> list[Any]:
         write, given = self._sent((fitted.write, fitted.given))
-        return [write(part, *given) for part in self]
+        return [outcome(part, rule, write, given) for part in self]
 
 
 def a_fit(spec: str, n_tasks: int) -> tuple[Wire, list[Any]]:
@@ -84,7 +84,7 @@ def a_fit(spec: str, n_tasks: int) -> tuple[Wire, list[Any]]:
     wire = Wire.of(answers, 3, gold)
     assert isinstance(wire, Wire)
     strategy = build(spec)
-    return wire, wire.written(model_of(strategy).fit(strategy, wire.start(), silent, NOWHERE))
+    return wire, wire.written(strategy, strategy.fit_parts(wire.start(), silent))
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -102,9 +102,9 @@ def test_every_strategy_distributes_or_says_that_it_does_not() -> None:
     refused = set()
     for name in STRATEGIES:
         try:
-            model_of(build(given.get(name, others.get(name, name))))
+            check_partitions(build(given.get(name, others.get(name, name))))
         except ParameterError as error:
-            assert "does not distribute" in str(error) and "\n" not in str(error)
+            assert "needs all tasks" in str(error) and "\n" not in str(error)
             refused.add(name)
     named = "bwa catd class-coin crh crowdlab ebcc kos m-msr pm"
     assert refused >= set(named.split()) & set(STRATEGIES)
@@ -112,14 +112,8 @@ def test_every_strategy_distributes_or_says_that_it_does_not() -> None:
 
 
 def test_options_that_need_all_tasks_are_refused_plainly() -> None:
-    with pytest.raises(ParameterError, match=r"^la does not distribute with order=random"):
-        model_of(build("LA"))
-    with pytest.raises(ParameterError, match=r"^plantnet does not distribute with AI=confident"):
-        model_of(PlantNet(AI="confident", scores={}, threshold_scores=0.5))
-    with pytest.raises(
-        ParameterError, match=r"^plantnet does not distribute with a file of authors"
-    ):
-        model_of(PlantNet(authors="authors.txt"))
+    with pytest.raises(ParameterError, match=r"^la needs all tasks .*order=random"):
+        check_partitions(build("LA"))
 
 
 @pytest.mark.parametrize("ai", ["ignored", "worker", "fixed", "invalidating"])
@@ -137,8 +131,8 @@ def test_plantnet_has_authors_and_an_ai(ai: Any) -> None:
     one = rule.fit(answers)
     for n in (1, 2, 7):
         parts = LocalParts.of(answers, n)
-        fitted = model_of(rule).fit(rule, parts, silent, NOWHERE)
-        rows = [fitted.write(part, *fitted.given) for part in parts]
+        fitted = rule.fit_parts(parts, silent)
+        rows = [outcome(part, rule, fitted.write, fitted.given) for part in parts]
         np.testing.assert_array_equal(np.concatenate([r[0] for r in rows]), one.labels)
         np.testing.assert_allclose(np.concatenate([r[1] for r in rows]), one.confidence)
         np.testing.assert_allclose(np.concatenate([r[2] for r in rows]), one.posterior, atol=1e-9)
@@ -151,11 +145,11 @@ def test_plantnet_has_authors_and_an_ai(ai: Any) -> None:
 def test_plantnet_misses_authors_of_unknown_tasks_and_the_ai() -> None:
     answers, _ = crowd(10, 3, 2, 3)
     rule = PlantNet(authors={"3": "0", "nowhere": "1"})
-    with pytest.raises(DataError, match=r"^authors: 1 of its tasks have no answers entry"):
-        model_of(rule).fit(rule, LocalParts.of(answers, 2), silent, NOWHERE)
+    with pytest.raises(DataError, match=r"^authors: tasks that have no answers entry: nowhere"):
+        rule.fit_parts(LocalParts.of(answers, 2), silent)
     rule = PlantNet(AI="fixed")
     with pytest.warns(DataWarning, match="no worker has the id 'AI'"):
-        model_of(rule).fit(rule, LocalParts.of(answers, 2), silent, NOWHERE)
+        rule.fit_parts(LocalParts.of(answers, 2), silent)
 
 
 def test_a_partition_of_noise_knows_that_it_is_noise() -> None:
@@ -169,16 +163,17 @@ def test_a_partition_of_noise_knows_that_it_is_noise() -> None:
     np.testing.assert_allclose(one.posterior[:3], 1 / 3)
     parts = LocalParts.of(answers, 2)
     given = ("share", 0, weight, largest_score(parts, weight))
-    labels, _, posterior = zip(*(write_signed(part, *given) for part in parts), strict=True)
-    np.testing.assert_allclose(np.concatenate(posterior), one.posterior, atol=1e-9)
-    np.testing.assert_array_equal(np.concatenate(labels), one.labels)
+    fits = [write_signed(part, *given) for part in parts]
+    posterior = np.concatenate([fit.posterior for fit in fits])
+    np.testing.assert_allclose(posterior, one.posterior, atol=1e-9)
+    np.testing.assert_array_equal(np.concatenate([fit.labels for fit in fits]), one.labels)
 
 
 def test_weights_of_unknown_workers_are_refused_as_on_one_machine() -> None:
     answers, _ = crowd(10, 3, 2, 3)
     rule = WeightedVote(weights={"nobody": 2.0})
     with pytest.raises(DataError, match="none of these workers has answers"):
-        model_of(rule).fit(rule, LocalParts.of(answers, 2), silent, NOWHERE)
+        rule.fit_parts(LocalParts.of(answers, 2), silent)
 
 
 @pytest.mark.parametrize(
@@ -196,8 +191,8 @@ def test_partitions_are_as_sparse_as_all_tasks_would_be(
     assert not isinstance(one.posterior, np.ndarray)
     for n in (1, 7):
         parts = LocalParts.of(answers, n, gold)
-        fitted = model_of(rule).fit(rule, parts, silent, NOWHERE)
-        rows = [fitted.write(part, *fitted.given) for part in parts]
+        fitted = rule.fit_parts(parts, silent)
+        rows = [outcome(part, rule, fitted.write, fitted.given) for part in parts]
         dense = [row[2] if isinstance(row[2], np.ndarray) else row[2].toarray() for row in rows]
         posterior = np.concatenate(dense)
         answered = one.posterior.sum(1) > 0
@@ -216,6 +211,6 @@ def test_single_precision_is_chosen_by_all_answers(monkeypatch: pytest.MonkeyPat
     one = rule.fit(answers).dense_posterior()
     assert np.abs(one - double).max() > 1e-9
     parts = LocalParts.of(answers, 3)
-    fitted = model_of(rule).fit(rule, parts, silent, NOWHERE)
-    posterior = np.concatenate([fitted.write(part, *fitted.given)[2] for part in parts])
+    fitted = rule.fit_parts(parts, silent)
+    posterior = np.concatenate([fitted.write(part, *fitted.given).posterior for part in parts])
     np.testing.assert_allclose(posterior, one, rtol=0, atol=1e-9)

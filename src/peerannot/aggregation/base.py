@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from peerannot._options import check, option
 from peerannot._progress import Progress, silent
 from peerannot._text import few
+from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
+from peerannot.aggregation.partitions.parts import LocalParts, Parts, Size, Work
 from peerannot.aggregation.result import Diagnostics, Result
 from peerannot.aggregation.ties import label_rows
 from peerannot.answers import Answers, gold_labels
@@ -22,7 +24,7 @@ from peerannot.errors import ConvergenceWarning, DataError, ParameterError
 if TYPE_CHECKING:
     from peerannot.aggregation.online import OnlineState
 
-__all__ = ["Fit", "Iterative", "Start", "Strategy"]
+__all__ = ["Fit", "Fitted", "Iterative", "Start", "Strategy"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Start:
 
 @dataclass
 class Fit:
-    """What a strategy's ``_fit`` gives back; `Strategy.fit` makes a `Result` of it.
+    """What is known after a fit; `Strategy.fit` makes a `Result` of it.
 
     ``posterior`` is (n_tasks, n_classes), dense or `scipy.sparse.csr_array`. ``labels`` are
     drawn from it by the tie rule unless given. ``confidence`` and ``entropy`` are read off it
@@ -65,6 +67,24 @@ class Fit:
     task_columns: dict[str, NDArray[Any]] = field(default_factory=dict)
     extra: dict[str, NDArray[Any]] = field(default_factory=dict)
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What was fitted on partitions.
+
+    Attributes
+    ----------
+    fit : Fit
+        What is known of workers and classes; ``posterior`` is None.
+    write : Work
+        ``write(part, *given)`` is a `Fit` with what is known of the tasks of a partition.
+    given : tuple
+    """
+
+    fit: Fit
+    write: Work
+    given: tuple[Any, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +112,30 @@ class Strategy(ABC):
     )
     seed: int = option(0, at_least=0, help="seed of everything random")
 
-    @abstractmethod
+    def fit_parts(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
+    ) -> Fitted:
+        """Fit the model on partitions of tasks, from which only sums travel.
+
+        A strategy that defines it runs in memory, out of core and on a cluster. One that needs
+        all tasks in one place defines ``_fit`` instead. Options are checked, the data are valid.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define fit_parts or _fit")
+
+    def needs_all_tasks(self) -> str | None:
+        """Why the strategy cannot run on partitions with these options; None where it can."""
+        return None
+
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        """Fit the model; options are checked, the data are valid."""
+        """Fit the model to answers in one place: by default as one partition."""
+        parts = LocalParts.whole(answers, start.gold, start.posterior)
+        done = self.fit_parts(parts, progress)
+        of_tasks: Fit = done.write(parts.parts[0], *done.given)
+        return replace(
+            done.fit, posterior=of_tasks.posterior, labels=of_tasks.labels,
+            confidence=of_tasks.confidence, entropy=of_tasks.entropy,
+            task_columns=of_tasks.task_columns,
+        )  # fmt: skip
 
     def side_files(self, result: Result) -> dict[str, Any]:
         """Files of its own that the strategy leaves in a dataset's ``identification`` folder.
@@ -224,7 +265,7 @@ class Iterative(Strategy):
     max_iter: int = option(200, at_least=1, help="most iterations")
     tol: float = option(2e-6, at_least=0.0, help="least gain of the objective per answer")
 
-    def _stops(self, objective: list[float], answers: Answers) -> bool:
+    def _stops(self, objective: list[float], answers: Answers | Size) -> bool:
         """Whether the last gain is under the tolerance; an answer of weight 2 counts as two."""
         if len(objective) < 2:
             return False

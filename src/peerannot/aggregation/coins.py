@@ -8,7 +8,7 @@ score. Passes cost O(answers), however many classes there are.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,24 +19,7 @@ from peerannot.aggregation.kernels import exp_down, over_blocks
 from peerannot.aggregation.support import Support, answer_blocks, clamped, is_dense, posterior_of
 from peerannot.answers import Answers
 
-__all__ = ["CoinPasses", "Coins", "start_shares"]
-
-
-class CoinPasses(Protocol):
-    """Passes over answers, in memory (`Coins`) or in partitions."""
-
-    @property
-    def n_units(self) -> int: ...
-    @property
-    def total(self) -> NDArray[np.float64]: ...
-    @property
-    def answers(self) -> Any:
-        """What has ``n_answers`` and ``weight`` as `Answers` have."""
-
-    def first(self, given: NDArray[np.float64] | None = None) -> NDArray[np.float64]: ...
-    def step(
-        self, bonus: NDArray[np.float64], prior: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]: ...
+__all__ = ["Coins", "start_shares"]
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._progress import Progress
-from peerannot.aggregation.base import Fit, Iterative, Start
+from peerannot.aggregation.base import Fit, Fitted, Iterative
 from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
-from peerannot.aggregation.confusions import EM, Pairs, Passes
+from peerannot.aggregation.confusions import EM, Pairs
+from peerannot.aggregation.partitions.confusions import PartsEM, em_of
+from peerannot.aggregation.partitions.parts import Part, Parts
 from peerannot.aggregation.result import Diagnostics
-from peerannot.answers import Answers
+from peerannot.aggregation.votes import MajorityVote
 
 __all__ = ["ConfusionModel", "ds_skill"]
 
@@ -32,15 +34,19 @@ class ConfusionModel(Iterative):
     takes_init: ClassVar[bool] = True
     objective_name: ClassVar[str] = "log-likelihood"  # what its steps give, for people
 
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        em = EM.of(answers, start.gold, start.posterior, model=self.name)
-        counts, mass, diagnostics = self._iterate(em, progress)
-        fit = self._told_by(em, counts, mass)
+    def fit_parts(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
+    ) -> Fitted:
+        hard = self._hard([], parts.shape.n_answers, False)
+        majority = MajorityVote(ties=self.ties, seed=self.seed) if hard else None
+        em = PartsEM.of(parts, model=self.name, majority=majority)
+        counts, mass, diagnostics = self._iterate(em, progress, checkpoint)
+        fit = self._parameters(em.pairs, counts, mass, len(parts.shape.workers))
         fit.diagnostics = diagnostics
-        return fit
+        return Fitted(fit, _posterior, self._tables(em.pairs, counts, mass))
 
     def _iterate(
-        self, em: Passes, progress: Progress, checkpoint: Checkpoint = NOWHERE
+        self, em: PartsEM, progress: Progress, checkpoint: Checkpoint = NOWHERE
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], Diagnostics]:
         """Counts and class sums that the iterations end with."""
         saved = checkpoint.load()
@@ -72,7 +78,7 @@ class ConfusionModel(Iterative):
         return False
 
     def _step(
-        self, em: Passes, counts: NDArray[np.float64], mass: NDArray[np.float64], hard: bool
+        self, em: PartsEM, counts: NDArray[np.float64], mass: NDArray[np.float64], hard: bool
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
         """Counts and class sums of the next iteration, and the objective."""
         return em.step(*self._tables(em.pairs, counts, mass), hard=hard)
@@ -92,3 +98,7 @@ class ConfusionModel(Iterative):
         n_workers: int,
     ) -> Fit:
         """Skills, confusion matrices and class prior, still without a posterior."""
+
+
+def _posterior(part: Part, table: NDArray[np.float64], log_prior: NDArray[np.float64]) -> Fit:
+    return Fit(em_of(part).posterior(table, log_prior))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from peerannot.aggregation.support import clamped
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
 
-__all__ = ["EM", "Pairs", "Passes", "blocks_of", "weights_of"]
+__all__ = ["EM", "Pairs", "blocks_of", "weights_of"]
 
 MAX_BLOCKS = 8
 BLOCKS_BYTES = 2**28  # memory that the counts of all blocks may take together
@@ -115,21 +115,6 @@ class Pairs:
         out = np.zeros((n_workers, k, k))
         out[self.worker, :, self.label] = table
         return out
-
-
-class Passes(Protocol):
-    """Passes over answers: in memory (`EM`), out of core (`ChunkedEM`), or in partitions."""
-
-    @property
-    def pairs(self) -> Pairs: ...
-    @property
-    def answers(self) -> Any:
-        """What has ``n_answers`` and ``weight`` as `Answers` have."""
-
-    def first(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
-    def step(
-        self, table: NDArray[np.float64], log_prior: NDArray[np.float64], *, hard: bool = False
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]: ...
 
 
 def blocks_of(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._options import option
 from peerannot._progress import Progress
-from peerannot.aggregation.base import Fit, Start
+from peerannot.aggregation.base import Fit, Fitted
+from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.confusion_model import ConfusionModel, ds_skill
 from peerannot.aggregation.confusions import Pairs
+from peerannot.aggregation.partitions.parts import Part, Parts, stream
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.support import Support
 from peerannot.aggregation.votes import vote_fit
@@ -155,36 +156,31 @@ class WeightedDawidSkene(DawidSkene):
     crowdsourced labels by weighting areas under the margin. TMLR.
     """
 
-    takes_gold: ClassVar[bool] = True
-
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        base = super()._fit(answers, start, progress)
-        fit = self._vote(
-            answers, self._trust(base, answers.n_workers, answers.n_classes), start.gold
-        )
-        fit.skill, fit.confusion, fit.prior = base.skill, base.confusion, base.prior
-        fit.diagnostics = base.diagnostics
-        return fit
-
-    def _trust(self, base: Fit, n_workers: int, n_classes: int) -> NDArray[np.float64]:
-        """How far each worker can be trusted on each class, (n_workers, n_classes)."""
-        if base.confusion is None:
+    def fit_parts(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
+    ) -> Fitted:
+        fit = super().fit_parts(parts, progress, checkpoint).fit
+        if fit.confusion is None:
             raise ParameterError(
-                f"{self.name} needs the confusion matrices of {n_workers} workers over"
-                f" {n_classes} classes, too large to hold; use wawa"
+                f"{self.name} needs the confusion matrices of {len(parts.shape.workers)} workers"
+                f" over {len(parts.shape.classes)} classes, too large to hold; use wawa"
             )
-        return np.diagonal(base.confusion, axis1=1, axis2=2)
+        trust = np.diagonal(fit.confusion, axis1=1, axis2=2)
+        return Fitted(fit, _trusted_vote, (self, trust))
 
-    def _vote(
-        self, answers: Answers, of_worker: NDArray[np.float64], gold: NDArray[np.int32]
-    ) -> Fit:
-        trust = of_worker[answers.worker, answers.label]
-        weighted = replace(
-            answers, weight=trust if answers.weight is None else trust * answers.weight
-        )
-        support = Support.of(answers)
-        votes = support.votes(weighted)
-        return vote_fit(weighted, support, votes, self.ties, self.seed, hard=False, gold=gold)
+
+def _trusted_vote(part: Part, rule: WeightedDawidSkene, of_worker: NDArray[np.float64]) -> Fit:
+    """The vote with how far each worker can be trusted on each class, (n_workers, n_classes)."""
+    answers, support = part.answers, Support.of(part.answers)
+    trust = of_worker[answers.worker, answers.label]
+    weighted = Answers(
+        answers.task, answers.worker, answers.label, answers.tasks, answers.workers,
+        answers.classes, trust if answers.weight is None else trust * answers.weight,
+    )  # fmt: skip
+    return vote_fit(
+        weighted, support, support.votes(weighted), rule.ties, stream(part, rule.seed), hard=False,
+        gold=part.gold,
+    )  # fmt: skip
 
 
 def _log_prior(mass: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from peerannot._options import option
-from peerannot._progress import Progress
-from peerannot.aggregation.base import Fit, Start
 from peerannot.aggregation.dawid_skene import DawidSkene
 from peerannot.aggregation.registry import STRATEGIES
-from peerannot.aggregation.votes import MajorityVote
-from peerannot.answers import Answers
 
 __all__ = ["FastDawidSkene", "HybridDawidSkene"]
 
@@ -43,16 +38,7 @@ class FastDawidSkene(DawidSkene):
     aggregation scheme for sentiment classification. WISDOM at KDD, algorithms 1 and 2.
     """
 
-    takes_gold: ClassVar[bool] = True
-    takes_init: ClassVar[bool] = True
-
     switch: float = option(0.0, at_least=0.0, help="gain at which E-steps become hard (0: at once)")
-
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        if start.posterior is None and self.switch == 0:
-            majority = MajorityVote(ties=self.ties, seed=self.seed).fit(answers)
-            start = Start(start.gold, majority.dense_posterior())
-        return super()._fit(answers, start, progress)
 
     def _hard(self, objective: list[float], n_answers: int, was: bool) -> bool:
         if was or self.switch == 0:

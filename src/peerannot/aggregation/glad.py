@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,18 +11,21 @@ from numpy.typing import NDArray
 from peerannot._compiled import compiled
 from peerannot._options import option
 from peerannot._progress import Progress
-from peerannot.aggregation.base import Fit, Iterative, Start
+from peerannot.aggregation.base import Fit, Fitted, Iterative
 from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.coins import start_shares
 from peerannot.aggregation.confusions import blocks_of, weights_of
 from peerannot.aggregation.kernels import over_blocks
+from peerannot.aggregation.partitions.parts import Part, Parts, size_of
+from peerannot.aggregation.partitions.reductions import Largest
+from peerannot.aggregation.partitions.support import as_held
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics, Result
 from peerannot.aggregation.support import Support, clamped, posterior_of
 from peerannot.aggregation.wawa import worker_weight
 from peerannot.answers import Answers
 
-__all__ = ["GLAD", "Easiness", "Tasks", "expected_share"]
+__all__ = ["GLAD", "Easiness"]
 
 # Log inverse difficulties stay within +-30: exp(30) is far past any task that data can tell
 # from a trivial one, and far from overflow.
@@ -79,45 +82,38 @@ class GLAD(Iterative):
     beta_mean: float = option(1.0, help="mean of the prior of log inverse difficulty")
     steps: int = option(2, at_least=1, help="Newton steps of each task in an iteration")
 
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        easiness = Easiness.of(answers, start.gold, float(self.beta_mean))
-        if start.posterior is not None:
-            easiness.given = start_shares(easiness.support, start.posterior)
-        alpha, diagnostics = self._iterate(
-            easiness, np.full(answers.n_workers, float(self.alpha_mean)), progress
-        )
-        posterior, right = easiness.posterior(alpha)
-        return Fit(
-            posterior,
-            skill=expected_share(right, worker_weight(answers)),
-            worker_columns={"alpha": alpha},
-            task_columns={"beta": easiness.beta},
-            diagnostics=diagnostics,
-        )
-
-    def _iterate(
-        self,
-        tasks: Tasks,
-        alpha: NDArray[np.float64],
-        progress: Progress,
-        checkpoint: Checkpoint = NOWHERE,
-    ) -> tuple[NDArray[np.float64], Diagnostics]:
-        """Abilities; difficulties stay with the tasks, wherever these are."""
+    def fit_parts(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
+    ) -> Fitted:
+        size, mean = size_of(parts), float(self.beta_mean)
+        alpha = np.full(len(parts.shape.workers), float(self.alpha_mean))
         objective: list[float] = []
         saved = checkpoint.load()
-        if saved is not None:
+        if saved is None:
+            parts.advance(_begin, mean)
+        else:
             alpha, objective = saved["alpha"], list(map(float, saved["objective"]))
-        stopped = self._stops(objective, tasks.answers)
+        stopped = self._stops(objective, size)
         while not stopped and len(objective) < self.max_iter:
-            gradient, curvature, reach, loglik = tasks.step(alpha, self.steps)
+            gradient, curvature, reach, loglik = parts.advance(
+                _step, mean, alpha, self.steps, not objective
+            )
             gap = alpha - self.alpha_mean
-            objective.append(loglik - 0.5 * float(gap @ gap))
-            alpha = alpha + _safe_step(gradient - gap, curvature + 1.0, reach)
-            stopped = self._stops(objective, tasks.answers)
+            objective.append(float(loglik) - 0.5 * float(gap @ gap))
+            alpha = alpha + _safe_step(gradient - gap, curvature + 1.0, reach.value)
+            stopped = self._stops(objective, size)
             checkpoint.save({"n_iter": len(objective), "objective": objective, "alpha": alpha})
             progress(len(objective), self.max_iter, f"log-posterior {objective[-1]:.4f}")
         converged = stopped or self.tol == 0
-        return alpha, Diagnostics(len(objective), converged, tuple(objective))
+        right, total = parts.sum(_right, mean, alpha)
+        fit = Fit(
+            None,
+            # The expected share of right answers; 0 without answers.
+            skill=np.where(total > 0, right / np.where(total > 0, total, 1.0), 0.0),
+            worker_columns={"alpha": alpha},
+            diagnostics=Diagnostics(len(objective), converged, tuple(objective)),
+        )
+        return Fitted(fit, _write, (mean, alpha))
 
     def side_files(self, result: Result) -> dict[str, Any]:
         """``difficulties.npy`` (n_tasks, 2): task, beta; ``abilities.npy`` (n_workers, 2).
@@ -135,16 +131,35 @@ class GLAD(Iterative):
         }
 
 
-class Tasks(Protocol):
-    """Passes over tasks that keep their difficulties, in memory (`Easiness`) or in partitions."""
+def _begin(part: Part, beta_mean: float) -> tuple[Any, tuple[int]]:
+    return np.full(part.answers.n_tasks, beta_mean), (part.answers.n_tasks,)
 
-    @property
-    def answers(self) -> Any:
-        """What has ``n_answers`` and ``weight`` as `Answers` have."""
 
-    def step(
-        self, alpha: NDArray[np.float64], steps: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]: ...
+def _easiness(part: Part, beta_mean: float) -> Easiness:
+    """The tasks with a beta of their own, so that what is kept stays as it is."""
+    made: Easiness = part.made("easiness", lambda: Easiness.of(part.answers, part.gold, beta_mean))
+    return replace(made, beta=part.kept.copy(), beta_mean=beta_mean)
+
+
+def _step(
+    part: Part, beta_mean: float, alpha: NDArray[np.float64], steps: int, is_first: bool
+) -> tuple[Any, tuple[Any, ...]]:
+    """Keep beta after Newton steps; derivatives by every alpha, and the log-likelihood."""
+    easiness = _easiness(part, beta_mean)
+    if is_first and part.start is not None:
+        easiness.given = start_shares(easiness.support, part.start)
+    gradient, curvature, reach, gain = easiness.step(alpha, steps)
+    return easiness.beta, (gradient, curvature, Largest(reach), gain)
+
+
+def _right(part: Part, beta_mean: float, alpha: NDArray[np.float64]) -> tuple[Any, ...]:
+    return _easiness(part, beta_mean).posterior(alpha)[1], worker_weight(part.answers)
+
+
+def _write(part: Part, beta_mean: float, alpha: NDArray[np.float64]) -> Fit:
+    easiness = _easiness(part, beta_mean)
+    posterior, _ = easiness.posterior(alpha)
+    return Fit(as_held(part, easiness.support, posterior), task_columns={"beta": easiness.beta})
 
 
 @dataclass
@@ -156,7 +171,7 @@ class Easiness:
     beta : float64 array (n_tasks,)
     beta_mean : float
     given : float64 array (n_answers,) or (0,)
-        Posterior on the slots in the next pass, in place of that of the parameters.
+        Posterior on the slots in place of that of the parameters.
     """
 
     answers: Answers
@@ -184,7 +199,6 @@ class Easiness:
         """Newton steps in every beta; then of each worker: gradient and curvature by alpha, and
         the largest easiness met. Last the log-likelihood before the steps."""
         sums, loglik = self._run(alpha, steps, np.empty(0), np.empty(0))
-        self.given = np.empty(0)
         return *sums, loglik
 
     def posterior(self, alpha: NDArray[np.float64]) -> tuple[Any, NDArray[np.float64]]:
@@ -207,11 +221,6 @@ class Easiness:
 
         gains = over_blocks(work, bounds.size - 1)
         return (*sums[:, :2].sum(0), sums[:, 2].max(0)), sum(gains)
-
-
-def expected_share(right: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Expected share of right answers of each worker; 0 without answers."""
-    return np.where(total > 0, right / np.where(total > 0, total, 1.0), 0.0)
 
 
 def _safe_step(

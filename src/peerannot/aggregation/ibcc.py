@@ -12,7 +12,8 @@ from scipy.special import digamma, gammaln
 from peerannot._options import option
 from peerannot.aggregation.base import Fit
 from peerannot.aggregation.confusion_model import ConfusionModel, ds_skill
-from peerannot.aggregation.confusions import Pairs, Passes
+from peerannot.aggregation.confusions import Pairs
+from peerannot.aggregation.partitions.confusions import PartsEM
 from peerannot.aggregation.registry import STRATEGIES
 
 __all__ = ["IBCC", "dirichlet_kl", "off_diagonal_of"]
@@ -65,7 +66,7 @@ class IBCC(ConfusionModel):
     alpha: float = option(1.0, above=0.0, help="pseudo-count of each class")
 
     def _step(
-        self, em: Passes, counts: NDArray[np.float64], mass: NDArray[np.float64], hard: bool
+        self, em: PartsEM, counts: NDArray[np.float64], mass: NDArray[np.float64], hard: bool
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
         off = off_diagonal_of(self.off_diagonal, mass.size)
         table, divergence = _expected_logs(em.pairs, counts, self.diagonal, off)

@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._options import option
 from peerannot._progress import Progress
-from peerannot.aggregation.base import Fit, Start, Strategy
+from peerannot.aggregation.base import Fit, Fitted, Strategy
 from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
+from peerannot.aggregation.partitions.parts import Part, Parts, stream
+from peerannot.aggregation.partitions.support import support_of
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
-from peerannot.aggregation.support import Support
-from peerannot.aggregation.votes import signed_vote_fit
-from peerannot.aggregation.wawa import share_right, worker_weight
-from peerannot.answers import Answers
+from peerannot.aggregation.signed_votes import largest_score, signed_scores, write_signed
+from peerannot.aggregation.wawa import share_right, totals_of
 
-__all__ = ["IWMV", "Polls"]
-
-
-class Polls(Protocol):
-    """Votes on answers, in memory or in partitions."""
-
-    def right(self) -> NDArray[np.float64]:
-        """Weight of each worker's answers that won the last vote, (n_workers,)."""
-
-    def vote(self, weight: NDArray[np.float64]) -> int:
-        """Vote with these weights; how many labels won or lost that did not before."""
+__all__ = ["IWMV"]
 
 
 @STRATEGIES.register("iwmv", "iterative-weighted-majority-vote")
@@ -70,65 +60,57 @@ class IWMV(Strategy):
 
     max_iter: int = option(100, at_least=1, help="most rounds of voting")
 
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        support, k = Support.of(answers), answers.n_classes
-        if start.posterior is None:
-            winner = support.winners(support.votes(answers))
-        else:
-            winner = support.values(start.posterior)
-        polls = _Polls(self, answers, support, start.gold, winner)
-        skill, diagnostics = self._iterate(polls, worker_weight(answers), k, progress)
-        fit = signed_vote_fit(answers, support, polls.score, self.ties, self.seed, start.gold)
-        fit.skill = skill
-        fit.worker_columns = {"weight": k * skill - 1}
-        fit.diagnostics = diagnostics
-        return fit
-
-    def _iterate(
-        self,
-        polls: Polls,
-        total: NDArray[np.float64],
-        k: int,
-        progress: Progress,
-        checkpoint: Checkpoint = NOWHERE,
-    ) -> tuple[NDArray[np.float64], Diagnostics]:
-        """Skills of the last vote, wherever the answers are."""
-        stays, rounds = False, 0
-        skill = np.zeros(total.size)
+    def fit_parts(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
+    ) -> Fitted:
+        total, k = totals_of(parts), len(parts.shape.classes)
+        stays, rounds, skill = False, 0, np.zeros(total.size)
         saved = checkpoint.load()
-        if saved is not None:
+        if saved is None:
+            (right,) = parts.advance(_first_vote, self)
+        else:
             stays, rounds, skill = bool(saved["stays"]), int(saved["n_iter"]), saved["skill"]
+            (right,) = parts.sum(_right)
         while not stays and rounds < self.max_iter:
-            skill = share_right(polls.right(), total)
-            changes = polls.vote(k * skill - 1)
+            skill = share_right(right, total)
+            weight = k * skill - 1
+            right, changes = parts.advance(_vote, self, weight, largest_score(parts, weight))
             stays = changes == 0
             rounds += 1
             checkpoint.save({"n_iter": rounds, "objective": [], "skill": skill, "stays": stays})
             progress(rounds, self.max_iter, f"{changes} changes")
-        return skill, Diagnostics(rounds, stays)
+        weight = k * skill - 1
+        fit = Fit(
+            None,
+            skill=skill,
+            worker_columns={"weight": weight},
+            diagnostics=Diagnostics(rounds, stays),
+        )
+        given = (self.ties, self.seed, weight, largest_score(parts, weight))
+        return Fitted(fit, write_signed, given)
 
 
-class _Polls:
-    """Votes on answers in memory."""
+def _first_vote(part: Part, rule: IWMV) -> tuple[Any, tuple[Any, ...]]:
+    """Keep the winners of the majority vote (or of the start), and count who was right."""
+    support = support_of(part)
+    if part.start is None:
+        winner = support.winners(support.votes(part.answers))
+    else:
+        winner = support.values(part.start)
+    winner = support.decide(winner, rule.ties, stream(part, rule.seed), part.gold)
+    return winner, (support.worker_sums(part.answers, winner),)
 
-    def __init__(
-        self,
-        rule: IWMV,
-        answers: Answers,
-        support: Support,
-        gold: NDArray[np.int32],
-        winner: NDArray[np.float64],
-    ) -> None:
-        self.rule, self.answers, self.support, self.gold = rule, answers, support, gold
-        self.winner = support.decide(winner, rule.ties, rule.seed, gold)
-        self.score = winner
 
-    def right(self) -> NDArray[np.float64]:
-        return self.support.worker_sums(self.answers, self.winner)
+def _right(part: Part) -> tuple[Any, ...]:
+    return (support_of(part).worker_sums(part.answers, part.kept),)
 
-    def vote(self, weight: NDArray[np.float64]) -> int:
-        support, rule, before = self.support, self.rule, self.winner
-        self.score = support.votes(self.answers, weight)
-        winner = support.winners(self.score, self.answers.n_classes)
-        self.winner = support.decide(winner, rule.ties, rule.seed, self.gold)
-        return int(np.count_nonzero(self.winner != before))
+
+def _vote(
+    part: Part, rule: IWMV, weight: NDArray[np.float64], largest: float | None
+) -> tuple[Any, tuple[Any, ...]]:
+    """Keep the winners with these weights; also how many labels won or lost that did not before."""
+    support, answers = support_of(part), part.answers
+    winner = support.winners(signed_scores(part, weight, largest), answers.n_classes)
+    winner = support.decide(winner, rule.ties, stream(part, rule.seed), part.gold)
+    changes = int(np.count_nonzero(winner != part.kept))
+    return winner, (support.worker_sums(answers, winner), changes)

@@ -11,14 +11,21 @@ from numpy.typing import NDArray
 from peerannot._compiled import compiled
 from peerannot._options import option
 from peerannot._progress import Progress
-from peerannot.aggregation.base import Fit, Start, Strategy
+from peerannot.aggregation.base import Fit, Fitted, Start, Strategy
+from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
+from peerannot.aggregation.partitions.parts import Part, Parts, in_place, stream
+from peerannot.aggregation.partitions.support import support_of
 from peerannot.aggregation.registry import STRATEGIES
+from peerannot.aggregation.signed_votes import largest_score, signed_vote_fit, write_signed
 from peerannot.aggregation.support import Support
 from peerannot.aggregation.ties import drawn_best
-from peerannot.aggregation.votes import signed_vote_fit, vote_fit
+from peerannot.aggregation.votes import vote_fit
 from peerannot.answers import Answers
 
 __all__ = ["OnePassLA", "TwoPassLA", "skill_of"]
+
+# Right and seen of each worker, (n_workers,) each.
+Skills = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 @STRATEGIES.register("la", "LA1", "la-one-pass")
@@ -64,7 +71,28 @@ class OnePassLA(Strategy):
     beta: float = option(2.0, at_least=1.0, help="Beta prior of skills: wrong answers + 1")
     order: Literal["random", "given"] = option("random", help="order in which tasks are read")
 
+    def needs_all_tasks(self) -> str | None:
+        if self.order == "given":
+            return None
+        return "order=random shuffles all tasks; choose order=given, which reads them as they are"
+
+    def fit_parts(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
+    ) -> Fitted:
+        # What was known where each partition began goes out once more to write.
+        *starts, (right, seen) = self._chain(parts, remember=True)
+        fit = Fit(None)
+        self._tell(fit, right, seen)
+        return Fitted(fit, _write, (self, starts))
+
+    def _chain(self, parts: Parts, *, remember: bool) -> list[Skills]:
+        """Right and seen of each worker after the pass, and before each partition."""
+        begin = [self._begin(len(parts.shape.workers))]
+        state: list[Skills] = parts.chain(_read_on, begin, self, remember)
+        return state
+
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
+        # As one partition, but in any order and without a second reading.
         support = Support.of(answers)
         rng = np.random.default_rng(self.seed)
         order = np.flatnonzero(answers.answers_per_task)
@@ -129,6 +157,27 @@ class OnePassLA(Strategy):
         fit.extra = {"right": right, "seen": seen}
 
 
+def _read_part(part: Part, rule: OnePassLA, before: Skills) -> Any:
+    """Scores when tasks were read, then right and seen of each worker after the last."""
+    right, seen = before
+    return rule._read(
+        part.answers, support_of(part), part.gold, np.flatnonzero(part.answers.answers_per_task),
+        stream(part, rule.seed), right.copy(), seen.copy(),
+    )  # fmt: skip
+
+
+def _read_on(part: Part, state: list[Skills], rule: OnePassLA, remember: bool) -> list[Skills]:
+    _, right, seen = _read_part(part, rule, state[-1])
+    return [*(state if remember else ()), (right, seen)]
+
+
+def _write(part: Part, rule: OnePassLA, starts: list[Skills]) -> Fit:
+    score, right, seen = _read_part(part, rule, starts[part.index])
+    return in_place(rule, part)._told_by(
+        part.answers, support_of(part), part.gold, score, right, seen
+    )
+
+
 def skill_of(right: NDArray[np.float64], seen: NDArray[np.float64]) -> NDArray[np.float64]:
     """Right answers over all; 1/2 where there are none, not even of the prior."""
     return np.divide(right, seen, out=np.full_like(right, 0.5), where=seen > 0)
@@ -151,6 +200,16 @@ class TwoPassLA(OnePassLA):
     Yang, Y. et al. (2024). A lightweight, effective, and efficient model for label aggregation
     in crowdsourcing. ACM TKDD 18(4), algorithm 2. arXiv:2212.00007.
     """
+
+    def fit_parts(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
+    ) -> Fitted:
+        ((right, seen),) = self._chain(parts, remember=False)
+        weight = len(parts.shape.classes) * skill_of(right, seen) - 1
+        fit = Fit(None, worker_columns={"weight": weight})
+        self._tell(fit, right, seen)
+        given = (self.ties, self.seed, weight, largest_score(parts, weight))
+        return Fitted(fit, write_signed, given)
 
     def _told_by(
         self,

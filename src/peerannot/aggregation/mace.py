@@ -11,15 +11,16 @@ from scipy.special import digamma
 
 from peerannot._options import option
 from peerannot._progress import Progress
-from peerannot.aggregation.alike import worker_groups
-from peerannot.aggregation.base import Fit, Iterative, Start
+from peerannot.aggregation.alike import groups_of, worker_shares
+from peerannot.aggregation.base import Fit, Fitted, Iterative
 from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
-from peerannot.aggregation.coins import CoinPasses, Coins
 from peerannot.aggregation.confusions import Pairs
 from peerannot.aggregation.ibcc import dirichlet_kl, dirichlet_logs
+from peerannot.aggregation.partitions.coins import PartsCoins, coins_of, coins_posterior
+from peerannot.aggregation.partitions.confusions import common_pairs
+from peerannot.aggregation.partitions.parts import Part, Parts
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
-from peerannot.answers import Answers
 
 __all__ = ["MACE"]
 
@@ -76,33 +77,37 @@ class MACE(Iterative):
     style_prior: float = option(10.0, above=0.0, help="Dirichlet prior of style (vb)")
     smoothing: float = option(0.01, above=0.0, help="pseudo-count shared by the labels (em)")
 
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        k = answers.n_classes
-        pairs = Pairs.of(answers, model=self.name, columns=1)
-        coins = Coins.of(answers, start.gold, pairs.of_answer, len(pairs))
-        groups = worker_groups(answers, coins.support) if self.restarts > 1 else None
-        know, diagnostics = self._iterate(
-            coins, pairs, groups, k, progress, posterior=start.posterior
+    def fit_parts(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
+    ) -> Fitted:
+        k = len(parts.shape.classes)
+        pairs = common_pairs(parts, model=self.name, columns=1)
+        coins = PartsCoins.of(parts, True, len(pairs))
+        groups = groups_of(*parts.sum(_worker_shares)) if self.restarts > 1 else None
+        know, diagnostics = self._iterate(coins, pairs, groups, k, progress, checkpoint)
+        competence = self._competence(pairs, coins.total, know)
+        fit = Fit(
+            None,
+            skill=competence + (1.0 - competence) / k,
+            worker_columns={"competence": competence},
+            diagnostics=diagnostics,
         )
-        fit = self._parameters(pairs, coins.total, know, k)
-        bonus = self._bonus(pairs, coins.total, know, k)
-        fit.posterior = coins.posterior(bonus, np.full(k, 1.0 / k))
-        fit.diagnostics = diagnostics
-        return fit
+        theta, spam, _ = self._weights(pairs, coins.total, know, k)
+        bonus = np.log1p(theta[pairs.worker] / spam)
+        return Fitted(fit, coins_posterior, (True, bonus, np.full(k, 1.0 / k)))
 
     def _iterate(
         self,
-        coins: CoinPasses,
+        coins: PartsCoins,
         pairs: Pairs,
         groups: tuple[NDArray[np.int64], int] | None,
         k: int,
         progress: Progress,
-        checkpoint: Checkpoint = NOWHERE,
-        posterior: NDArray[np.float64] | None = None,
+        checkpoint: Checkpoint,
     ) -> tuple[NDArray[np.float64], Diagnostics]:
-        """Expected known answers of each pair in the best start, wherever the answers are.
+        """Expected known answers of each pair in the best start.
 
-        ``groups`` are those of `worker_groups`, needed for more than one start.
+        ``groups`` are those of `groups_of`, needed for more than one start.
         """
         uniform = np.full(k, 1.0 / k)
         best: tuple[list[float], NDArray[np.float64], bool] | None = None
@@ -119,7 +124,7 @@ class MACE(Iterative):
                 know, objective = saved["know"], list(map(float, saved["objective"]))
                 saved = None
             elif restart == 0:
-                know = coins.first(posterior)
+                know = coins.first()
             else:
                 assert groups is not None
                 rng = np.random.default_rng((self.seed, restart))
@@ -144,21 +149,6 @@ class MACE(Iterative):
         assert best is not None
         objective, know, converged = best
         return know, Diagnostics(len(objective), converged, tuple(objective))
-
-    def _parameters(
-        self, pairs: Pairs, total: NDArray[np.float64], know: NDArray[np.float64], k: int
-    ) -> Fit:
-        """Skills and competences, still without a posterior."""
-        competence = self._competence(pairs, total, know)
-        skill = competence + (1.0 - competence) / k
-        return Fit(None, skill=skill, worker_columns={"competence": competence})
-
-    def _bonus(
-        self, pairs: Pairs, total: NDArray[np.float64], know: NDArray[np.float64], k: int
-    ) -> NDArray[np.float64]:
-        """What an answer of each pair adds to the log-probability of its label."""
-        theta, spam, _ = self._weights(pairs, total, know, k)
-        return np.asarray(np.log1p(theta[pairs.worker] / spam))
 
     def _counts(
         self, pairs: Pairs, total: NDArray[np.float64], know: NDArray[np.float64]
@@ -196,6 +186,10 @@ class MACE(Iterative):
             spam,
             divergence + dirichlet_kl(beta, np.full(beta.shape, float(self.competence_prior))),
         )
+
+
+def _worker_shares(part: Part) -> tuple[Any, ...]:
+    return worker_shares(part.answers, coins_of(part, True).support)
 
 
 def _state(

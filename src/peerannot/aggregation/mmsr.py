@@ -14,8 +14,8 @@ from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Start, Strategy
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
+from peerannot.aggregation.signed_votes import signed_vote_fit
 from peerannot.aggregation.support import Support
-from peerannot.aggregation.votes import signed_vote_fit
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
 

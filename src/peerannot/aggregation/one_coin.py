@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from peerannot._options import option
 from peerannot._progress import Progress
-from peerannot.aggregation.base import Fit, Iterative, Start
+from peerannot.aggregation.base import Fit, Fitted, Iterative
 from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
-from peerannot.aggregation.coins import CoinPasses, Coins
+from peerannot.aggregation.partitions.coins import PartsCoins, coins_posterior
+from peerannot.aggregation.partitions.parts import Parts
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
-from peerannot.answers import Answers
 
 __all__ = ["OneCoin", "ZenCrowd", "coin_logs"]
 
@@ -61,24 +61,21 @@ class OneCoin(Iterative):
 
     prior: Literal["uniform", "estimated"] = option("uniform", help="frequencies of the classes")
 
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        k = answers.n_classes
-        coins = Coins.of(answers, start.gold, answers.worker, answers.n_workers)
-        p, rho, diagnostics = self._iterate(coins, self._start(coins, start.posterior), k, progress)
-        posterior = coins.posterior(coin_logs(p, k)[0], rho)
-        return Fit(posterior, skill=p, prior=rho, diagnostics=diagnostics)
+    def fit_parts(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
+    ) -> Fitted:
+        k = len(parts.shape.classes)
+        coins = PartsCoins.of(parts, False, len(parts.shape.workers))
+        p, rho, diagnostics = self._iterate(coins, k, progress, checkpoint)
+        fit = Fit(None, skill=p, prior=rho, diagnostics=diagnostics)
+        return Fitted(fit, coins_posterior, (False, coin_logs(p, k)[0], rho))
 
     def _iterate(
-        self,
-        coins: CoinPasses,
-        start: NDArray[np.float64],
-        k: int,
-        progress: Progress,
-        checkpoint: Checkpoint = NOWHERE,
+        self, coins: PartsCoins, k: int, progress: Progress, checkpoint: Checkpoint
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], Diagnostics]:
-        """Probabilities of being right and class prior, wherever the answers are."""
+        """Probabilities of being right and class prior."""
         saved = checkpoint.load()
-        p = start if saved is None else saved["p"]
+        p = self._start(coins) if saved is None else saved["p"]
         rho = np.full(k, 1.0 / k) if saved is None else saved["rho"]
         objective = [] if saved is None else list(map(float, saved["objective"]))
         stopped = self._stops(objective, coins.answers)
@@ -95,11 +92,9 @@ class OneCoin(Iterative):
         converged = stopped or self.tol == 0
         return p, rho, Diagnostics(len(objective), converged, tuple(objective))
 
-    def _start(
-        self, coins: CoinPasses, posterior: NDArray[np.float64] | None
-    ) -> NDArray[np.float64]:
+    def _start(self, coins: PartsCoins) -> NDArray[np.float64]:
         """First probabilities of being right."""
-        return _rate(coins.first(posterior), coins.total)
+        return _rate(coins.first(), coins.total)
 
 
 @STRATEGIES.register("zencrowd", "ZC")
@@ -127,11 +122,9 @@ class ZenCrowd(OneCoin):
 
     reliability: float = option(0.8, above=0.0, below=1.0, help="first reliability of all workers")
 
-    def _start(
-        self, coins: CoinPasses, posterior: NDArray[np.float64] | None
-    ) -> NDArray[np.float64]:
-        if posterior is not None:
-            return super()._start(coins, posterior)
+    def _start(self, coins: PartsCoins) -> NDArray[np.float64]:
+        if coins.parts.shape.started:
+            return super()._start(coins)
         return np.full(coins.n_units, float(self.reliability))
 
 

@@ -1,37 +1,34 @@
 """Fits of answers larger than memory: Parquet shards in, Parquet shards out.
 
-The shards are coded once into memory-mapped files (`peerannot.io._shards`). Iterations run
-the same compiled loops as in memory over chunks of tasks; only counts are held. Labels and
-posterior are computed once more at the end, chunk by chunk, and written.
+The shards are coded once into memory-mapped files (`peerannot.io._shards`), whose chunks of
+tasks are the partitions on which the strategy is fitted. Labels and posterior are computed once
+more at the end, chunk by chunk, and written.
 """
 
 from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from peerannot._files import atomic_path, sha256, storage_errors, write_json, write_npy
-from peerannot._options import check
 from peerannot._progress import Progress, silent
+from peerannot._text import few
 from peerannot._version import __version__
-from peerannot.aggregation.base import Fit, Strategy
-from peerannot.aggregation.chunks import ChunkedEM, chunk_answers, majority
-from peerannot.aggregation.dawid_skene import DawidSkene, MAPDawidSkene
-from peerannot.aggregation.fast_dawid_skene import FastDawidSkene, HybridDawidSkene
+from peerannot.aggregation.base import Fit, Fitted, Strategy
+from peerannot.aggregation.capabilities import check_partitions
+from peerannot.aggregation.partitions.mapped import MappedParts
+from peerannot.aggregation.partitions.outcome import outcome
 from peerannot.aggregation.registry import build
 from peerannot.aggregation.result import Diagnostics
-from peerannot.aggregation.support import Support, posterior_of
-from peerannot.aggregation.ties import label_rows, pick
-from peerannot.aggregation.votes import MajorityVote, NaiveSoft
-from peerannot.answers import DuplicatePolicy
-from peerannot.errors import ConvergenceWarning, ParameterError
+from peerannot.answers import Answers, DuplicatePolicy, Ids, gold_labels
+from peerannot.errors import ConvergenceWarning, DataError, ParameterError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -48,13 +45,8 @@ __all__ = [
     "worker_frame",
 ]
 
-CONFUSIONS = (DawidSkene, MAPDawidSkene, FastDawidSkene, HybridDawidSkene)
-VOTES = (MajorityVote, NaiveSoft)
 PART = 2**21  # tasks of a shard of the result, about
 MOST_COLUMNS = 1000  # classes up to which a posterior is written as columns
-
-# Labels, confidence, and posterior where it is wanted, of the tasks of one chunk.
-Chunk = tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64] | None]
 
 
 @dataclass(frozen=True)
@@ -96,6 +88,7 @@ def fit_shards(
     output: str | Path,
     scratch: str | Path | None = None,
     hard: bool = False,
+    gold: Mapping[str, Any] | ArrayLike | None = None,
     classes: Iterable[Any] | int | None = None,
     duplicates: DuplicatePolicy = "last",
     task_col: str | None = None,
@@ -110,8 +103,7 @@ def fit_shards(
     paths
         A pattern (``"answers-*.parquet"``), a folder, a file, or several of them.
     strategy
-        Dawid-Skene, MAP-DS (LFC), Fast and hybrid Dawid-Skene, majority vote or vote shares, by
-        name with options in brackets, or built.
+        One that runs on partitions of tasks, by name with options in brackets, or built.
     output
         Folder of the result; what an earlier result left there is replaced.
     scratch
@@ -120,6 +112,8 @@ def fit_shards(
         ``output`` that is removed at the end, also when the fit fails.
     hard
         Leave out the columns of the posterior.
+    gold
+        Known classes of some tasks, see `peerannot.answers.gold_labels`; they stay fixed.
     classes, duplicates
         See `peerannot.io.read`.
     task_col, worker_col, label_col
@@ -130,27 +124,29 @@ def fit_shards(
     Raises
     ------
     ParameterError
-        The strategy needs all answers in memory.
+        The strategy needs all answers in memory, or cannot use ``gold``.
     DataError
-        The shards cannot be used; the message has file and row.
+        The shards cannot be used; the message has file and row. Or ``gold`` does not fit them.
     StorageError
         The disk has no room.
 
     Notes
     -----
-    Cost: as in memory, and two readings of the shards. Memory: the counts of each pair of worker
-    and label that occurs (at most 1 GiB for up to eight blocks, or one block's), and a chunk of
-    tasks. Mapped files count as resident while the system has room for them, and give way.
+    Cost: as in memory, and two readings of the shards; what in memory is prepared once for all
+    iterations is prepared in each. Memory: what the strategy knows of workers (for confusion
+    matrices the counts of each pair of worker and label that occurs, at most 256 MiB for up to
+    eight blocks, or one block's), and a chunk of tasks. Mapped files count as resident while the
+    system has room for them, and give way. What some strategies keep with tasks (GLAD, IWMV,
+    PlantNet: 4 to 8 bytes a task or an answer) is in ``scratch``, too.
     Results equal those in memory to the rounding of sums, for any number of threads.
     """
     from peerannot.io import Source
     from peerannot.io._shards import code_shards
 
     fitted = build(strategy) if isinstance(strategy, str) else strategy
-    check(fitted)
-    if type(fitted) not in CONFUSIONS + VOTES:
-        names = ", ".join(c.name for c in CONFUSIONS + VOTES)
-        raise ParameterError(f"{fitted.name} cannot be fitted out of core; choose {names}")
+    check_partitions(fitted)
+    if gold is not None and not fitted.takes_gold:
+        raise ParameterError(f"{fitted.name} cannot use gold labels")
     told = progress or silent
     folder = Path(output)
     # A folder of its own: coding anew removes what is in it.
@@ -173,18 +169,11 @@ def fit_shards(
                 f"{len(coded.classes)} classes are too many for columns of a posterior; ask for"
                 " hard labels"
             )
-        if isinstance(fitted, DawidSkene):
-            em = ChunkedEM(coded, fitted)
-            counts, mass, diagnostics = fitted._iterate(em, told)
-            table, log_prior = fitted._tables(em.pairs, counts, mass)
-            fit = fitted._parameters(em.pairs, counts, mass, len(coded.workers))
-            fit.diagnostics = diagnostics
-            chunks = _from_posterior(fitted, em.posteriors(table, log_prior), hard)
-        else:
-            assert isinstance(fitted, MajorityVote | NaiveSoft)
-            fit = Fit(None)
-            chunks = _votes(fitted, coded, hard)
-        done = _write(folder, coded, fitted, fit, chunks, hard, told)
+        parts = MappedParts(coded, None if gold is None else _gold(coded, gold))
+        try:
+            done = _write(folder, coded, fitted, fitted.fit_parts(parts, told), parts, hard, told)
+        finally:
+            parts.close()
     finally:
         if scratch is None:
             shutil.rmtree(home.parent, ignore_errors=True)
@@ -198,43 +187,45 @@ def fit_shards(
     return done
 
 
-def _votes(rule: MajorityVote | NaiveSoft, coded: Coded, hard: bool) -> Iterator[Chunk]:
-    """What a vote says of each chunk."""
-    rng, k = np.random.default_rng(rule.seed), len(coded.classes)
-    for c in range(len(coded.chunks) - 1):
-        ptr, pair = coded.chunk(c)
-        label = coded.pair_label[pair]
-        votes = chunk_answers(ptr, np.zeros_like(label), label, 1, k)
-        support = Support.of(votes)
-        score = support.votes(votes)
-        share, winner = support.shares(score), support.winners(score)
-        confidence, _ = support.confidence(share, winner)
-        posterior = None
-        if hard or isinstance(rule, NaiveSoft):
-            labels = pick(ptr, support.size, support.label, winner, rule.ties, rng)
-            if not hard:
-                posterior = posterior_of(support, share, k)
-        else:
-            labels, posterior = majority(rule, support, score, k, rng)
-        yield labels, confidence, posterior
+def _gold(coded: Coded, gold: Mapping[str, Any] | ArrayLike) -> NDArray[np.int32]:
+    """As `gold_labels`, of all chunks."""
+    import polars as pl
 
-
-def _from_posterior(
-    rule: Strategy, posteriors: Iterator[NDArray[np.float64]], hard: bool
-) -> Iterator[Chunk]:
-    rng = np.random.default_rng(rule.seed)
-    for posterior in posteriors:
-        labels = label_rows(posterior, rule.ties, rng)
-        yield labels, posterior.max(1), None if hard else posterior
+    if not isinstance(gold, Mapping):
+        nobody, task = np.empty(0, np.int32), Ids(coded.n_tasks)
+        return gold_labels(Answers(nobody, nobody, nobody, task, Ids(0), coded.classes), gold)
+    names = Ids(map(str, gold))
+    # Of these tasks alone, with every label checked.
+    nobody = np.empty(0, np.int32)
+    named = {str(task): label for task, label in gold.items()}
+    code = gold_labels(Answers(nobody, nobody, nobody, names, Ids(0), coded.classes), named)
+    found = np.zeros(len(names), np.bool_)
+    known = []
+    place = pl.Series(range(len(names)), dtype=pl.Int64)
+    for ids in coded.task_ids():
+        at = (
+            ids.cast(pl.String)
+            .replace_strict(
+                pl.Series(list(names), dtype=pl.String), place, default=-1, return_dtype=pl.Int64
+            )
+            .to_numpy()
+        )
+        found[at[at >= 0]] = True
+        known.append(np.where(at >= 0, code[at], np.int32(-1)).astype(np.int32))
+    if not found.all():
+        unknown = [names[int(i)] for i in np.flatnonzero(~found)]
+        raise DataError(f"gold: {len(unknown)} tasks have no answers entry: {few(unknown)}")
+    return np.concatenate(known)
 
 
 def _write(
-    folder: Path, coded: Coded, rule: Strategy, fit: Fit, chunks: Iterator[Chunk], hard: bool,
+    folder: Path, coded: Coded, rule: Strategy, fitted: Fitted, chunks: MappedParts, hard: bool,
     progress: Progress,
 ) -> OutOfCore:  # fmt: skip
     """Write shards of tasks, the table of workers, and last the manifest."""
     import polars as pl
 
+    fit = fitted.fit
     with storage_errors(folder):
         (folder / "tasks").mkdir(parents=True, exist_ok=True)
         (folder / "manifest.json").unlink(missing_ok=True)
@@ -253,12 +244,11 @@ def _write(
             sums[parts[-1]] = sha256(temporary)
         held.clear()
 
-    for c, (task, (labels, confidence, posterior)) in enumerate(
-        zip(coded.task_ids(), chunks, strict=True)
-    ):
-        low, high = coded.chunks[c, 0], coded.chunks[c + 1, 0]
+    for task, part in zip(coded.task_ids(), chunks, strict=True):
+        labels, confidence, posterior = outcome(part, rule, fitted.write, fitted.given)
+        size = coded.size[part.first_task : part.first_task + labels.size]
         held.append(
-            task_frame(task, coded.size[low:high], coded.classes, labels, confidence, posterior)
+            task_frame(task, size, coded.classes, labels, confidence, None if hard else posterior)
         )
         undecided += int((labels < 0).sum())
         sure += float(confidence.sum())
@@ -294,11 +284,13 @@ def task_frame(
     classes: Sequence[str],
     labels: NDArray[np.int32],
     confidence: NDArray[np.float64],
-    posterior: NDArray[np.float64] | None,
+    posterior: Any | None,
 ) -> pl.DataFrame:
     """Rows of ``tasks/part-*.parquet``, see `OutOfCore`."""
     import polars as pl
 
+    if posterior is not None and not isinstance(posterior, np.ndarray):
+        posterior = posterior.toarray()
     names = pl.Series([*classes, None], dtype=pl.String)
     columns = {
         "task": task,

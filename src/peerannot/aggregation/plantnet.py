@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -16,8 +16,11 @@ from peerannot._files import read_json
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot._text import few
-from peerannot.aggregation.base import Fit, Start, Strategy
+from peerannot.aggregation.base import Fit, Fitted, Strategy
 from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
+from peerannot.aggregation.partitions.confusions import common_pairs, pairs_among
+from peerannot.aggregation.partitions.parts import Part, Parts, stream
+from peerannot.aggregation.partitions.reductions import Largest
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics, Result
 from peerannot.aggregation.support import Support
@@ -26,7 +29,7 @@ from peerannot.aggregation.votes import too_hard, vote_fit
 from peerannot.answers import Answers, Ids
 from peerannot.errors import DataError, DataWarning, ParameterError
 
-__all__ = ["Ballots", "PlantNet"]
+__all__ = ["PlantNet"]
 
 AI_ID = "AI"
 GAMMA = float(np.log(2.1))  # weight of a worker who has identified nothing yet
@@ -121,95 +124,55 @@ class PlantNet(Strategy):
     output_unvalidated: bool = option(False, help="label tasks that are not valid, too")
     max_iter: int = option(100, at_least=1, help="most iterations")
 
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        ballots = Ballots.of(self, answers, self._authors(answers), start.gold)
-        self._expect_ai(answers)
-        fixed = self._fixed(answers.workers)
-        before, diagnostics = self._iterate(
-            ballots.poll, ballots.pair_worker, answers.n_workers, fixed, progress
-        )
-        fit = ballots.told()
-        fit.worker_columns = {"weight": self._weight(before, fixed), "n_identified": before}
-        decided = fit.task_columns["valid"]
-        fit.diagnostics = replace(diagnostics, notes={"n_valid": int(decided.sum())})
-        return fit
-
-    def _fixed(self, workers: Ids) -> int:
-        """The worker whose weight is `AIweight`, -1 for nobody."""
-        return workers.index_of.get(AI_ID, -1) if self.AI in ("fixed", "confident") else -1
-
-    def _iterate(
-        self,
-        poll: Callable[[NDArray[np.float64]], tuple[NDArray[np.int8], int]],
-        pair_worker: NDArray[np.int32],
-        n_workers: int,
-        fixed: int,
-        progress: Progress,
-        checkpoint: Checkpoint = NOWHERE,
-    ) -> tuple[NDArray[np.float64], Diagnostics]:
-        """Value of the classes of each worker in the last vote, wherever the answers are.
-
-        ``poll`` is `Ballots.poll` of all answers.
-        """
+    def fit_parts(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
+    ) -> Fitted:
+        shape = parts.shape
+        self._expect_ai(shape.workers)
+        pairs = common_pairs(parts, model=self.name, columns=1)
+        authors = _authors(self.authors, parts)
+        parts.advance(_keep_authors, authors, str(self.authors))
+        # Partitions have their authors.
+        rule = replace(self, authors=None, scores=_scores(self, shape.n_tasks))
+        fixed, n_workers = self._fixed(shape.workers), len(shape.workers)
         known = before = np.zeros(n_workers)
-        stays, rounds = False, 0
+        stays, rounds, decided = False, 0, None
         saved = checkpoint.load()
         if saved is not None:
             known, before = saved["known"], saved["before"]
             rounds, stays = int(saved["n_iter"]), bool(np.array_equal(known, before))
         while not stays and rounds < self.max_iter:
-            seen, n_valid = poll(self._weight(known, fixed))
-            before, known = known, self._known(seen, pair_worker, n_workers)
+            seen, n_valid, decided = parts.sum(_poll, rule, self._weight(known, fixed))
+            before, known = known, self._known(seen.value, pairs.worker, n_workers)
             stays = bool(np.array_equal(known, before))
             rounds += 1
             checkpoint.save({"n_iter": rounds, "objective": [], "known": known, "before": before})
             progress(rounds, self.max_iter, f"{n_valid} valid tasks")
-        return before, Diagnostics(rounds, stays)
+        weight = self._weight(before, fixed)
+        if decided is None:
+            *_, decided = parts.sum(_poll, rule, weight)
+        fit = Fit(
+            None,
+            worker_columns={"weight": weight, "n_identified": before},
+            diagnostics=Diagnostics(rounds, stays, notes={"n_valid": int(decided)}),
+        )
+        return Fitted(fit, _write, (rule, weight))
+
+    def _fixed(self, workers: Ids) -> int:
+        """The worker whose weight is `AIweight`, -1 for nobody."""
+        return workers.index_of.get(AI_ID, -1) if self.AI in ("fixed", "confident") else -1
 
     def side_files(self, result: Result) -> dict[str, Any]:
         """``too_hard.txt``: a pruning file of the tasks without a label, rows ``-1 task``."""
         return {"too_hard.txt": too_hard(result)}
 
-    def _expect_ai(self, answers: Answers) -> None:
-        if self.AI != "ignored" and AI_ID not in answers.workers:
+    def _expect_ai(self, workers: Ids) -> None:
+        if self.AI != "ignored" and AI_ID not in workers:
             warnings.warn(
                 f"PlantNet: AI={self.AI} changes nothing, no worker has the id {AI_ID!r}",
                 DataWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
-
-    def _admit(self, answers: Answers) -> tuple[Answers, NDArray[np.int32]]:
-        """The answers that vote, and what an invalidating AI says of each task (-1: nothing)."""
-        ai_label = np.full(answers.n_tasks, -1, np.int32)
-        confident = None
-        if self.AI == "confident":
-            if self.scores is None or self.threshold_scores is None:
-                raise ParameterError(
-                    "PlantNet: AI=confident needs scores (a JSON file) and threshold_scores"
-                )
-            confident = self._scores(answers) >= self.threshold_scores
-        ai = answers.workers.index_of.get(AI_ID)
-        if ai is None or self.AI in ("worker", "fixed"):
-            return answers, ai_label
-        rows = answers.worker == ai
-        if self.AI == "invalidating":
-            ai_label[answers.task[rows]] = answers.label[rows]
-        if confident is not None:
-            rows &= ~confident[answers.task]
-        keep = ~rows
-        weight = None if answers.weight is None else answers.weight[keep]
-        return (
-            Answers(
-                answers.task[keep],
-                answers.worker[keep],
-                answers.label[keep],
-                answers.tasks,
-                answers.workers,
-                answers.classes,
-                weight,
-            ),
-            ai_label,
-        )
 
     def _weight(self, known: NDArray[np.float64], fixed: int) -> NDArray[np.float64]:
         weight = np.asarray(known**self.alpha - known**self.beta + GAMMA)
@@ -230,46 +193,87 @@ class PlantNet(Strategy):
         value = np.rint(np.round(self.taxa_votes_weight * votes, 9))
         return np.asarray(self.taxa_obs_weight * obs + value)
 
-    def _authors(self, answers: Answers) -> NDArray[np.int32]:
-        """Author of each task, -1 for nobody or a stranger."""
-        if self.authors is None:
-            return np.full(answers.n_tasks, -1, np.int32)
-        if isinstance(self.authors, dict):
-            named = {str(t): str(w) for t, w in self.authors.items()}
-            unknown = [t for t in named if t not in answers.tasks]
-            if unknown:
-                raise DataError(f"authors: tasks that have no answers entry: {few(unknown)}")
-            return answers.workers.codes(named.get(t, "-1") for t in answers.tasks)
-        lines = _lines(Path(self.authors))
-        if len(lines) == answers.n_tasks:
-            return answers.workers.codes(lines)
-        keys = answers.tasks.numbers()
-        if keys is None or (keys < 0).any() or keys.max(initial=-1) >= len(lines):
+
+# Of each task by name, or of all tasks in order (or task ``t`` at place ``t``), or of none.
+Listed = Mapping[str, Any] | Sequence[Any] | None
+
+
+def _authors(given: Any, parts: Parts) -> Listed:
+    """Authors as they were given, with ids as strings."""
+    if given is None or isinstance(given, list):
+        return None if given is None else [str(w) for w in given]
+    if not isinstance(given, dict):
+        return _lines(Path(given))
+    named = {str(t): str(w) for t, w in given.items()}
+    names = list(named)
+    (found,) = parts.sum(_found, names)
+    unknown = [t for t, n in zip(names, found, strict=True) if not n]
+    if unknown:
+        raise DataError(f"authors: tasks that have no answers entry: {few(unknown)}")
+    return named
+
+
+def _found(part: Part, names: list[str]) -> tuple[Any]:
+    return ((part.answers.tasks.codes(names) >= 0).astype(np.int32),)
+
+
+def _keep_authors(part: Part, authors: Listed, where: str) -> tuple[Any, tuple[int]]:
+    """Keep the author of each task, -1 for nobody or a stranger, next to the keys of pairs."""
+    answers = part.answers
+    workers, tasks, n = answers.workers, answers.tasks, answers.n_tasks
+    if authors is None:
+        author = np.full(n, -1, np.int32)
+    elif isinstance(authors, Mapping):
+        author = workers.codes(authors.get(t, "-1") for t in tasks)
+    elif len(authors) == part.shape.n_tasks:
+        author = workers.codes(authors[part.first_task : part.first_task + n])
+    else:
+        keys = tasks.numbers()
+        if keys is None or (keys < 0).any() or keys.max(initial=-1) >= len(authors):
             raise DataError(
-                f"{self.authors}: {len(lines)} authors for {answers.n_tasks} tasks;"
+                f"{where}: {len(authors)} authors for {part.shape.n_tasks} tasks;"
                 " write one worker id a line, in order of tasks, -1 for nobody"
             )
-        return answers.workers.codes(lines[k] for k in keys)
-
-    def _scores(self, answers: Answers) -> NDArray[np.float64]:
-        """Score of the AI on each task, -1 where it has none."""
-        where = "scores" if isinstance(self.scores, dict) else str(self.scores)
-        found = self.scores if isinstance(self.scores, dict) else read_json(Path(str(self.scores)))
-        if isinstance(found, list) and len(found) == answers.n_tasks:
-            found = dict(zip(answers.tasks, found, strict=True))
-        if not isinstance(found, Mapping):
-            raise DataError(f"{where}: expected {{task: score}}, or {answers.n_tasks} scores")
-        by_task = {str(task): score for task, score in found.items()}
-        try:
-            scores = np.array([float(by_task.get(t, -1.0)) for t in answers.tasks])
-        except (TypeError, ValueError):
-            raise DataError(f"{where}: a score is not a number") from None
-        return np.where(np.isnan(scores), -1.0, scores)
+        author = workers.codes(authors[k] for k in keys)
+    return (part.kept, author), (n,)
 
 
-@dataclass
+def _scores(rule: PlantNet, n_tasks: int) -> Any:
+    """Scores of a confident AI, by task or in order of all tasks."""
+    if rule.AI != "confident":
+        return None
+    if rule.scores is None or rule.threshold_scores is None:
+        raise ParameterError(
+            "PlantNet: AI=confident needs scores (a JSON file) and threshold_scores"
+        )
+    is_file = isinstance(rule.scores, Path | str)
+    where = str(rule.scores) if is_file else "scores"
+    found: Any = read_json(Path(str(rule.scores))) if is_file else rule.scores
+    listed = isinstance(found, list) and len(found) == n_tasks
+    if not listed and not isinstance(found, Mapping):
+        raise DataError(f"{where}: expected {{task: score}}, or {n_tasks} scores")
+    try:
+        if listed:
+            return [float(score) for score in found]
+        return {str(task): float(score) for task, score in found.items()}
+    except (TypeError, ValueError):
+        raise DataError(f"{where}: a score is not a number") from None
+
+
+def _confident(rule: PlantNet, part: Part) -> NDArray[np.bool_]:
+    """Whether the AI is sure enough of each task."""
+    scores: Any = rule.scores
+    if isinstance(scores, Mapping):
+        own = np.array([scores.get(task, -1.0) for task in part.answers.tasks], np.float64)
+    else:
+        own = np.array(scores[part.first_task : part.first_task + part.answers.n_tasks])
+    assert rule.threshold_scores is not None
+    return np.asarray(np.where(np.isnan(own), -1.0, own) >= rule.threshold_scores)
+
+
+@dataclass(frozen=True)
 class Ballots:
-    """Answers that vote, and how the last vote went.
+    """Answers that vote.
 
     Attributes
     ----------
@@ -280,67 +284,107 @@ class Ballots:
     authored : bool array (n_answers,)
         Whether the worker of the answer made the task.
     pair : int32 array (n_answers,)
-        Pair (worker, label) of each answer.
-    pair_worker : int32 array (n_pairs,)
+        Pair (worker, label) of each answer, of those of all partitions.
+    n_pairs : int
+    gold : int32 array (n_tasks,)
     """
 
-    rule: PlantNet
     human: Answers
     support: Support
     ai_label: NDArray[np.int32]
     authored: NDArray[np.bool_]
-    pair: NDArray[np.int32]
-    pair_worker: NDArray[np.int32]
+    pair: NDArray[Any]
+    n_pairs: int
     gold: NDArray[np.int32]
 
     @classmethod
-    def of(
-        cls, rule: PlantNet, answers: Answers, author: NDArray[np.int32], gold: NDArray[np.int32]
-    ) -> Ballots:
-        """Prepare: one sort of the pairs."""
-        human, ai_label = rule._admit(answers)
+    def of(cls, rule: PlantNet, part: Part) -> Ballots:
+        """Prepare."""
+        keys, author = part.kept
+        answers, pairs = part.answers, pairs_among(part, keys)
+        human, pair = answers, pairs.of_answer
+        ai_label = np.full(answers.n_tasks, -1, np.int32)
+        ai = answers.workers.index_of.get(AI_ID)
+        if ai is not None and rule.AI not in ("worker", "fixed"):
+            rows = answers.worker == ai
+            if rule.AI == "invalidating":
+                ai_label[answers.task[rows]] = answers.label[rows]
+            if rule.AI == "confident":
+                rows &= ~_confident(rule, part)[answers.task]
+            keep = ~rows
+            pair = pair[keep]
+            human = Answers(
+                answers.task[keep], answers.worker[keep], answers.label[keep], answers.tasks,
+                answers.workers, answers.classes,
+                None if answers.weight is None else answers.weight[keep],
+            )  # fmt: skip
         authored = author[human.task] == human.worker
-        return cls(
-            rule, human, Support.of(human), ai_label, authored, *_pairs(human), gold
-        )  # fmt: skip
+        support = Support.of(human)
+        return cls(human, support, ai_label, authored, pair, len(pairs), part.gold)
 
-    def poll(self, weight: NDArray[np.float64]) -> tuple[NDArray[np.int8], int]:
-        """Vote with these weights of workers.
-
-        Returns
-        -------
-        Of each pair, 2 where its worker got the label as author of a valid task, 1 as voter, else
-        0; and the number of valid tasks.
-        """
-        support, rule, human = self.support, self.rule, self.human
-        self.score = support.votes(human, weight)
-        winner = support.decide(support.winners(self.score), rule.ties, rule.seed, self.gold)
-        right = winner >= 1.0
+    def vote(self, rule: PlantNet, weight: NDArray[np.float64], draws: Any) -> Vote:
+        """Vote with these weights of workers; ``draws`` decide ties."""
+        support = self.support
+        score = support.votes(self.human, weight)
+        winner = support.decide(support.winners(score), rule.ties, draws, self.gold)
         against = rule.AIweight if rule.AI == "invalidating" else 0.0
-        self.conf, self.total = _conf(
-            support.ptr, support.size, support.label, self.score, winner, self.ai_label, against
+        conf, total = _conf(
+            support.ptr, support.size, support.label, score, winner, self.ai_label, against
         )
-        self.valid = (self.conf > rule.theta_conf) & (
-            self.conf > rule.theta_acc * self.total * (1 + TIE)
-        )
-        seen = _seen(human.task, support.ptr, support.slot, self.pair, self.authored, self.valid,
-                     right, self.pair_worker.size)  # fmt: skip
-        return seen, int(self.valid.sum())
+        valid = (conf > rule.theta_conf) & (conf > rule.theta_acc * total * (1 + TIE))
+        return Vote(score, winner >= 1.0, conf, total, valid)
 
-    def told(self) -> Fit:
-        """What the last vote says of tasks."""
-        rule, gold, conf = self.rule, self.gold, self.conf
-        fit = vote_fit(
-            self.human, self.support, self.score, rule.ties, rule.seed, hard=False, gold=gold
-        )
-        assert fit.labels is not None
-        share = np.divide(conf, self.total, out=np.zeros_like(conf), where=self.total > 0)
-        fit.confidence = np.where(gold >= 0, 1.0, share)
-        decided = self.valid | (gold >= 0)
-        if not rule.output_unvalidated:
-            fit.labels = np.where(decided, fit.labels, np.int32(-1)).astype(np.int32)
-        fit.task_columns = {"support": conf, "valid": decided.astype(np.int8)}
-        return fit
+    def seen(self, vote: Vote) -> NDArray[np.int8]:
+        """Of each pair, 2 where its worker got the label as author of a valid task, 1 as voter."""
+        support = self.support
+        out: NDArray[np.int8] = _seen(
+            self.human.task, support.ptr, support.slot, self.pair, self.authored, vote.valid,
+            vote.right, self.n_pairs,
+        )  # fmt: skip
+        return out
+
+
+@dataclass(frozen=True)
+class Vote:
+    """How a vote went: scores and winners of the slots; support, weights, validity of tasks."""
+
+    score: NDArray[np.float64]
+    right: NDArray[np.bool_]
+    conf: NDArray[np.float64]
+    total: NDArray[np.float64]
+    valid: NDArray[np.bool_]
+
+
+def _ballots(part: Part, rule: PlantNet) -> Ballots:
+    made: Ballots = part.made("ballots", lambda: Ballots.of(rule, part))
+    return made
+
+
+def _poll(part: Part, rule: PlantNet, weight: NDArray[np.float64]) -> tuple[Any, ...]:
+    """How each pair was got (see `Ballots.seen`), valid tasks, and decided ones."""
+    ballots = _ballots(part, rule)
+    vote = ballots.vote(rule, weight, stream(part, rule.seed))
+    decided = int((vote.valid | (part.gold >= 0)).sum())
+    return Largest(ballots.seen(vote)), int(vote.valid.sum()), decided
+
+
+def _write(part: Part, rule: PlantNet, weight: NDArray[np.float64]) -> Fit:
+    """What the last vote says of tasks."""
+    ballots, gold = _ballots(part, rule), part.gold
+    vote = ballots.vote(rule, weight, stream(part, rule.seed))
+    fit = vote_fit(
+        ballots.human, ballots.support, vote.score, rule.ties, stream(part, rule.seed), hard=False,
+        gold=gold,
+    )  # fmt: skip
+    assert fit.labels is not None
+    conf = vote.conf
+    share = np.divide(conf, vote.total, out=np.zeros_like(conf), where=vote.total > 0)
+    fit.confidence = np.where(gold >= 0, 1.0, share)
+    decided = vote.valid | (gold >= 0)
+    if not rule.output_unvalidated:
+        fit.labels = np.where(decided, fit.labels, np.int32(-1)).astype(np.int32)
+    fit.task_columns = {"support": conf, "valid": decided.astype(np.int8)}
+    return fit
 
 
 def _lines(path: Path) -> list[str]:
@@ -352,13 +396,6 @@ def _lines(path: Path) -> list[str]:
         raise DataError(f"{path}: cannot be read: {error}") from None
     lines = [line.strip() for line in text.splitlines()]
     return [line for line in lines if line]
-
-
-def _pairs(answers: Answers) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Pair (worker, label) of each answer, and the worker of each pair."""
-    code = answers.worker.astype(np.int64) * answers.n_classes + answers.label
-    key, pair = np.unique(code, return_inverse=True)
-    return pair.astype(np.int32), (key // answers.n_classes).astype(np.int32)
 
 
 @compiled(parallel=True)

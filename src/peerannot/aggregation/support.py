@@ -64,7 +64,11 @@ class Support:
         return out
 
     def decide(
-        self, winner: NDArray[np.float64], ties: Ties, seed: int, gold: NDArray[np.int32]
+        self,
+        winner: NDArray[np.float64],
+        ties: Ties,
+        seed: int | np.random.Generator,
+        gold: NDArray[np.int32],
     ) -> NDArray[np.float64]:
         """Winners as a strategy should see them while it iterates.
 
@@ -146,6 +150,7 @@ def posterior_of(
     n_classes: int,
     rest: NDArray[np.float64] | None = None,
     prior: NDArray[np.float64] | None = None,
+    of_tasks: int | None = None,
 ) -> Any:
     """Posterior (n_tasks, n_classes) from shares on slots: dense where that is small, else CSR.
 
@@ -153,9 +158,10 @@ def posterior_of(
     ``rest`` (n_tasks,) times ``prior`` (n_classes,) is the mass of each class that a task did
     not receive (0 without ``rest``; ``prior`` is 1 by default); the sparse form has no room for
     it and scales the shares to 1 instead, and leaves a row empty that has no shares.
+    ``of_tasks`` is the number of all tasks, by which the form is chosen, where these are a part.
     """
     n_tasks = support.size.size
-    if is_dense(n_tasks, n_classes):
+    if is_dense(of_tasks or n_tasks, n_classes):
         other = np.empty(0) if rest is None else rest
         factor = np.ones(n_classes) if prior is None else prior
         return _dense(support.ptr, support.size, support.label, share, other, factor)

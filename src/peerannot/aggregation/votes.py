@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,14 +12,25 @@ from numpy.typing import NDArray
 from peerannot._compiled import compiled, prange
 from peerannot._options import option
 from peerannot._progress import Progress
-from peerannot.aggregation.base import Fit, Start, Strategy
+from peerannot.aggregation.base import Fit, Fitted, Start, Strategy
+from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
+from peerannot.aggregation.partitions.parts import Part, Parts, in_place, stream
+from peerannot.aggregation.partitions.support import support_of
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Result
 from peerannot.aggregation.support import Support, clamped, is_dense, one_hot, posterior_of
-from peerannot.aggregation.ties import Ties, drawn_best, draws, label_rows, pick
+from peerannot.aggregation.ties import Ties, drawn_best, draws, pick
 from peerannot.answers import Answers
 
-__all__ = ["MajorityVote", "NaiveSoft", "TwoThird", "signed_vote_fit", "too_hard", "vote_fit"]
+__all__ = [
+    "MajorityVote",
+    "NaiveSoft",
+    "TaskRule",
+    "TwoThird",
+    "WeightedRule",
+    "too_hard",
+    "vote_fit",
+]
 
 
 def vote_fit(
@@ -26,7 +38,7 @@ def vote_fit(
     support: Support,
     score: NDArray[np.float64],
     ties: Ties,
-    seed: int,
+    seed: int | np.random.Generator,
     *,
     hard: bool,
     gold: NDArray[np.int32] | None = None,
@@ -66,34 +78,59 @@ def too_hard(result: Result) -> str:
     return "".join(f"-1 {result.tasks[int(i)]}\n" for i in undecided)
 
 
-def signed_vote_fit(
-    answers: Answers,
-    support: Support,
-    score: NDArray[np.float64],
-    ties: Ties,
-    seed: int,
-    gold: NDArray[np.int32],
-) -> Fit:
-    """The `Fit` of a vote whose weights may be negative.
+@dataclass(frozen=True, kw_only=True)
+class TaskRule(Strategy):
+    """A rule that decides each task by the answers to it, without a look at any other."""
 
-    A class that a task did not receive has score 0, so it wins over classes voted down; the
-    posterior is the shares of the positive scores, or the winners where there are none. Where
-    the posterior is sparse, a task with nothing but classes voted down stays undecided.
-    """
-    share = support.shares(score, answers.n_classes)
-    rest = support.rest(share, answers.n_classes)
-    posterior = posterior_of(
-        support, share, answers.n_classes, rest if (rest[support.size > 0] > 0).any() else None
-    )
-    posterior = clamped(posterior, gold)
-    labels = label_rows(posterior, ties, seed)
-    answered = (answers.answers_per_task > 0) | (gold >= 0)
-    return Fit(posterior, labels=np.where(answered, labels, np.int32(-1)).astype(np.int32))
+    takes_gold: ClassVar[bool] = True
+
+    @abstractmethod
+    def decide(self, answers: Answers, gold: NDArray[np.int32]) -> Fit:
+        """Labels and posterior of these tasks; known classes (``gold >= 0``) are certain."""
+
+    def fit_parts(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
+    ) -> Fitted:
+        return Fitted(Fit(None), _decide, (self,))
+
+    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
+        return self.decide(answers, start.gold)
+
+
+def _decide(part: Part, rule: TaskRule) -> Fit:
+    return in_place(rule, part).decide(part.answers, part.gold)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightedRule(Strategy):
+    """A vote weighted by one number a worker, none negative."""
+
+    takes_gold: ClassVar[bool] = True
+
+    @abstractmethod
+    def weigh(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint
+    ) -> tuple[NDArray[np.float64], Fit]:
+        """Weights (n_workers,), and what is known of workers."""
+
+    def fit_parts(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
+    ) -> Fitted:
+        weight, fit = self.weigh(parts, progress, checkpoint)
+        return Fitted(fit, _vote, (self, weight))
+
+
+def _vote(part: Part, rule: WeightedRule, weight: NDArray[np.float64]) -> Fit:
+    support = support_of(part)
+    return vote_fit(
+        part.answers, support, support.votes(part.answers, weight), rule.ties,
+        stream(part, rule.seed), hard=False, gold=part.gold,
+    )  # fmt: skip
 
 
 @STRATEGIES.register("majority-vote", "MV", "majority_voting")
 @dataclass(frozen=True, kw_only=True)
-class MajorityVote(Strategy):
+class MajorityVote(TaskRule):
     """Majority vote: the class with most votes.
 
     ``label_i = argmax_k sum_j 1[y_ij = k]``. The posterior is the winner (1), shared equally
@@ -106,17 +143,15 @@ class MajorityVote(Strategy):
     crowdsourcing. arXiv:1411.4086, section 3, bounds its error.
     """
 
-    takes_gold: ClassVar[bool] = True
-
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
+    def decide(self, answers: Answers, gold: NDArray[np.int32]) -> Fit:
         support = Support.of(answers)
         score = support.votes(answers)
-        return vote_fit(answers, support, score, self.ties, self.seed, hard=True, gold=start.gold)
+        return vote_fit(answers, support, score, self.ties, self.seed, hard=True, gold=gold)
 
 
 @STRATEGIES.register("naive-soft", "NS", "soft")
 @dataclass(frozen=True, kw_only=True)
-class NaiveSoft(Strategy):
+class NaiveSoft(TaskRule):
     """Vote shares: the posterior of a class is the share of votes that it got.
 
     ``z_ik = sum_j 1[y_ij = k] / |A_i|``. Not calibrated: three votes of three give 1. Training
@@ -128,17 +163,15 @@ class NaiveSoft(Strategy):
     crowdsourced image datasets with Python. Computo, section 3.1.
     """
 
-    takes_gold: ClassVar[bool] = True
-
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
+    def decide(self, answers: Answers, gold: NDArray[np.int32]) -> Fit:
         support = Support.of(answers)
         score = support.votes(answers)
-        return vote_fit(answers, support, score, self.ties, self.seed, hard=False, gold=start.gold)
+        return vote_fit(answers, support, score, self.ties, self.seed, hard=False, gold=gold)
 
 
 @STRATEGIES.register("twothird", "two-thirds")
 @dataclass(frozen=True, kw_only=True)
-class TwoThird(Strategy):
+class TwoThird(TaskRule):
     """Two-thirds rule of iNaturalist: decide where enough votes agree, else stay undecided.
 
     The label is the majority's where a task has at least ``min_votes`` votes and the largest
@@ -161,14 +194,12 @@ class TwoThird(Strategy):
     CVPR: observations of research grade.
     """
 
-    takes_gold: ClassVar[bool] = True
-
     min_votes: int = option(2, at_least=1, help="fewest votes to decide")
     share: float = option(2 / 3, above=0.0, at_most=1.0, help="least share of the winner")
 
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
+    def decide(self, answers: Answers, gold: NDArray[np.int32]) -> Fit:
         support = Support.of(answers)
-        score, gold = support.votes(answers), start.gold
+        score = support.votes(answers)
         fit = vote_fit(answers, support, score, self.ties, self.seed, hard=False, gold=gold)
         assert fit.labels is not None and fit.confidence is not None
         # The smallest margin over rounding: 2 of 3 votes must pass a share of 2/3.

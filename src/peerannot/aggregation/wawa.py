@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._progress import Progress
-from peerannot.aggregation.base import Fit, Start, Strategy
+from peerannot.aggregation.base import Fit
+from peerannot.aggregation.checkpoint import Checkpoint
+from peerannot.aggregation.partitions.parts import Part, Parts, stream
+from peerannot.aggregation.partitions.support import support_of
 from peerannot.aggregation.registry import STRATEGIES
-from peerannot.aggregation.support import Support
-from peerannot.aggregation.votes import vote_fit
+from peerannot.aggregation.votes import WeightedRule
 from peerannot.answers import Answers
 
-__all__ = ["Wawa", "agreement", "share_right", "worker_weight"]
+__all__ = ["Wawa", "share_right", "totals_of", "worker_weight"]
 
 
 def worker_weight(answers: Answers) -> NDArray[np.float64]:
@@ -26,14 +27,13 @@ def worker_weight(answers: Answers) -> NDArray[np.float64]:
     )
 
 
-def agreement(
-    answers: Answers, support: Support, winner: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Share of each worker's answers that equal the winner, float64 (n_workers,).
+def totals_of(parts: Parts) -> NDArray[np.float64]:
+    """As `worker_weight`, of the answers in all partitions."""
+    return np.asarray(parts.sum(_total)[0])
 
-    An answer that is one of m tied winners counts 1/m. A worker without answers gets 0.
-    """
-    return share_right(support.worker_sums(answers, winner), worker_weight(answers))
+
+def _total(part: Part) -> tuple[Any, ...]:
+    return (worker_weight(part.answers),)
 
 
 def share_right(right: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -43,7 +43,7 @@ def share_right(right: NDArray[np.float64], total: NDArray[np.float64]) -> NDArr
 
 @STRATEGIES.register("wawa")
 @dataclass(frozen=True, kw_only=True)
-class Wawa(Strategy):
+class Wawa(WeightedRule):
     r"""Worker agreement with aggregate: one vote weighted by agreement with the majority.
 
     .. math::
@@ -65,41 +65,22 @@ class Wawa(Strategy):
     Appen (2021). Calculating worker agreement with aggregate (Wawa).
     """
 
-    takes_gold: ClassVar[bool] = True
+    def weigh(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint
+    ) -> tuple[NDArray[np.float64], Fit]:
+        total = totals_of(parts)
+        skill = share_right(parts.sum(_right, self, None)[0], total)
+        if self.ties in ("share", "abstain"):
+            skill = share_right(parts.sum(_right, self, skill)[0], total)
+        return skill, Fit(None, skill=skill)
 
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        support = Support.of(answers)
-        winner = support.winners(support.votes(answers))
 
-        def right(skill: NDArray[np.float64] | None) -> NDArray[np.float64]:
-            return self._right(answers, support, winner, start.gold, skill)
-
-        skill = self._skill(right, worker_weight(answers))
-        score = support.votes(answers, skill)
-        fit = vote_fit(answers, support, score, self.ties, self.seed, hard=False, gold=start.gold)
-        fit.skill = skill
-        return fit
-
-    def _skill(
-        self,
-        right: Callable[[NDArray[np.float64] | None], NDArray[np.float64]],
-        total: NDArray[np.float64],
-    ) -> NDArray[np.float64]:
-        """Skills from what `_right` says of all answers, wherever they are."""
-        skill = share_right(right(None), total)
-        return share_right(right(skill), total) if self.ties in ("share", "abstain") else skill
-
-    def _right(
-        self,
-        answers: Answers,
-        support: Support,
-        winner: NDArray[np.float64],
-        gold: NDArray[np.int32],
-        skill: NDArray[np.float64] | None,
-    ) -> NDArray[np.float64]:
-        """Weight of each worker's answers that equal the majority, its ties settled by skills."""
-        if skill is not None:
-            weighted = support.votes(answers, skill)
-            winner = support.winners(np.where(winner > 0, weighted, -np.inf))
-        decided = support.decide(winner, self.ties, self.seed, gold)
-        return support.worker_sums(answers, decided)
+def _right(part: Part, rule: Wawa, skill: NDArray[np.float64] | None) -> tuple[Any, ...]:
+    """Weight of each worker's answers that equal the majority, its ties settled by skills."""
+    answers, support = part.answers, support_of(part)
+    winner = part.made("majority", lambda: support.winners(support.votes(answers)))
+    if skill is not None:
+        weighted = support.votes(answers, skill)
+        winner = support.winners(np.where(winner > 0, weighted, -np.inf))
+    decided = support.decide(winner, rule.ties, stream(part, rule.seed), part.gold)
+    return (support.worker_sums(answers, decided),)

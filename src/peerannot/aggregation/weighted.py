@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,12 @@ from peerannot._files import read_json
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot._text import few
-from peerannot.aggregation.base import Fit, Start, Strategy
+from peerannot.aggregation.base import Fit
+from peerannot.aggregation.checkpoint import Checkpoint
+from peerannot.aggregation.partitions.parts import Part, Parts
 from peerannot.aggregation.registry import STRATEGIES
-from peerannot.aggregation.support import Support
-from peerannot.aggregation.votes import vote_fit
-from peerannot.answers import Answers
+from peerannot.aggregation.votes import WeightedRule
+from peerannot.answers import Ids
 from peerannot.errors import DataError, ParameterError
 
 __all__ = ["GoldMajorityVote", "WeightedVote"]
@@ -25,7 +26,7 @@ __all__ = ["GoldMajorityVote", "WeightedVote"]
 
 @STRATEGIES.register("weighted-vote", "WMV", "weighted-majority-vote")
 @dataclass(frozen=True, kw_only=True)
-class WeightedVote(Strategy):
+class WeightedVote(WeightedRule):
     r"""Votes weighted by numbers that you know: of workers, of answers, or both.
 
     :math:`z_{ik} \propto \sum_j w_j v_{ij} 1[y_{ij} = k]`, with :math:`w_j` the weight of the
@@ -51,28 +52,25 @@ class WeightedVote(Strategy):
     are right with probability :math:`p_j`.
     """
 
-    takes_gold: ClassVar[bool] = True
-
     weights: Path | str | dict[str, Any] | None = option(
         None, help="weight of each worker: a JSON or CSV file (worker, weight)"
     )
     default_weight: float = option(1.0, at_least=0.0, help="weight of workers not named")
 
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        support, weight = Support.of(answers), self._of_workers(answers)
-        score = support.votes(answers, weight)
-        fit = vote_fit(answers, support, score, self.ties, self.seed, hard=False, gold=start.gold)
-        fit.worker_columns = {"weight": weight}
-        return fit
+    def weigh(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint
+    ) -> tuple[NDArray[np.float64], Fit]:
+        weight = self._of_workers(parts.shape.workers)
+        return weight, Fit(None, worker_columns={"weight": weight})
 
-    def _of_workers(self, answers: Answers) -> NDArray[np.float64]:
+    def _of_workers(self, workers: Ids) -> NDArray[np.float64]:
         where = "weights" if isinstance(self.weights, dict) else str(self.weights)
-        weight = np.full(answers.n_workers, float(self.default_weight))
+        weight = np.full(len(workers), float(self.default_weight))
         if self.weights is None:
             return weight
         given = self.weights if isinstance(self.weights, dict) else _read(Path(self.weights))
         named = {str(worker): value for worker, value in given.items()}
-        strangers = [w for w in named if w not in answers.workers]
+        strangers = [w for w in named if w not in workers]
         if len(strangers) == len(named) and named:
             raise DataError(f"{where}: none of these workers has answers: {few(strangers)}")
         for worker, value in named.items():
@@ -84,7 +82,7 @@ class WeightedVote(Strategy):
                 raise DataError(
                     f"{where}: the weight of worker {worker!r} must be a number >= 0, not {value!r}"
                 )
-            code = answers.workers.index_of.get(worker)
+            code = workers.index_of.get(worker)
             if code is not None:
                 weight[code] = number
         return weight
@@ -112,7 +110,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 @STRATEGIES.register("gold-majority-vote", "GoldMV", "gold-vote")
 @dataclass(frozen=True, kw_only=True)
-class GoldMajorityVote(Strategy):
+class GoldMajorityVote(WeightedRule):
     r"""Votes weighted by each worker's accuracy on gold tasks.
 
     .. math::
@@ -138,37 +136,29 @@ class GoldMajorityVote(Strategy):
     on crowdsourcing for search evaluation.
     """
 
-    takes_gold: ClassVar[bool] = True
-
     shrink: float = option(1.0, at_least=0.0, help="answers of average skill added to each worker")
 
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        if not start.has_gold:
+    def weigh(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint
+    ) -> tuple[NDArray[np.float64], Fit]:
+        hits, seen, known = parts.sum(_on_gold)
+        if not known:
             raise ParameterError(f"{self.name} needs gold labels of some tasks; use wawa without")
-        hits, seen = self._on_gold(answers, start.gold)
-        skill = self._skill(hits, seen)
-        support = Support.of(answers)
-        score = support.votes(answers, skill)
-        fit = vote_fit(answers, support, score, self.ties, self.seed, hard=False, gold=start.gold)
-        fit.skill = skill
-        fit.worker_columns = {"n_gold": seen}
-        return fit
-
-    def _on_gold(
-        self, answers: Answers, gold: NDArray[np.int32]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Weight of each worker's right answers, and of all answers, to gold tasks."""
-        known = gold[answers.task]
-        weight = np.ones(answers.n_answers) if answers.weight is None else answers.weight
-        on_gold = np.where(known >= 0, weight, 0.0)
-        right = np.where(known == answers.label, on_gold, 0.0)
-        n = answers.n_workers
-        hits = np.bincount(answers.worker, weights=right, minlength=n).astype(np.float64)
-        return hits, np.bincount(answers.worker, weights=on_gold, minlength=n).astype(np.float64)
-
-    def _skill(self, hits: NDArray[np.float64], seen: NDArray[np.float64]) -> NDArray[np.float64]:
         mean = hits.sum() / seen.sum() if seen.sum() > 0 else 1.0
         mass = seen + self.shrink
         skill = np.full(mass.size, float(mean))
         np.divide(hits + self.shrink * mean, mass, out=skill, where=mass > 0)
-        return skill
+        return skill, Fit(None, skill=skill, worker_columns={"n_gold": seen})
+
+
+def _on_gold(part: Part) -> tuple[Any, ...]:
+    """Weight of each worker's right answers and of all answers to gold tasks; number of these."""
+    answers = part.answers
+    known = part.gold[answers.task]
+    weight = np.ones(answers.n_answers) if answers.weight is None else answers.weight
+    on_gold = np.where(known >= 0, weight, 0.0)
+    right = np.where(known == answers.label, on_gold, 0.0)
+    n = answers.n_workers
+    hits = np.bincount(answers.worker, weights=right, minlength=n).astype(np.float64)
+    seen = np.bincount(answers.worker, weights=on_gold, minlength=n).astype(np.float64)
+    return hits, seen, int((part.gold >= 0).sum())

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._options import option
 from peerannot._progress import Progress
-from peerannot.aggregation.base import Fit, Start, Strategy
-from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
+from peerannot.aggregation.base import Fit
+from peerannot.aggregation.checkpoint import Checkpoint
+from peerannot.aggregation.partitions.parts import Part, Parts, stream
+from peerannot.aggregation.partitions.support import support_of
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
-from peerannot.aggregation.support import Support
-from peerannot.aggregation.votes import vote_fit
-from peerannot.aggregation.wawa import share_right, worker_weight
-from peerannot.answers import Answers
+from peerannot.aggregation.votes import WeightedRule
+from peerannot.aggregation.wawa import share_right, totals_of
 
 __all__ = ["ZeroBasedSkill"]
 
 
 @STRATEGIES.register("zero-based-skill", "ZBS")
 @dataclass(frozen=True, kw_only=True)
-class ZeroBasedSkill(Strategy):
+class ZeroBasedSkill(WeightedRule):
     r"""Iterated `Wawa` whose skills move by a learning rate that falls.
 
     From equal skills just over chance, until no skill moves by more than ``tol``:
@@ -60,48 +59,16 @@ class ZeroBasedSkill(Strategy):
     JOSS 9(96), 6227, names it; it was made at Toloka.
     """
 
-    takes_gold: ClassVar[bool] = True
-
     rate: float = option(1.0, above=0.0, at_most=1.0, help="first learning rate")
     steps: int = option(20, at_least=1, help="rounds between cuts of the rate")
     decay: float = option(0.5, above=0.0, at_most=1.0, help="factor of each cut of the rate")
     tol: float = option(1e-5, above=0.0, help="largest move of a skill at rest")
     max_iter: int = option(100, at_least=1, help="most rounds")
 
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        support = Support.of(answers)
-
-        def right(skill: NDArray[np.float64]) -> NDArray[np.float64]:
-            return self._right(answers, support, start.gold, skill)
-
-        total, k = worker_weight(answers), answers.n_classes
-        skill, diagnostics = self._iterate(right, total, k, progress)
-        score = support.votes(answers, skill)
-        fit = vote_fit(answers, support, score, self.ties, self.seed, hard=False, gold=start.gold)
-        fit.skill = skill
-        fit.diagnostics = diagnostics
-        return fit
-
-    def _right(
-        self,
-        answers: Answers,
-        support: Support,
-        gold: NDArray[np.int32],
-        skill: NDArray[np.float64],
-    ) -> NDArray[np.float64]:
-        """Weight of each worker's answers that win a vote weighted by the skills."""
-        winner = support.winners(support.votes(answers, skill))
-        return support.worker_sums(answers, support.decide(winner, self.ties, self.seed, gold))
-
-    def _iterate(
-        self,
-        right: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-        total: NDArray[np.float64],
-        k: int,
-        progress: Progress,
-        checkpoint: Checkpoint = NOWHERE,
-    ) -> tuple[NDArray[np.float64], Diagnostics]:
-        """Skills at rest, from what `_right` says of all answers, wherever they are."""
+    def weigh(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint
+    ) -> tuple[NDArray[np.float64], Fit]:
+        total, k = totals_of(parts), len(parts.shape.classes)
         skill = np.full(total.size, min(1.0, 1.0 / k + 1e-5))
         rate, rests, rounds = self.rate, False, 0
         saved = checkpoint.load()
@@ -110,7 +77,8 @@ class ZeroBasedSkill(Strategy):
             rounds = int(saved["n_iter"])
         idle = total == 0
         while not rests and rounds < self.max_iter:
-            gap = share_right(right(skill), total) - skill
+            (right,) = parts.sum(_right, self, skill)
+            gap = share_right(right, total) - skill
             gap[idle] = 0.0
             rests = bool(np.abs(gap).max(initial=0.0) <= self.tol)
             skill = skill + rate * gap
@@ -121,4 +89,12 @@ class ZeroBasedSkill(Strategy):
                 "n_iter": rounds, "objective": [], "skill": skill, "rate": rate, "rests": rests
             })  # fmt: skip
             progress(rounds, self.max_iter, f"largest move {np.abs(gap).max(initial=0.0):.2g}")
-        return skill, Diagnostics(rounds, rests)
+        return skill, Fit(None, skill=skill, diagnostics=Diagnostics(rounds, rests))
+
+
+def _right(part: Part, rule: ZeroBasedSkill, skill: NDArray[np.float64]) -> tuple[Any, ...]:
+    """Weight of each worker's answers that win a vote weighted by the skills."""
+    support = support_of(part)
+    winner = support.winners(support.votes(part.answers, skill))
+    decided = support.decide(winner, rule.ties, stream(part, rule.seed), part.gold)
+    return (support.worker_sums(part.answers, decided),)

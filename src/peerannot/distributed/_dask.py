@@ -68,6 +68,8 @@ class DaskParts:
         What is known of all answers.
     """
 
+    pairs = None
+
     def __init__(self, machine: Machine, parts: Sequence[Any], shape: Shape) -> None:
         self._machine, self._parts = machine, list(parts)
         self._kept: list[Any] = [None] * len(self._parts)

@@ -14,8 +14,8 @@ import numpy as np
 from peerannot._progress import Progress, silent
 from peerannot._text import few
 from peerannot.aggregation.base import Strategy
+from peerannot.aggregation.capabilities import check_partitions
 from peerannot.aggregation.out_of_core import MOST_COLUMNS
-from peerannot.aggregation.partitions import model_of
 from peerannot.aggregation.partitions.parts import Part, Shape
 from peerannot.aggregation.registry import build
 from peerannot.answers import DuplicatePolicy, Ids
@@ -123,7 +123,7 @@ def fit(
     if any(n is not None and n < 1 for n in (workers, partitions)):
         raise ParameterError("workers and partitions must be at least 1")
     fitted = build(strategy) if isinstance(strategy, str) else strategy
-    model = model_of(fitted)
+    check_partitions(fitted)
     several = [paths] if isinstance(paths, str | Path) else list(paths)
     urls = [url for path in several for url in find_shards(path)]
     store, told = Store(output), progress or silent
@@ -165,9 +165,9 @@ def fit(
             coding.workers, coding.classes, homes, told,
         )  # fmt: skip
         checkpoint = SavedRun(store, {**_asked(run), "n": n}, checkpoint_every, parts, saved)
-        done = model.fit(fitted, parts, told, checkpoint)
+        done = fitted.fit_parts(parts, told, checkpoint)
         (worker_answers,) = parts.sum(_worker_answers)
-        written = parts.each(write_part, done.write, done.given, store, hard)
+        written = parts.each(write_part, fitted, done.write, done.given, store, hard)
         told(len(parts), len(parts), "writing")
         result = finish(
             store, fitted, done.fit, parts.shape, worker_answers, written, hard=hard,

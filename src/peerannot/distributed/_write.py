@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from peerannot.aggregation.base import Fit, Strategy
 from peerannot.aggregation.out_of_core import PART, manifest_of, task_frame, worker_frame
+from peerannot.aggregation.partitions.outcome import outcome
 from peerannot.aggregation.partitions.parts import Part, Shape, Work
 from peerannot.aggregation.result import Diagnostics
 from peerannot.distributed._checkpoint import FOLDER
@@ -103,15 +104,13 @@ def clear(store: Store, *, keep_checkpoint: bool) -> None:
 
 
 def write_part(
-    part: Part, work: Work, given: tuple[Any, ...], store: Store, hard: bool
+    part: Part, rule: Strategy, work: Work, given: tuple[Any, ...], store: Store, hard: bool
 ) -> Told:  # fmt: skip
     """Write the tasks of one partition, in files of at most `PART` tasks.
 
     A partition that is written twice, as when its worker was lost, is written the same.
     """
-    labels, confidence, posterior = work(part, *given)
-    if not hard and not isinstance(posterior, np.ndarray):
-        posterior = posterior.toarray()
+    labels, confidence, posterior = outcome(part, rule, work, given)
     answers = part.answers
     n, sizes = answers.n_tasks, answers.answers_per_task.astype(np.int32)
     ids = pl.Series("task", answers.tasks.column())

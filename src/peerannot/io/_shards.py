@@ -110,18 +110,30 @@ class Coded:
 
     def task_ids(self) -> Iterator[pl.Series]:
         """Ids of the tasks of each chunk, in their own type."""
-        piece, held, start = -1, pl.Series(), 0
-        for first, last in zip(self.chunks[:-1, 0], self.chunks[1:, 0], strict=True):
-            parts = []
-            while first < last:
-                while first >= start + held.len():
-                    start += held.len()
-                    piece += 1
-                    held = pl.read_parquet(_piece(self.folder, piece))["task"]
-                end = min(int(last), start + held.len())
-                parts.append(held.slice(int(first) - start, end - int(first)))
-                first = end
-            yield pl.concat(parts)
+        return (self.chunk_ids(c) for c in range(len(self.chunks) - 1))
+
+    def chunk_ids(self, c: int) -> pl.Series:
+        """Ids of the tasks of a chunk, in their own type."""
+        first, last = int(self.chunks[c, 0]), int(self.chunks[c + 1, 0])
+        ends = np.cumsum(self.pieces)
+        parts = []
+        low, high = np.searchsorted(ends, (first, last - 1), side="right")
+        for piece in range(low, high + 1):
+            start = int(ends[piece]) - self.pieces[piece]
+            held = self._ids_of(piece)
+            parts.append(held[max(first - start, 0) : last - start])
+        return pl.concat(parts)
+
+    def _ids_of(self, piece: int) -> pl.Series:
+        # Chunks are asked for in order, and a piece may hold many.
+        if piece not in self._last_piece:
+            self._last_piece.clear()
+            self._last_piece[piece] = pl.read_parquet(_piece(self.folder, piece))["task"]
+        return self._last_piece[piece]
+
+    @cached_property
+    def _last_piece(self) -> dict[int, pl.Series]:
+        return {}
 
 
 def code_shards(

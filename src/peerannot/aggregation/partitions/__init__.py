@@ -1,9 +1,4 @@
-"""How strategies are fitted on partitions of tasks: one file a family, one registration each.
+"""Where a strategy runs: partitions of tasks in memory, in files, or on other machines.
 
-To let a strategy distribute, write one file here with a `Model` under
-``@distributes(YourStrategy)``; nothing else knows the list.
+A strategy says in `Strategy.fit_parts` what it asks of partitions; nothing here knows strategies.
 """
-
-from peerannot.aggregation.partitions.base import Fitted, Model, model_of
-
-__all__ = ["Fitted", "Model", "model_of"]

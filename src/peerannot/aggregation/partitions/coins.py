@@ -1,4 +1,4 @@
-"""One-coin models and MACE: expected right answers of each worker, or pair, travel."""
+"""Passes of one-coin models over partitions: right answers of each worker, or pair, travel."""
 
 from __future__ import annotations
 
@@ -8,31 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._progress import Progress
-from peerannot.aggregation.alike import groups_of, worker_shares
-from peerannot.aggregation.base import Fit, Strategy
-from peerannot.aggregation.checkpoint import Checkpoint
+from peerannot.aggregation.base import Fit
 from peerannot.aggregation.coins import Coins
-from peerannot.aggregation.mace import MACE
-from peerannot.aggregation.one_coin import OneCoin, ZenCrowd, coin_logs
-from peerannot.aggregation.partitions.base import (
-    Fitted,
-    Model,
-    Size,
-    Written,
-    distributes,
-    size_of,
-    told_as_held,
-)
-from peerannot.aggregation.partitions.confusions import common_pairs, pairs_among
-from peerannot.aggregation.partitions.parts import Part, Parts
+from peerannot.aggregation.partitions.confusions import pairs_among
+from peerannot.aggregation.partitions.parts import Part, Parts, Size, size_of
+from peerannot.aggregation.partitions.support import as_held
 
-__all__ = ["Competences", "OneCoins", "PartsCoins"]
+__all__ = ["PartsCoins", "coins_of", "coins_posterior"]
 
 
 @dataclass(frozen=True)
 class PartsCoins:
-    """Passes over partitions, see `peerannot.aggregation.coins.CoinPasses`.
+    """Passes over partitions, see `peerannot.aggregation.coins.Coins`.
 
     Attributes
     ----------
@@ -55,7 +42,8 @@ class PartsCoins:
         (total,) = parts.sum(_total, by_pair)
         return cls(parts, by_pair, n_units, total, size_of(parts))
 
-    def first(self, given: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    def first(self) -> NDArray[np.float64]:
+        """Expected right answers of each unit by the start, by default by the vote shares."""
         (right,) = self.parts.sum(_first, self.by_pair)
         return np.asarray(right)
 
@@ -66,40 +54,9 @@ class PartsCoins:
         return right, mass, float(gain)
 
 
-@distributes(OneCoin, ZenCrowd)
-class OneCoins(Model):
-    """Bonuses (workers,) and class prior out; right answers (workers,) and class sums back."""
+def coins_of(part: Part, by_pair: bool) -> Coins:
+    """The passes over one partition, with the units of all."""
 
-    def fit(
-        self, strategy: OneCoin, parts: Parts, progress: Progress, checkpoint: Checkpoint
-    ) -> Fitted:
-        k = len(parts.shape.classes)
-        coins = PartsCoins.of(parts, False, len(parts.shape.workers))
-        start = strategy._start(coins, None)
-        p, rho, diagnostics = strategy._iterate(coins, start, k, progress, checkpoint)
-        fit = Fit(None, skill=p, prior=rho, diagnostics=diagnostics)
-        return Fitted(fit, _write, (strategy, False, coin_logs(p, k)[0], rho))
-
-
-@distributes(MACE)
-class Competences(Model):
-    """As `OneCoins`, with numbers for each pair of worker and label that occurs."""
-
-    def fit(
-        self, strategy: MACE, parts: Parts, progress: Progress, checkpoint: Checkpoint
-    ) -> Fitted:
-        k = len(parts.shape.classes)
-        pairs = common_pairs(parts, model=strategy.name, columns=1)
-        coins = PartsCoins.of(parts, True, len(pairs))
-        groups = groups_of(*parts.sum(_worker_shares)) if strategy.restarts > 1 else None
-        know, diagnostics = strategy._iterate(coins, pairs, groups, k, progress, checkpoint)
-        fit = strategy._parameters(pairs, coins.total, know, k)
-        fit.diagnostics = diagnostics
-        bonus = strategy._bonus(pairs, coins.total, know, k)
-        return Fitted(fit, _write, (strategy, True, bonus, np.full(k, 1.0 / k)))
-
-
-def _coins(part: Part, by_pair: bool) -> Coins:
     def make() -> Coins:
         answers = part.answers
         if not by_pair:
@@ -112,30 +69,22 @@ def _coins(part: Part, by_pair: bool) -> Coins:
 
 
 def _total(part: Part, by_pair: bool) -> tuple[Any, ...]:
-    return (_coins(part, by_pair).total,)
-
-
-def _worker_shares(part: Part) -> tuple[Any, ...]:
-    return worker_shares(part.answers, _coins(part, True).support)
+    return (coins_of(part, by_pair).total,)
 
 
 def _first(part: Part, by_pair: bool) -> tuple[Any, ...]:
-    return (_coins(part, by_pair).first(),)
+    return (coins_of(part, by_pair).first(part.start),)
 
 
 def _step(
     part: Part, by_pair: bool, bonus: NDArray[np.float64], prior: NDArray[np.float64]
 ) -> tuple[Any, ...]:
-    return _coins(part, by_pair).step(bonus, prior)
+    return coins_of(part, by_pair).step(bonus, prior)
 
 
-def _write(
-    part: Part,
-    strategy: Strategy,
-    by_pair: bool,
-    bonus: NDArray[np.float64],
-    prior: NDArray[np.float64],
-) -> Written:
-    coins = _coins(part, by_pair)
-    posterior = coins.posterior(bonus, prior)
-    return told_as_held(part, strategy.ties, strategy.seed, coins.support, posterior)
+def coins_posterior(
+    part: Part, by_pair: bool, bonus: NDArray[np.float64], prior: NDArray[np.float64]
+) -> Fit:
+    """What bonuses of the units and a class prior say of the tasks of a partition."""
+    coins = coins_of(part, by_pair)
+    return Fit(as_held(part, coins.support, coins.posterior(bonus, prior)))

@@ -1,23 +1,41 @@
-"""Answers in partitions of tasks, and the one way in which models work on them.
+"""Answers in partitions of tasks, and the one way in which strategies work on them.
 
-A model sends a function and the parameters of its iteration to every partition, and gets back
+A strategy sends a function and the parameters of its iteration to every partition, and gets back
 sums. It never sees a task: what belongs to a task stays with its partition. The partitions may
-be in this process (`LocalParts`) or on a cluster (`peerannot.distributed._dask`).
+be in this process (`LocalParts`; one for all answers of a fit in memory), in files
+(`peerannot.aggregation.partitions.mapped`) or on a cluster (`peerannot.distributed._dask`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from peerannot.answers import Answers, Ids
 
-__all__ = ["LocalParts", "Part", "Parts", "Shape", "add_pairwise"]
+if TYPE_CHECKING:
+    from peerannot.aggregation.confusions import Pairs
+
+__all__ = [
+    "LocalParts",
+    "Part",
+    "Parts",
+    "Shape",
+    "Size",
+    "Work",
+    "add_pairwise",
+    "in_place",
+    "nobody",
+    "size_of",
+    "stream",
+]
+
+S = TypeVar("S")
 
 
 @dataclass(frozen=True)
@@ -31,6 +49,8 @@ class Shape:
         In the order of one machine; every partition is coded with them.
     weighted : bool
         Whether answers have weights.
+    started : bool
+        Whether a posterior to start from is given.
     """
 
     n_tasks: int
@@ -38,6 +58,7 @@ class Shape:
     workers: Ids
     classes: Ids
     weighted: bool = False
+    started: bool = False
 
 
 @dataclass
@@ -58,6 +79,11 @@ class Part:
     kept : Any
         What the model keeps with the tasks between iterations (see `Parts.advance`): None, an
         array, or a tuple of arrays. The engine saves it with checkpoints.
+    start : float64 array (n_tasks of the partition, n_classes) or None
+        Posterior to start from.
+    pairs : Pairs or None
+        (Worker, label) pairs of all partitions, with those of the answers of this one, where
+        they are known beforehand.
     """
 
     index: int
@@ -66,6 +92,8 @@ class Part:
     gold: NDArray[np.int32]
     shape: Shape
     kept: Any = None
+    start: NDArray[np.float64] | None = None
+    pairs: Pairs | None = None
     _made: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def __sizeof__(self) -> int:
@@ -78,6 +106,11 @@ class Part:
             self._made[name] = make()
         return self._made[name]
 
+    @property
+    def is_all(self) -> bool:
+        """Whether there is no other partition."""
+        return self.answers.n_tasks == self.shape.n_tasks
+
 
 # A function of the partition and of parameters. It must be a plain function of a module, and
 # depend on nothing else, so that a partition that is lost can be worked out again.
@@ -89,6 +122,12 @@ class Parts(Protocol):
 
     @property
     def shape(self) -> Shape: ...
+
+    @property
+    def pairs(self) -> Pairs | None:
+        """The (worker, label) pairs that occur, without those of answers, where known."""
+
+    def __len__(self) -> int: ...
 
     def sum(self, work: Work, *given: Any) -> tuple[Any, ...]:
         """``work(part, *given)`` of all partitions: tuples of arrays and numbers, added up.
@@ -118,16 +157,28 @@ def add_pairwise(results: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
 class LocalParts:
     """Partitions in this process."""
 
+    pairs = None
+
     def __init__(self, parts: Sequence[Part]) -> None:
         self.parts = list(parts)
 
     @classmethod
-    def of(cls, answers: Answers, n: int, gold: NDArray[np.int32] | None = None) -> LocalParts:
+    def whole(
+        cls, answers: Answers, gold: NDArray[np.int32], start: NDArray[np.float64] | None = None
+    ) -> LocalParts:
+        """Answers as they are, in one partition."""
+        return cls([Part(0, 0, answers, gold, _shape(answers, start), start=start)])
+
+    @classmethod
+    def of(
+        cls,
+        answers: Answers,
+        n: int,
+        gold: NDArray[np.int32] | None = None,
+        start: NDArray[np.float64] | None = None,
+    ) -> LocalParts:
         """Answers in n partitions with about equal numbers of tasks."""
-        shape = Shape(
-            answers.n_tasks, answers.n_answers, answers.workers, answers.classes,
-            answers.weight is not None,
-        )  # fmt: skip
+        shape = _shape(answers, start)
         known = np.full(answers.n_tasks, -1, np.int32) if gold is None else gold
         bounds = np.linspace(0, answers.n_tasks, n + 1).astype(np.int64)
         parts = []
@@ -142,7 +193,8 @@ class LocalParts:
                 answers.classes,
                 None if answers.weight is None else answers.weight[rows],
             )
-            parts.append(Part(i, int(low), own, known[low:high], shape))
+            begin = None if start is None else start[low:high]
+            parts.append(Part(i, int(low), own, known[low:high], shape, start=begin))
         return cls(parts)
 
     @property
@@ -151,6 +203,9 @@ class LocalParts:
 
     def __iter__(self) -> Iterator[Part]:
         return iter(self.parts)
+
+    def __len__(self) -> int:
+        return len(self.parts)
 
     def sum(self, work: Work, *given: Any) -> tuple[Any, ...]:
         return add_pairwise([work(part, *given) for part in self.parts])
@@ -166,3 +221,61 @@ class LocalParts:
         for part in self.parts:
             state = work(part, state, *given)
         return state
+
+
+def _shape(answers: Answers, start: Any) -> Shape:
+    return Shape(
+        answers.n_tasks, answers.n_answers, answers.workers, answers.classes,
+        answers.weight is not None, start is not None,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many answers there are in all partitions, for what asks `Answers` for it.
+
+    Attributes
+    ----------
+    n_answers : int
+    weight : float64 array (1,) or None
+        Sum of the weights of all answers; None where all are 1.
+    """
+
+    n_answers: int
+    weight: Any
+
+
+def size_of(parts: Parts) -> Size:
+    """One pass where answers have weights."""
+    shape = parts.shape
+    total = parts.sum(_total_weight) if shape.weighted else None
+    return Size(shape.n_answers, None if total is None else np.array(total))
+
+
+def _total_weight(part: Part) -> tuple[float]:
+    weight = part.answers.weight
+    return (0.0 if weight is None else float(weight.sum()),)
+
+
+def nobody(shape: Shape) -> Answers:
+    """Workers and classes without any answer, for what asks `Answers` for them."""
+    none = np.empty(0, np.int32)
+    return Answers(none, none, none, Ids(0), shape.workers, shape.classes)
+
+
+def stream(part: Part, seed: int) -> Any:
+    """Draws for ties among the tasks of one partition, as for all tasks at once.
+
+    One number is drawn a task; the stream begins where the partition does. It goes on with every
+    draw: take a fresh one for each. It stands for a seed wherever ties are drawn.
+    """
+    generator = np.random.PCG64(seed)
+    generator.advance(part.first_task)
+    return np.random.Generator(generator)
+
+
+def in_place(strategy: S, part: Part) -> S:
+    """The strategy as it draws once for the tasks of a partition, see `stream`."""
+    options: Any = strategy
+    drawn: S = replace(options, seed=stream(part, options.seed))
+    return drawn

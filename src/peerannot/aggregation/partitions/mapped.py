@@ -1,0 +1,156 @@
+"""Partitions of answers in memory-mapped files: a chunk of tasks at a time is in memory."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot.aggregation.confusions import Pairs
+from peerannot.aggregation.partitions.parts import Part, Shape, Work
+from peerannot.answers import Answers, Ids
+
+if TYPE_CHECKING:
+    from peerannot.io._shards import Coded
+
+__all__ = ["MappedParts"]
+
+
+class MappedParts:
+    """Chunks of tasks of coded answers, see `peerannot.aggregation.partitions.parts.Parts`.
+
+    A partition is made anew whenever it is worked on, and its answers only as far as they are
+    asked for. What is kept with tasks goes to files next to the answers; `close` removes them.
+
+    Parameters
+    ----------
+    coded
+        The answers.
+    gold
+        Known classes (n_tasks,), -1 for unknown; None where there are none.
+    """
+
+    def __init__(self, coded: Coded, gold: NDArray[np.int32] | None = None) -> None:
+        self._coded, self._gold = coded, gold
+        self.shape = Shape(coded.n_tasks, coded.n_answers, coded.workers, coded.classes)
+        self.pairs = Pairs.coded(
+            np.empty(0, np.int32), coded.pair_worker, coded.pair_label, len(coded.workers),
+            len(coded.classes), model="", columns=0,
+        )  # fmt: skip
+        self._home = Path(tempfile.mkdtemp(prefix="kept-", dir=coded.folder))
+        # Files of what each partition keeps; no list: an array, not a tuple of some.
+        self._kept: list[Any] = [None] * len(self)
+
+    def __len__(self) -> int:
+        return len(self._coded.chunks) - 1
+
+    def __iter__(self) -> Iterator[Part]:
+        return (self._part(c) for c in range(len(self)))
+
+    def close(self) -> None:
+        """Remove what was kept."""
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def sum(self, work: Work, *given: Any) -> tuple[Any, ...]:
+        return _added(work(part, *given) for part in self)
+
+    def advance(self, work: Work, *given: Any) -> tuple[Any, ...]:
+        return _added(self._advanced(part, *work(part, *given)) for part in self)
+
+    def chain(self, work: Work, state: Any, *given: Any) -> Any:
+        for part in self:
+            state = work(part, state, *given)
+        return state
+
+    def _part(self, c: int) -> Part:
+        answers = _MappedAnswers(self._coded, c)
+        first = int(self._coded.chunks[c, 0])
+        n = answers.n_tasks
+        gold = np.full(n, -1, np.int32) if self._gold is None else self._gold[first : first + n]
+        pairs = replace(self.pairs, of_answer=answers.pair)
+        return Part(c, first, answers, gold, self.shape, self._restored(c), pairs=pairs)
+
+    def _advanced(self, part: Part, kept: Any, told: tuple[Any, ...]) -> tuple[Any, ...]:
+        several = kept if isinstance(kept, tuple) else (kept,)
+        files = []
+        for i, array in enumerate(several):
+            files.append(None if array is None else self._home / f"{part.index}-{i}.npy")
+            if array is not None:
+                np.save(self._home / f"{part.index}-{i}.npy", array, allow_pickle=False)
+        self._kept[part.index] = tuple(files) if isinstance(kept, tuple) else files[0]
+        return told
+
+    def _restored(self, c: int) -> Any:
+        files = self._kept[c]
+        if isinstance(files, tuple):
+            return tuple(_read(file) for file in files)
+        return _read(files)
+
+
+class _MappedAnswers(Answers):
+    """The answers of a chunk of tasks; columns and ids are made when they are asked for."""
+
+    def __init__(self, coded: Coded, c: int) -> None:
+        ptr, pair = coded.chunk(c)
+        known = {
+            "_coded": coded, "_chunk": c, "task_ptr": _read_only(ptr), "workers": coded.workers,
+            "classes": coded.classes, "weight": None, "pair": pair.astype(np.int32),
+        }  # fmt: skip
+        self.__dict__.update(known)
+
+    pair: NDArray[np.int32]
+    _coded: Coded
+    _chunk: int
+
+    @property
+    def n_tasks(self) -> int:
+        return int(self.task_ptr.size - 1)
+
+    @property
+    def n_answers(self) -> int:
+        return int(self.pair.size)
+
+    @cached_property
+    def tasks(self) -> Ids:
+        ids = self._coded.chunk_ids(self._chunk)
+        return Ids.of_column(ids.to_numpy() if ids.dtype.is_integer() else ids)
+
+    @cached_property
+    def task(self) -> NDArray[np.int32]:
+        each = np.arange(self.n_tasks, dtype=np.int32)
+        return _read_only(np.repeat(each, np.diff(self.task_ptr)))
+
+    @cached_property
+    def worker(self) -> NDArray[np.int32]:
+        return _read_only(self._coded.pair_worker[self.pair])
+
+    @cached_property
+    def label(self) -> NDArray[np.int32]:
+        return _read_only(self._coded.pair_label[self.pair])
+
+
+def _added(results: Iterator[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """The sum of what partitions gave, in their order; only the sum so far is held."""
+    first = next(results)
+    # What a partition gives may be part of it: the sum is an array of its own.
+    total = [value.copy() if isinstance(value, np.ndarray) else value for value in first]
+    for told in results:
+        for i, value in enumerate(told):
+            total[i] += value
+    return tuple(total)
+
+
+def _read(file: Path | None) -> Any:
+    return None if file is None else np.load(file, allow_pickle=False)
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    array.flags.writeable = False
+    return array

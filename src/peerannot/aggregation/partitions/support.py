@@ -1,0 +1,31 @@
+"""The labels that the tasks of a partition received, and posteriors over them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from peerannot.aggregation.partitions.parts import Part
+from peerannot.aggregation.support import Support, clamped, is_dense, posterior_of
+
+__all__ = ["as_held", "support_of"]
+
+
+def support_of(part: Part) -> Support:
+    """The labels that each task of a partition received."""
+    support: Support = part.made("support", lambda: Support.of(part.answers))
+    return support
+
+
+def as_held(part: Part, support: Support, posterior: Any) -> Any:
+    """A posterior of the tasks of a partition, in the form that all tasks at once would have.
+
+    Where the posterior of all tasks is too large to be dense, it is held on the labels that a
+    task received, scaled to 1. That of a part may well be dense; it must say the same.
+    """
+    k = part.answers.n_classes
+    if is_dense(part.shape.n_tasks, k) or not isinstance(posterior, np.ndarray):
+        return posterior
+    share = support.shares(support.values(posterior))
+    return clamped(posterior_of(support, share, k, of_tasks=part.shape.n_tasks), part.gold)
