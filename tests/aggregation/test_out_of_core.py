@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from peerannot.aggregation import build, out_of_core
+from peerannot.aggregation import STRATEGIES, Result, build, out_of_core
+from peerannot.aggregation.capabilities import runs_on_partitions
 from peerannot.aggregation.out_of_core import fit_shards
 from peerannot.errors import DataError, ParameterError, StorageError
 from peerannot.io import _rows, _shards, read_answers
@@ -67,6 +68,66 @@ SPECS = [
     "MV[ties=abstain]",
     "NaiveSoft",
 ]
+# Every other strategy that runs on partitions.
+OTHERS = [
+    "TwoThird", "WMV[default_weight=2]", "Wawa", "Wawa[ties=random]", "ZBS[ties=random]", "IWMV",
+    "IWMV[ties=random]", "WDS", "IBCC", "one-coin[prior=estimated]", "ZC", "MACE[restarts=2]",
+    "LA[order=given]", "LA2[order=given,ties=random]", "GLAD", "GoldMV",
+    "PlantNet[theta_conf=0.5,taxa_votes_weight=1.0,ties=random]",
+]  # fmt: skip
+
+
+def some_gold(pattern: str) -> dict[str, str]:
+    """Every ninth task, always the first class but for one, by name."""
+    answers = read_answers(pattern)
+    return {t: answers.classes[i == 9] for i, t in enumerate(answers.tasks) if i % 9 == 0}
+
+
+def equals(folder: Path, here: Result) -> None:
+    found = table(folder)
+    assert found["task"].cast(pl.String).to_list() == list(here.tasks)
+    posterior = found.select(f"p_{name}" for name in here.classes).to_numpy()
+    np.testing.assert_allclose(posterior, here.dense_posterior(), rtol=0, atol=1e-9)
+    assert [x or "" for x in found["label"]] == here.label_names()
+    np.testing.assert_allclose(found["confidence"].to_numpy(), here.confidence, atol=1e-9)
+    workers = pl.read_parquet(folder / "workers.parquet")
+    columns = dict(here.worker_columns)
+    if here.skill is not None:
+        columns["skill"] = here.skill
+    for name, column in columns.items():
+        np.testing.assert_allclose(workers[name].to_numpy(), column, atol=1e-9)
+
+
+@pytest.mark.parametrize("spec", [*SPECS, *OTHERS])
+@pytest.mark.parametrize("text", [False, True])
+def test_gold_and_all_strategies_as_in_memory(tmp_path: Path, spec: str, text: bool) -> None:
+    pattern = shards(tmp_path / "in", text=text, shuffled=True)
+    gold = some_gold(pattern)
+    for known in (gold, None):
+        if known is not None or spec != "GoldMV":
+            there = fit_shards(pattern, spec, output=tmp_path / "out", gold=known)
+            here = build(spec).fit(read_answers(pattern), gold=known)
+            equals(tmp_path / "out", here)
+            assert there.diagnostics.n_iter == here.diagnostics.n_iter
+    assert not list((tmp_path / "out").glob(".scratch*"))
+
+
+def test_every_strategy_that_runs_on_partitions_is_tried_here() -> None:
+    tried = {build(spec).name for spec in [*SPECS, *OTHERS]}
+    assert tried == {name for name in STRATEGIES if runs_on_partitions(STRATEGIES[name])}
+
+
+def test_gold_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    pattern, out = shards(tmp_path / "in"), tmp_path / "out"
+    with pytest.raises(DataError, match="gold: 1 tasks have no answers entry: 8"):
+        fit_shards(pattern, "MV", output=out, gold={"7": "1", "8": "1"})
+    with pytest.raises(DataError, match="gold: label '5' of task '7' is not one of 0, 1, 2"):
+        fit_shards(pattern, "MV", output=out, gold={"7": "5"})
+    with pytest.raises(DataError, match="gold: expected 200 whole numbers"):
+        fit_shards(pattern, "MV", output=out, gold=[1, 2])
+    fit_shards(pattern, "MV", output=out, gold=np.zeros(200, int))
+    assert (table(out)["label"] == "0").all()
+    assert not (out / ".scratch").exists()
 
 
 @pytest.mark.parametrize("spec", SPECS)

@@ -121,7 +121,7 @@ def test_hard_labels_have_no_posterior(tmp_path: Path, client: Any) -> None:
 
 def test_what_does_not_distribute_says_so(tmp_path: Path) -> None:
     pattern = shards(tmp_path / "in")
-    with pytest.raises(ParameterError, match=r"ebcc does not distribute.*choose .*dawid-skene"):
+    with pytest.raises(ParameterError, match=r"ebcc needs all tasks.*choose .*dawid-skene"):
         fit(pattern, "EBCC", output=tmp_path / "out")
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -116,8 +119,9 @@ def test_options_that_need_all_tasks_are_refused_plainly() -> None:
         check_partitions(build("LA"))
 
 
-@pytest.mark.parametrize("ai", ["ignored", "worker", "fixed", "invalidating"])
-def test_plantnet_has_authors_and_an_ai(ai: Any) -> None:
+@pytest.mark.parametrize("form", ["by task", "in order", "by number"])
+@pytest.mark.parametrize("ai", ["ignored", "worker", "fixed", "invalidating", "confident"])
+def test_plantnet_has_authors_and_an_ai(ai: Any, form: str, tmp_path: Path) -> None:
     crowd_, truth = crowd(60, 6, 4, 4, accuracy=(0.6, 0.95), seed=3)
     rng = np.random.default_rng(0)
     task, worker = [*crowd_.task, *range(60)], [*map(str, crowd_.worker), *["AI"] * 60]
@@ -126,9 +130,23 @@ def test_plantnet_has_authors_and_an_ai(ai: Any) -> None:
     answers = Answers.from_arrays(
         task, worker, label, tasks=map(str, range(60)), classes=4, duplicates="all"
     )
-    authors = {str(i): str(rng.integers(6)) for i in range(0, 60, 2)}
-    rule = PlantNet(AI=ai, authors=authors, theta_conf=1.0, taxa_votes_weight=0.5)
+    by_task = {str(i): str(rng.integers(6)) for i in range(0, 60, 2)}
+    sure = {str(i): float(rng.random()) for i in range(60)}
+    authors: Any = by_task
+    scores: Any = sure
+    if form != "by task":
+        # A line more than there are tasks: line t is of task t.
+        lines = [by_task.get(str(i), "-1") for i in range(61 if form == "by number" else 60)]
+        authors, scores = tmp_path / "authors.txt", tmp_path / "scores.json"
+        authors.write_text("\n".join(lines))
+        scores.write_text(json.dumps(sure if form == "by number" else list(sure.values())))
+    named = PlantNet(
+        AI=ai, authors=by_task, scores=sure, threshold_scores=0.5, theta_conf=1.0,
+        taxa_votes_weight=0.5,
+    )  # fmt: skip
+    rule = replace(named, authors=authors, scores=scores)
     one = rule.fit(answers)
+    assert one.posterior.tolist() == named.fit(answers).posterior.tolist()
     for n in (1, 2, 7):
         parts = LocalParts.of(answers, n)
         fitted = rule.fit_parts(parts, silent)

@@ -128,12 +128,12 @@ class PlantNet(Strategy):
         self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
     ) -> Fitted:
         shape = parts.shape
-        self._expect_ai(shape.workers)
         pairs = common_pairs(parts, model=self.name, columns=1)
         authors = _authors(self.authors, parts)
         parts.advance(_keep_authors, authors, str(self.authors))
         # Partitions have their authors.
         rule = replace(self, authors=None, scores=_scores(self, shape.n_tasks))
+        self._expect_ai(shape.workers)
         fixed, n_workers = self._fixed(shape.workers), len(shape.workers)
         known = before = np.zeros(n_workers)
         stays, rounds, decided = False, 0, None
