@@ -61,6 +61,7 @@ def test_through_the_command(source: Source, run: Callable[..., Any], form: int)
         "nb_workers": 5,
         "n_task": 23,
         "class_names": ["ant", "bee", "cat"],
+        "labels": "codes",
     }
 
 
@@ -147,6 +148,7 @@ def test_metadata_given_win(source: Source) -> None:
         "nb_workers": 5,
         "n_task": 23,
         "class_names": ["ant", "bee", "cat"],
+        "labels": "codes",
     }
     for text, said in {
         '{"n_classes": 4}': "n_classes = 4, but there are 3 classes",
@@ -260,20 +262,26 @@ def test_matrix_as_numpy_writes_it(tmp_path: Path) -> None:
 
 
 def test_class_names_that_are_numbers() -> None:
-    where = Path("votes")
-    assert code_labels({"0": {"a": 4}}, ["1", "2", "3", "4"], where) == {"0": {"a": 4}}
-    # 0 is no name, so these are positions; the reader wants the names.
-    assert code_labels({"0": {"a": 0, "b": 3}}, ["1", "2", "3", "4"], where) == {
-        "0": {"a": 1, "b": 4}
-    }
+    where, names = Path("votes"), ["4", "1", "2", "3"]
+    positions = {"0": {"a": 1, "b": 3}}
+    assert code_labels(positions, names, where) == positions
+    assert code_labels({"0": {"a": "1", "b": "3"}}, names, where) == positions
+    assert code_labels(positions, names, where, "names") == positions
+    assert code_labels({"0": {"a": 4}}, names, where, "names") == {"0": {"a": 0}}
+    with pytest.raises(DataError, match="numbers are names"):
+        code_labels({"0": {"a": 4}}, names, where)
 
 
 def test_folders_that_are_numbers(source: Source) -> None:
     for old, new in (("ant", "2"), ("bee", "10"), ("cat", "0")):
         (source.base / "images" / old).rename(source.base / "images" / new)
     (source.base / "votes1").write_text('{"0": {"0": 10, "1": 2, "2": 0}}')
-    dataset = source.install(1)
+    with pytest.raises(DataError, match="label 10 is not in"):
+        source.install(1)
+    (source.base / "meta.json").write_text('{"labels": "names"}')
+    dataset = source.install(1, metadata=source.base / "meta.json")
     assert list(dataset.classes) == ["0", "2", "10"]
+    assert source.json("metadata.json")["labels"] == "codes"
     held_back = "0" not in source.json("answers.json")
     answers = dataset.answers("answers_valid.json" if held_back else "answers.json")
     own = answers.label[answers.task == answers.tasks.index_of["0"]]

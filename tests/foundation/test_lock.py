@@ -124,13 +124,17 @@ def test_corrections_of_two_processes_and_many_threads_are_all_kept(tmp_path):
     code = (
         "import sys; from pathlib import Path; from peerannot.answers import Ids\n"
         "from peerannot.report import save_correction\n"
-        "for t in range(20, 40): save_correction(Path(sys.argv[1]), str(t), 'dog', Ids(40))"
+        "for t in range(20, 40): save_correction(Path(sys.argv[1]), str(t), 'dog', Ids(40),"
+        " Ids(['cat', 'dog']))"
     )
     with subprocess.Popen([sys.executable, "-c", code, gold]) as other:
         while not gold.exists() and other.poll() is None:
             time.sleep(0.001)
         with ThreadPoolExecutor(4) as pool:
-            list(pool.map(lambda t: save_correction(gold, str(t), "cat", Ids(40)), range(20)))
+            names = Ids(["cat", "dog"])
+            list(
+                pool.map(lambda t: save_correction(gold, str(t), "cat", Ids(40), names), range(20))
+            )
     assert other.returncode == 0
     saved = json.loads(gold.read_text())
     assert list(saved) == list(map(str, range(40)))

@@ -27,7 +27,7 @@ from peerannot.aggregation.partitions.mapped import MappedParts
 from peerannot.aggregation.partitions.outcome import outcome
 from peerannot.aggregation.registry import build
 from peerannot.aggregation.result import Diagnostics
-from peerannot.answers import Answers, DuplicatePolicy, Ids, gold_labels
+from peerannot.answers import Answers, DuplicatePolicy, Ids, Meaning, gold_labels
 from peerannot.errors import ConvergenceWarning, DataError, ParameterError
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def fit_shards(
     hard: bool = False,
     gold: Mapping[str, Any] | ArrayLike | None = None,
     classes: Iterable[Any] | int | None = None,
+    labels: Meaning | None = None,
     duplicates: DuplicatePolicy = "last",
     task_col: str | None = None,
     worker_col: str | None = None,
@@ -114,7 +115,7 @@ def fit_shards(
         Leave out the columns of the posterior.
     gold
         Known classes of some tasks, see `peerannot.answers.gold_labels`; they stay fixed.
-    classes, duplicates
+    classes, labels, duplicates
         See `peerannot.io.read`.
     task_col, worker_col, label_col
         Names of the columns where they are not usual ones.
@@ -161,6 +162,7 @@ def fit_shards(
             home,
             columns={"task": task_col, "worker": worker_col, "label": label_col},
             classes=classes,
+            labels=labels,
             duplicates=duplicates,
             progress=told,
         )

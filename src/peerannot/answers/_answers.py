@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -17,6 +17,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from peerannot._text import did_you_mean, few
 from peerannot.answers._ids import Ids
+from peerannot.answers._labels import (
+    BadLabel,
+    Meaning,
+    as_texts,
+    as_values,
+    class_code,
+    code_labels,
+    kind_of,
+)
 from peerannot.errors import DataError, DataWarning, ParameterError
 
 __all__ = ["Answers", "DuplicatePolicy"]
@@ -86,15 +95,16 @@ class Answers:
         task, worker
             Ids; whatever their type, they become strings.
         label
-            Class names; or class indices (ints) when ``classes`` is given.
+            Texts are names of classes. Whole numbers are names where ``classes`` are given as
+            numbers or not at all, and positions in ``classes`` where these are texts or a number.
         weight
             Weight of each answer, finite and not negative.
         tasks, workers
             Vocabularies, where some tasks have no answers or the order matters; by default the
             ids that occur, whole numbers by value, then text.
         classes
-            Number of classes (labels are then ints 0..K-1), or class names in order; by default
-            the labels that occur, in the order of ids.
+            Number of classes (labels are then 0..K-1), or class names in order; by default the
+            labels that occur, in the order of `Ids.of_classes`.
         duplicates
             What to do when a worker answers a task more than once: keep the ``"last"`` or
             ``"first"`` row, keep ``"all"``, or raise an ``"error"``. Exact repeats are dropped
@@ -112,7 +122,7 @@ class Answers:
         """
         task_code, task_ids = _code(task, tasks, "task")
         worker_code, worker_ids = _code(worker, workers, "worker")
-        label_code, class_ids = _code_labels(label, classes)
+        label_code, class_ids = code_labels(label, classes)
         if not task_code.size == worker_code.size == label_code.size:
             raise DataError(
                 "answers: task, worker and label differ in length:"
@@ -129,12 +139,15 @@ class Answers:
         votes: Mapping[Any, Mapping[Any, Any]],
         *,
         classes: Iterable[Any] | int | None = None,
+        labels: Meaning | None = None,
         where: str = "answers",
     ) -> Answers:
         """Build answers from ``{task: {worker: label}}``, the dataset's format.
 
-        Labels are class indices (ints) when ``classes`` is given, or class names. ``where`` is
-        the file that messages name. Cost: linear, about half a second a million answers.
+        Labels and ``classes`` are as `from_arrays` has them; ``labels="names"`` says that numbers
+        are names of classes whatever the type of ``classes``, ``labels="codes"`` that they are
+        positions. ``where`` is the file that messages name. Cost: linear, about half a second a
+        million answers.
 
         Raises
         ------
@@ -148,20 +161,20 @@ class Answers:
         if set(map(type, rows)) != {dict} and any(not isinstance(row, Mapping) for row in rows):
             task = next(t for t, row in votes.items() if not isinstance(row, Mapping))
             raise DataError(
-                f"{where}: task {task!r} has {_kind(votes[task])} instead of {{worker: label}}"
+                f"{where}: task {task!r} has {kind_of(votes[task])} instead of {{worker: label}}"
             )
-        keys = _texts(list(votes))
-        labels = list(chain.from_iterable(row.values() for row in rows))
-        names = _texts(list(chain.from_iterable(rows)))
+        keys = as_texts(list(votes))
+        given = list(chain.from_iterable(row.values() for row in rows))
+        names = as_texts(list(chain.from_iterable(rows)))
 
         def place(i: int) -> str:
             at = int(np.searchsorted(np.cumsum([len(r) for r in rows]), i, side="right"))
             return f"task {keys[at]!r}, worker {names[i]!r}"
 
         try:
-            label_code, class_ids = _code_labels(labels, classes)
-        except _BadLabel as bad:
-            raise DataError(f"{where}: {place(bad.row)}: {bad.why}") from None
+            label_code, class_ids = code_labels(given, classes, labels)
+        except BadLabel as bad:
+            raise bad.at(f"{where}: {place(bad.row)}") from None
         task_ids = Ids.sorted(keys)
         if len(task_ids) != len(keys):
             raise DataError(f"{where}: a task occurs twice")
@@ -285,13 +298,8 @@ class Answers:
         return _read_only(np.bincount(self.worker, minlength=self.n_workers).astype(np.int64))
 
     def class_code(self, label: Any) -> int:
-        """Position of a class given by name or by index (an int); -1 when it is neither."""
-        if isinstance(label, int | np.integer) and not isinstance(label, bool):
-            named = self.classes.index_of.get(str(label))
-            if named is not None:
-                return named
-            return int(label) if 0 <= label < self.n_classes else -1
-        return self.classes.index_of.get(str(label), -1)
+        """Position of a class given by its name (a text) or its position (an int); -1 if none."""
+        return class_code(label, self.classes)
 
     def digest(self) -> str:
         """SHA-256 of the content, the same whatever the order or the format of the source."""
@@ -350,45 +358,16 @@ class Answers:
         )
 
 
-class _BadLabel(DataError):
-    """A label that cannot be, with its row; callers that know the place say more."""
-
-    def __init__(self, row: int, why: str) -> None:
-        super().__init__(f"answers row {row + 1}: {why}")
-        self.row, self.why = row, why
-
-
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     view = array.view()
     view.flags.writeable = False
     return view
 
 
-def _kind(value: Any) -> str:
-    return {type(None): "null", list: "a list", dict: "an object", bool: "a truth value"}.get(
-        type(value), repr(value)
-    )
-
-
-def _texts(values: Sequence[Any]) -> list[str]:
-    return list(values) if set(map(type, values)) <= {str} else list(map(str, values))
-
-
-def _values(column: Iterable[Any]) -> Sequence[Any] | NDArray[Any]:
-    """A column as an array of ints, or as a list."""
-    to_numpy = getattr(column, "to_numpy", None)
-    values = to_numpy() if to_numpy is not None else column
-    if isinstance(values, np.ndarray):
-        if values.ndim != 1:
-            raise DataError(f"answers: a column must have one dimension, not {values.ndim}")
-        return values if values.dtype.kind in "iu" else values.tolist()
-    return values if isinstance(values, list) else list(values)
-
-
 def _code(
     column: Iterable[Any], vocabulary: Iterable[str] | None, what: str
 ) -> tuple[NDArray[np.int32], Ids]:
-    values = _values(column)
+    values = as_values(column)
     if vocabulary is not None:
         ids = vocabulary if isinstance(vocabulary, Ids) else Ids(map(str, vocabulary))
         codes = ids.codes(map(str, values))
@@ -405,58 +384,6 @@ def _code(
     for row, value in enumerate(values):
         if value is None or value != value:
             raise DataError(f"answers row {row + 1}: the {what} is missing")
-    texts = _texts(values)
+    texts = as_texts(values)
     ids = Ids.sorted(texts)
     return ids.codes(texts), ids
-
-
-def _code_labels(
-    column: Iterable[Any], classes: Iterable[Any] | int | None
-) -> tuple[NDArray[np.int32], Ids]:
-    values = _values(column)
-    if isinstance(classes, int):
-        ids = Ids(classes)
-    elif classes is not None:
-        ids = classes if isinstance(classes, Ids) else Ids(map(str, classes))
-    else:
-        ids = Ids.sorted(_label_texts(values))
-        return ids.codes(_label_texts(values)), ids
-    integral = isinstance(values, np.ndarray) or set(map(type, values)) <= {int}
-    if integral:
-        # Names that are themselves whole numbers in another order ("1".."4") win over indices.
-        if ids.numbers() is not None and not isinstance(ids._values, range):
-            codes = ids.codes(map(str, values))
-        else:
-            codes_ = np.asarray(values, dtype=np.int64)
-            codes = np.where((codes_ >= 0) & (codes_ < len(ids)), codes_, -1).astype(np.int32)
-    else:
-        codes = ids.codes(_label_texts(values))
-    bad = np.flatnonzero(codes < 0)
-    if bad.size:
-        row = int(bad[0])
-        value = values[row]
-        if isinstance(value, int | np.integer) and isinstance(ids._values, range):
-            raise _BadLabel(row, f"label {value} is not in 0..{len(ids) - 1}")
-        if isinstance(value, int | np.integer):
-            raise _BadLabel(row, f"label {value} is not in 0..{len(ids) - 1} ({few(ids, 12)})")
-        raise _BadLabel(
-            row,
-            f"label {str(value)!r} is not one of {few(ids, 12)}" + did_you_mean(str(value), ids),
-        )
-    return codes, ids
-
-
-def _label_texts(values: Sequence[Any] | NDArray[Any]) -> list[str]:
-    texts = []
-    for row, value in enumerate(values):
-        if isinstance(value, str):
-            texts.append(value)
-            continue
-        if value is None or value != value:
-            raise _BadLabel(row, "the label is missing")
-        if isinstance(value, bool | list | dict):
-            raise _BadLabel(row, f"a label must be a whole number or a name, not {_kind(value)}")
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        texts.append(str(value))
-    return texts

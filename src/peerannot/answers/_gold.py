@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from peerannot._text import did_you_mean, few
 from peerannot.answers._answers import Answers
+from peerannot.answers._ids import Ids
 from peerannot.errors import DataError
 
-__all__ = ["gold_labels"]
+__all__ = ["gold_labels", "gold_names"]
 
 
 def gold_labels(answers: Answers, gold: Mapping[str, Any] | ArrayLike | None) -> NDArray[np.int32]:
@@ -23,13 +24,14 @@ def gold_labels(answers: Answers, gold: Mapping[str, Any] | ArrayLike | None) ->
     answers
         The votes whose tasks and classes the gold labels speak of.
     gold
-        None; a mapping from task id to class (name, or index when it is an int); or an int
-        array (n_tasks,) of class indices with -1 for unknown.
+        None; a mapping from task id to class (its name as a text, or its position as an int); or
+        an int array (n_tasks,) of positions of classes with -1 for unknown.
 
     Raises
     ------
     DataError
-        A task or a class is not one of the answers'.
+        A task or a class is not one of the answers', or an int is the name of another class than
+        the one at its position.
     """
     n_tasks, n_classes = len(answers.tasks), len(answers.classes)
     if gold is None:
@@ -50,6 +52,12 @@ def gold_labels(answers: Answers, gold: Mapping[str, Any] | ArrayLike | None) ->
         raise DataError(f"gold: {len(unknown)} tasks have no answers entry: {few(unknown)}")
     for task, label in gold.items():
         code = answers.class_code(label)
+        named = answers.class_code(str(label))
+        if code != named >= 0:
+            raise DataError(
+                f"gold: label {label!r} of task {task!r} may be the class {str(label)!r} or the one"
+                f" at position {label}; give the name as a text, or an array of positions"
+            )
         if code < 0:
             raise DataError(
                 f"gold: label {label!r} of task {task!r} is not one of {few(answers.classes, 12)}"
@@ -57,3 +65,29 @@ def gold_labels(answers: Answers, gold: Mapping[str, Any] | ArrayLike | None) ->
             )
         out[answers.tasks.index_of[str(task)]] = code
     return out
+
+
+def gold_names(document: Any, classes: Ids, where: str) -> dict[str, str]:
+    """Names of the classes in a JSON object from task to label.
+
+    Texts are names, and stay also where they are none of the classes; whole numbers are
+    positions.
+
+    Raises
+    ------
+    DataError
+        It is not such an object, or a number is not the position of a class.
+    """
+    if not isinstance(document, Mapping) or not all(
+        isinstance(v, str | int) and not isinstance(v, bool) for v in document.values()
+    ):
+        raise DataError(f"{where}: expected {{task: class name}}; correct the file or remove it")
+    names = {}
+    for task, label in document.items():
+        if isinstance(label, int) and not 0 <= label < len(classes):
+            raise DataError(
+                f"{where}: label {label} of task {task!r} is not a position in"
+                f" 0..{len(classes) - 1} ({few(classes, 12)}); names of classes are texts"
+            )
+        names[task] = label if isinstance(label, str) else classes[label]
+    return names

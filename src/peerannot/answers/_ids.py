@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._text import natural_key
+from peerannot.answers._class_order import in_class_order
 
 __all__ = ["Ids"]
 
@@ -54,6 +55,16 @@ class Ids(Sequence[str]):
             if numbers.dtype.kind == "i" and np.unique(numbers).size == n:
                 return cls([texts[i] for i in np.argsort(numbers)])
         return cls(sorted(distinct, key=natural_key))
+
+    @classmethod
+    def of_classes(cls, names: Iterable[str]) -> Ids:
+        """Distinct names of classes in their order: numbers by value (``0.5``, ``1``, ``10``),
+        ``1 - poor`` and ``10 - best`` by the number where all begin with one, else as `sorted`."""
+        ordered = in_class_order(set(names))
+        n = len(ordered)
+        if n and ordered[0] == "0" and ordered == list(map(str, range(n))):
+            return cls(n)
+        return cls(ordered)
 
     @classmethod
     def of_column(cls, column: Any) -> Ids:

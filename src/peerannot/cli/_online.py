@@ -156,9 +156,7 @@ def _new_answers(
         raise click.UsageError("--classes: a state keeps the classes that it began with")
     if keywords.setdefault("duplicates", state.duplicates) != state.duplicates:
         raise click.UsageError(f"--duplicates: the state was begun with {state.duplicates}")
-    names = state.memory.classes
-    numbered = list(names) == list(map(str, range(len(names))))
-    imported = read(file, classes=len(names) if numbered else list(names), **keywords)
+    imported = read(file, classes=list(state.memory.classes), **keywords)
     facts |= say(imported.report)
     return imported.answers
 

@@ -38,6 +38,12 @@ _OPTIONS: dict[str, Callable[..., Any]] = {
         metavar="FILE|A,B,C|K",
         help="Class names in order, or their number; default: the labels that occur.",
     ),
+    "labels": click.option(
+        "--labels",
+        type=click.Choice(["codes", "names"]),
+        help="Whether labels are positions of the classes or their names; default: numbers of JSON"
+        " are positions, cells of tables names.",
+    ),
     "task_col": click.option("--task-col", metavar="NAME", help="Column of the task."),
     "worker_col": click.option("--worker-col", metavar="NAME", help="Column of the worker."),
     "label_col": click.option("--label-col", metavar="NAME", help="Column of the label."),
@@ -235,7 +241,7 @@ def shard_reading(reading: Mapping[str, Any], engine: str) -> dict[str, Any]:
     """
     from peerannot.io import read_classes
 
-    taken = ("classes", "task_col", "worker_col", "label_col")
+    taken = ("classes", "labels", "task_col", "worker_col", "label_col")
     for name in _given(reading):
         if name not in taken:
             raise click.UsageError(
@@ -249,11 +255,9 @@ def shard_reading(reading: Mapping[str, Any], engine: str) -> dict[str, Any]:
 def _saved_gold(path: Path, answers: Answers) -> dict[str, Any]:
     """Known labels that 'import' or 'explore' left in a dataset folder, of tasks that are here."""
     from peerannot._files import read_json
-    from peerannot.errors import DataError
+    from peerannot.answers import gold_names
 
     if not path.exists():
         return {}
-    known = read_json(path)
-    if not isinstance(known, dict):
-        raise DataError(f"{path}: expected a JSON object from task to class")
+    known = gold_names(read_json(path), answers.classes, str(path))
     return {task: label for task, label in known.items() if task in answers.tasks}

@@ -7,13 +7,14 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from peerannot._files import read_json, write_json
 from peerannot._names import FOLDERS, classes_of_folders, folder_names, leads_out, plain_name
-from peerannot._text import few, natural_key
+from peerannot._text import few
+from peerannot.answers import Ids, Meaning
 from peerannot.dataset._custom_votes import Votes, code_labels, n_workers, read_votes
 from peerannot.dataset._images import SPLITS, SUFFIXES
 from peerannot.dataset._recipe import write_votes
@@ -138,14 +139,14 @@ def install_custom(folder: Path, options: CustomOptions) -> None:
         _check_not_own(folder, options)
         train = _list(Path(options.train_path), "--train-path")
         written = _written_classes(options)
-        names = _names_given(options, given) or sorted(
-            {written.get(path.parent.name, path.parent.name) for path in train}, key=natural_key
+        names = _names_given(options, given) or list(
+            Ids.of_classes(written.get(path.parent.name, path.parent.name) for path in train)
         )
         images = _assign(options, train, votes)
         images.class_of = {**classes_of_folders(names), **written}
         _check_classes(images, names, options)
     n_classes = _n_classes(given, names, votes, options)
-    votes = code_labels(votes, names or n_classes, Path(options.answers))
+    votes = code_labels(votes, names or n_classes, Path(options.answers), _meaning(given, options))
     metadata = _complete(given, folder, names, n_classes, votes, images, options)
     hand_made = (folder / "metadata.json").exists() and "metadata.json" not in made_by_install(
         folder
@@ -163,7 +164,7 @@ def install_custom(folder: Path, options: CustomOptions) -> None:
         if valid := {t: row for t, row in votes.items() if t in held_back}:
             write_votes(stage.path / "answers_valid.json", valid)
         if images.test:
-            write_votes(stage.path / "test_groundTruth.json", _truth(images, names, options))
+            write_votes(stage.path / "test_groundTruth.json", _truth(images, names, given, options))
         if options.metadata or not (options.no_task and hand_made):
             write_json(stage.path / "metadata.json", metadata)
 
@@ -374,6 +375,7 @@ def _complete(
     metadata = dict(given)
     metadata.setdefault("name", folder.resolve().name or "dataset")
     metadata["n_classes"] = n_classes
+    metadata["labels"] = "codes"
     metadata.setdefault("n_workers", all_workers)
     metadata.setdefault("nb_workers", occurring)
     metadata.setdefault("n_task", n_task)
@@ -387,7 +389,9 @@ def _complete(
     return metadata
 
 
-def _truth(images: _Images, names: Sequence[str], options: CustomOptions) -> Votes:
+def _truth(
+    images: _Images, names: Sequence[str], given: dict[str, Any], options: CustomOptions
+) -> Votes:
     """Labels of the test images: ``{key: {0: label}}`` by folder, or the file as it is."""
     if not options.test_ground_truth:
         index = {name: k for k, name in enumerate(names)}
@@ -395,8 +399,18 @@ def _truth(images: _Images, names: Sequence[str], options: CustomOptions) -> Vot
     form = options.test_ground_truth_format
     path = Path(options.test_ground_truth)
     return code_labels(
-        read_votes(path, options.answers_format if form == -1 else form), names, path
-    )
+        read_votes(path, options.answers_format if form == -1 else form), names, path,
+        _meaning(given, options),
+    )  # fmt: skip
+
+
+def _meaning(given: dict[str, Any], options: CustomOptions) -> Meaning:
+    """What whole numbers of the votes are, by the metadata that were given."""
+    said: Any = given.get("labels", "codes")
+    if said not in get_args(Meaning):
+        raise DataError(f'{options.metadata}: labels must be "codes" or "names", not {said!r}')
+    meaning: Meaning = said
+    return meaning
 
 
 def _link(source: Path, target: Path) -> None:

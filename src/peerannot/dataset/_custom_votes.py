@@ -8,6 +8,7 @@ from typing import Any
 
 from peerannot._files import read_json
 from peerannot._text import did_you_mean, few
+from peerannot.answers import Meaning
 from peerannot.errors import DataError, ParameterError
 
 __all__ = ["FORMATS", "Votes", "code_labels", "read_votes"]
@@ -110,11 +111,13 @@ def _label(cell: str) -> int | None:
     return int(number) if number.is_integer() and number >= -1 else None
 
 
-def code_labels(votes: Votes, names: Sequence[str] | int, where: Path) -> Votes:
-    """Check every label and write it as the int that `Dataset.answers` reads.
+def code_labels(
+    votes: Votes, names: Sequence[str] | int, where: Path, meaning: Meaning = "codes"
+) -> Votes:
+    """Check every label and write it as the position that `Dataset.answers` reads.
 
-    ``names`` are the class names, or the number of classes. A label is an index, or a name. Where
-    all names are whole numbers, the number is the name, unless some label is no name.
+    ``names`` are the class names, or the number of classes. A text is a name; a whole number is
+    a position, or a name where ``meaning`` is ``"names"``.
 
     Raises
     ------
@@ -123,9 +126,6 @@ def code_labels(votes: Votes, names: Sequence[str] | int, where: Path) -> Votes:
     """
     classes = [str(k) for k in range(names)] if isinstance(names, int) else list(names)
     index = {name: k for k, name in enumerate(classes)}
-    numeric = all(map(_whole, classes))
-    seen = {label for row in votes.values() for label in row.values() if type(label) is int}
-    as_names = numeric and all(str(label) in index for label in seen)
     coded: Votes = {}
     for task, row in votes.items():
         coded[task] = {}
@@ -133,7 +133,7 @@ def code_labels(votes: Votes, names: Sequence[str] | int, where: Path) -> Votes:
             if isinstance(label, float) and label.is_integer():
                 label = int(label)
             code = -1
-            if isinstance(label, str) or (type(label) is int and as_names):
+            if isinstance(label, str) or (type(label) is int and meaning == "names"):
                 code = index.get(str(label), -1)
             elif type(label) is int and 0 <= label < len(classes):
                 code = label
@@ -143,8 +143,13 @@ def code_labels(votes: Votes, names: Sequence[str] | int, where: Path) -> Votes:
                     f" 0..{len(classes) - 1}"
                     + ("" if isinstance(names, int) else f" ({few(classes, 12)})")
                     + (did_you_mean(label, classes) if isinstance(label, str) else "")
+                    + (
+                        '; where numbers are names, say so in --metadata: {"labels": "names"}'
+                        if type(label) is int and str(label) in index
+                        else ""
+                    )
                 )
-            coded[task][worker] = int(classes[code]) if numeric else code
+            coded[task][worker] = code
     return coded
 
 

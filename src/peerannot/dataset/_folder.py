@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -16,7 +16,8 @@ from peerannot._files import read_json
 from peerannot._memory import too_many_classes
 from peerannot._names import NAME_BYTES, classes_of_folders, plain_name
 from peerannot._text import did_you_mean, few
-from peerannot.answers import Answers, Ids
+from peerannot.answers import Answers, Ids, Meaning
+from peerannot.answers._labels import BadLabel
 from peerannot.dataset._details import Details, read_details
 from peerannot.dataset._images import SPLITS, Image, list_images
 from peerannot.dataset._stage import settle_install
@@ -109,6 +110,18 @@ class Dataset:
             )
         return dataset
 
+    @property
+    def labels(self) -> Meaning:
+        """What whole numbers of ``answers.json`` are: positions (``"codes"``) unless ``labels`` in
+        the metadata says ``"names"``."""
+        said: Any = self.metadata.get("labels", "codes")
+        if said not in get_args(Meaning):
+            raise DataError(
+                f'{self.metadata_path}: labels must be "codes" or "names", not {said!r}'
+            )
+        meaning: Meaning = said
+        return meaning
+
     @cached_property
     def classes(self) -> Ids:
         """Class names in order of label: ``class_names``, else the class folders, else numbers.
@@ -139,8 +152,9 @@ class Dataset:
         Parameters
         ----------
         file
-            Name inside the folder, or a path; ``{task: {worker: label}}`` with labels 0..K-1 or
-            class names.
+            Name inside the folder, or a path; ``{task: {worker: label}}``. Whole numbers are
+            positions 0..K-1 of classes unless the metadata say ``"labels": "names"``; texts are
+            names.
         path_remove
             Pruning file of tasks to leave out, see `read_removed`.
 
@@ -155,7 +169,19 @@ class Dataset:
             path = Path(file)
         details = read_details(self.path, self.metadata, path)
         self._tell_changes(path)
-        answers = Answers.from_mapping(read_json(path), classes=self.classes, where=str(path))
+        try:
+            answers = Answers.from_mapping(
+                read_json(path), classes=self.classes, labels=self.labels, where=str(path)
+            )
+        except BadLabel as bad:
+            # Published files of labels 1..K do not say what their numbers are.
+            if not bad.number:
+                raise
+            raise DataError(
+                f'{bad}; if the numbers are names of classes, write "labels": "names" and'
+                f" class_names into {self.metadata_path}, or make a data set of it:"
+                f" peerannot import {path} --to FOLDER --labels names"
+            ) from None
         if details is not None:
             answers = details.answers(answers)
         if path_remove is not None:

@@ -199,7 +199,7 @@ class Recipe:
 
     def write_metadata(self, stage: Stage, **facts: Any) -> None:
         """Write ``metadata.json``; ``name``, ``n_classes`` and ``n_workers`` are expected."""
-        write_json(stage.path / "metadata.json", facts)
+        write_json(stage.path / "metadata.json", {**facts, "labels": "codes"})
 
     def say(self, text: str) -> None:
         """Tell the user a line (the command line prints it on stderr)."""

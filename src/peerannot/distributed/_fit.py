@@ -18,7 +18,7 @@ from peerannot.aggregation.capabilities import check_partitions
 from peerannot.aggregation.out_of_core import MOST_COLUMNS
 from peerannot.aggregation.partitions.parts import Part, Shape
 from peerannot.aggregation.registry import build
-from peerannot.answers import DuplicatePolicy, Ids
+from peerannot.answers import DuplicatePolicy, Ids, Meaning
 from peerannot.distributed._checkpoint import SavedRun, read_checkpoint
 from peerannot.distributed._cluster import Graph, Machine, cluster
 from peerannot.distributed._dask import DaskParts
@@ -34,7 +34,8 @@ from peerannot.distributed._load import (
 from peerannot.distributed._store import Store, checksums, find_shards, size_and_date
 from peerannot.distributed._survey import SAMPLES, Merged, Plan, Shard, merge, plan, survey_shard
 from peerannot.distributed._write import DistributedResult, LeftOut, clear, finish, write_part
-from peerannot.errors import ConvergenceWarning, DataError, ParameterError
+from peerannot.errors import ConvergenceWarning, DataError, DataWarning, ParameterError
+from peerannot.io._classes import GUESSED
 
 __all__ = ["fit"]
 
@@ -56,6 +57,7 @@ def fit(
     checkpoint_every: int = 5,
     hard: bool = False,
     classes: Iterable[Any] | int | None = None,
+    labels: Meaning | None = None,
     duplicates: DuplicatePolicy = "last",
     task_col: str | None = None,
     worker_col: str | None = None,
@@ -91,7 +93,7 @@ def fit(
         Iterations from one checkpoint to the next.
     hard
         Leave out the columns of the posterior.
-    classes, duplicates
+    classes, labels, duplicates
         See `peerannot.io.read`.
     task_col, worker_col, label_col
         Names of the columns where they are not usual ones.
@@ -136,6 +138,7 @@ def fit(
         "answers": [[*size_and_date(u), k and k[0]] for u, k in zip(urls, sums, strict=True)],
         "strategy": [fitted.name, {k: str(v) for k, v in asdict(fitted).items()}],
         "classes": None if wanted is None else str(wanted),
+        "labels": labels,
         "duplicates": duplicates,
         "columns": columns,
         "partitions": partitions,
@@ -146,10 +149,12 @@ def fit(
         seen = _survey(machine, urls, sums, columns, told)
         usable, left_out = _usable(seen, skip_bad_shards, few(several, 1))
         vocabulary = Vocabulary(
-            store, uuid4().hex, seen.kinds, wanted, duplicates, columns, few(several, 1)
+            store, uuid4().hex, seen.kinds, wanted, labels, duplicates, columns, few(several, 1)
         )
         vocabulary.write(seen.workers, seen.labels)
         coding = vocabulary.coding()
+        if coding.guessed:
+            warnings.warn(f"{vocabulary.name}: {GUESSED}", DataWarning, stacklevel=2)
         if not hard and len(coding.classes) > MOST_COLUMNS:
             raise ParameterError(
                 f"{len(coding.classes)} classes are too many for columns of a posterior; ask for"

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from peerannot.aggregation.partitions.parts import Part, Shape
-from peerannot.answers import Answers, DuplicatePolicy
+from peerannot.answers import Answers, DuplicatePolicy, Meaning
 from peerannot.distributed._checkpoint import FOLDER
 from peerannot.distributed._store import Store, here, parquet
 from peerannot.distributed._survey import Shard
@@ -40,6 +40,8 @@ class Vocabulary:
         Type of tasks, workers and labels.
     wanted : list or int or None
         Classes that the user named.
+    meaning : Meaning or None
+        What the user says that labels are.
     duplicates : DuplicatePolicy
     columns : mapping
         Names of columns where they are not usual ones.
@@ -51,6 +53,7 @@ class Vocabulary:
     token: str
     kinds: Mapping[str, Any]
     wanted: Any
+    meaning: Meaning | None
     duplicates: DuplicatePolicy
     columns: Mapping[str, str | None]
     name: str
@@ -67,7 +70,7 @@ class Vocabulary:
                 _codings.clear()
                 workers, labels = (self._read(name) for name in ("workers", "labels"))
                 _codings[self.token] = Coding(
-                    workers, labels, self.wanted, self.duplicates, self.name
+                    workers, labels, self.wanted, self.duplicates, self.name, self.meaning
                 )
             return _codings[self.token]
 

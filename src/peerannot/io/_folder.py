@@ -159,6 +159,7 @@ def _write(
             "n_workers": max(most, answers.n_workers),
             "n_task": answers.n_tasks,
             "class_names": list(answers.classes),
+            "labels": "codes",
             "source_format": imported.report.format,
             **({"details": details} if details else {}),
         },

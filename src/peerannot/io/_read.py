@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from peerannot._options import from_text
-from peerannot._text import did_you_mean, few
-from peerannot.answers import Answers, DuplicatePolicy, Ids
+from peerannot.answers import Answers, DuplicatePolicy, Ids, Meaning
+from peerannot.answers._labels import class_names
 from peerannot.errors import DataError, DataWarning, ParameterError
+from peerannot.io._classes import GUESSED, LABELS, code_labels
 from peerannot.io._coding import encode
 from peerannot.io._labels import settle
 from peerannot.io._repeats import Repeats, by_time, count_repeats, refuse_contradictions
@@ -31,7 +30,6 @@ __all__ = [
     "read",
     "read_answers",
     "read_classes",
-    "to_classes",
 ]
 
 
@@ -133,6 +131,7 @@ def read(
     *,
     format: str | None = None,
     classes: Iterable[Any] | int | None = None,
+    labels: Meaning | None = None,
     duplicates: DuplicatePolicy = "last",
     no_answer: Sequence[str] = (),
     normalize_labels: bool = False,
@@ -148,8 +147,12 @@ def read(
         Name of the format; by default it is found by content.
     classes
         Class names in order, or their number (labels are then 0..K-1); by default the labels
-        that occur, whole numbers by value, then text. Where names are given and a label is a
-        whole number that is no name, it is the position of the class.
+        that occur, in the order of `Ids.of_classes`.
+    labels
+        Whether labels are positions of classes (``"codes"``) or their ``"names"``. By default
+        whole numbers of JSON and ``.npy`` are positions; texts, and cells of tables, are names,
+        unless names without a number are given and all cells are whole numbers 0..K-1, which
+        the report says. Where ``classes`` are given as numbers, numbers are names.
     duplicates
         Which of several answers of a worker to a task counts, see `Answers.from_arrays`.
     no_answer
@@ -173,9 +176,14 @@ def read(
     >>> read("answers.csv", classes=["cat", "dog"]).answers  # doctest: +SKIP
     Answers(2 tasks, 2 workers, 2 classes, 4 answers)
     """
+    if labels not in (None, *LABELS):
+        raise ParameterError(f"labels must be codes or names, not {labels!r}")
     source = Source.open(path)
     texts = {key: str(value) for key, value in options.items() if value is not None}
-    names = classes if classes is None or isinstance(classes, int) else [str(c) for c in classes]
+    names = None
+    if classes is not None and not isinstance(classes, int):
+        classes = list(classes)
+        names = list(class_names(classes)[0])
     if source.shape == "empty":
         raise DataError(f"{source.name}: the file is empty")
     try:
@@ -183,11 +191,11 @@ def read(
         votes = settle(
             from_text(FORMATS[name], texts).read(source),
             source.name,
-            classes=names if isinstance(names, list) else None,
+            classes=names,
             no_answer=[no_answer] if isinstance(no_answer, str) else no_answer,
             normalize=normalize_labels,
         )
-        return _finish(votes, name, source.name, names, duplicates)
+        return _finish(votes, name, source.name, classes, labels, duplicates)
     except DataError as error:
         # Ids and names of columns may hold line breaks; a message is one line.
         raise DataError(" ".join(str(error).split())) from error.__cause__
@@ -198,11 +206,14 @@ def read_answers(
     *,
     format: str | None = None,
     classes: Iterable[Any] | int | None = None,
+    labels: Meaning | None = None,
     duplicates: DuplicatePolicy = "last",
     **options: Any,
 ) -> Answers:
     """Read answers from any supported format; `read` without the gold labels and the report."""
-    return read(path, format=format, classes=classes, duplicates=duplicates, **options).answers
+    return read(
+        path, format=format, classes=classes, labels=labels, duplicates=duplicates, **options
+    ).answers
 
 
 def detect(source: Source, given: Mapping[str, str]) -> str:
@@ -243,7 +254,9 @@ def detect(source: Source, given: Mapping[str, str]) -> str:
 
 
 def read_classes(text: str) -> list[str] | int:
-    """Class names as a user gives them: their number, a list with commas, or a file of lines.
+    """Class names as a user gives them: their number, a list with commas, or a file.
+
+    The file has a name a line, or is a JSON list of names.
 
     Raises
     ------
@@ -255,7 +268,7 @@ def read_classes(text: str) -> list[str] | int:
     path = Path(text)
     if "," not in text and not path.is_file():
         raise DataError(f"{text}: no such file; give a file with a class a line, or a,b,c")
-    names = text.split(",") if "," in text else Source.open(path).text().splitlines()
+    names = text.split(",") if "," in text and not path.is_file() else _class_file(path)
     names = [name.strip() for name in names if name.strip()]
     twice = [name for i, name in enumerate(names) if name in names[:i]]
     if twice or not names:
@@ -263,9 +276,18 @@ def read_classes(text: str) -> list[str] | int:
     return names
 
 
+def _class_file(path: Path) -> list[str]:
+    source = Source.open(path)
+    if source.shape != "json":
+        return source.text().splitlines()
+    if not isinstance(source.document, list):
+        raise DataError(f"{path}: expected a JSON list of names of classes")
+    return list(map(str, source.document))
+
+
 def _finish(
     votes: Votes, name: str, where: str, classes: Iterable[Any] | int | None,
-    duplicates: DuplicatePolicy,
+    meaning: Meaning | None, duplicates: DuplicatePolicy,
 ) -> Imported:  # fmt: skip
     frame, place, tasks_seen = votes.frame, votes.place, votes.tasks
     dropped = Counter(votes.dropped)
@@ -299,72 +321,32 @@ def _finish(
     if tasks_seen is not None:
         every = Ids.sorted(tasks_seen)
         task, tasks = every.codes(list(tasks))[task], every
-    wanted = classes if classes is not None else votes.classes
-    if wanted is not None:
-        to_class, class_ids = to_classes(labels, wanted, label, place)
-        label, labels = to_class[label], class_ids
-    elif not set(votes.gold.values()) <= set(labels):
-        # Gold may name a class that nobody answered.
-        every = Ids.sorted([*labels, *votes.gold.values()])
-        label, labels = every.codes(list(labels))[label], every
+    coding = code_labels(
+        labels, label, classes if classes is not None else votes.classes, place,
+        coded=votes.coded, meaning=meaning, gold=votes.gold.values(),
+    )  # fmt: skip
+    label = coding.codes[label]
+    guessed, notes = votes.guessed, [*votes.notes, *filter(None, [coding.note])]
+    if coding.guessed:
+        guessed, notes = guessed | {"labels": "codes"}, [*notes, GUESSED]
     weight = frame["weight"].fill_null(1.0).to_numpy() if "weight" in frame.columns else None
     if duplicates == "error":
-        refuse_contradictions(task, worker, label, (tasks, workers, labels), place)
+        refuse_contradictions(task, worker, label, (tasks, workers, coding.classes), place)
     with warnings.catch_warnings():
         # The report tells of answers replaced; other warnings are the user's to see.
         warnings.filterwarnings("ignore", r"\d+ answers replaced", DataWarning)
-        answers = Answers._ordered(task, worker, label, tasks, workers, labels, weight, duplicates)
+        answers = Answers._ordered(
+            task, worker, label, tasks, workers, coding.classes, weight, duplicates
+        )
     n_rows = frame.height + sum(dropped.values())
     repeats = Repeats(0, 0, timed)
     if duplicates == "all" or answers.n_answers < frame.height:
         repeats = count_repeats(task, worker, label, timed)
     dropped.update(repeats.dropped(duplicates))
-    notes = [*votes.notes, *filter(None, [repeats.note(duplicates)])]
-    gold = _gold(votes.gold, answers, classes, where)
+    notes += filter(None, [repeats.note(duplicates)])
+    gold = coding.gold(votes.gold, where)
     report = ImportReport(
         name, n_rows, answers.n_answers, dict(dropped), len(gold), repeats.contradicting,
-        dict(votes.guessed), votes.ignored, tuple(notes),
+        dict(guessed), votes.ignored, tuple(notes),
     )  # fmt: skip
     return Imported(answers, gold, votes.images, report, abstained, duplicates)
-
-
-def to_classes(
-    labels: Ids,
-    wanted: Iterable[Any] | int,
-    label: NDArray[np.int32],
-    place: Callable[[int], str],
-) -> tuple[NDArray[np.int32], Ids]:
-    """Position in the classes of each label that occurs, and the classes.
-
-    ``label`` are codes of the rows; ``place`` names a row for the message.
-    """
-    ids = Ids(wanted) if isinstance(wanted, int) else Ids(map(str, wanted))
-    codes = ids.codes(list(labels))
-    if ids.numbers() is None:
-        for i in np.flatnonzero(codes < 0):
-            text = labels[int(i)]
-            if text.isascii() and text.isdecimal() and int(text) < len(ids):
-                codes[i] = int(text)
-    unknown = codes < 0
-    if unknown.any():
-        row = int(np.flatnonzero(unknown[label])[0])
-        text = labels[int(label[row])]
-        known = f"in 0..{len(ids) - 1}" if isinstance(wanted, int) else f"one of {few(ids, 12)}"
-        raise DataError(f"{place(row)}: label {text!r} is not {known}" + did_you_mean(text, ids))
-    return codes, ids
-
-
-def _gold(gold: Mapping[str, str], answers: Answers, classes: Any, where: str) -> dict[str, str]:
-    known = {}
-    for task, text in gold.items():
-        code = answers.classes.index_of.get(text, -1)
-        if code < 0 and classes is not None:
-            whole = text.isascii() and text.isdecimal()
-            code = answers.class_code(int(text) if whole else text)
-            if code < 0:
-                raise DataError(
-                    f"{where}: gold label {text!r} of task {task!r} is not one of"
-                    f" {few(answers.classes, 12)}" + did_you_mean(text, answers.classes)
-                )
-        known[task] = answers.classes[code] if code >= 0 else text
-    return known

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,11 +24,11 @@ from numpy.typing import NDArray
 
 from peerannot._files import read_json, sha256, storage_errors, write_json
 from peerannot._progress import Progress, silent
-from peerannot.answers import Answers, DuplicatePolicy, Ids
-from peerannot.errors import DataError, StorageError
+from peerannot.answers import Answers, DuplicatePolicy, Ids, Meaning
+from peerannot.errors import DataError, DataWarning, StorageError
 from peerannot.io._checksums import check
+from peerannot.io._classes import GUESSED, code_labels
 from peerannot.io._coding import encode
-from peerannot.io._read import to_classes
 from peerannot.io._rows import Rows, Survey, partitioned, survey
 
 __all__ = ["Coded", "Coding", "code_shards"]
@@ -142,6 +143,7 @@ def code_shards(
     *,
     columns: Mapping[str, str | None] | None = None,
     classes: Iterable[Any] | int | None = None,
+    labels: Meaning | None = None,
     duplicates: DuplicatePolicy = "last",
     progress: Progress = silent,
 ) -> Coded:
@@ -155,7 +157,7 @@ def code_shards(
         Where the files go. They are kept, and used again while the shards stay as they are.
     columns
         Names of the columns ``task``, ``worker`` and ``label`` where they are not usual ones.
-    classes, duplicates
+    classes, labels, duplicates
         See `peerannot.io.read`.
     progress
         Told the rows done; each row is read twice, or four times where shards are out of order.
@@ -176,7 +178,7 @@ def code_shards(
     """
     rows = Rows.open(paths, columns or {})
     wanted = None if classes is None else classes if isinstance(classes, int) else list(classes)
-    asked = [VERSION, rows.facts(), wanted, duplicates]
+    asked = [VERSION, rows.facts(), wanted, labels, duplicates]
     fingerprint = hashlib.sha256(json.dumps(asked, default=str).encode()).hexdigest()
     found = _load(folder, fingerprint, verify=True)
     if found is not None:
@@ -190,7 +192,10 @@ def code_shards(
     blocks = rows.blocks(seen.kinds)
     if not seen.in_order:
         blocks = partitioned(rows, seen, folder / "partitions", progress)
-    writer = _Writer(folder, seen, wanted, duplicates, rows.name)
+    coding = Coding(seen.workers, seen.labels, wanted, duplicates, rows.name, labels)
+    if coding.guessed:
+        warnings.warn(f"{rows.name}: {GUESSED}", DataWarning, stacklevel=2)
+    writer = _Writer(folder, seen, coding)
     with storage_errors(folder):
         writer.write(blocks, lambda done: progress(rows.n_rows + done, 2 * rows.n_rows, "coding"))
         shutil.rmtree(folder / "partitions", ignore_errors=True)
@@ -265,6 +270,8 @@ class Coding:
     Attributes
     ----------
     workers, classes : Ids
+    guessed : bool
+        Whether labels were taken as positions of classes by their content.
     """
 
     def __init__(
@@ -274,15 +281,16 @@ class Coding:
         wanted: Iterable[Any] | int | None,
         duplicates: DuplicatePolicy,
         where: str,
+        meaning: Meaning | None = None,
     ) -> None:
         self._worker, self._label = _Coder(workers), _Coder(labels)
         self._duplicates: DuplicatePolicy = duplicates
         self.workers, self.classes = self._worker.ids, self._label.ids
-        self._to_class = np.arange(len(self.classes), dtype=np.int32)
-        if wanted is not None:
-            self._to_class, self.classes = to_classes(
-                self.classes, wanted, self._to_class, lambda row: where
-            )
+        coding = code_labels(
+            self.classes, np.arange(len(self.classes), dtype=np.int32), wanted, lambda row: where,
+            meaning=meaning,
+        )  # fmt: skip
+        self._to_class, self.classes, self.guessed = coding.codes, coding.classes, coding.guessed
 
     def codes(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The frame with codes of workers and classes, int32, instead of ids."""
@@ -314,11 +322,8 @@ class Coding:
 class _Writer:
     """Writes the files of one conversion."""
 
-    def __init__(
-        self, folder: Path, seen: Survey, wanted: Any, duplicates: DuplicatePolicy, where: str
-    ) -> None:
-        self.folder = folder
-        self.coding = Coding(seen.workers, seen.labels, wanted, duplicates, where)
+    def __init__(self, folder: Path, seen: Survey, coding: Coding) -> None:
+        self.folder, self.coding = folder, coding
         self.classes = self.coding.classes
         seen.workers.to_frame("worker").write_parquet(folder / "workers.parquet")
         n_codes = len(self.coding.workers) * len(self.classes)

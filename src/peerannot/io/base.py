@@ -114,8 +114,9 @@ class Votes:
     images : dict of task to file
     dropped : Counter
         Rows left out, by reason.
-    coded : bool
-        Whether labels are positions of classes, 0..K-1 (whole numbers of JSON), and not names.
+    coded : bool or None
+        Whether labels are positions of classes, 0..K-1 (whole numbers of JSON), and not names;
+        None where some are numbers and others names.
     matrix : bool
         Whether rows are cells of a matrix: a cell without an answer is no row, and -1 may stand
         for it.
@@ -134,7 +135,7 @@ class Votes:
     gold: dict[str, str] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)
     dropped: Counter[str] = field(default_factory=Counter)
-    coded: bool = False
+    coded: bool | None = False
     matrix: bool = False
     guessed: dict[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()

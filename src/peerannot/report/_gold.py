@@ -6,31 +6,25 @@ from pathlib import Path
 
 from peerannot._files import read_json, sync_folder, write_json
 from peerannot._lock import locked
-from peerannot.answers import Ids
-from peerannot.errors import DataError
+from peerannot.answers import Ids, gold_names
 
 __all__ = ["GOLD", "read_gold", "save_correction"]
 
 GOLD = "gold.json"
 
 
-def read_gold(path: Path) -> dict[str, str]:
+def read_gold(path: Path, classes: Ids) -> dict[str, str]:
     """Gold labels saved by a person, task to class name; empty where there is no file.
 
     Raises
     ------
     DataError
-        The file is not a JSON object of texts.
+        The file is not a JSON object of names or positions of classes.
     """
-    if not path.exists():
-        return {}
-    document = read_json(path)
-    if not isinstance(document, dict) or not all(isinstance(v, str) for v in document.values()):
-        raise DataError(f"{path}: expected {{task: class name}}; correct the file or remove it")
-    return document
+    return gold_names(read_json(path), classes, str(path)) if path.exists() else {}
 
 
-def save_correction(path: Path, task: str, label: str | None, tasks: Ids) -> int:
+def save_correction(path: Path, task: str, label: str | None, tasks: Ids, classes: Ids) -> int:
     """Save the right class of a task in the file of gold labels, or with None forget it.
 
     The file is read again under the lock of the folder, so that what others wrote to it stays;
@@ -44,6 +38,8 @@ def save_correction(path: Path, task: str, label: str | None, tasks: Ids) -> int
         The task's id, and the name of its class.
     tasks
         The order in which tasks are written; others follow them, sorted.
+    classes
+        The classes that labels are of.
 
     Returns
     -------
@@ -58,7 +54,7 @@ def save_correction(path: Path, task: str, label: str | None, tasks: Ids) -> int
         The file cannot be written, or another process kept the lock for too long.
     """
     with locked(path.parent):
-        gold = read_gold(path)
+        gold = read_gold(path, classes)
         if label is None:
             gold.pop(task, None)
         else:

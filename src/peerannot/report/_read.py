@@ -88,7 +88,7 @@ def read_source(
         main=main,
         why_main=why,
         truth=_truth(dataset, answers, notes),
-        gold=gold_labels(answers, read_gold(dataset.path / GOLD)),
+        gold=gold_labels(answers, read_gold(dataset.path / GOLD, answers.classes)),
         waum=_waum(dataset, answers, notes),
         images=_images(dataset, answers, notes) if images else None,
         notes=tuple(notes),

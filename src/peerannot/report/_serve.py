@@ -98,7 +98,7 @@ class Explorer:
             raise DataError(f"there is no class {label!r}")
         # Posts that come together stand in line here, not at the lock between processes.
         with self._line:
-            return save_correction(self.gold, task, label, self.tasks)
+            return save_correction(self.gold, task, label, self.tasks, self.classes)
 
 
 class _Server(ThreadingHTTPServer):
@@ -152,7 +152,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif place.path == "/gold":
             if self._allowed(self.headers.get("X-Peerannot-Token", "")):
                 try:
-                    self._json(HTTPStatus.OK, read_gold(self.explorer_.gold))
+                    explorer = self.explorer_
+                    self._json(HTTPStatus.OK, read_gold(explorer.gold, explorer.classes))
                 except DataError as error:
                     # The file is at fault, not the request.
                     self._json(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": one_line(str(error))})

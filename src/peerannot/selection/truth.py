@@ -14,6 +14,7 @@ from peerannot._text import did_you_mean, few
 from peerannot.answers import Answers, gold_labels
 from peerannot.errors import DataError
 from peerannot.io import Source, read_columns
+from peerannot.io._classes import are_positions
 
 __all__ = ["Truth", "read_truth"]
 
@@ -37,8 +38,10 @@ def read_truth(path: str | Path, answers: Answers, *, task_col: str | None = Non
     Parameters
     ----------
     path
-        A table (CSV, TSV, Parquet, NDJSON) with columns task and label; a JSON object from task
-        to label; or a ``.npy`` of whole numbers in the order of tasks, -1 for unknown.
+        A table (CSV, TSV, Parquet, NDJSON) with columns task and label, whose cells are names of
+        classes, or all positions where no class has a number as name; a JSON object from task to
+        label, where texts are names and whole numbers positions; or a ``.npy`` of positions in
+        the order of tasks, -1 for unknown.
     answers
         Whose tasks and classes the labels speak of.
     task_col
@@ -54,17 +57,20 @@ def read_truth(path: str | Path, answers: Answers, *, task_col: str | None = Non
         return Truth(gold_labels(answers, _array(source)))
     if source.shape == "json" and isinstance(source.document, dict):
         known = source.document
-        wrong = next((t for t, v in known.items() if not isinstance(v, str | int)), None)
+        wrong = next((t for t, v in known.items() if not _is_label(v)), None)
         if wrong is not None:
             raise DataError(
                 f"{source.name}: task {wrong!r}: expected one label, a name or a number"
             )
-        pairs = [(str(task), str(label)) for task, label in known.items()]
+        pairs: list[tuple[str, Any]] = [(str(task), label) for task, label in known.items()]
         place: Callable[[int], str] = [f"{source.name}: task {t!r}" for t in known].__getitem__
     else:
         tasks = (*([task_col] if task_col else []), "task", "item", "id")
         frame, place = read_columns(source, {"task": tasks, "label": LABEL})
         pairs = list(zip(frame["task"].to_list(), frame["label"].to_list(), strict=True))
+        own = list({label for task, label in pairs if task in answers.tasks})
+        if are_positions(own, answers.classes):
+            pairs = [(task, _position(label)) for task, label in pairs]
     codes = np.full(answers.n_tasks, -1, np.int32)
     index, lost = answers.tasks.index_of, 0
     for row, (task, label) in enumerate(pairs):
@@ -72,12 +78,13 @@ def read_truth(path: str | Path, answers: Answers, *, task_col: str | None = Non
         if at is None:
             lost += 1
             continue
-        code = _code(answers, label)
+        code = answers.class_code(label)
         if code < 0:
+            known_as = "one of" if isinstance(label, str) else "a position of"
             raise DataError(
-                f"{place(row)}: label {label!r} is not one of {few(answers.classes, 12)}"
+                f"{place(row)}: label {label!r} is not {known_as} {few(answers.classes, 12)}"
                 + (
-                    did_you_mean(label, answers.classes)
+                    did_you_mean(str(label), answers.classes)
                     or "; if no worker gave it, name all classes with --classes"
                 )
             )
@@ -92,12 +99,12 @@ def read_truth(path: str | Path, answers: Answers, *, task_col: str | None = Non
     return Truth(codes, lost)
 
 
-def _code(answers: Answers, label: str) -> int:
-    code = answers.class_code(label)
-    whole = label.isascii() and label.isdecimal()
-    if code < 0 and whole and answers.classes.numbers() is None:
-        return answers.class_code(int(label))
-    return code
+def _is_label(value: Any) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool)
+
+
+def _position(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
 
 
 def _array(source: Source) -> NDArray[Any]:

@@ -94,7 +94,7 @@ def metadata(simulation: Simulation) -> dict[str, Any]:
     sizes = {"n_workers": crowd.n_worker, "n_classes": crowd.n_classes, "n_task": crowd.n_task}
     rest = {k: v for k, v in options.items() if k not in ("n_worker", "n_task", "n_classes")}
     document = {"name": model.name, **sizes, "strategy": model.name, **rest}
-    document["stream"] = simulation.stream
+    document["stream"], document["labels"] = simulation.stream, "codes"
     return {k: v for k, v in document.items() if v is not None}
 
 

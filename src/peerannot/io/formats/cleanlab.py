@@ -94,7 +94,9 @@ class Cleanlab(Format):
         place: Callable[[int], str] = lambda i: (  # noqa: E731
             f"{source.name} row {int(task[i]) + 1} column {workers[int(worker[i])]!r}"
         )
-        return Votes(long, place, tasks=tuple(tasks), matrix=True)
+        # An array of whole numbers holds positions of classes; cells of a table are names.
+        coded = source.shape == "npy" and bool(long["label"].str.contains(r"^-?[0-9]+$").all())
+        return Votes(long, place, tasks=tuple(tasks), matrix=True, coded=coded)
 
 
 def _melt(frame: pl.DataFrame) -> tuple[Any, Any, pl.Series]:

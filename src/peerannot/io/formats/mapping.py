@@ -22,8 +22,8 @@ __all__ = ["AnswersJson", "TextMatrix", "WorkerFirst"]
 class AnswersJson(Format):
     """``{task: {worker: label}}``, as a dataset folder has it.
 
-    Keys are ids; labels are whole numbers 0..K-1 or class names. A task with ``{}`` stays a
-    task. The order of keys means nothing.
+    Keys are ids; labels are positions of classes (whole numbers 0..K-1) or class names (texts).
+    A task with ``{}`` stays a task. The order of keys means nothing.
     """
 
     @classmethod
@@ -97,6 +97,7 @@ class TextMatrix(Format):
             lambda row: f"{source.name} row {int(task[row]) + 1} column {int(worker[row]) + 1}",
             tasks=tuple(map(str, range(len(rows)))),
             matrix=True,
+            coded=True,
         )
 
 
@@ -140,13 +141,20 @@ def _votes(
     labels: list[Any],
     tasks: tuple[str, ...] | None,
 ) -> Votes:
-    text = [None if label is None else str(label) for label in labels]
     if {"", *task, *worker} - {""} != {*task, *worker}:
         raise DataError(f"{source.name}: an id is empty")
+    kinds = set(map(type, labels)) - {type(None)}
+    texts = pl.Series([None if x is None else str(x) for x in labels], dtype=pl.String)
     frame = pl.DataFrame(
-        {"task": task, "worker": worker, "label": text}, schema=dict.fromkeys(_NAMES, pl.String)
+        {
+            "task": pl.Series(task, dtype=pl.String),
+            "worker": pl.Series(worker, dtype=pl.String),
+            "label": texts,
+        }
     )
-    return Votes(frame, lambda i: f"{source.name}: task {task[i]!r}, worker {worker[i]!r}", tasks)
-
-
-_NAMES = ("task", "worker", "label")
+    return Votes(
+        frame,
+        lambda i: f"{source.name}: task {task[i]!r}, worker {worker[i]!r}",
+        tasks,
+        coded=None if kinds == {int, str} else kinds == {int},
+    )

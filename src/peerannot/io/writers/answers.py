@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -10,6 +11,8 @@ import numpy as np
 import polars as pl
 
 from peerannot._files import atomic_write, write_json, write_npy
+from peerannot._options import option
+from peerannot.answers import Ids, Meaning
 from peerannot.errors import ParameterError
 from peerannot.io._folder import answers_document
 from peerannot.io._output import SUFFIXES, write_table
@@ -110,29 +113,64 @@ class Cleanlab(Writer):
 @WRITERS.register("answers-json", "answers.json", "peerannot", "task-first")
 @dataclass(frozen=True, kw_only=True)
 class AnswersJson(Writer):
-    """``{task: {worker: label}}`` with labels 0..K-1, as a dataset folder has it."""
+    """``{task: {worker: label}}``, as a dataset folder has it.
+
+    Parameters
+    ----------
+    labels
+        What stands for a class: its position 0..K-1 (``"codes"``, as the published package has
+        it; names of the classes are then in ``<output>.classes.json``, for ``--classes``), or
+        its name.
+    """
 
     suffixes: ClassVar[tuple[str, ...]] = (".json",)
+    labels: Meaning = option("codes", help="positions of classes, or their names")
 
     def write(self, job: Export, output: Path) -> list[str]:
-        write_json(output, answers_document(job.answers, list(job.answers.tasks)), indent=None)
-        return []
+        document = answers_document(job.answers, list(job.answers.tasks))
+        return _write_votes(output, document, job, self.labels)
 
 
 @WRITERS.register("worker-first")
 @dataclass(frozen=True, kw_only=True)
 class WorkerFirst(Writer):
-    """``{worker: {task: label}}`` with labels 0..K-1."""
+    """``{worker: {task: label}}``.
+
+    Parameters
+    ----------
+    labels
+        Positions of classes or their names, as for answers-json.
+    """
 
     suffixes: ClassVar[tuple[str, ...]] = (".json",)
+    labels: Meaning = option("codes", help="positions of classes, or their names")
 
     def write(self, job: Export, output: Path) -> list[str]:
         document: dict[str, dict[str, int]] = {worker: {} for worker in job.answers.workers}
         for task, row in answers_document(job.answers, list(job.answers.tasks)).items():
             for worker, label in row.items():
                 document[worker][task] = label
-        write_json(output, document, indent=None)
+        return _write_votes(output, document, job, self.labels)
+
+
+def _write_votes(
+    output: Path, document: Mapping[str, Mapping[str, int]], job: Export, labels: Meaning
+) -> list[str]:
+    """Write votes with codes or names; and the names beside codes that do not tell them."""
+    names = job.answers.classes
+    if labels == "names":
+        write_json(
+            output,
+            {a: {b: names[code] for b, code in row.items()} for a, row in document.items()},
+            indent=None,
+        )
         return []
+    write_json(output, document, indent=None)
+    if names == Ids(len(names)):
+        return []
+    beside = output.with_name(f"{output.name}.classes.json")
+    write_json(beside, list(names))
+    return [f"labels are positions of classes; their names are in {beside}, for --classes"]
 
 
 @WRITERS.register("text-matrix", "rodrigues")
