@@ -401,7 +401,7 @@ class TestCvat:
         for name, number, label in (("a.xml", 7, "cat"), ("b.xml", 8, "dog")):
             content = cvat("", ("a", label), assignee=job.format(number) + owner)
             put(tmp_path, {name: content})
-        with pytest.raises(DataError, match=r"no assignee.*--read worker_from=job"):
+        with pytest.raises(DataError, match=r"no assignee.*--worker-from job"):
             read(f"{tmp_path}/*.xml")
         got = read(f"{tmp_path}/*.xml", worker_from="job")
         assert votes(got) == {("a", "7"): "cat", ("a", "8"): "dog"}

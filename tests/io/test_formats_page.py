@@ -43,3 +43,8 @@ def test_a_test_stands_behind_each_cell(name, trap, test):
     file, _, where = test.partition("::")
     assert trap in TOLD["traps"]
     assert where in names_in(file), f"{name}: no test {test}"
+
+
+def test_the_command_lists_every_format(run):
+    text = run("import", "--help").stdout.partition("Formats: ")[2]
+    assert " ".join(text.partition(";")[0].split()) == ", ".join(FORMATS)

@@ -139,13 +139,17 @@ def _american(seconds: int) -> str:
 
 def _long(crowd: Crowd) -> list[dict[str, Any]]:
     return [
-        {"task": a.task, "worker": a.worker, "label": a.label, "confidence": a.weight}
+        {"task": a.task, "worker": a.worker, "label": a.label, "confidence": a.weight,
+         "when": _iso(a.time), "truth": crowd.gold.get(a.task)}
         for a in crowd.answers
-    ]
+    ]  # fmt: skip
 
 
 TABLE = {"task_col": "task", "worker_col": "worker", "label_col": "label", "format": "table",
-         "weight_col": "confidence"}  # fmt: skip
+         "weight_col": "confidence", "time_col": "when", "gold_col": "truth"}  # fmt: skip
+
+
+TEXT = {"label": pl.String, "truth": pl.String}
 
 
 def _csv(crowd: Crowd, separator: str = ",") -> Files:
@@ -157,7 +161,7 @@ def _tsv(crowd: Crowd) -> Files:
 
 
 def _parquet(crowd: Crowd) -> Files:
-    return {"a": parquet(pl.DataFrame(_long(crowd), schema_overrides={"label": pl.String}))}, TABLE
+    return {"a": parquet(pl.DataFrame(_long(crowd), schema_overrides=TEXT))}, TABLE
 
 
 def _ndjson(crowd: Crowd) -> Files:
@@ -392,11 +396,11 @@ def _responses(crowd: Crowd) -> Files:
 
 
 HOLDS = {
-    "csv": Holds(_csv, abstentions=False, weights=True),
-    "tsv": Holds(_tsv, abstentions=False, weights=True),
-    "parquet": Holds(_parquet, abstentions=False, weights=True),
-    "ndjson": Holds(_ndjson, abstentions=False, weights=True),
-    "records": Holds(_records, abstentions=False, weights=True),
+    "csv": Holds(_csv, weights=True, gold=True, times=True),
+    "tsv": Holds(_tsv, weights=True, gold=True, times=True),
+    "parquet": Holds(_parquet, weights=True, gold=True, times=True),
+    "ndjson": Holds(_ndjson, weights=True, gold=True, times=True),
+    "records": Holds(_records, weights=True, gold=True, times=True),
     "answers-json": Holds(_task_first, abstentions=False),
     "worker-first": Holds(_worker_first, abstentions=False),
     "cleanlab": Holds(_wide, abstentions=False),

@@ -58,14 +58,16 @@ _OPTIONS: dict[str, Callable[..., Any]] = {
         metavar="NAME",
         help="Column of the time of an answer; the last is the newest.",
     ),
-    "control": click.option("--control", metavar="NAME", help="Choices control, in Label Studio."),
+    "control": click.option(
+        "--control", metavar="NAME", help="The question, where there are several."
+    ),
     "worker": click.option(
         "--worker", metavar="NAME", help="Who answered, where the format does not say."
     ),
     "worker_from": click.option(
         "--worker-from",
-        type=click.Choice(["dir"]),
-        help="The folder that a file lies in is the worker, in LabelMe.",
+        type=click.Choice(["dir", "job", "file"]),
+        help="What names the worker: the folder of a file (LabelMe), its job or name (CVAT).",
     ),
     "duplicates": click.option(
         "--duplicates",

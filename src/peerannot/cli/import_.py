@@ -13,12 +13,22 @@ from peerannot.cli._votes import read_keywords, reading_options, say
 __all__ = ["import_"]
 
 
-@click.command(
-    "import",
-    epilog="Formats: a long table (CSV, TSV, Parquet, NDJSON), cleanlab, label-studio,"
-    " label-studio-flat, argilla, huggingface, doccano, cvat, mturk, prodigy, labelme,"
-    " text-matrix, answers-json, worker-first.",
-)
+class _ImportCommand(click.Command):
+    """A command whose help ends with the formats that there are."""
+
+    @property
+    def epilog(self) -> str:
+        # Only help asks for it: the formats are not loaded to start.
+        from peerannot.io import FORMATS
+
+        return f"Formats: {', '.join(FORMATS)}; what each holds is in docs/formats.md."
+
+    @epilog.setter
+    def epilog(self, value: str | None) -> None:
+        """Click sets one; there is only this."""
+
+
+@click.command("import", cls=_ImportCommand)
 @click.argument("source")
 @click.option(
     "--to", "target", required=True, type=click.Path(path_type=Path), help="Dataset folder to make."

@@ -106,7 +106,7 @@ class Cvat(WorkerFormat):
             elif worker is None:
                 raise DataError(
                     f"{source.name}: CVAT does not say who set a tag, and the job has no assignee;"
-                    " export job by job and give --worker, or --read worker_from=job"
+                    " export job by job and give --worker, or --worker-from job"
                 )
             else:
                 yield Row(task, worker, labels[0], place, image=task)
