@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check docs format clean
+.PHONY: help demo test faults check docs format clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -19,6 +19,9 @@ demo: $(VENV)/.installed ## Build the demo data set, aggregate, train, and look 
 
 test: $(VENV)/.installed ## Run the whole test suite, with coverage
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
+
+faults: $(VENV)/.installed ## Kill every command that writes, everywhere, and look at what is left
+	$(BIN)/python -m pytest -n 2 tests/faults
 
 check: $(VENV)/.installed ## Lint, types and import direction
 	$(BIN)/ruff check .

@@ -30,7 +30,18 @@ from peerannot._files import (
 from peerannot._lock import EXCLUSIVE_FILE, LOCK_FILE, locked
 from peerannot.errors import DataError, StorageError
 
-__all__ = ["MANIFEST", "FileSet", "changed_files", "file_set", "hashes", "is_free", "settle"]
+__all__ = [
+    "COMPLETE",
+    "MANIFEST",
+    "STAGED",
+    "FileSet",
+    "changed_files",
+    "discard",
+    "file_set",
+    "hashes",
+    "is_free",
+    "settle",
+]
 
 MANIFEST = ".peerannot.json"
 """Name of a manifest where the files of a set have a folder to themselves."""
@@ -182,6 +193,12 @@ def settle(root: str | Path) -> None:
             f"{root}: a write of it was interrupted, and cannot be finished ({error});"
             f" run 'peerannot doctor {root}' where it can be written"
         ) from error
+
+
+def discard(root: Path) -> None:
+    """Remove a set that was never whole; under the lock nobody is writing it."""
+    with locked(root), storage_errors(root, "clear"):
+        _rmtree(root / STAGED)
 
 
 def hashes(manifest: Path) -> dict[str, str | None]:

@@ -7,6 +7,7 @@ import platform
 import re
 import sys
 import tempfile
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from typing import Any
 import click
 
 from peerannot._version import __version__
-from peerannot.cli._common import emit, emit_json, json_option
+from peerannot.cli._common import emit, emit_json, json_option, note
+from peerannot.errors import ExitCode
 
 __all__ = ["doctor"]
 
@@ -25,12 +27,22 @@ _PLACES = ("PEERANNOT_CACHE", "PEERANNOT_MIRROR", "NUMBA_CACHE_DIR")
 
 
 @click.command()
+@click.argument("dataset", required=False, type=click.Path(path_type=Path))
+@click.option("--accept", is_flag=True, help="Take files of DATASET that were changed as they are.")
 @json_option
-def doctor(as_json: bool) -> None:
+def doctor(dataset: Path | None, accept: bool, as_json: bool) -> int:
     """Tell versions, extras, devices, threads and cache folders; a bug report needs these.
 
     Nothing is changed. Exit code 0 also where something could be better: see "advice".
+
+    With DATASET, check its files against the SHA-256 in its manifests, finish or clear away what
+    interrupted commands left, and say what to run again. Exit code 3 where something is wrong
+    that was not mended.
     """
+    if dataset is not None:
+        return _examine(dataset, accept, as_json)
+    if accept:
+        raise click.UsageError("--accept: name a DATASET")
     packages = _packages()
     facts: dict[str, Any] = {
         "peerannot": __version__,
@@ -46,8 +58,31 @@ def doctor(as_json: bool) -> None:
     facts["advice"] = _advice(facts)
     if as_json:
         emit_json("doctor", facts)
-        return
-    _show(facts)
+    else:
+        _show(facts)
+    return ExitCode.OK
+
+
+def _examine(dataset: Path, accept: bool, as_json: bool) -> int:
+    """Look a data set over and tell what was found; the exit code."""
+    from peerannot.dataset import examine
+
+    health = examine(dataset, accept=accept)
+    code = ExitCode.DATA if health.wrong else ExitCode.OK
+    if as_json:
+        emit_json("doctor-dataset", {"dataset": str(dataset), "sound": not code, **asdict(health)})
+        return code
+    for line in health.mended:
+        emit(f"mended: {line}")
+    for wrong in health.wrong:
+        emit(f"wrong: {wrong.file}: {wrong.problem}; {wrong.advice}")
+    for line in health.notes:
+        note(line)
+    note(
+        f"{dataset}: {health.files} files of {health.sets} sets, {len(health.mended)} mended,"
+        f" {len(health.wrong)} wrong"
+    )
+    return code
 
 
 def _packages() -> dict[str, dict[str, str | None]]:

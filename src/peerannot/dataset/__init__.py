@@ -4,6 +4,7 @@ from peerannot.dataset._archive import Limits, unpack
 from peerannot.dataset._catalogue import PublicSet, catalogue, install_public, public_set
 from peerannot.dataset._cifar import CIFAR10_NAMES, read_batch, read_label_arrays
 from peerannot.dataset._custom import CustomOptions, install_custom
+from peerannot.dataset._doctor import Health, Wrong, examine
 from peerannot.dataset._download import Remote, cache_folder, fetch
 from peerannot.dataset._folder import Dataset, read_removed
 from peerannot.dataset._images import SPLITS, Image, list_images, match_tasks
@@ -18,6 +19,7 @@ __all__ = [
     "SPLITS",
     "CustomOptions",
     "Dataset",
+    "Health",
     "Image",
     "Installed",
     "Limits",
@@ -26,9 +28,11 @@ __all__ = [
     "Remote",
     "Stage",
     "UnreadableImageError",
+    "Wrong",
     "bad_images",
     "cache_folder",
     "catalogue",
+    "examine",
     "fetch",
     "install_custom",
     "install_public",

@@ -202,7 +202,12 @@ class Dataset:
         """Say which of the files that belong together were changed since they were written."""
         names = ["metadata.json", *([answers.name] if answers.parent == self.path else [])]
         for name in changed_files(self.path, self.path / MANIFEST, names):
-            logger.warning("%s: not as peerannot wrote it; it is used as it is", self.path / name)
+            logger.warning(
+                "%s: not as peerannot wrote it; it is used as it is (to stop this line:"
+                " peerannot doctor %s --accept)",
+                self.path / name,
+                self.path,
+            )
 
     def removed_tasks(self, path: str | Path, tasks: Ids) -> list[str]:
         """Ids of the tasks that a pruning file names."""

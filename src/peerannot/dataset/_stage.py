@@ -20,7 +20,7 @@ from peerannot._files import read_json, storage_errors, write_json
 from peerannot._lock import locked
 from peerannot.errors import DataError
 
-__all__ = ["Stage", "made_by_install", "settle_install", "staged"]
+__all__ = ["Stage", "left_by_install", "made_by_install", "settle_install", "staged"]
 
 logger = logging.getLogger("peerannot.dataset")
 
@@ -89,17 +89,26 @@ def staged(folder: Path, *, whole: bool) -> Iterator[Stage]:
         _finish(folder)
 
 
-def settle_install(folder: Path) -> None:
+def left_by_install(folder: Path) -> list[str]:
+    """What an interrupted install left in a folder."""
+    return [name for name in (_PARTIAL, _COMPLETE, _OLD) if (folder / name).is_dir()]
+
+
+def settle_install(folder: Path, *, clear: bool = False) -> None:
     """Move a complete build into place that an interrupted install left.
+
+    With ``clear``, remove one that was not complete, too.
 
     Raises
     ------
     StorageError
         The folder cannot be written: what is in it is half old and half new.
     """
-    if (folder / _COMPLETE).is_dir():
+    if (folder / _COMPLETE).is_dir() or (clear and left_by_install(folder)):
         with locked(folder), storage_errors(folder, "finish the install of"):
             _finish(folder)
+            if clear:
+                _remove(folder / _PARTIAL)
 
 
 def _finish(folder: Path) -> None:

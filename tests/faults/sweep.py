@@ -1,0 +1,332 @@
+"""Kill a command before its n-th rename, sync and removal, for every n, and look at what is left.
+
+``python tests/faults/sweep.py COMMAND`` prints the number of kills, or stops at the first that left
+something else than the old files or the new ones. One process imports the library; each run is a
+child of it. It must not compute anything itself: threads do not live on in a child.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import count
+from pathlib import Path
+
+import numba
+
+from peerannot._file_set import settle
+from peerannot.aggregation import STRATEGIES
+from peerannot.cli import main
+from peerannot.cli._main import COMMANDS
+from peerannot.dataset._stage import settle_install
+from peerannot.identification import METHODS
+from peerannot.io import FORMATS, WRITERS
+from peerannot.simulation import SIMULATIONS
+
+CALLS = ("replace", "rename", "unlink", "fsync", "rmdir")
+# What may be left by a kill, and must be gone after the next good run.
+LEFT = (".tmp", ".peerannot.lock", ".peerannot.staged", ".peerannot.complete", ".install.partial",
+        ".install.complete", ".install.old", ".scratch")  # fmt: skip
+HEAVY = ("polars", "scipy.sparse", "scipy.special", "PIL.Image", "filelock", "orjson",
+         "peerannot.aggregation.kernels", "peerannot.aggregation.out_of_core",
+         "peerannot.io.formats.table", "peerannot.report",
+         "peerannot.simulation.images")  # fmt: skip
+
+Step = list[str] | Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command to kill.
+
+    Attributes
+    ----------
+    before : list of steps
+        What makes the folder as it is before the command.
+    command : step
+    folders : tuple of str
+        Folders that the next command would open.
+    same : bool
+        Whether the command may be run again with the same result.
+    named : callable
+        Whether a folder that is neither old nor new says so.
+    """
+
+    before: list[Step]
+    command: Step
+    folders: tuple[str, ...] = ("D",)
+    same: bool = True
+    named: Callable[[Path], bool] = lambda _: False
+
+
+def votes(seed: int, *, gold: bool, images: bool = False) -> Step:
+    """A table of votes, with known labels and images or without."""
+
+    def write(home: Path) -> None:
+        rows = ["task,worker,label" + ",gold" * gold]
+        for task in range(8):
+            for worker in range(3):
+                label = "xyz"[(task * seed + worker * (task % (seed + 1) == 0)) % 3]
+                rows.append(f"t{task},w{worker},{label}" + f",{'xyz'[task % 3]}" * gold)
+        (home / "votes.csv").write_text("\n".join(rows) + "\n")
+        if images:
+            from PIL import Image
+
+            (home / "images").mkdir(exist_ok=True)
+            for task in range(8 - seed):
+                Image.new("L", (4, 4), 10 * task).save(home / "images" / f"t{task}.png")
+
+    return write
+
+
+def more_votes(home: Path) -> None:
+    (home / "more.json").write_text('{"t90": {"w0": 1}, "t0": {"w7": 2}}')
+
+
+def shards(seed: int) -> Step:
+    def write(home: Path) -> None:
+        import polars as pl
+
+        (home / "P").mkdir(exist_ok=True)
+        columns = {
+            "task": [f"t{t}" for t in range(20) for _ in range(3)],
+            "worker": [f"w{w}" for _ in range(20) for w in range(3)],
+            "label": [str((t * seed + w // 2) % 3) for t in range(20) for w in range(3)],
+        }
+        pl.DataFrame(columns).write_parquet(home / "P" / "a.parquet")
+
+    return write
+
+
+def recipe(text: str) -> Step:
+    def write(home: Path) -> None:
+        (home / "D").mkdir(exist_ok=True)
+        (home / "D" / "recipe.py").write_text(
+            "import json\nfrom peerannot.dataset import Recipe\n"
+            "class Small(Recipe):\n    name = 'small'\n"
+            "    def setfolders(self):\n        with self.building() as stage:\n"
+            f"            for name in {text!r}:\n"
+            "                (stage.path / name).mkdir()\n"
+            f"                (stage.path / name / 'a.txt').write_text({text!r})\n"
+            "            (stage.path / 'metadata.json').write_text("
+            f"json.dumps({{'name': {text!r}, 'n_classes': 2}}))\n"
+        )
+
+    return write
+
+
+def correct(label: str) -> Step:
+    def write(home: Path) -> None:
+        from peerannot.answers import Ids
+        from peerannot.report import save_correction
+
+        save_correction(home / "D" / "gold.json", "t1", label, Ids(["t0", "t1"]))
+
+    return write
+
+
+def interrupted(home: Path) -> None:
+    """A set that is complete and not in place, and a temporary of a dead writer."""
+    from peerannot import _file_set
+
+    _file_set._finish = lambda _: None
+    with _file_set.file_set(home / "D") as files:
+        files.add("sub/a", "new")
+        files.add("sub/b", "new")
+        files.manifest(".peerannot.json", {}, ["sub/a", "sub/b"])
+
+
+IMPORT = ["import", "votes.csv", "--to", "D", "--force"]
+WITH_IMAGES = [*IMPORT, "--images", "images"]
+FIRST = [votes(1, gold=True, images=True), WITH_IMAGES]
+SECOND = [*FIRST, ["aggregate", "D", "-s", "DS"], votes(2, gold=False), WITH_IMAGES]
+CASES = {
+    "import": Case([*FIRST, votes(2, gold=False, images=True)], WITH_IMAGES),
+    "import-new": Case([votes(1, gold=True)], IMPORT),
+    "aggregate": Case(SECOND, ["aggregate", "D", "-s", "DS"]),
+    "update": Case(
+        [*FIRST, ["aggregate", "D", "-s", "MV", "--save-state"], more_votes],
+        ["aggregate", "D", "-s", "MV", "--update", "more.json"],
+        same=False,
+    ),
+    "table": Case(
+        [*FIRST, ["aggregate", "votes.csv", "-o", "o.csv"], votes(2, gold=False)],
+        ["aggregate", "votes.csv", "-o", "o.csv", "--workers-output", "w.csv", "--force"],
+        ("D",),
+        named=lambda home: not (home / "w.csv").exists(),
+    ),
+    "identify": Case(
+        [*FIRST, ["identify", "D", "-s", "entropy"], votes(2, gold=False), WITH_IMAGES],
+        ["identify", "D", "-s", "entropy"],
+    ),
+    "imagefolder": Case(
+        [*FIRST, ["export", "D", "--to", "imagefolder", "-o", "E"], votes(2, gold=False),
+         WITH_IMAGES],
+        ["export", "D", "--to", "imagefolder", "-o", "E", "--force"],
+        ("D", "E"),
+    ),
+    "huggingface": Case(
+        [*FIRST, ["export", "D", "--to", "huggingface", "-o", "E"], votes(2, gold=False), IMPORT],
+        ["export", "D", "--to", "huggingface", "-o", "E", "--force"],
+        ("D", "E"),
+    ),
+    "coco": Case(
+        [*FIRST, ["export", "D", "--to", "coco", "-o", "c.json"], votes(2, gold=False), IMPORT],
+        ["export", "D", "--to", "coco", "-o", "c.json", "--force"],
+    ),
+    "simulate": Case(
+        [["simulate", "--folder", "D", "--n-task", "6", "-s", "discrete-difficulty"]],
+        ["simulate", "--folder", "D", "--n-task", "5", "--n-worker", "3"],
+    ),
+    "install": Case([recipe("ab"), ["install", "D/recipe.py"], recipe("ac")],
+                    ["install", "D/recipe.py"]),
+    "explore": Case([*FIRST, correct("x")], correct("y")),
+    "out-of-core": Case(
+        [shards(1), ["aggregate", "P", "--out-of-core", "-o", "O", "-s", "DS"], shards(2)],
+        ["aggregate", "P", "--out-of-core", "-o", "O", "-s", "DS", "--force"],
+        ("O",),
+        named=lambda home: not (home / "O" / "manifest.json").exists(),
+    ),
+}  # fmt: skip
+
+
+def child(step: Step, home: Path, kill_at: int | None = None) -> tuple[int, str]:
+    """Run a step in a child; its exit code, negative for a signal, and what it said."""
+    with tempfile.TemporaryFile() as said:
+        pid = os.fork()
+        if pid == 0:
+            os.dup2(said.fileno(), 1)
+            os.dup2(said.fileno(), 2)
+            sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb"), write_through=True)
+            sys.stderr = io.TextIOWrapper(os.fdopen(2, "wb"), write_through=True)
+            code = 70
+            try:
+                os.chdir(home)
+                if kill_at is not None:
+                    die_before(kill_at)
+                if callable(step):
+                    step(home)
+                    code = 0
+                else:
+                    sys.argv = ["peerannot", *step]
+                    main()
+            except SystemExit as stop:
+                code = int(stop.code or 0)
+            except BaseException as error:
+                print(repr(error), file=sys.stderr)
+            finally:
+                os._exit(code)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        said.seek(0)
+        return code, said.read().decode(errors="replace")
+
+
+def die_before(n: int) -> None:
+    """Let the n-th of the calls end this process as ``kill -9`` does."""
+    left = n
+
+    def dying(call: Callable[..., object]) -> Callable[..., object]:
+        def run(*args: object, **options: object) -> object:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return call(*args, **options)
+
+        return run
+
+    for name in CALLS:
+        setattr(os, name, dying(getattr(os, name)))
+
+
+def content(home: Path) -> dict[str, str]:
+    """Digest of every file that counts; links by where they lead."""
+    found = {}
+    for base, folders, names in os.walk(home):
+        folders[:] = sorted(f for f in folders if not f.startswith(LEFT) and f != "__pycache__")
+        for name in names:
+            path = Path(base, name)
+            if name.startswith(LEFT) or name.endswith(".tmp"):
+                continue
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            found[path.relative_to(home).as_posix()] = digest[:12]
+    return found
+
+
+def leftovers(home: Path) -> list[str]:
+    return [
+        str(p.relative_to(home))
+        for p in home.rglob(".*")
+        if p.name.startswith(LEFT) or p.name.endswith(".tmp")
+    ]
+
+
+def sweep(name: str, work: Path) -> dict[str, int]:
+    """Kill a command everywhere; how often the old, the new and a named state was found."""
+    case = CASES[name]
+    base = work / "base"
+    base.mkdir()
+    for step in case.before:
+        code, said = child(step, base)
+        assert code == 0, f"{name}: {step} ended with {code}\n{said}"
+    whole = work / "whole"
+    shutil.copytree(base, whole, symlinks=True)
+    code, said = child(case.command, whole)
+    assert code == 0, f"{name}: ended with {code}\n{said}"
+    old, new = content(base), content(whole)
+    assert old != new, f"{name}: changes nothing"
+    assert not leftovers(whole), f"{name}: left {leftovers(whole)}"
+    found = {"kills": 0, "old": 0, "new": 0, "named": 0}
+    for n in count():
+        home = work / "home"
+        shutil.rmtree(home, ignore_errors=True)
+        shutil.copytree(base, home, symlinks=True)
+        code, said = child(case.command, home, n)
+        if code == 0:
+            return found
+        assert code == -signal.SIGKILL, f"{name}, kill {n}: ended with {code}\n{said}"
+        for folder in case.folders:
+            settle(home / folder)
+            settle_install(home / folder)
+        there = content(home)
+        state = "old" if there == old else "new" if there == new else "named"
+        assert state != "named" or case.named(home), (
+            f"{name}, kill {n}: neither old nor new:"
+            f" {sorted(set(there.items()) ^ set(new.items()))}"
+        )
+        found["kills"] += 1
+        found[state] += 1
+        code, said = child(case.command, home)
+        assert code == 0, f"{name}, kill {n}, again: ended with {code}\n{said}"
+        if case.same or state == "old":
+            assert content(home) == new, f"{name}, kill {n}: another result when run again"
+        assert not leftovers(home), f"{name}, kill {n}: left {leftovers(home)}"
+    raise AssertionError
+
+
+def run(name: str) -> None:
+    # Recipes that are written twice in a second look alike to the cache of Python.
+    sys.dont_write_bytecode = True
+    for module in (*HEAVY, *{f"peerannot.cli.{m}" for m, _ in COMMANDS.values()}):
+        import_module(module)
+    for registry in (FORMATS, METHODS, SIMULATIONS, STRATEGIES, WRITERS):
+        list(registry)  # imports what it knows
+    numba.njit(lambda x: x + 1)(1)  # loads what every compiled loop needs, and starts no thread
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        found = sweep(name, Path(folder))
+    print(json.dumps({"command": name, **found, "seconds": round(time.monotonic() - began, 1)}))
+
+
+if __name__ == "__main__":
+    run(sys.argv[1])

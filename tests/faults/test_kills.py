@@ -1,0 +1,24 @@
+"""Every command that writes, killed before each of its renames, syncs and removals."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sweep import CASES
+
+
+@pytest.mark.parametrize("command", CASES)
+def test_old_or_new_or_named(command):
+    done = subprocess.run(
+        [sys.executable, Path(__file__).with_name("sweep.py"), command],
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["kills"] >= 3 and found["new"] >= 1 and found["old"] >= 1, found
