@@ -1,11 +1,11 @@
-"""How each additive model takes up a batch, and what its sums then say."""
+"""How additive models take up a batch of answers."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,17 +13,18 @@ from numpy.typing import NDArray
 from peerannot._compiled import compiled
 from peerannot._progress import silent
 from peerannot.aggregation._memory import Change, Rows
-from peerannot.aggregation.base import Fit, Start
-from peerannot.aggregation.confusion_model import ConfusionModel
+from peerannot.aggregation.base import Start
 from peerannot.aggregation.confusions import EM, Pairs
-from peerannot.aggregation.dawid_skene import DawidSkene, MAPDawidSkene
-from peerannot.aggregation.label_aggregation import OnePassLA
 from peerannot.aggregation.support import Support
 from peerannot.aggregation.ties import drawn_best
 from peerannot.answers import Answers
 from peerannot.errors import ConvergenceWarning
 
-__all__ = ["Batch", "Confusions", "Model", "Reader", "Sums", "Tally"]
+if TYPE_CHECKING:
+    from peerannot.aggregation.confusion_model import ConfusionModel
+    from peerannot.aggregation.label_aggregation import OnePassLA
+
+__all__ = ["Batch", "Sums", "move_counts", "read_once"]
 
 Sums = Mapping[str, NDArray[Any]]
 
@@ -65,71 +66,37 @@ class Batch:
         return mark
 
 
-class Model(Protocol):
-    """A family of additive models."""
-
-    def grow(self, strategy: Any, sums: Sums, batch: Batch) -> Sums:
-        """The sums with a batch in them."""
-
-    def fit(self, strategy: Any, answers: Answers, sums: Sums, gold: NDArray[np.int32]) -> Fit:
-        """What the sums say of all answers."""
-
-
-class Tally:
-    """Rules that a pass over the votes settles: the votes themselves are the state."""
-
-    def grow(self, strategy: Any, sums: Sums, batch: Batch) -> Sums:
-        return {}
-
-    def fit(self, strategy: Any, answers: Answers, sums: Sums, gold: NDArray[np.int32]) -> Fit:
-        fit: Fit = strategy._fit(answers, Start(gold, None), silent)
-        return fit
-
-
-class Reader:
+def read_once(strategy: OnePassLA, sums: Sums, batch: Batch) -> Sums:
     """LA: each answer is weighed once, by the skill of its worker when it came.
 
     Sums: ``right`` and ``seen`` of each worker; ``credit`` (the skill that weighed it) and
     ``hit`` (whether it won) of each answer, so that an answer that is replaced can be taken back.
     """
-
-    def grow(self, strategy: OnePassLA, sums: Sums, batch: Batch) -> Sums:
-        answers, change = batch.memory.answers, batch.change
-        right, seen = strategy._begin(answers.n_workers)
-        fresh = change.origin < 0
-        credit, hit = np.zeros(fresh.size), np.zeros(fresh.size)
-        if sums:
-            right[change.worker], seen[change.worker] = sums["right"], sums["seen"]
-            credit[~fresh] = sums["credit"][change.origin[~fresh]]
-            hit[~fresh] = sums["hit"][change.origin[~fresh]]
-            _take_back(batch, sums, right, seen)
-        # The first batch draws as the fit does, so that both read tasks in the same order.
-        rng = np.random.default_rng(
-            [strategy.seed, batch.number] if batch.number else strategy.seed
-        )
-        touched = np.zeros(answers.n_tasks, np.bool_)
-        touched[answers.task[fresh]] = True
-        order = np.flatnonzero(touched)
-        if strategy.order == "random":
-            order = rng.permutation(order)
-        one = strategy.ties in ("first", "random")
-        draw = rng.random(touched.size) if strategy.ties == "random" else np.zeros(touched.size)
-        support = Support.of(answers)
-        weight = np.ones(fresh.size) if answers.weight is None else answers.weight
-        _weigh(
-            order, support.ptr, support.size, support.slot, support.label, answers.worker, weight,
-            batch.gold, draw, one, fresh, credit, hit, right, seen,
-        )  # fmt: skip
-        return {"right": right, "seen": seen, "credit": credit, "hit": hit}
-
-    def fit(
-        self, strategy: OnePassLA, answers: Answers, sums: Sums, gold: NDArray[np.int32]
-    ) -> Fit:
-        support = Support.of(answers)
-        credit = sums["credit"] if answers.weight is None else answers.weight * sums["credit"]
-        score = support.votes(replace(answers, weight=credit))
-        right, seen = sums["right"].copy(), sums["seen"].copy()
-        return strategy._told_by(answers, support, gold, score, right, seen)
+    answers, change = batch.memory.answers, batch.change
+    right, seen = strategy.begin(answers.n_workers)
+    fresh = change.origin < 0
+    credit, hit = np.zeros(fresh.size), np.zeros(fresh.size)
+    if sums:
+        right[change.worker], seen[change.worker] = sums["right"], sums["seen"]
+        credit[~fresh] = sums["credit"][change.origin[~fresh]]
+        hit[~fresh] = sums["hit"][change.origin[~fresh]]
+        _take_back(batch, sums, right, seen)
+    # The first batch draws as the fit does, so that both read tasks in the same order.
+    rng = np.random.default_rng([strategy.seed, batch.number] if batch.number else strategy.seed)
+    touched = np.zeros(answers.n_tasks, np.bool_)
+    touched[answers.task[fresh]] = True
+    order = np.flatnonzero(touched)
+    if strategy.order == "random":
+        order = rng.permutation(order)
+    one = strategy.ties in ("first", "random")
+    draw = rng.random(touched.size) if strategy.ties == "random" else np.zeros(touched.size)
+    support = Support.of(answers)
+    weight = np.ones(fresh.size) if answers.weight is None else answers.weight
+    _weigh(
+        order, support.ptr, support.size, support.slot, support.label, answers.worker, weight,
+        batch.gold, draw, one, fresh, credit, hit, right, seen,
+    )  # fmt: skip
+    return {"right": right, "seen": seen, "credit": credit, "hit": hit}
 
 
 def _take_back(
@@ -145,79 +112,60 @@ def _take_back(
     np.maximum(seen, 0.0, out=seen)
 
 
-class Confusions:
+def move_counts(strategy: ConfusionModel, reader: ConfusionModel, sums: Sums, batch: Batch) -> Sums:
     """Dawid-Skene and IBCC: expected counts of confusions, updated with decaying steps.
 
     Sums: ``counts`` (n_pairs, K) of the (worker, label) pairs ``pair_worker``, ``pair_label``,
-    and ``mass`` (K,), the class sums.
+    and ``mass`` (K,), the class sums. ``reader`` is the model that reads the batch.
     """
+    answers = batch.memory.answers
+    pairs = Pairs.of(answers, model=strategy.name)
+    part, gold = _part(answers, batch.gold, batch.touched())
+    given = None
+    if not sums and batch.begin == "fit":
+        fit = strategy._fit(part, Start(gold, None), silent)
+        given = fit.posterior
+        if not fit.diagnostics.converged:
+            warnings.warn(
+                f"{strategy.name} stopped after {fit.diagnostics.n_iter} iterations of the"
+                " first batch before it converged; raise max_iter or tol",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+    em = EM.of(part, gold, given, model=strategy.name)
+    place = _places(pairs, em.pairs, answers.n_classes)
+    read, read_mass = em.first()
+    old_counts, old_mass = np.zeros((len(pairs), answers.n_classes)), np.zeros(read_mass.size)
+    if sums:
+        old_counts = _carried(pairs, sums, batch.change, answers.n_classes)
+        old_mass = sums["mass"]
+    total, n_read = _by_worker(answers), _by_worker(part)
+    step = _share(n_read, total) ** batch.decay
+    # Totals stay those of the answers: a step moves the mean of the counts, not their number.
+    before = pairs.worker_sums(old_counts).sum(1)
+    keep = (1.0 - step) * _share(total, before)
+    # Workers of whom nothing was read keep their counts to the bit.
+    keep[(n_read == 0) & np.isclose(total, before)] = 1.0
+    gain = step * _share(total, n_read)
+    n_tasks = int((answers.answers_per_task > 0).sum())
+    rate = (int((part.answers_per_task > 0).sum()) / max(n_tasks, 1)) ** batch.decay
 
-    def grow(self, strategy: ConfusionModel, sums: Sums, batch: Batch) -> Sums:
-        answers = batch.memory.answers
-        pairs = Pairs.of(answers, model=strategy.name)
-        part, gold = _part(answers, batch.gold, batch.touched())
-        given = None
-        if not sums and batch.begin == "fit":
-            fit = strategy._fit(part, Start(gold, None), silent)
-            given = fit.posterior
-            if not fit.diagnostics.converged:
-                warnings.warn(
-                    f"{strategy.name} stopped after {fit.diagnostics.n_iter} iterations of the"
-                    " first batch before it converged; raise max_iter or tol",
-                    ConvergenceWarning,
-                    stacklevel=4,
-                )
-        em = EM.of(part, gold, given, model=strategy.name)
-        place = _places(pairs, em.pairs, answers.n_classes)
-        read, read_mass = em.first()
-        old_counts, old_mass = np.zeros((len(pairs), answers.n_classes)), np.zeros(read_mass.size)
-        if sums:
-            old_counts = _carried(pairs, sums, batch.change, answers.n_classes)
-            old_mass = sums["mass"]
-        total, n_read = _by_worker(answers), _by_worker(part)
-        step = _share(n_read, total) ** batch.decay
-        # Totals stay those of the answers: a step moves the mean of the counts, not their number.
-        before = pairs.worker_sums(old_counts).sum(1)
-        keep = (1.0 - step) * _share(total, before)
-        # Workers of whom nothing was read keep their counts to the bit.
-        keep[(n_read == 0) & np.isclose(total, before)] = 1.0
-        gain = step * _share(total, n_read)
-        n_tasks = int((answers.answers_per_task > 0).sum())
-        rate = (int((part.answers_per_task > 0).sum()) / max(n_tasks, 1)) ** batch.decay
-        reader = _reader(strategy)
+    def moved() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        counts = keep[pairs.worker, None] * old_counts
+        counts[place] += gain[em.pairs.worker, None] * read
+        return counts, _blend(old_mass, read_mass, rate, n_tasks)
 
-        def moved() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-            counts = keep[pairs.worker, None] * old_counts
-            counts[place] += gain[em.pairs.worker, None] * read
-            return counts, _blend(old_mass, read_mass, rate, n_tasks)
-
-        counts, mass = (old_counts, old_mass) if sums else moved()
-        for _ in range(batch.passes if given is None else 0):
-            table, log_prior = reader._tables(pairs, counts, mass)
-            read, read_mass, _ = em.step(table[place], log_prior)
-            counts, mass = moved()
-        return {
-            "pair_worker": pairs.worker,
-            "pair_label": pairs.label,
-            "counts": counts,
-            "mass": mass,
-        }
-
-    def fit(
-        self, strategy: ConfusionModel, answers: Answers, sums: Sums, gold: NDArray[np.int32]
-    ) -> Fit:
-        em = EM.of(answers, gold, model=strategy.name)
-        return strategy._told_by(em, sums["counts"], sums["mass"])
-
-
-def _reader(strategy: ConfusionModel) -> ConfusionModel:
-    """The model that reads a batch: with pseudo-counts, where the strategy has none.
-
-    A probability that a small batch left at 0 would stay there for good, and a new worker would
-    have no say; pseudo-counts fade as answers come. The sums hold none.
-    """
-    bare = isinstance(strategy, DawidSkene) and strategy.off_diagonal == 0
-    return MAPDawidSkene() if bare else strategy
+    counts, mass = (old_counts, old_mass) if sums else moved()
+    for _ in range(batch.passes if given is None else 0):
+        table, log_prior = reader._tables(pairs, counts, mass)
+        read, read_mass, _ = em.step(table[place], log_prior)
+        counts, mass = moved()
+    return {
+        "pair_worker": pairs.worker,
+        "pair_label": pairs.label,
+        "counts": counts,
+        "mass": mass,
+    }
 
 
 def _part(

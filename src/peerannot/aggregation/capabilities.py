@@ -6,7 +6,7 @@ from peerannot._options import check
 from peerannot.aggregation.base import Strategy
 from peerannot.errors import ParameterError
 
-__all__ = ["check_partitions", "runs_on_partitions"]
+__all__ = ["check_partitions", "learns_online", "runs_on_partitions"]
 
 
 def runs_on_partitions(strategy: type[Strategy]) -> bool:
@@ -15,10 +15,23 @@ def runs_on_partitions(strategy: type[Strategy]) -> bool:
     A family says how in ``fit_parts``. A subclass that changes ``_fit`` alone would give
     something else there, so it does not run; nor does one with ``fit_parts = None``.
     """
+    return _says(strategy, "fit_parts", unless={"_fit"})
+
+
+def learns_online(strategy: type[Strategy]) -> bool:
+    """Whether batches of answers can be added to what a strategy has learned.
+
+    A family says how in ``grow`` and ``read``. A subclass that changes ``_fit`` or ``fit_parts``
+    alone, or has ``grow = None``, does not.
+    """
+    return _says(strategy, "grow", unless={"_fit", "fit_parts"})
+
+
+def _says(strategy: type[Strategy], method: str, *, unless: set[str]) -> bool:
     for cls in strategy.__mro__:
-        if "fit_parts" in vars(cls):
-            return cls is not Strategy and vars(cls)["fit_parts"] is not None
-        if "_fit" in vars(cls):
+        if method in vars(cls):
+            return cls is not Strategy and vars(cls)[method] is not None
+        if unless & vars(cls).keys():
             return False
     return False
 

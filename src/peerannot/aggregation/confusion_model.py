@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._progress import Progress
+from peerannot.aggregation._online_models import Batch, Sums, move_counts
 from peerannot.aggregation.base import Fit, Fitted, Iterative
 from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.confusions import EM, Pairs
@@ -17,6 +18,7 @@ from peerannot.aggregation.partitions.confusions import PartsEM, em_of
 from peerannot.aggregation.partitions.parts import Part, Parts
 from peerannot.aggregation.result import Diagnostics
 from peerannot.aggregation.votes import MajorityVote
+from peerannot.answers import Answers
 
 __all__ = ["ConfusionModel", "ds_skill"]
 
@@ -67,9 +69,19 @@ class ConfusionModel(Iterative):
         converged = stopped or self.tol == 0
         return counts, mass, Diagnostics(len(objective), converged, tuple(objective))
 
-    def _told_by(self, em: EM, counts: NDArray[np.float64], mass: NDArray[np.float64]) -> Fit:
-        """What counts and class sums say of tasks, workers and classes."""
-        fit = self._parameters(em.pairs, counts, mass, em.answers.n_workers)
+    def batch_reader(self) -> ConfusionModel:
+        """The model that reads a batch of answers, see `grow`."""
+        return self
+
+    def grow(self, sums: Sums, batch: Batch) -> Sums:
+        """The sums with a batch in them, see `peerannot.aggregation.online`."""
+        return move_counts(self, self.batch_reader(), sums, batch)
+
+    def read(self, answers: Answers, sums: Sums, gold: NDArray[np.int32]) -> Fit:
+        """What the sums say of all answers."""
+        em = EM.of(answers, gold, model=self.name)
+        counts, mass = sums["counts"], sums["mass"]
+        fit = self._parameters(em.pairs, counts, mass, answers.n_workers)
         fit.posterior = em.posterior(*self._tables(em.pairs, counts, mass))
         return fit
 

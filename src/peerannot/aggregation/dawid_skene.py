@@ -62,6 +62,11 @@ class DawidSkene(ConfusionModel):
     diagonal: float = option(0.0, at_least=0.0, help="pseudo-count of right answers")
     off_diagonal: float = option(0.0, at_least=0.0, help="pseudo-count of each wrong answer")
 
+    def batch_reader(self) -> ConfusionModel:
+        # A probability that a small batch left at 0 would stay there for good, and a new worker
+        # would have no say; pseudo-counts fade as answers come. The sums hold none.
+        return MAPDawidSkene() if self.off_diagonal == 0 else self
+
     def _parameters(
         self,
         pairs: Pairs,

@@ -38,6 +38,8 @@ class FastDawidSkene(DawidSkene):
     aggregation scheme for sentiment classification. WISDOM at KDD, algorithms 1 and 2.
     """
 
+    grow = None  # type: ignore[assignment]
+
     switch: float = option(0.0, at_least=0.0, help="gain at which E-steps become hard (0: at once)")
 
     def _hard(self, objective: list[float], n_answers: int, was: bool) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from peerannot._compiled import compiled
 from peerannot._options import option
 from peerannot._progress import Progress
+from peerannot.aggregation._online_models import Batch, Sums, read_once
 from peerannot.aggregation.base import Fit, Fitted, Start, Strategy
 from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.parts import Part, Parts, in_place, stream
@@ -87,7 +88,7 @@ class OnePassLA(Strategy):
 
     def _chain(self, parts: Parts, *, remember: bool) -> list[Skills]:
         """Right and seen of each worker after the pass, and before each partition."""
-        begin = [self._begin(len(parts.shape.workers))]
+        begin = [self.begin(len(parts.shape.workers))]
         state: list[Skills] = parts.chain(_read_on, begin, self, remember)
         return state
 
@@ -99,7 +100,7 @@ class OnePassLA(Strategy):
         if self.order == "random":
             order = rng.permutation(order)
         score, right, seen = self._read(
-            answers, support, start.gold, order, rng, *self._begin(answers.n_workers)
+            answers, support, start.gold, order, rng, *self.begin(answers.n_workers)
         )
         return self._told_by(answers, support, start.gold, score, right, seen)
 
@@ -117,7 +118,7 @@ class OnePassLA(Strategy):
         self._tell(fit, right, seen)
         return fit
 
-    def _begin(self, n_workers: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def begin(self, n_workers: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Right and seen of each worker before the first task."""
         seen = np.full(n_workers, self.alpha + self.beta - 2.0)
         return np.full(n_workers, self.alpha - 1.0), seen
@@ -151,6 +152,18 @@ class OnePassLA(Strategy):
             draw,
             self.ties in ("first", "random"),
         )
+
+    def grow(self, sums: Sums, batch: Batch) -> Sums:
+        """The sums with a batch in them, see `peerannot.aggregation.online`."""
+        return read_once(self, sums, batch)
+
+    def read(self, answers: Answers, sums: Sums, gold: NDArray[np.int32]) -> Fit:
+        """What the sums say of all answers."""
+        support = Support.of(answers)
+        credit = sums["credit"] if answers.weight is None else answers.weight * sums["credit"]
+        score = support.votes(replace(answers, weight=credit))
+        right, seen = sums["right"].copy(), sums["seen"].copy()
+        return self._told_by(answers, support, gold, score, right, seen)
 
     def _tell(self, fit: Fit, right: NDArray[np.float64], seen: NDArray[np.float64]) -> None:
         fit.skill = skill_of(right, seen)
@@ -210,6 +223,10 @@ class TwoPassLA(OnePassLA):
         self._tell(fit, right, seen)
         given = (self.ties, self.seed, weight, largest_score(parts, weight))
         return Fitted(fit, write_signed, given)
+
+    def grow(self, sums: Sums, batch: Batch) -> Sums:
+        """As in one pass; the second one is made by `read`."""
+        return super().grow(sums, batch)
 
     def _told_by(
         self,

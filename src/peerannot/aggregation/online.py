@@ -57,37 +57,20 @@ from numpy.typing import NDArray
 from peerannot._options import check
 from peerannot._text import did_you_mean
 from peerannot.aggregation._memory import Counts, Rows
-from peerannot.aggregation._online_models import Batch, Confusions, Model, Reader, Sums, Tally
+from peerannot.aggregation._online_models import Batch, Sums
 from peerannot.aggregation.base import Strategy
+from peerannot.aggregation.capabilities import learns_online
+from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Result
+from peerannot.aggregation.votes import TaskRule
 from peerannot.answers import Answers, DuplicatePolicy, gold_labels
 from peerannot.errors import DataError, ParameterError
 
-__all__ = ["ONLINE", "OnlineState", "partial_fit"]
+__all__ = ["OnlineState", "partial_fit"]
 
 Begin = Literal["read", "fit"]
 
-_TALLY, _READER, _CONFUSIONS = Tally(), Reader(), Confusions()
-
-ONLINE: Mapping[str, Model] = {
-    "majority-vote": _TALLY,
-    "naive-soft": _TALLY,
-    "twothird": _TALLY,
-    "weighted-vote": _TALLY,
-    "gold-majority-vote": _TALLY,
-    "wawa": _TALLY,
-    "la": _READER,
-    "la-two-pass": _READER,
-    "dawid-skene": _CONFUSIONS,
-    "map-dawid-skene": _CONFUSIONS,
-    "ibcc": _CONFUSIONS,
-}
-"""How each additive strategy learns online, by registry name."""
-
 _SETTINGS = ("updates", "duplicates", "decay", "passes", "begin")
-
-# Rules that ask only how many votes a class got; nobody's votes need be told apart.
-_COUNTED = ("majority-vote", "naive-soft", "twothird")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -139,10 +122,8 @@ class OnlineState:
     def result(self) -> Result:
         """Labels of all tasks by what is known now: one pass over the answers."""
         answers = self.memory.answers
-        model = ONLINE[self.strategy.name]
-        result = self.strategy._result(
-            answers, model.fit(self.strategy, answers, self.sums, self.gold)
-        )
+        rule: Any = self.strategy
+        result: Result = rule._result(answers, rule.read(answers, self.sums, self.gold))
         if isinstance(self.memory, Counts):
             return replace(
                 result,
@@ -261,7 +242,8 @@ def partial_fit(
             state.passes,
             state.begin,
         )
-        sums = ONLINE[strategy.name].grow(strategy, state.sums, batch)
+        rule: Any = strategy
+        sums = rule.grow(state.sums, batch)
     return replace(state, memory=memory, gold=known, sums=sums, updates=state.updates + 1)
 
 
@@ -287,10 +269,11 @@ def _new(
     begin: Begin = "read",
 ) -> OnlineState:
     """A state without answers."""
-    if strategy.name not in ONLINE:
+    if not learns_online(type(strategy)):
+        names = [name for name in STRATEGIES if learns_online(STRATEGIES[name])]
         raise ParameterError(
             f"{strategy.name} cannot learn from batches"
-            + (did_you_mean(strategy.name, ONLINE) or f"; these can: {', '.join(ONLINE)}")
+            + (did_you_mean(strategy.name, names) or f"; these can: {', '.join(names)}")
         )
     if duplicates not in get_args(DuplicatePolicy):
         raise ParameterError(f"duplicates must be last, first, all or error, not {duplicates!r}")
@@ -302,7 +285,8 @@ def _new(
         raise ParameterError(f"begin must be read or fit, not {begin!r}")
     if answers.n_classes == 0:
         raise DataError("answers: there are no answers and no classes; nothing to aggregate")
-    counted = strategy.name in _COUNTED and duplicates == "all" and answers.weight is None
+    counts_votes = isinstance(strategy, TaskRule) and strategy.counts_votes
+    counted = counts_votes and duplicates == "all" and answers.weight is None
     memory: Rows | Counts = (
         Counts.empty(answers.classes) if counted else Rows.empty(answers.classes, duplicates)
     )

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from peerannot._compiled import compiled, prange
 from peerannot._options import option
-from peerannot._progress import Progress
+from peerannot._progress import Progress, silent
+from peerannot.aggregation._online_models import Batch, Sums
 from peerannot.aggregation.base import Fit, Fitted, Start, Strategy
 from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.parts import Part, Parts, in_place, stream
@@ -83,6 +84,7 @@ class TaskRule(Strategy):
     """A rule that decides each task by the answers to it, without a look at any other."""
 
     takes_gold: ClassVar[bool] = True
+    counts_votes: ClassVar[bool] = False  # whether it only asks how many votes a class got
 
     @abstractmethod
     def decide(self, answers: Answers, gold: NDArray[np.int32]) -> Fit:
@@ -95,6 +97,14 @@ class TaskRule(Strategy):
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         return self.decide(answers, start.gold)
+
+    def grow(self, sums: Sums, batch: Batch) -> Sums:
+        """Nothing: the votes themselves are the state."""
+        return {}
+
+    def read(self, answers: Answers, sums: Sums, gold: NDArray[np.int32]) -> Fit:
+        """What the votes say."""
+        return self.decide(answers, gold)
 
 
 def _decide(part: Part, rule: TaskRule) -> Fit:
@@ -118,6 +128,14 @@ class WeightedRule(Strategy):
     ) -> Fitted:
         weight, fit = self.weigh(parts, progress, checkpoint)
         return Fitted(fit, _vote, (self, weight))
+
+    def grow(self, sums: Sums, batch: Batch) -> Sums:
+        """Nothing: a pass over the votes says the weights."""
+        return {}
+
+    def read(self, answers: Answers, sums: Sums, gold: NDArray[np.int32]) -> Fit:
+        """What the votes say."""
+        return self._fit(answers, Start(gold, None), silent)
 
 
 def _vote(part: Part, rule: WeightedRule, weight: NDArray[np.float64]) -> Fit:
@@ -143,6 +161,8 @@ class MajorityVote(TaskRule):
     crowdsourcing. arXiv:1411.4086, section 3, bounds its error.
     """
 
+    counts_votes: ClassVar[bool] = True
+
     def decide(self, answers: Answers, gold: NDArray[np.int32]) -> Fit:
         support = Support.of(answers)
         score = support.votes(answers)
@@ -162,6 +182,8 @@ class NaiveSoft(TaskRule):
     Lefort, T., Charlier, B., Joly, A. and Salmon, J. (2024). Peerannot: classification for
     crowdsourced image datasets with Python. Computo, section 3.1.
     """
+
+    counts_votes: ClassVar[bool] = True
 
     def decide(self, answers: Answers, gold: NDArray[np.int32]) -> Fit:
         support = Support.of(answers)
@@ -193,6 +215,8 @@ class TwoThird(TaskRule):
     Van Horn, G. et al. (2018). The iNaturalist species classification and detection dataset.
     CVPR: observations of research grade.
     """
+
+    counts_votes: ClassVar[bool] = True
 
     min_votes: int = option(2, at_least=1, help="fewest votes to decide")
     share: float = option(2 / 3, above=0.0, at_most=1.0, help="least share of the winner")

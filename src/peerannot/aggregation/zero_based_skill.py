@@ -59,6 +59,8 @@ class ZeroBasedSkill(WeightedRule):
     JOSS 9(96), 6227, names it; it was made at Toloka.
     """
 
+    grow = None  # type: ignore[assignment]
+
     rate: float = option(1.0, above=0.0, at_most=1.0, help="first learning rate")
     steps: int = option(20, at_least=1, help="rounds between cuts of the rate")
     decay: float = option(0.5, above=0.0, at_most=1.0, help="factor of each cut of the rate")
