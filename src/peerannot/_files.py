@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot import _json
+from peerannot._spreadsheet import guarded
 from peerannot._text import advice
 from peerannot.errors import DataError, PeerannotError, StorageError
 
@@ -279,7 +280,7 @@ def write_csv(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -
 
     frame = pl.DataFrame({k: np.asarray(v) for k, v in columns.items()})
     with atomic_table(path) as handle:
-        frame.write_csv(handle)
+        guarded(frame).write_csv(handle)
 
 
 def write_content(path: Path, content: Any) -> None:

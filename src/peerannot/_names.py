@@ -9,18 +9,28 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 
 from peerannot._text import visible
 
-__all__ = ["FOLDERS", "NAME_BYTES", "classes_of_folders", "folder_names", "leads_out", "plain_name"]
+__all__ = [
+    "FOLDERS",
+    "NAME_BYTES",
+    "UNLABELLED",
+    "classes_of_folders",
+    "folder_names",
+    "leads_out",
+    "plain_name",
+]
 
 # File systems hold 255 bytes a name; a key, an ending and a temporary's marks need the others.
 NAME_BYTES = 120
 # In a folder of class folders: {folder: class}, where these differ.
 FOLDERS = "classes.json"
+# The folder of images that have no class yet.
+UNLABELLED = "unlabelled"
 
 _FORBIDDEN = re.compile(r"[/\\:*?\"<>|\x00-\x1f]")
 # Windows opens a device under these names, whatever ending they have.
@@ -44,22 +54,15 @@ def plain_name(text: str) -> str:
     return _cut(safe, NAME_BYTES) or "_"
 
 
-def folder_names(classes: Iterable[str], taken: Sequence[str] = ()) -> dict[str, str]:
+def folder_names(classes: Iterable[str]) -> dict[str, str]:
     """A folder for each class, none of them one with another on a disk that is blind to case.
 
     A class has its `plain_name`. Of several that would share one, the class of exactly that name
     has it, else the first by code point; the others get ``~`` and digits of their SHA-256 behind
-    it. The same classes have the same folders in any order.
-
-    Parameters
-    ----------
-    classes
-        Distinct names.
-    taken
-        Folders that no class may have.
+    it. The same classes have the same folders in any order. `UNLABELLED` is no class's.
     """
     found: dict[str, str] = {}
-    used = {_blind(name) for name in taken}
+    used = {_blind(UNLABELLED)}
     names = sorted(classes, key=lambda name: (plain_name(name) != name, name))
     crowded = []
     for name in names:
@@ -81,9 +84,9 @@ def folder_names(classes: Iterable[str], taken: Sequence[str] = ()) -> dict[str,
     return found
 
 
-def classes_of_folders(classes: Iterable[str], taken: Sequence[str] = ()) -> Mapping[str, str]:
+def classes_of_folders(classes: Iterable[str]) -> Mapping[str, str]:
     """The class of each folder: those of `folder_names`, and those named as the class itself."""
-    folders = folder_names(classes, taken)
+    folders = folder_names(classes)
     return {**{name: name for name in folders}, **{f: name for name, f in folders.items()}}
 
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from peerannot._names import NAME_BYTES, classes_of_folders, folder_names, leads_out, plain_name
 from peerannot._text import one_line, visible
 
-DEVICES = ("con", "PRN", "aux", "NUL", "com1", "LPT9", "CON.txt", "nul.tar.gz")
+TAKEN = ("Unlabelled", "con", "PRN", "aux", "NUL", "com1", "LPT9", "CON.txt", "nul.tar.gz")
 
 names = st.one_of(
     st.text(min_size=1, max_size=300),
-    st.sampled_from([*DEVICES, "-rf", "--help", "..", ".", " a ", "a.", "a/b", "a_b", "A_B", "é"]),
+    st.sampled_from([*TAKEN, "-rf", "--help", "..", ".", " a ", "a.", "a/b", "a_b", "A_B", "é"]),
 )
 
 
@@ -25,7 +25,7 @@ def on_a_windows_disk(name: str) -> str:
 
 @given(st.lists(names, unique=True, max_size=12))
 def test_folders_are_distinct_safe_and_read_back(classes):
-    folders = folder_names(classes, taken=["unlabelled"])
+    folders = folder_names(classes)
     assert list(map(folders.__contains__, classes)) == [True] * len(classes)
     blind = [on_a_windows_disk(f) for f in folders.values()] + ["unlabelled"]
     assert len(set(blind)) == len(blind)
@@ -34,8 +34,8 @@ def test_folders_are_distinct_safe_and_read_back(classes):
         assert folder[0] not in "-. " and folder[-1] not in ". "
         assert not set(folder) & set('/\\:*?"<>|\n\t') and visible(folder) == folder
         assert folder.split(".")[0].casefold() not in {"con", "prn", "aux", "nul", "com1", "lpt9"}
-    assert folder_names(reversed(classes), taken=["unlabelled"]) == folders
-    back = classes_of_folders(classes, taken=["unlabelled"])
+    assert folder_names(reversed(classes)) == folders
+    back = classes_of_folders(classes)
     assert [back[folders[c]] for c in classes] == classes
 
 

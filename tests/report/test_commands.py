@@ -86,3 +86,14 @@ def test_help_is_light(command):
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_images_that_cannot_be_read_are_told(crowd, run):
+    root = crowd(images=True)
+    broken = sorted((root / "train").rglob("*.png"))[0]
+    broken.write_bytes(b"not an image")
+    facts = json.loads(run("report", root, "-s", "MV", "--json").stdout)
+    assert [bad["image"] for bad in facts["bad_images"]] == [str(broken)]
+    assert facts["bad_images"][0]["why"]
+    assert any("1 images cannot be read" in note for note in facts["notes"])
+    assert f"the first is {broken.name}" in run("report", root, "-s", "MV").stderr

@@ -8,6 +8,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -25,9 +26,11 @@ __all__ = [
     "emit_json",
     "json_option",
     "must_converge",
+    "must_write_csv",
     "note",
     "progress_bar",
     "spoken_warnings",
+    "spreadsheet_option",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -44,6 +47,40 @@ def json_option(function: F) -> F:
     """``--json``: print one document instead of text."""
     decorate = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
     return decorate(function)
+
+
+def spreadsheet_option(function: F) -> F:
+    """``--spreadsheet-safe``: guard every table of CSV that the command writes."""
+
+    def start(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+        if wanted:
+            from peerannot._spreadsheet import spreadsheet_safe
+
+            ctx.with_resource(spreadsheet_safe())
+
+    decorate = click.option(
+        "--spreadsheet-safe",
+        is_flag=True,
+        expose_value=False,
+        callback=start,
+        help="Put an apostrophe before texts in CSV that a spreadsheet would run as formulas;"
+        " it changes such ids and classes.",
+    )
+    return decorate(function)
+
+
+def must_write_csv(*outputs: Path | str | None) -> None:
+    """Refuse ``--spreadsheet-safe`` where no output is a table of CSV.
+
+    Raises
+    ------
+    click.UsageError
+        It was given, and none of the outputs ends in ``.csv`` or ``.tsv``.
+    """
+    from peerannot._spreadsheet import guarding
+
+    if guarding() and not any(str(path).lower().endswith((".csv", ".tsv")) for path in outputs):
+        raise click.UsageError("--spreadsheet-safe is for tables of CSV; none is written here")
 
 
 def emit_json(schema: str, facts: Mapping[str, Any]) -> None:

@@ -12,9 +12,11 @@ from peerannot.cli._common import (
     emit_json,
     json_option,
     must_converge,
+    must_write_csv,
     note,
     progress_bar,
     spoken_warnings,
+    spreadsheet_option,
 )
 from peerannot.cli._distributed import Engine, PathOrUrl, aggregate_on_cluster, engine_options
 from peerannot.cli._online import known_labels, learn, learning_options, surely
@@ -90,6 +92,7 @@ __all__ = ["aggregate"]
 @click.option(
     "--strict", is_flag=True, help="Fail (exit code 5) when the strategy does not converge."
 )
+@spreadsheet_option
 @json_option
 def aggregate(
     dataset: str,
@@ -129,6 +132,7 @@ def aggregate(
 
     engine = Engine(reading)
     if out_of_core or engine.dask:
+        must_write_csv()
         name = "--engine dask" if engine.dask else "--out-of-core"
         if metadata_path or path_remove or workers_output or answers_file != "answers.json":
             raise click.UsageError(
@@ -163,6 +167,8 @@ def aggregate(
         from peerannot.io import may_write
 
         may_write(path, force=force)
+    if not is_dataset(dataset, metadata=metadata_path) or output is not None:
+        must_write_csv(output or (None if as_json else "stdout.csv"), workers_output)
     auto = strategy.strip().lower() == "auto"
     if auto and options:
         raise ParameterError("-P belongs to one strategy; -s auto takes each with its defaults")

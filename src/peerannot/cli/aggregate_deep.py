@@ -7,7 +7,13 @@ from typing import Any
 
 import click
 
-from peerannot.cli._common import EqualsCommand, json_option, progress_bar, spoken_warnings
+from peerannot.cli._common import (
+    EqualsCommand,
+    json_option,
+    progress_bar,
+    spoken_warnings,
+    spreadsheet_option,
+)
 from peerannot.cli._training import (
     dataset_options,
     one_voice,
@@ -47,6 +53,7 @@ __all__ = ["aggregate_deep"]
 )
 @dataset_options
 @training_options
+@spreadsheet_option
 @json_option
 def aggregate_deep(
     dataset: Path,

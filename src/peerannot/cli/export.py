@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from peerannot.cli._common import emit, emit_json, json_option, note, progress_bar, spoken_warnings
+from peerannot.cli._common import (
+    emit,
+    emit_json,
+    json_option,
+    must_write_csv,
+    note,
+    progress_bar,
+    spoken_warnings,
+    spreadsheet_option,
+)
 from peerannot.cli._votes import is_dataset, load_votes, reading_options
 
 if TYPE_CHECKING:
@@ -41,6 +50,7 @@ __all__ = ["export"]
 )
 @reading_options()
 @click.option("--force", is_flag=True, help="Overwrite the output.")
+@spreadsheet_option
 @json_option
 def export(
     dataset: str,
@@ -60,6 +70,7 @@ def export(
     from peerannot.io import export as write
 
     writer = WRITERS[to]
+    must_write_csv(output if writer.suffixes else None)
     extra = parse_pairs(options)
     votes = load_votes(dataset, answers_file=answers_file, **reading)
     result = None

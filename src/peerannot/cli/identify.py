@@ -18,6 +18,7 @@ from peerannot.cli._common import (
     note,
     progress_bar,
     spoken_warnings,
+    spreadsheet_option,
 )
 from peerannot.cli._training import take_options, training_options
 
@@ -97,6 +98,7 @@ _WORST_SHOWN = 10
 )
 @click.option("--plot", is_flag=True, help="Draw the scores and the worst images as PNG files.")
 @training_options
+@spreadsheet_option
 @json_option
 @click.pass_context
 def identify(

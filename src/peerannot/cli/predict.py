@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from peerannot.cli._common import emit, emit_json, json_option, note, progress_bar, spoken_warnings
+from peerannot.cli._common import (
+    emit,
+    emit_json,
+    json_option,
+    must_write_csv,
+    note,
+    progress_bar,
+    spoken_warnings,
+    spreadsheet_option,
+)
 
 if TYPE_CHECKING:
     from peerannot.learning import Predictions
@@ -65,6 +74,7 @@ def _temperature(ctx: click.Context, param: click.Parameter, value: str) -> floa
     "--skip-unreadable", is_flag=True, help="Leave out images that cannot be read, and say which."
 )
 @click.option("--force", is_flag=True, help="Overwrite the output.")
+@spreadsheet_option
 @json_option
 def predict(
     model: Path,
@@ -85,6 +95,7 @@ def predict(
 
     if output is not None:
         may_write(output, force=force, suffixes=_SUFFIXES)
+    must_write_csv(output or (None if as_json else "stdout.csv"))
     from peerannot.learning import predict as predict_images
 
     with spoken_warnings(), progress_bar("predict") as progress:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._options import option
+from peerannot._spreadsheet import guarded
 from peerannot.aggregation.votes import MajorityVote
 from peerannot.errors import DataError
 from peerannot.identification.base import Evidence, Findings, Method, worst_first
@@ -197,7 +198,7 @@ def _records(
         for part in parts.values():
             columns |= part
         columns |= {f"logits_{k}": logits[:, k] for k in range(logits.shape[1])}
-        yield pl.DataFrame(columns).write_csv(include_header=epoch == 0)
+        yield guarded(pl.DataFrame(columns)).write_csv(include_header=epoch == 0)
 
 
 @METHODS.register("cartography", "dataset-cartography")

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from peerannot._file_set import MANIFEST, FileSet, file_set, hashes, settle
 from peerannot._files import sha256, write_csv, write_json
 from peerannot._lock import locked
-from peerannot._names import folder_names, leads_out, plain_name
+from peerannot._names import UNLABELLED, folder_names, leads_out, plain_name
 from peerannot._text import few
 from peerannot.answers import Answers
 from peerannot.dataset._details import DETAILS, write_details
@@ -23,7 +23,6 @@ from peerannot.io._read import Imported
 
 __all__ = ["UNLABELLED", "Folder", "answers_document", "write_dataset"]
 
-UNLABELLED = "unlabelled"
 # Label Studio puts eight hexadecimal digits before the name of an uploaded file.
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 
@@ -118,7 +117,7 @@ def _write(
     numbered = images is not None and not all(map(_is_key, answers.tasks))
     keys = [str(i) for i in range(answers.n_tasks)] if numbered else list(answers.tasks)
     key_of = dict(zip(answers.tasks, keys, strict=True))
-    folder_of = folder_names(answers.classes, taken=[UNLABELLED])
+    folder_of = folder_names(answers.classes)
     for task, picture in found.items():
         known = imported.gold.get(task)
         folder = UNLABELLED if known is None else folder_of[known]

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from peerannot._files import atomic_table
+from peerannot._spreadsheet import guarded
 from peerannot._text import few
 from peerannot.errors import ParameterError
 
@@ -45,11 +46,13 @@ def write_table(path: Path, columns: Mapping[str, Any]) -> None:
         if path.suffix.lower() == ".parquet":
             frame.write_parquet(handle)
         else:
-            frame.write_csv(handle, separator="\t" if path.suffix.lower() == ".tsv" else ",")
+            guarded(frame).write_csv(
+                handle, separator="\t" if path.suffix.lower() == ".tsv" else ","
+            )
 
 
 def table_text(columns: Mapping[str, Any]) -> str:
     """The same as CSV text."""
     buffer = io.BytesIO()
-    pl.DataFrame(dict(columns)).write_csv(buffer)
+    guarded(pl.DataFrame(dict(columns))).write_csv(buffer)
     return buffer.getvalue().decode()
