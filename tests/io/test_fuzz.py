@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
+import json
 import random
 
 import pytest
@@ -53,6 +56,55 @@ def test_damage(tmp_path, name, named):
     for broken in damaged(content, random.Random(name)):
         (tmp_path / target).write_bytes(broken)
         attempt(f"{tmp_path}/{case.source}", options)
+
+
+OTHERS = [None, [], {}, 0, -1.5, "x", "", True, [None], [{}], {"id": None}, "\U0001f408", 2**70]
+
+
+def _paths(value, path=()):
+    """Every place inside a JSON document."""
+    if path:
+        yield path
+    inside = value.items() if isinstance(value, dict) else []
+    for key, inner in enumerate(value) if isinstance(value, list) else inside:
+        yield from _paths(inner, (*path, key))
+
+
+def _replaced(document, path, other):
+    if not path:
+        return other
+    copy = document.copy()
+    copy[path[0]] = _replaced(document[path[0]], path[1:], other)
+    return copy
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["found", "named"])
+@pytest.mark.parametrize("name", CASES)
+def test_values_of_other_kinds(tmp_path, name, named):
+    """A file that is sound JSON, or a sound table, with something else at one place."""
+    case, rng = CASES[name], random.Random(name)
+    put(tmp_path, case.files)
+    options = {**case.options, "format": case.format} if named else case.options
+    target, content = next(iter(case.files.items()))
+    try:
+        text = content.decode()
+        documents = [json.loads(line) for line in text.splitlines()]
+        write = lambda parts: "\n".join(map(json.dumps, parts))  # noqa: E731
+    except UnicodeDecodeError:
+        pytest.skip("no text")
+    except json.JSONDecodeError:
+        mark = "\t" if "\t" in text else ","
+        documents = list(csv.reader(io.StringIO(text), delimiter=mark))
+        write = lambda rows: "\n".join(  # noqa: E731
+            mark.join('"{}"'.format(str(c).replace('"', '""')) for c in row) for row in rows
+        )
+    places = list(_paths(documents))
+    for path in rng.sample(places, min(len(places), POSITIONS)):
+        for other in rng.sample(OTHERS, 4):
+            changed = _replaced(documents, path, other)
+            if all(isinstance(part, list | dict) for part in changed) and changed:
+                (tmp_path / target).write_text(write(changed))
+                attempt(f"{tmp_path}/{case.source}", options)
 
 
 @pytest.mark.parametrize("name", ["csv", "records", "prodigy"])
