@@ -17,12 +17,13 @@ pytest.importorskip("distributed", reason="needs the extra cluster")
 from on_workers import count_on, parts_of, received, take, through
 from small_shards import assert_as_on_one_machine, shards, tasks_of
 
+from peerannot.aggregation import build
 from peerannot.distributed import _fit, _survey, _write, fit, has_result
 from peerannot.distributed._cluster import Machine
 from peerannot.distributed._load import Loaded
 from peerannot.distributed._survey import plan
 from peerannot.errors import DataError, DataWarning, ParameterError
-from peerannot.io import _rows
+from peerannot.io import _rows, read_answers
 
 DS = "DS[max_iter=12,tol=0]"
 
@@ -117,6 +118,25 @@ def test_hard_labels_have_no_posterior(tmp_path: Path, client: Any) -> None:
     pattern = shards(tmp_path / "in")
     fit(pattern, "MV", output=tmp_path / "out", client=client, hard=True)
     assert tasks_of(tmp_path / "out").columns == ["task", "label", "confidence", "n_answers"]
+
+
+@pytest.mark.parametrize("spec", ["DS", "MV[ties=random]", "GoldMV", "GLAD[max_iter=5,tol=0]"])
+@pytest.mark.parametrize("text", [False, True])
+def test_gold_as_on_one_machine(tmp_path: Path, client: Any, spec: str, text: bool) -> None:
+    pattern, out = shards(tmp_path / "in", text=text, order="shuffled"), tmp_path / "out"
+    answers = read_answers(pattern)
+    gold = {t: answers.classes[i % 3] for i, t in enumerate(answers.tasks) if i % 7 == 0}
+    here = build(spec).fit(answers, gold=gold)
+    listed = np.array([i % 3 if i % 7 == 0 else -1 for i in range(answers.n_tasks)])
+    for known in (gold, listed):
+        fit(pattern, spec, output=out, client=client, partitions=3, gold=known)
+        posterior = tasks_of(out).select(f"p_{name}" for name in here.classes).to_numpy()
+        np.testing.assert_allclose(posterior, here.posterior, atol=1e-9, rtol=0)
+        assert [x or "" for x in tasks_of(out)["label"]] == here.label_names()
+    with pytest.raises(DataError, match="gold: 1 tasks have no answers entry: nowhere"):
+        fit(pattern, spec, output=out, client=client, gold={**gold, "nowhere": answers.classes[0]})
+    with pytest.raises(DataError, match="gold: expected 200 whole numbers"):
+        fit(pattern, spec, output=out, client=client, gold=listed[:9])
 
 
 def test_what_does_not_distribute_says_so(tmp_path: Path) -> None:

@@ -19,16 +19,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from peerannot._files import atomic_path, sha256, storage_errors, write_json, write_npy
 from peerannot._progress import Progress, silent
-from peerannot._text import few
 from peerannot._version import __version__
 from peerannot.aggregation.base import Fit, Fitted, Strategy
 from peerannot.aggregation.capabilities import check_partitions
+from peerannot.aggregation.partitions.known import KnownLabels
 from peerannot.aggregation.partitions.mapped import MappedParts
 from peerannot.aggregation.partitions.outcome import outcome
 from peerannot.aggregation.registry import build
 from peerannot.aggregation.result import Diagnostics
-from peerannot.answers import Answers, DuplicatePolicy, Ids, Meaning, gold_labels
-from peerannot.errors import ConvergenceWarning, DataError, ParameterError
+from peerannot.answers import DuplicatePolicy, Meaning
+from peerannot.errors import ConvergenceWarning, ParameterError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -171,8 +171,11 @@ def fit_shards(
                 f"{len(coded.classes)} classes are too many for columns of a posterior; ask for"
                 " hard labels"
             )
-        parts = MappedParts(coded, None if gold is None else _gold(coded, gold))
+        known = None if gold is None else KnownLabels.of(gold, coded.classes)
+        parts = MappedParts(coded, known)
         try:
+            if known is not None:
+                known.check(parts)
             done = _write(folder, coded, fitted, fitted.fit_parts(parts, told), parts, hard, told)
         finally:
             parts.close()
@@ -187,37 +190,6 @@ def fit_shards(
             stacklevel=2,
         )
     return done
-
-
-def _gold(coded: Coded, gold: Mapping[str, Any] | ArrayLike) -> NDArray[np.int32]:
-    """As `gold_labels`, of all chunks."""
-    import polars as pl
-
-    if not isinstance(gold, Mapping):
-        nobody, task = np.empty(0, np.int32), Ids(coded.n_tasks)
-        return gold_labels(Answers(nobody, nobody, nobody, task, Ids(0), coded.classes), gold)
-    names = Ids(map(str, gold))
-    # Of these tasks alone, with every label checked.
-    nobody = np.empty(0, np.int32)
-    named = {str(task): label for task, label in gold.items()}
-    code = gold_labels(Answers(nobody, nobody, nobody, names, Ids(0), coded.classes), named)
-    found = np.zeros(len(names), np.bool_)
-    known = []
-    place = pl.Series(range(len(names)), dtype=pl.Int64)
-    for ids in coded.task_ids():
-        at = (
-            ids.cast(pl.String)
-            .replace_strict(
-                pl.Series(list(names), dtype=pl.String), place, default=-1, return_dtype=pl.Int64
-            )
-            .to_numpy()
-        )
-        found[at[at >= 0]] = True
-        known.append(np.where(at >= 0, code[at], np.int32(-1)).astype(np.int32))
-    if not found.all():
-        unknown = [names[int(i)] for i in np.flatnonzero(~found)]
-        raise DataError(f"gold: {len(unknown)} tasks have no answers entry: {few(unknown)}")
-    return np.concatenate(known)
 
 
 def _write(

@@ -19,6 +19,7 @@ from peerannot._text import few
 from peerannot.aggregation.base import Fit, Fitted, Strategy
 from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.confusions import common_pairs, pairs_among
+from peerannot.aggregation.partitions.known import strangers
 from peerannot.aggregation.partitions.parts import Part, Parts, stream
 from peerannot.aggregation.partitions.reductions import Largest
 from peerannot.aggregation.registry import STRATEGIES
@@ -205,16 +206,10 @@ def _authors(given: Any, parts: Parts) -> Listed:
     if not isinstance(given, dict):
         return _lines(Path(given))
     named = {str(t): str(w) for t, w in given.items()}
-    names = list(named)
-    (found,) = parts.sum(_found, names)
-    unknown = [t for t, n in zip(names, found, strict=True) if not n]
+    unknown = strangers(parts, list(named))
     if unknown:
         raise DataError(f"authors: tasks that have no answers entry: {few(unknown)}")
     return named
-
-
-def _found(part: Part, names: list[str]) -> tuple[Any]:
-    return ((part.answers.tasks.codes(names) >= 0).astype(np.int32),)
 
 
 def _keep_authors(part: Part, authors: Listed, where: str) -> tuple[Any, tuple[int]]:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from peerannot._progress import Progress, silent
 from peerannot._text import few
 from peerannot.aggregation.base import Strategy
 from peerannot.aggregation.capabilities import check_partitions
 from peerannot.aggregation.out_of_core import MOST_COLUMNS
+from peerannot.aggregation.partitions.known import KnownLabels
 from peerannot.aggregation.partitions.parts import Part, Shape
 from peerannot.aggregation.registry import build
 from peerannot.answers import DuplicatePolicy, Ids, Meaning
@@ -56,6 +59,7 @@ def fit(
     skip_bad_shards: bool = False,
     checkpoint_every: int = 5,
     hard: bool = False,
+    gold: Mapping[str, Any] | ArrayLike | None = None,
     classes: Iterable[Any] | int | None = None,
     labels: Meaning | None = None,
     duplicates: DuplicatePolicy = "last",
@@ -93,6 +97,8 @@ def fit(
         Iterations from one checkpoint to the next.
     hard
         Leave out the columns of the posterior.
+    gold
+        Known classes of some tasks, see `peerannot.answers.gold_labels`; they stay fixed.
     classes, labels, duplicates
         See `peerannot.io.read`.
     task_col, worker_col, label_col
@@ -103,9 +109,11 @@ def fit(
     Raises
     ------
     ParameterError
-        The strategy does not distribute, or the checkpoint is of another fit.
+        The strategy needs all tasks in one place or cannot use ``gold``, or the checkpoint is of
+        another fit.
     DataError
-        The shards cannot be used; the message names the first that cannot.
+        The shards cannot be used; the message names the first that cannot. Or ``gold`` does not
+        fit them.
     ClusterError
         There is no cluster, or it was lost; ``resume`` goes on.
     MissingDependencyError
@@ -126,6 +134,8 @@ def fit(
         raise ParameterError("workers and partitions must be at least 1")
     fitted = build(strategy) if isinstance(strategy, str) else strategy
     check_partitions(fitted)
+    if gold is not None and not fitted.takes_gold:
+        raise ParameterError(f"{fitted.name} cannot use gold labels")
     several = [paths] if isinstance(paths, str | Path) else list(paths)
     urls = [url for path in several for url in find_shards(path)]
     store, told = Store(output), progress or silent
@@ -142,6 +152,7 @@ def fit(
         "duplicates": duplicates,
         "columns": columns,
         "partitions": partitions,
+        "gold": None if gold is None else _digest(gold),
     }
     with cluster(scheduler, workers, client) as machine:
         saved = read_checkpoint(store, _asked(run)) if resume else []
@@ -155,6 +166,7 @@ def fit(
         coding = vocabulary.coding()
         if coding.guessed:
             warnings.warn(f"{vocabulary.name}: {GUESSED}", DataWarning, stacklevel=2)
+        known = None if gold is None else KnownLabels.of(gold, coding.classes)
         if not hard and len(coding.classes) > MOST_COLUMNS:
             raise ParameterError(
                 f"{len(coding.classes)} classes are too many for columns of a posterior; ask for"
@@ -167,8 +179,10 @@ def fit(
             n = saved[0].run["n"]
         parts, n_dropped = _load(
             machine, plan(usable, seen.kinds["task"], n), usable, vocabulary,
-            coding.workers, coding.classes, homes, told,
+            coding.workers, coding.classes, known, homes, told,
         )  # fmt: skip
+        if known is not None:
+            known.check(parts)
         checkpoint = SavedRun(store, {**_asked(run), "n": n}, checkpoint_every, parts, saved)
         done = fitted.fit_parts(parts, told, checkpoint)
         (worker_answers,) = parts.sum(_worker_answers)
@@ -193,6 +207,12 @@ def fit(
 def _asked(run: Mapping[str, Any]) -> dict[str, Any]:
     # How many partitions there are is not asked of a resumed run: it takes what was.
     return {key: value for key, value in run.items() if key != "partitions"}
+
+
+def _digest(gold: Mapping[str, Any] | ArrayLike) -> str:
+    # As it was given: what classes there are is not known before the shards are read.
+    rows = sorted(gold.items()) if isinstance(gold, Mapping) else np.asarray(gold).tolist()
+    return sha256(repr(rows).encode()).hexdigest()
 
 
 def _survey(
@@ -232,7 +252,7 @@ def _usable(seen: Merged, skip: bool, name: str) -> tuple[list[Shard], list[Left
 
 def _load(
     machine: Machine, way: Plan, shards: Sequence[Shard], vocabulary: Vocabulary,
-    workers: Ids, classes: Ids, homes: Sequence[str], told: Progress,
+    workers: Ids, classes: Ids, known: KnownLabels | None, homes: Sequence[str], told: Progress,
 ) -> tuple[DaskParts, int]:  # fmt: skip
     """Partitions on the workers, and how many repeated rows were dropped."""
     graph = Graph("load")
@@ -264,7 +284,7 @@ def _load(
     told(n, n, "loading")
     shape = Shape(sum(size[0] for size in sizes), sum(size[1] for size in sizes), workers, classes)
     place = Graph("partition")
-    of_all = place.add(_same, _Whole(shape))
+    of_all = place.add(_same, _Whole(shape, known))
     first = np.concatenate(([0], np.cumsum([size[0] for size in sizes])))
     parts = [
         place.add(_part_of, future, p, int(first[p]), of_all)
@@ -281,10 +301,10 @@ class _Readers(list[tuple[Shard, bool]]):
 
 
 class _Whole:
-    """A `Shape`, which Dask need not look into."""
+    """What all partitions are given, which Dask need not look into."""
 
-    def __init__(self, shape: Shape) -> None:
-        self.shape = shape
+    def __init__(self, shape: Shape, known: KnownLabels | None) -> None:
+        self.shape, self.known = shape, known
 
 
 def _same(value: Any) -> Any:
@@ -296,7 +316,7 @@ def _load_range(readers: _Readers, low: Any, high: Any, vocabulary: Vocabulary) 
 
 
 def _part_of(loaded: Loaded, index: int, first_task: int, whole: _Whole) -> Part:
-    return part_of(loaded, index, first_task, whole.shape)
+    return part_of(loaded, index, first_task, whole.shape, whole.known)
 
 
 def _worker_answers(part: Part) -> tuple[Any]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot.aggregation.confusions import Pairs
+from peerannot.aggregation.partitions.known import KnownLabels
 from peerannot.aggregation.partitions.parts import Part, Shape, Work
 from peerannot.answers import Answers, Ids
 
@@ -34,11 +35,11 @@ class MappedParts:
     coded
         The answers.
     gold
-        Known classes (n_tasks,), -1 for unknown; None where there are none.
+        Known labels; None where there are none.
     """
 
-    def __init__(self, coded: Coded, gold: NDArray[np.int32] | None = None) -> None:
-        self._coded, self._gold = coded, gold
+    def __init__(self, coded: Coded, gold: KnownLabels | None = None) -> None:
+        self._coded = coded
         self.shape = Shape(coded.n_tasks, coded.n_answers, coded.workers, coded.classes)
         self.pairs = Pairs.coded(
             np.empty(0, np.int32), coded.pair_worker, coded.pair_label, len(coded.workers),
@@ -47,6 +48,10 @@ class MappedParts:
         self._home = Path(tempfile.mkdtemp(prefix="kept-", dir=coded.folder))
         # Files of what each partition keeps; no list: an array, not a tuple of some.
         self._kept: list[Any] = [None] * len(self)
+        self._gold: NDArray[np.int32] | None = None
+        if gold is not None:
+            each = (gold.of_tasks(part.answers.tasks, part.first_task) for part in self)
+            self._gold = np.concatenate(list(each))
 
     def __len__(self) -> int:
         return len(self._coded.chunks) - 1

@@ -1,0 +1,101 @@
+"""What is known beforehand of some tasks by name, before it is known which partition has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from peerannot._text import few
+from peerannot.aggregation.partitions.parts import Part, Parts
+from peerannot.answers import Answers, Ids, gold_labels
+from peerannot.errors import DataError
+
+__all__ = ["KnownLabels", "strangers"]
+
+
+@dataclass(frozen=True)
+class KnownLabels:
+    """Gold labels of tasks in any partition.
+
+    Attributes
+    ----------
+    names : tuple of str, or None
+        The tasks; None for all tasks in their order.
+    code : int32 array
+        Class of each of them; -1 for unknown.
+    """
+
+    names: tuple[str, ...] | None
+    code: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, gold: Mapping[str, Any] | ArrayLike, classes: Ids) -> KnownLabels:
+        """Take gold labels as `peerannot.answers.gold_labels` does.
+
+        Raises
+        ------
+        DataError
+            A label is not one of the classes.
+        """
+        nothing = np.empty(0, np.int32)
+        if isinstance(gold, Mapping):
+            named = {str(task): label for task, label in gold.items()}
+            tasks = Ids(named)
+            every = Answers(nothing, nothing, nothing, tasks, Ids(0), classes)
+            return cls(tuple(tasks), gold_labels(every, named))
+        every = Answers(nothing, nothing, nothing, Ids(len(np.asarray(gold))), Ids(0), classes)
+        return cls(None, gold_labels(every, gold))
+
+    def of_tasks(self, tasks: Ids, first: int) -> NDArray[np.int32]:
+        """Classes of the tasks of a partition, of which ``first`` is the place of the first."""
+        if self.names is None:
+            return self.code[first : first + len(tasks)]
+        import polars as pl
+
+        names = pl.Series(self.names, dtype=pl.String)
+        place = pl.Series(np.arange(len(names)))
+        at = _texts(tasks).replace_strict(names, place, default=-1, return_dtype=pl.Int64)
+        known = at.to_numpy()
+        return np.where(known >= 0, self.code[known], np.int32(-1)).astype(np.int32)
+
+    def check(self, parts: Parts) -> None:
+        """Refuse labels of tasks that no partition has, or of another number of tasks.
+
+        Raises
+        ------
+        DataError
+            As `peerannot.answers.gold_labels`.
+        """
+        n = parts.shape.n_tasks
+        if self.names is None and self.code.size != n:
+            raise DataError(
+                f"gold: expected {n} whole numbers (-1 for unknown), not {self.code.size}"
+            )
+        unknown = [] if self.names is None else strangers(parts, self.names)
+        if unknown:
+            raise DataError(f"gold: {len(unknown)} tasks have no answers entry: {few(unknown)}")
+
+
+def strangers(parts: Parts, names: Sequence[str]) -> list[str]:
+    """The names that no task of any partition has."""
+    if not names:
+        return []
+    (found,) = parts.sum(_found, tuple(names))
+    return [name for name, times in zip(names, found, strict=True) if not times]
+
+
+def _found(part: Part, names: tuple[str, ...]) -> tuple[Any]:
+    import polars as pl
+
+    there = pl.Series(names, dtype=pl.String).is_in(_texts(part.answers.tasks).implode())
+    return (there.to_numpy().astype(np.int32),)
+
+
+def _texts(ids: Ids) -> Any:
+    import polars as pl
+
+    return pl.Series(ids.column()).cast(pl.String)
