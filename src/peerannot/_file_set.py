@@ -104,15 +104,24 @@ class FileSet:
         with atomic_path(self.at(name)) as temporary:
             shutil.copyfile(file, temporary)
 
-    def manifest(self, name: str, facts: Mapping[str, Any], files: Iterable[str | Path]) -> None:
+    def manifest(
+        self,
+        name: str,
+        facts: Mapping[str, Any],
+        files: Iterable[str | Path],
+        *,
+        kept: Mapping[str, str | None] | None = None,
+    ) -> None:
         """Write ``facts`` and the SHA-256 of files of this set; it comes into place last.
 
         Files that the manifest of this name lists now, and the new one does not, are removed; a
         file that was changed since is kept as ``NAME.bak``. Links are listed without a hash.
+        Files of the old set that belong to the new one as they are stand in ``kept``.
         """
         names = sorted({PurePosixPath(f).as_posix() for f in files})
         new = {n: None if self.at(n).is_symlink() else sha256(self.at(n)) for n in names}
-        write_json(self.at(name), {**facts, "sha256": new})
+        new = {**(kept or {}), **new}
+        write_json(self.at(name), {**facts, "sha256": {n: new[n] for n in sorted(new)}})
         self.last(name)
         for old, digest in hashes(self.root / name).items():
             if old not in new:

@@ -14,7 +14,7 @@ from peerannot.answers import Answers, Ids
 from peerannot.io import FORMATS, read
 
 # Text matrices hold whole numbers only; their round trip is a test of its own.
-ELSEWHERE = {"text-matrix"}
+ELSEWHERE = {"dataset", "text-matrix"}
 
 
 def expected(crowd: Crowd, *, weights: bool) -> Answers:

@@ -62,7 +62,10 @@ _OPTIONS: dict[str, Callable[..., Any]] = {
         "--control", metavar="NAME", help="The question, where there are several."
     ),
     "worker": click.option(
-        "--worker", metavar="NAME", help="Who answered, where the format does not say."
+        "--worker",
+        multiple=True,
+        metavar="NAME",
+        help="Who answered, where the format does not say; repeat it for several files.",
     ),
     "worker_from": click.option(
         "--worker-from",
@@ -121,6 +124,10 @@ def read_keywords(reading: Mapping[str, Any]) -> dict[str, Any]:
         if name in keywords:
             raise ParameterError(f"--read: {key} is given twice")
         keywords[name] = value
+    if isinstance(keywords.get("worker"), tuple):
+        # One is of all files, several are one a file.
+        several = keywords["worker"]
+        keywords["worker"] = several[0] if len(several) == 1 else list(several)
     if "classes" in keywords:
         keywords["classes"] = read_classes(keywords["classes"])
     return keywords

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
 from peerannot._files import atomic_write, sha256
-from peerannot.answers import Answers
+from peerannot.answers import Answers, DuplicatePolicy
 from peerannot.errors import DataError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Details:
 
     path: Path
     frame: pl.DataFrame
-    duplicates: str
+    duplicates: DuplicatePolicy
 
     def answers(self, plain: Answers) -> Answers:
         """All answers, with their weights and repeats, of the vocabularies of ``answers.json``.
@@ -152,7 +152,8 @@ def read_details(folder: Path, metadata: Mapping[str, Any], answers: Path) -> De
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         why = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DataError(f"{path}: damaged ({why}); {_way_out(path)}") from None
-    return Details(path, frame, str(entry.get("duplicates", "last")))
+    policy = entry.get("duplicates")
+    return Details(path, frame, policy if policy in get_args(DuplicatePolicy) else "last")
 
 
 def _way_out(path: Path) -> str:

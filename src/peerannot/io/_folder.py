@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from peerannot._file_set import MANIFEST, FileSet, file_set, hashes, settle
-from peerannot._files import sha256, write_csv, write_json
+from peerannot._files import read_json, sha256, write_csv, write_json
 from peerannot._lock import locked
 from peerannot._names import UNLABELLED, folder_names, leads_out, plain_name
 from peerannot._text import few
@@ -20,6 +21,8 @@ from peerannot.answers import Answers
 from peerannot.dataset._details import DETAILS, write_details
 from peerannot.errors import DataError, ParameterError
 from peerannot.io._read import Imported
+from peerannot.io._source import Source
+from peerannot.io.formats.table import read_rows
 
 __all__ = ["UNLABELLED", "Folder", "answers_document", "write_dataset"]
 
@@ -57,6 +60,7 @@ def write_dataset(
     images: str | Path | None = None,
     link: bool = False,
     force: bool = False,
+    append: bool = False,
 ) -> Folder:
     """Write a dataset folder: ``answers.json``, ``metadata.json``, gold labels, and images.
 
@@ -84,6 +88,9 @@ def write_dataset(
         Link images instead of copying them.
     force
         Overwrite a dataset that is there already.
+    append
+        The dataset that is there was one of the sources: its name, the keys of its tasks, and
+        its images stay.
 
     Raises
     ------
@@ -98,25 +105,70 @@ def write_dataset(
     with locked(target):
         settle(target)
         for file in ("answers.json", "metadata.json"):
-            if (target / file).exists() and not force:
+            if (target / file).exists() and not force and not append:
                 raise ParameterError(
                     f"{target / file}: exists already; give --force to overwrite it"
                 )
         with file_set(target) as files:
-            return _write(files, imported, name or target.resolve().name, images, link)
+            before = _Before.of(target) if append else _Before()
+            title = name or before.metadata.get("name") or target.resolve().name
+            return _write(files, imported, title, images, link, before)
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What stays of the dataset that is added to: keys of tasks, metadata, images by SHA-256."""
+
+    keys: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    images: Mapping[str, str | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, folder: Path) -> _Before:
+        keys = {str(key): str(key) for key in read_json(folder / "answers.json")}
+        if (folder / "tasks.csv").exists():
+            rows = read_rows(Source.open(folder / "tasks.csv"), ("key", "task"))
+            named = {row["key"]: row["task"] for row in rows}
+            keys = {named.get(key, key): key for key in keys}
+        listed = hashes(folder / MANIFEST)
+        images = {name: sha for name, sha in listed.items() if name.startswith("train/")}
+        metadata = {k: v for k, v in read_json(folder / "metadata.json").items() if k != "details"}
+        return cls(keys, metadata, images)
+
+    @property
+    def pictured(self) -> set[str]:
+        """Keys of tasks that have an image."""
+        return {PurePosixPath(name).stem.rpartition("-")[2] for name in self.images}
+
+    def key_of(self, tasks: Iterable[str], *, in_names: bool) -> dict[str, str]:
+        """Key of each task; a number where the id cannot be in a file's name and has to be."""
+        tasks = list(tasks)
+        if not self.keys:
+            numbered = in_names and not all(map(_is_key, tasks))
+            return {task: str(i) if numbered else task for i, task in enumerate(tasks)}
+        new = [task for task in tasks if task not in self.keys]
+        taken = {*self.keys.values(), *new}
+        free = (key for i in count() if (key := str(i)) not in taken)
+        others = {task: next(free) if in_names and not _is_key(task) else task for task in new}
+        return {task: self.keys.get(task) or others[task] for task in tasks}
 
 
 def _write(
-    files: FileSet, imported: Imported, name: str, images: str | Path | None, link: bool
+    files: FileSet,
+    imported: Imported,
+    name: str,
+    images: str | Path | None,
+    link: bool,
+    before: _Before,
 ) -> Folder:
     answers = imported.answers
     written = ["answers.json", "metadata.json"]
     found: dict[str, Path] = {}
     if images is not None:
         found = _find_images(Path(images), imported)
-    numbered = images is not None and not all(map(_is_key, answers.tasks))
-    keys = [str(i) for i in range(answers.n_tasks)] if numbered else list(answers.tasks)
-    key_of = dict(zip(answers.tasks, keys, strict=True))
+    key_of = before.key_of(answers.tasks, in_names=images is not None)
+    keys = [key_of[task] for task in answers.tasks]
+    numbered = keys != list(answers.tasks)
     folder_of = folder_names(answers.classes)
     for task, picture in found.items():
         known = imported.gold.get(task)
@@ -153,6 +205,7 @@ def _write(
     write_json(
         files.at("metadata.json"),
         {
+            **before.metadata,
             "name": plain_name(name),
             "n_classes": answers.n_classes,
             "n_workers": max(most, answers.n_workers),
@@ -165,8 +218,11 @@ def _write(
     )
     for file in ("gold.json", "tasks.csv"):
         files.drop(file, hashes(files.root / MANIFEST).get(file, ""))
-    files.manifest(MANIFEST, {"schema": "peerannot/dataset/1"}, written)
-    lost = tuple(t for t in answers.tasks if t not in found) if images is not None else ()
+    facts = {"schema": "peerannot/dataset/1"}
+    files.manifest(MANIFEST, facts, written, kept=before.images)
+    pictured = before.pictured
+    seen = {*found, *(task for task, key in key_of.items() if key in pictured)}
+    lost = tuple(t for t in answers.tasks if t not in seen) if images is not None else ()
     return Folder(files.root, len(found), lost, numbered)
 
 

@@ -20,6 +20,7 @@ from peerannot.io._classes import GUESSED, LABELS, code_labels
 from peerannot.io._coding import encode
 from peerannot.io._labels import settle
 from peerannot.io._repeats import Repeats, by_time, count_repeats, refuse_contradictions
+from peerannot.io._several import read_parts
 from peerannot.io._source import Source
 from peerannot.io.base import FORMATS, NO, Votes
 
@@ -127,12 +128,12 @@ class Imported:
 
 
 def read(
-    path: str | Path,
+    path: str | Path | Sequence[str | Path],
     *,
     format: str | None = None,
     classes: Iterable[Any] | int | None = None,
     labels: Meaning | None = None,
-    duplicates: DuplicatePolicy = "last",
+    duplicates: DuplicatePolicy | None = None,
     no_answer: Sequence[str] = (),
     normalize_labels: bool = False,
     **options: Any,
@@ -142,7 +143,9 @@ def read(
     Parameters
     ----------
     path
-        A file, a folder, a pattern (``"shards/*.parquet"``), or ``"-"`` for standard input.
+        A file, a folder, a pattern (``"shards/*.parquet"``), ``"-"`` for standard input, or a
+        dataset folder; or a list of them, of any formats, which are read as one crowd: the same
+        id is the same task, the same worker.
     format
         Name of the format; by default it is found by content.
     classes
@@ -154,7 +157,9 @@ def read(
         unless names without a number are given and all cells are whole numbers 0..K-1, which
         the report says. Where ``classes`` are given as numbers, numbers are names.
     duplicates
-        Which of several answers of a worker to a task counts, see `Answers.from_arrays`.
+        Which of several answers of a worker to a task counts, see `Answers.from_arrays`: by
+        default that of a dataset folder among the sources, else the last, by time where there
+        are times.
     no_answer
         Labels that stand for no answer (``["not sure", "-"]``), beside empty cells and what
         pandas and R write for a missing value (``NaN``, ``NA``, ``None``, ``null``, ...). A name
@@ -162,7 +167,8 @@ def read(
     normalize_labels
         Merge labels that differ only in case, in spaces, or in how accents are composed.
     **options
-        Options of the format: ``task_col="item"``, ``control="choice"``, ...
+        Options of the format: ``task_col="item"``, ``control="choice"``, ... Of several sources
+        each takes those that its format has; ``worker`` may be a list, one a source.
 
     Raises
     ------
@@ -178,21 +184,31 @@ def read(
     """
     if labels not in (None, *LABELS):
         raise ParameterError(f"labels must be codes or names, not {labels!r}")
-    source = Source.open(path)
+    paths = [path] if isinstance(path, str | Path) else list(path)
     texts = {key: str(value) for key, value in options.items() if value is not None}
     names = None
     if classes is not None and not isinstance(classes, int):
         classes = list(classes)
         names = list(class_names(classes)[0])
-    if source.shape == "empty":
-        raise DataError(f"{source.name}: the file is empty")
+    more = [no_answer] if isinstance(no_answer, str) else no_answer
     try:
+        if len(paths) != 1:
+            known = list(Ids(classes)) if isinstance(classes, int) else names
+            votes, name, where = read_parts(
+                paths, format=format, classes=known, labels=labels, no_answer=more,
+                normalize_labels=normalize_labels, options=options,
+            )  # fmt: skip
+            meaning: Meaning = "codes" if votes.coded else "names"
+            return _finish(votes, name, where, known, meaning, duplicates)
+        source = Source.open(paths[0])
+        if source.shape == "empty":
+            raise DataError(f"{source.name}: the file is empty")
         name = FORMATS.resolve(format) if format is not None else detect(source, texts)
         votes = settle(
             from_text(FORMATS[name], texts).read(source),
             source.name,
             classes=names,
-            no_answer=[no_answer] if isinstance(no_answer, str) else no_answer,
+            no_answer=more,
             normalize=normalize_labels,
         )
         return _finish(votes, name, source.name, classes, labels, duplicates)
@@ -202,12 +218,12 @@ def read(
 
 
 def read_answers(
-    path: str | Path,
+    path: str | Path | Sequence[str | Path],
     *,
     format: str | None = None,
     classes: Iterable[Any] | int | None = None,
     labels: Meaning | None = None,
-    duplicates: DuplicatePolicy = "last",
+    duplicates: DuplicatePolicy | None = None,
     **options: Any,
 ) -> Answers:
     """Read answers from any supported format; `read` without the gold labels and the report."""
@@ -216,8 +232,10 @@ def read_answers(
     ).answers
 
 
-def detect(source: Source, given: Mapping[str, str]) -> str:
+def detect(source: Source, given: Mapping[str, str], *, strict: bool = True) -> str:
     """Name of the format that the content of a source has.
+
+    Not ``strict`` is for several sources: options ``given`` may be those of another one's format.
 
     Raises
     ------
@@ -232,7 +250,7 @@ def detect(source: Source, given: Mapping[str, str]) -> str:
         source = Source(str(source.files[0]), source.files[:1])
     for name in FORMATS:
         fields = FORMATS[name].__dataclass_fields__
-        if all(key in fields for key in given):
+        if not strict or all(key in fields for key in given):
             how = FORMATS[name].sniff(source, given)
             if how > NO:
                 sure[name] = how
@@ -287,8 +305,9 @@ def _class_file(path: Path) -> list[str]:
 
 def _finish(
     votes: Votes, name: str, where: str, classes: Iterable[Any] | int | None,
-    meaning: Meaning | None, duplicates: DuplicatePolicy,
+    meaning: Meaning | None, policy: DuplicatePolicy | None,
 ) -> Imported:  # fmt: skip
+    duplicates = policy or votes.duplicates or "last"
     frame, place, tasks_seen = votes.frame, votes.place, votes.tasks
     dropped = Counter(votes.dropped)
     abstained = _nobody()

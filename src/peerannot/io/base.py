@@ -13,6 +13,7 @@ import polars as pl
 
 from peerannot._options import option
 from peerannot._registry import Registry, import_siblings
+from peerannot.answers import DuplicatePolicy
 from peerannot.errors import DataError
 from peerannot.io._source import Source
 
@@ -120,6 +121,8 @@ class Votes:
     matrix : bool
         Whether rows are cells of a matrix: a cell without an answer is no row, and -1 may stand
         for it.
+    duplicates : str or None
+        Which of several answers of a worker to a task counted when the source was written.
     guessed : dict of role to column
         What was not said by the user but found: ``{"task": "subject_id", "gold": "none"}``.
     ignored : tuple of str
@@ -137,6 +140,7 @@ class Votes:
     dropped: Counter[str] = field(default_factory=Counter)
     coded: bool | None = False
     matrix: bool = False
+    duplicates: DuplicatePolicy | None = None
     guessed: dict[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
