@@ -82,7 +82,15 @@ def storage_errors(path: Path, verb: str = "write") -> Iterator[None]:
             raise
         # A name that is too long was made of names in the data.
         kind = DataError if getattr(error, "errno", 0) == errno.ENAMETOOLONG else StorageError
-        raise kind(f"cannot {verb} {path}: {advice(error)}") from error
+        raise kind(f"cannot {verb} {_place(error, path)}: {advice(error)}") from error
+
+
+def _place(error: Exception, path: Path) -> Path:
+    """What is in the way inside a folder, where the error has it; never a name of our own."""
+    name = getattr(error, "filename", None)
+    if not isinstance(name, str) or ".peerannot." in name:
+        return Path(path)
+    return Path(name) if Path(name).is_relative_to(path) else Path(path)
 
 
 def _of_polars(error: Exception) -> bool:

@@ -153,19 +153,24 @@ def test_file_size_limit(folder):
     assert left(folder) == before
 
 
-def test_killed_between_files_leaves_whole_files(folder):
+def test_killed_between_files_leaves_no_part_of_the_set(folder, run):
     fill(folder)
+    before = left(folder)
     script = (
-        "import os, sys, numpy as np\n"
-        "from peerannot import _files\n"
-        "from peerannot.aggregation import output\n"
-        "def die(*a, **k): os.kill(os.getpid(), 9)\n"
-        "output.write_csv = die\n"
+        "import os, sys\n"
+        "from peerannot import _file_set\n"
+        "write, done = _file_set.write_content, []\n"
+        "def die(*a, **k):\n"
+        "    if done: os.kill(os.getpid(), 9)\n"
+        "    done.append(write(*a, **k))\n"
+        "_file_set.write_content = die\n"
         f"sys.argv = ['peerannot', 'aggregate', {str(folder)!r}]\n"
         "from peerannot.cli import main\nmain()"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True)
     assert done.returncode == -9
+    assert {n: b for n, b in left(folder).items() if "/.peerannot" not in n} == before
+    run("aggregate", folder)
     labels = folder / "labels" / "labels_tiny_majority_voting.npy"
     assert np.load(labels).shape == (3000, 2)
-    assert [p.name for p in labels.parent.iterdir()] == [labels.name]
+    assert not list(folder.glob(".peerannot*"))

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from peerannot._progress import Progress
 from peerannot.cli._common import emit, emit_json, json_option, progress_bar
+from peerannot.cli._terminal import Notes
 
 __all__ = ["install", "late_bar", "spoken"]
 
@@ -21,11 +22,16 @@ __all__ = ["install", "late_bar", "spoken"]
 def spoken() -> Iterator[None]:
     """Print what installing logs, line by line on stderr."""
     logger = logging.getLogger("peerannot.dataset")
-    level = logger.level
+    level, notes = logger.level, Notes()
     logger.setLevel(logging.INFO)
+    logger.addHandler(notes)
+    # The command line listens to all loggers: nothing is to be said twice.
+    logger.propagate = False
     try:
         yield
     finally:
+        logger.propagate = True
+        logger.removeHandler(notes)
         logger.setLevel(level)
 
 
