@@ -14,7 +14,7 @@ from peerannot._progress import Progress
 from peerannot.aggregation.alike import task_groups
 from peerannot.aggregation.base import Fit, Iterative, Start
 from peerannot.aggregation.confusion_model import ds_skill
-from peerannot.aggregation.confusions import EM
+from peerannot.aggregation.confusions import EM, TABLE_BYTES
 from peerannot.aggregation.ibcc import dirichlet_kl, dirichlet_logs, off_diagonal_of
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
@@ -172,16 +172,18 @@ class _Run:
         )
 
     def _confusion(self, weight: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Mean confusion of each worker over the subtypes."""
+        """Mean confusion of each worker over the subtypes; None where it would not fit."""
+        # The sum, the part of a subtype, and its weighted copy are there at once.
+        if 3 * self.em.answers.n_workers * self.k**2 * 8 > TABLE_BYTES:
+            return None
         counts = self.counts.reshape(len(self.em.pairs), self.k, self.model.subtypes)
         beta = np.full((self.k, self.k), self.off)
         np.fill_diagonal(beta, self.model.diagonal)
-        mean = None
+        mean = np.zeros((self.em.answers.n_workers, self.k, self.k))
         for m in range(weight.shape[1]):
             part = self.em.pairs.confusion(counts[:, :, m], self.em.answers.n_workers)
-            if part is None:
-                return None
+            assert part is not None
             part += beta
             part *= (weight[:, m] / part.sum(2))[:, :, None]
-            mean = part if mean is None else mean + part
+            mean += part
         return mean

@@ -32,6 +32,8 @@ __all__ = ["Answers", "DuplicatePolicy"]
 
 DuplicatePolicy = Literal["last", "first", "all", "error"]
 
+MOST_WEIGHT = 1e12  # products and sums of any number of them stay far from overflow
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Answers:
@@ -47,7 +49,7 @@ class Answers:
     tasks, workers, classes : Ids
         Vocabularies. A task without answers stays a task.
     weight : float64 array (n_answers,) or None
-        Weight of each answer; None means 1.
+        Weight of each answer, from 0 to 1e12; None means 1.
     """
 
     task: NDArray[np.int32]
@@ -71,6 +73,11 @@ class Answers:
             weight = np.ascontiguousarray(self.weight, dtype=np.float64)
             if weight.shape != (n,) or not np.isfinite(weight).all() or (weight < 0).any():
                 raise DataError("answers: weights must be one finite number >= 0 per answer")
+            if (weight > MOST_WEIGHT).any():
+                raise DataError(
+                    f"answers: a weight of {weight.max():g} is over {MOST_WEIGHT:g}, the most that"
+                    " is counted; divide all weights by the largest"
+                )
             object.__setattr__(self, "weight", _read_only(weight))
         if n and bool((np.diff(self.task) < 0).any()):
             raise DataError("answers: rows must be in order of task; use Answers.from_arrays")
