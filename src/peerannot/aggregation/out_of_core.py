@@ -7,9 +7,10 @@ more at the end, chunk by chunk, and written.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from peerannot._files import atomic_path, sha256, storage_errors, write_json, write_npy
+from peerannot._lock import locked
 from peerannot._progress import Progress, silent
 from peerannot._version import __version__
 from peerannot.aggregation.base import Fit, Fitted, Strategy
@@ -150,13 +152,11 @@ def fit_shards(
         raise ParameterError(f"{fitted.name} cannot use gold labels")
     told = progress or silent
     folder = Path(output)
-    # A folder of its own: coding anew removes what is in it.
-    home = (Path(scratch) if scratch is not None else folder / ".scratch") / "coded-answers"
     several = [paths] if isinstance(paths, str | Path) else list(paths)
     taken = {file.resolve().parent for path in several for file in Source.open(path).files}
     if (folder / "tasks").resolve() in taken:
         raise ParameterError(f"{folder / 'tasks'} holds the answers; choose another output folder")
-    try:
+    with _coding_folder(folder, scratch) as home:
         coded = code_shards(
             paths,
             home,
@@ -179,9 +179,6 @@ def fit_shards(
             done = _write(folder, coded, fitted, fitted.fit_parts(parts, told), parts, hard, told)
         finally:
             parts.close()
-    finally:
-        if scratch is None:
-            shutil.rmtree(home.parent, ignore_errors=True)
     if not done.diagnostics.converged:
         warnings.warn(
             f"{fitted.name} stopped after {done.diagnostics.n_iter} iterations before it"
@@ -190,6 +187,23 @@ def fit_shards(
             stacklevel=2,
         )
     return done
+
+
+@contextlib.contextmanager
+def _coding_folder(output: Path, scratch: str | Path | None) -> Iterator[Path]:
+    """A folder of its own for the coded answers, since coding anew removes what is in it."""
+    if scratch is not None:
+        with locked(Path(scratch)), locked(output):
+            yield Path(scratch) / "coded-answers"
+        return
+    with locked(output):
+        ours = output / ".scratch"
+        # Of a run that was killed: it may be half removed.
+        shutil.rmtree(ours, ignore_errors=True)
+        try:
+            yield ours / "coded-answers"
+        finally:
+            shutil.rmtree(ours, ignore_errors=True)
 
 
 def _write(

@@ -114,7 +114,8 @@ def settle_install(folder: Path, *, clear: bool = False) -> None:
 def _finish(folder: Path) -> None:
     """Move a complete build into place; every step can be repeated after an interruption."""
     complete, old = folder / _COMPLETE, folder / _OLD
-    if complete.is_dir():
+    # Without its list everything is in place, and the rest only to be cleared away.
+    if (complete / _OWNED).exists():
         before, after = made_by_install(folder), made_by_install(complete)
         old.mkdir(exist_ok=True)
         for entry in sorted(complete.iterdir()):
@@ -128,7 +129,7 @@ def _finish(folder: Path) -> None:
             if os.path.lexists(folder / name):
                 _set_aside(folder / name, None, old, owned=True)
         (complete / _OWNED).replace(folder / _OWNED)
-        _remove(complete)
+    _remove(complete)
     _remove(old)
 
 

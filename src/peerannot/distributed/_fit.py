@@ -154,7 +154,7 @@ def fit(
         "partitions": partitions,
         "gold": None if gold is None else _digest(gold),
     }
-    with cluster(scheduler, workers, client) as machine:
+    with store.locked(), cluster(scheduler, workers, client) as machine:
         saved = read_checkpoint(store, _asked(run)) if resume else []
         clear(store, keep_checkpoint=bool(saved))
         seen = _survey(machine, urls, sums, columns, told)

@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from peerannot._files import atomic_write, storage_errors
+from peerannot._lock import locked
 from peerannot._optional import require
 from peerannot.errors import DataError, MissingDependencyError, PeerannotError, StorageError
 from peerannot.io._checksums import places, read_sums
@@ -182,6 +183,10 @@ class Store:
             # A local file system under another name wants its folders; object stores have none.
             fs.makedirs(fs._parent(inside), exist_ok=True)
             fs.pipe_file(inside, content)
+
+    def locked(self) -> contextlib.AbstractContextManager[None]:
+        """Be the only one that writes to it; object stores know no locks."""
+        return contextlib.nullcontext() if is_remote(self.url) else locked(Path(self.url))
 
     def read(self, name: str) -> bytes | None:
         """Content of a file; None where there is none."""
