@@ -108,16 +108,19 @@ class FileSet:
         self,
         name: str,
         facts: Mapping[str, Any],
-        files: Iterable[str | Path],
+        files: Iterable[str | Path] | None = None,
         *,
         kept: Mapping[str, str | None] | None = None,
     ) -> None:
-        """Write ``facts`` and the SHA-256 of files of this set; it comes into place last.
+        """Write ``facts`` and the SHA-256 of files of this set (default: all that are written by
+        now); it comes into place last.
 
         Files that the manifest of this name lists now, and the new one does not, are removed; a
         file that was changed since is kept as ``NAME.bak``. Links are listed without a hash.
         Files of the old set that belong to the new one as they are stand in ``kept``.
         """
+        if files is None:
+            files = [path.relative_to(self._new) for path in _files(self._new)]
         names = sorted({PurePosixPath(f).as_posix() for f in files})
         new = {n: None if self.at(n).is_symlink() else sha256(self.at(n)) for n in names}
         new = {**(kept or {}), **new}

@@ -191,6 +191,7 @@ CASES = {
     "install": Case([recipe("ab"), ["install", "D/recipe.py"], recipe("ac")],
                     ["install", "D/recipe.py"]),
     "explore": Case([*FIRST, correct("x")], correct("y")),
+    "doctor": Case([*FIRST, interrupted], ["doctor", "D"]),
     "out-of-core": Case(
         [shards(1), ["aggregate", "P", "--out-of-core", "-o", "O", "-s", "DS"], shards(2)],
         ["aggregate", "P", "--out-of-core", "-o", "O", "-s", "DS", "--force"],

@@ -171,3 +171,20 @@ def test_a_folder_that_is_no_class(make) -> None:
     (tiny.path / "val" / "cat").rename(tiny.path / "val" / "cats")
     with pytest.raises(DataError, match=r"'cats' is not one of the classes.*did you mean 'cat'"):
         labelled_splits(Dataset.open(tiny.path), tiny.save(tiny.soft), path_remove=None, seed=0)
+
+
+def test_labels_that_are_not_those_of_their_manifest_are_named(make) -> None:
+    from peerannot._file_set import file_set
+
+    tiny = make(["a", "b"], train=4)
+    dataset = Dataset.open(tiny.path)
+    with file_set(tiny.path) as files:
+        files.add("labels/x.npy", np.asarray(tiny.soft))
+        files.manifest("labels/x.json", {}, ["labels/x.npy"])
+    file = tiny.path / "labels" / "x.npy"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_labels(file, dataset, dataset.images("train"))
+    np.save(file, np.asarray(tiny.soft)[::-1])
+    with pytest.warns(DataWarning, match=r"x.npy: not the file that x.json names"):
+        load_labels(file, dataset, dataset.images("train"))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from peerannot._file_set import changed_files
 from peerannot._files import load_npy, read_json
 from peerannot._text import did_you_mean, few, plain
 from peerannot.answers import Ids
@@ -99,6 +100,14 @@ def load_labels(path: str | Path, dataset: Dataset, images: list[Image]) -> Labe
         tasks has as many tasks as the file has rows.
     """
     file = find_file(path, dataset.path)
+    # Beside its manifest, two folders deep in the data set that it was aggregated of.
+    if changed_files(file.parent.parent, file.with_suffix(".json"), [f"labels/{file.name}"]):
+        warnings.warn(
+            f"{file}: not the file that {file.with_suffix('.json').name} names: it was changed, or"
+            " damaged; it is used as it is. To be sure, run 'peerannot aggregate' again",
+            DataWarning,
+            stacklevel=2,
+        )
     soft = _distributions(load_npy(file), dataset.n_classes, file)
     tasks = _tasks(file, len(soft), dataset, images)
     decided = soft.sum(axis=1) > 0

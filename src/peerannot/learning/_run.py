@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import tempfile
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from peerannot._file_set import file_set
 from peerannot._files import storage_errors, write_json
 from peerannot._optional import require
 from peerannot._progress import Progress, silent
@@ -272,7 +274,7 @@ class _Run:
         fabric = make_fabric(self.options)
         self._check_extras()
         if fabric.global_rank == 0:
-            for folder in (results, self.weights_folder):
+            for folder in (self.dataset.path, results, self.weights_folder):
                 _writable(folder)
         checkpoint = CheckpointFile(weights_file.with_name(f"{self.name}.last.safetensors"))
         with reproducible(self.options.seed), process_group(fabric) as processes:
@@ -307,26 +309,37 @@ class _Run:
     def _write(
         self, weights_file: Path, learner: Learner, outcome: Outcome, predicted: Predicted
     ) -> TrainReport:
-        """Write everything; the results last, so that where they are, all is."""
-        folder, name, splits = self.dataset.path / "results", self.name, self.splits
+        """Write everything, or nothing; the results last."""
+        root, name, splits = self.dataset.path, self.name, self.splits
         classes = list(self.dataset.classes)
-        model_file = weights_file.with_suffix(".safetensors")
-        write_weights(weights_file, learner)
-        card = ModelCard.of(
-            self.options, classes, predicted.temperature, outcome.best_epoch, self.strategy
-        )
-        write_model(model_file, learner.classifier.net.state_dict(), card)
-        write_epochs(folder / f"{name}_epochs.csv", outcome, self.options)
-        write_test_files(folder, name, predicted, splits, classes)
-        workers: tuple[Path, ...] = ()
-        if isinstance(learner.objective, CrowdVotes) and splits.answers is not None:
-            workers = write_worker_files(folder, name, learner.objective.head, splits.answers)
-        figures = write_figures(folder, name, outcome, predicted, splits, classes, self.options)
-        results, results_file = self._results(outcome, predicted), folder / f"{name}.json"
-        write_json(results_file, results)
-        return TrainReport(
-            results, results_file, weights_file, model_file, workers, figures, outcome.resumed_at
-        )
+        results = self._results(outcome, predicted)
+        with file_set(root) as files:
+            folder = files.at(f"results/{name}").parent
+            weights = files.at(weights_file.relative_to(root))
+            model = weights.with_suffix(".safetensors")
+            write_weights(weights, learner)
+            card = ModelCard.of(
+                self.options, classes, predicted.temperature, outcome.best_epoch, self.strategy
+            )
+            write_model(model, learner.classifier.net.state_dict(), card)
+            write_epochs(folder / f"{name}_epochs.csv", outcome, self.options)
+            write_test_files(folder, name, predicted, splits, classes)
+            workers: tuple[Path, ...] = ()
+            if isinstance(learner.objective, CrowdVotes) and splits.answers is not None:
+                workers = write_worker_files(folder, name, learner.objective.head, splits.answers)
+            figures = write_figures(folder, name, outcome, predicted, splits, classes, self.options)
+            write_json(folder / f"{name}.json", results)
+            files.manifest(f"results/.{name}.peerannot.json", {"schema": "peerannot/training/1"})
+            files.last(f"results/{name}.json")
+            return TrainReport(
+                results,
+                files.final(folder / f"{name}.json"),
+                files.final(weights),
+                files.final(model),
+                tuple(map(files.final, workers)),
+                tuple(map(files.final, figures)),
+                outcome.resumed_at,
+            )
 
     def _read_images(self, progress: Progress) -> tuple[ImageStore, ImageStore, ImageStore | None]:
         parts = [p for p in (self.splits.train, self.splits.val, self.splits.test) if p is not None]
@@ -386,11 +399,10 @@ class _Run:
 
 def _writable(folder: Path) -> None:
     """Fail before the training, not after it."""
-    probe = folder / ".writable.tmp"
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
 
 
 def _plain(value: Any) -> Any:
