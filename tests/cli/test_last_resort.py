@@ -116,6 +116,14 @@ def test_metadata_that_nothing_can_work_with(tmp_path, run, facts, said):
     assert sorted(p.name for p in root.iterdir()) == ["answers.json", "metadata.json"]
 
 
+def test_so_many_classes_as_an_option(tmp_path, run):
+    table = tmp_path / "t.csv"
+    table.write_text("task,worker,label\na,w,0\nb,w,1\n")
+    for number in (10**15, int("9" * 4000)):
+        done = run("aggregate", table, "--classes", number, code=ExitCode.USAGE)
+        assert "32-bit labels" in done.stderr
+
+
 def test_so_many_classes_are_refused_before_memory_is_taken(tmp_path):
     from peerannot.dataset import Dataset
     from peerannot.errors import DataError

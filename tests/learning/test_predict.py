@@ -111,13 +111,18 @@ def test_unreadable_images_are_told_together_or_left_out(trained) -> None:
     for file in broken:
         file.write_text("no image")
     for memory_gb in (4.0, 0.0):
-        with pytest.raises(DataError, match=rf"2 images cannot be read: .*{broken[1].name}"):
+        with pytest.raises(
+            DataError, match=rf"2 images cannot be read: .*{broken[1].name}"
+        ) as caught:
             predict(report.model_file, tiny.path / "test", memory_gb=memory_gb)
+        listed = [bad["image"] for bad in caught.value.facts["bad_images"]]
+        assert listed == list(map(str, broken))
         with pytest.warns(DataWarning, match="2 images cannot be read.*left out"):
             found = predict(
                 report.model_file, tiny.path / "test", memory_gb=memory_gb, skip_unreadable=True
             )
         assert len(found.images) == 7
+        assert [path for path, why in found.bad if why] == broken
         assert not {f"dog/{file.name}" for file in broken} & set(found.images)
     with pytest.raises(DataError, match="no image in it"):
         predict(report.model_file, tiny.path / "results")

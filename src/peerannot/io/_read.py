@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from peerannot._memory import too_many_classes
 from peerannot._options import from_text
 from peerannot.answers import Answers, DuplicatePolicy, Ids, Meaning
 from peerannot.answers._labels import class_names
@@ -280,9 +281,13 @@ def read_classes(text: str) -> list[str] | int:
     ------
     DataError
         The file cannot be read, is empty, or a name occurs twice.
+    ParameterError
+        So many classes do not fit in memory.
     """
-    if text.isascii() and text.isdecimal() and int(text) > 0:
-        return int(text)
+    if text.isascii() and text.isdecimal() and (number := int(text[:20])) > 0:
+        if too_many := too_many_classes(number):
+            raise ParameterError(f"--classes {text[:20]}: {too_many}")
+        return number
     path = Path(text)
     if "," not in text and not path.is_file():
         raise DataError(f"{text}: no such file; give a file with a class a line, or a,b,c")
