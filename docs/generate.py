@@ -14,11 +14,13 @@ from pathlib import Path
 
 from peerannot._options import describe
 from peerannot.aggregation import STRATEGIES
+from peerannot.aggregation.capabilities import CAPABILITIES, ENGINES, MISSING, capabilities
 from peerannot.io import FORMATS
 
 FORMATS_PAGE = Path(__file__).parent / "formats.md"
 HOME = Path(__file__).parent / "strategies"
 DEEP = Path(__file__).parent / "learning"
+CAPABILITIES_PAGE = Path(__file__).parent / "capabilities.md"
 
 
 def page(name: str) -> str:
@@ -109,6 +111,29 @@ def formats_page() -> str:
     )
 
 
+def capabilities_page() -> str:
+    """Markdown of what each strategy can do, and why not the rest."""
+    found = {name: capabilities(STRATEGIES[name]) for name in STRATEGIES}
+    rows = [
+        [f"[{name}](strategies/{name}.md)", *("yes" if can[what] else "-" for what in CAPABILITIES)]
+        for name, can in found.items()
+    ]
+    meaning = "".join(f"- **{what}**: {text}.\n" for what, text in CAPABILITIES.items())
+    reasons = [
+        [what, name, why] for what, told in MISSING.items() for name, why in sorted(told.items())
+    ]
+    engines = [
+        [engine, what, why] for engine, told in ENGINES.items() for what, why in told.items()
+    ]
+    return (
+        "# What each strategy can do\n\n`peerannot agginfo NAME` says the same of one. A test holds"
+        f" every cell.\n\n{meaning}\n{_table([['strategy', *CAPABILITIES], *rows])}"
+        "\nA subclass can do what its family can, unless it changes how it is fitted.\n"
+        f"\n## What is missing on engines\n\n{_table([['engine', 'missing', 'why'], *engines])}"
+        f"\n## What is missing, and why\n\n{_table([['missing', 'strategy', 'why'], *reasons])}"
+    )
+
+
 def _table(rows: list[list[str]]) -> str:
     head, *body = (f"| {' | '.join(row)} |\n" for row in rows)
     return head + "|---" * len(rows[0]) + "|\n" + "".join(body)
@@ -118,6 +143,7 @@ def pages() -> dict[Path, str]:
     """Every page by its path."""
     found = {HOME / f"{name}.md": page(name) for name in STRATEGIES}
     found[FORMATS_PAGE] = formats_page()
+    found[CAPABILITIES_PAGE] = capabilities_page()
     # End-to-end strategies are read off their classes, which need PyTorch.
     if find_spec("torch") is not None:
         from peerannot.learning import strategy_names

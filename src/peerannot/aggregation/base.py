@@ -106,6 +106,7 @@ class Strategy(ABC):
     aliases: ClassVar[tuple[str, ...]]
     takes_gold: ClassVar[bool] = False
     takes_init: ClassVar[bool] = False
+    estimates_skill: ClassVar[bool] = True  # whether the result has the skill of each worker
 
     ties: Literal["first", "random", "share", "abstain"] = option(
         "share", help="rule for equally probable classes"

@@ -64,6 +64,7 @@ class BWA(Strategy):
     for adjudicating highly redundant crowd annotations. WWW.
     """
 
+    estimates_skill: ClassVar[bool] = False
     takes_gold: ClassVar[bool] = True
     takes_init: ClassVar[bool] = True
 

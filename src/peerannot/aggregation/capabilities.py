@@ -6,7 +6,109 @@ from peerannot._options import check
 from peerannot.aggregation.base import Strategy
 from peerannot.errors import ParameterError
 
-__all__ = ["check_partitions", "learns_online", "runs_on_partitions"]
+__all__ = [
+    "CAPABILITIES",
+    "ENGINES",
+    "MISSING",
+    "capabilities",
+    "check_partitions",
+    "learns_online",
+    "runs_on_partitions",
+    "why_not",
+]
+
+CAPABILITIES = {
+    "gold": "known labels stay fixed (gold=, --gold)",
+    "weights": "an answer of weight 2 counts as two (Answers.weight)",
+    "init": "starts from a posterior or a result (init=)",
+    "online": "learns from answers that come later (partial_fit, --save-state, --update)",
+    "intervals": "has skills of workers, with intervals (--intervals)",
+    "out of core": "fits shards that need not fit in memory (fit_shards, --out-of-core)",
+    "Dask": "fits shards on a cluster (peerannot.distributed, --engine dask)",
+}
+
+_ONLY_IN_MEMORY = "written for all tasks in memory only"
+_ITERATES = "it iterates over all answers"
+_NO_START = "it does not iterate: there is nothing to start from"
+_NO_SKILL = "it says nothing of workers"
+_ON_PARTITIONS = {
+    "bwa": _ONLY_IN_MEMORY,
+    "catd": _ONLY_IN_MEMORY,
+    "class-one-coin": _ONLY_IN_MEMORY,
+    "crh": _ONLY_IN_MEMORY,
+    "crowdlab": _ONLY_IN_MEMORY,
+    "dawid-skene-clust": _ONLY_IN_MEMORY,
+    "ebcc": "its random starts are alike for tasks that no answers tell apart, wherever they are",
+    "kos": "its messages run along every answer of one graph",
+    "m-msr": _ONLY_IN_MEMORY,
+    "pm": _ONLY_IN_MEMORY,
+}
+
+MISSING = {
+    "gold": {
+        "crowdlab": "its classifier stands for what is known",
+        "kos": "its messages know no classes of tasks",
+        "m-msr": "it learns from the agreement of workers alone",
+    },
+    "weights": {},
+    "init": {
+        "gold-majority-vote": _NO_START,
+        "kos": "it starts from messages, not from a posterior",
+        "la": "it reads each task once",
+        "la-two-pass": "it reads each task twice",
+        "m-msr": "it starts from the agreement of workers",
+        "majority-vote": _NO_START,
+        "naive-soft": _NO_START,
+        "plantnet": "it starts from workers who have identified nothing",
+        "twothird": _NO_START,
+        "wawa": _NO_START,
+        "weighted-vote": _NO_START,
+        "zero-based-skill": "it starts from equal skills",
+    },
+    "online": {
+        "bwa": _ITERATES,
+        "catd": _ITERATES,
+        "class-one-coin": _ITERATES,
+        "crh": _ITERATES,
+        "crowdlab": "its classifier must have seen all tasks",
+        "dawid-skene-clust": "clusters of workers change with each answer",
+        "ebcc": _ITERATES,
+        "fast-dawid-skene": "hard E-steps leave no counts that could be moved a little",
+        "glad": "difficulties of earlier tasks change with each answer",
+        "hybrid-dawid-skene": "hard E-steps leave no counts that could be moved a little",
+        "iwmv": _ITERATES,
+        "kos": _ITERATES,
+        "m-msr": _ITERATES,
+        "mace": "it keeps the best of several starts",
+        "one-coin": _ITERATES,
+        "plantnet": _ITERATES,
+        "pm": _ITERATES,
+        "wds": "its vote is on top of a whole fit",
+        "zencrowd": _ITERATES,
+        "zero-based-skill": _ITERATES,
+    },
+    "intervals": {
+        "bwa": "its weights of workers are no probabilities",
+        "kos": "its messages are no probabilities",
+        "majority-vote": _NO_SKILL,
+        "naive-soft": _NO_SKILL,
+        "plantnet": "its weights of workers are no probabilities",
+        "twothird": _NO_SKILL,
+        "weighted-vote": "its weights of workers are given",
+    },
+    "out of core": _ON_PARTITIONS,
+    "Dask": _ON_PARTITIONS,
+}
+"""Why strategies of the registry lack a capability, by capability and name: all that is missing."""
+
+_OF_SHARDS = {
+    "weights": "shards have columns of tasks, workers and labels only",
+    "init": "a fit begins from the votes, or from its checkpoint",
+    "online": "a state is held in memory",
+    "intervals": "they need answers and posterior in memory",
+}
+ENGINES = {"out of core": _OF_SHARDS, "Dask": _OF_SHARDS}
+"""Why a capability is missing on an engine, whatever the strategy."""
 
 
 def runs_on_partitions(strategy: type[Strategy]) -> bool:
@@ -25,6 +127,27 @@ def learns_online(strategy: type[Strategy]) -> bool:
     alone, or has ``grow = None``, does not.
     """
     return _says(strategy, "grow", unless={"_fit", "fit_parts"})
+
+
+def capabilities(strategy: type[Strategy]) -> dict[str, bool]:
+    """What a strategy can do in memory, and the engines that it runs on; see `CAPABILITIES`."""
+    parts = runs_on_partitions(strategy)
+    return {
+        "gold": strategy.takes_gold,
+        "weights": True,
+        "init": strategy.takes_init,
+        "online": learns_online(strategy),
+        "intervals": strategy.estimates_skill,
+        "out of core": parts,
+        "Dask": parts,
+    }
+
+
+def why_not(strategy: type[Strategy], capability: str) -> str:
+    """Why a strategy lacks a capability, in a few words."""
+    names = [getattr(cls, "name", "") for cls in strategy.__mro__]
+    told = MISSING.get(capability, {})
+    return next((told[name] for name in names if name in told), "it does not say how")
 
 
 def _says(strategy: type[Strategy], method: str, *, unless: set[str]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,8 @@ class KOS(Strategy):
     Karger, D. R., Oh, S. and Shah, D. (2014). Budget-optimal task allocation for reliable
     crowdsourcing systems. Operations Research 62(1), algorithm 1.
     """
+
+    estimates_skill: ClassVar[bool] = False
 
     spread: float = option(0.0, at_least=0.0, help="deviation of the first messages around 1")
     max_iter: int = option(500, at_least=1, help="most iterations")

@@ -99,6 +99,7 @@ class PlantNet(Strategy):
     algorithm: how does it work and how can we improve it? arXiv:2406.03356, algorithm 1.
     """
 
+    estimates_skill: ClassVar[bool] = False
     takes_gold: ClassVar[bool] = True
 
     AI: Literal["ignored", "worker", "fixed", "invalidating", "confident"] = option(

@@ -83,6 +83,7 @@ def too_hard(result: Result) -> str:
 class TaskRule(Strategy):
     """A rule that decides each task by the answers to it, without a look at any other."""
 
+    estimates_skill: ClassVar[bool] = False
     takes_gold: ClassVar[bool] = True
     counts_votes: ClassVar[bool] = False  # whether it only asks how many votes a class got
 

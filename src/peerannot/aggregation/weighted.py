@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,8 @@ class WeightedVote(WeightedRule):
     crowdsourcing. arXiv:1411.4086: weights of :math:`K p_j - 1` are near optimal for workers who
     are right with probability :math:`p_j`.
     """
+
+    estimates_skill: ClassVar[bool] = False
 
     weights: Path | str | dict[str, Any] | None = option(
         None, help="weight of each worker: a JSON or CSV file (worker, weight)"

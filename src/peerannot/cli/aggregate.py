@@ -79,7 +79,7 @@ __all__ = ["aggregate"]
 @click.option(
     "--out-of-core",
     is_flag=True,
-    help="Fit Parquet shards that need not fit in memory; DS, LFC, FDS, MV and NaiveSoft can.",
+    help="Fit Parquet shards that need not fit in memory; peerannot agginfo NAME says what can.",
 )
 @click.option(
     "--scratch",

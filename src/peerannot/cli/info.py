@@ -45,14 +45,43 @@ def _show(title: str, registries: dict[str, Registry[type]], verbose: bool, as_j
                     )
 
 
+def _show_one(name: str, as_json: bool) -> None:
+    """One strategy: its options, what it can do, and why not the rest."""
+    from peerannot.aggregation import STRATEGIES
+    from peerannot.aggregation.capabilities import CAPABILITIES, ENGINES, capabilities, why_not
+
+    cls = STRATEGIES[name]
+    (fact,) = [f for f in _facts(STRATEGIES) if f["name"] == cls.name]
+    can = capabilities(cls)
+    cannot = {what: why_not(cls, what) for what, has in can.items() if not has}
+    if as_json:
+        emit_json("agginfo", {**fact, "can": [w for w in can if can[w]], "cannot": cannot})
+        return
+    also = f" ({', '.join(cls.aliases)})" if cls.aliases else ""
+    click.echo(f"{cls.name}{also}: {fact['summary']}")
+    for item in fact["options"]:  # type: ignore[attr-defined]
+        click.echo(f"  {item['name']} = {item['default']} ({item['type']}): {item['help']}")
+    for what, has in can.items():
+        mark, text = ("yes", CAPABILITIES[what]) if has else ("no", cannot[what])
+        click.echo(f"  {what:<12}{mark:<5}{text}")
+    if can["out of core"]:
+        for what, why in ENGINES["out of core"].items():
+            click.echo(f"  out of core and on a cluster no {what}: {why}")
+
+
 @click.command()
+@click.argument("name", required=False)
 @verbose_option
 @json_option
-def agginfo(verbose: bool, as_json: bool) -> None:
-    """List the aggregation strategies, and those that train a network on the votes."""
+def agginfo(name: str | None, verbose: bool, as_json: bool) -> None:
+    """List the aggregation strategies, and those that train a network on the votes; or say of
+    the one named NAME what it can do."""
     from peerannot.aggregation import STRATEGIES
     from peerannot.learning import strategy_names
 
+    if name is not None:
+        _show_one(name, as_json)
+        return
     if as_json:
         facts = {"aggregation": _facts(STRATEGIES), "end_to_end": strategy_names()}
         emit_json("agginfo", facts)

@@ -1,0 +1,155 @@
+"""What each strategy can do is what is said of it, and what is missing has a reason."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from peerannot.aggregation import STRATEGIES, skill_intervals
+from peerannot.aggregation.base import Strategy
+from peerannot.aggregation.capabilities import (
+    CAPABILITIES,
+    ENGINES,
+    MISSING,
+    capabilities,
+    why_not,
+)
+from peerannot.aggregation.dawid_skene import DawidSkene
+from peerannot.aggregation.out_of_core import fit_shards
+from peerannot.answers import Answers
+from peerannot.errors import DataError, ParameterError
+
+NAMES = list(STRATEGIES)
+QUICK: dict[str, dict[str, Any]] = {
+    "ebcc": {"restarts": 1, "subtypes": 2},
+    "mace": {"restarts": 1},
+    "la": {"order": "given"},
+    "la-two-pass": {"order": "given"},
+}
+pytestmark = pytest.mark.filterwarnings("ignore::peerannot.errors.ConvergenceWarning")
+
+
+@pytest.fixture(scope="module")
+def votes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Answers, dict[str, str], Path]:
+    """Answers, gold labels of some tasks, and the same answers in a shard."""
+    rng = np.random.default_rng(1)
+    truth, task = rng.integers(3, size=30), np.repeat(np.arange(30), 4)
+    worker = np.concatenate([rng.choice(6, 4, replace=False) for _ in range(30)])
+    right = rng.random(120) < np.linspace(0.5, 0.95, 6)[worker]
+    label = np.where(right, truth[task], rng.integers(3, size=120))
+    answers = Answers.from_arrays(task, worker, label, classes=3)
+    shard = tmp_path_factory.mktemp("shards") / "answers.parquet"
+    pl.DataFrame({"task": task, "worker": worker, "label": label}).write_parquet(shard)
+    return answers, {str(i): str(truth[i]) for i in range(0, 30, 3)}, shard
+
+
+def ready(name: str, votes: Any, folder: Path, **given: Any) -> tuple[Strategy, dict[str, Any]]:
+    """A strategy, and what it cannot be fitted without."""
+    answers, gold, _ = votes
+    options = dict(QUICK.get(name, {}))
+    if name == "crowdlab":
+        options["probabilities"] = folder / "p.npy"
+        np.save(options["probabilities"], np.full((answers.n_tasks, 3), 1 / 3))
+    needed = {"gold": gold} if name == "gold-majority-vote" else {}
+    return STRATEGIES[name](**options), {**needed, **given}
+
+
+def does(name: str, capability: str, votes: Any, folder: Path) -> bool:
+    """Whether a strategy does something, found by trying."""
+    answers, gold, shard = votes
+    rule, needed = ready(name, votes, folder)
+    try:
+        match capability:
+            case "gold":
+                result = rule.fit(answers, gold=gold)
+                assert all(result.labels[answers.tasks.index_of[t]] == int(gold[t]) for t in gold)
+            case "weights":
+                plain = rule.fit(answers, **needed).dense_posterior()
+                heavy = np.random.default_rng(0).uniform(0.1, 9.0, answers.n_answers)
+                rows = [answers.task, answers.worker, answers.label]
+                ids = [answers.tasks, answers.workers, answers.classes]
+                found = rule.fit(Answers(*rows, *ids, heavy), **needed).dense_posterior()
+                return bool(np.abs(found - plain).max() > 1e-6)
+            case "init":
+                start = np.random.default_rng(0).dirichlet(np.ones(3), answers.n_tasks)
+                rule.fit(answers, init=start)
+            case "online":
+                rule.partial_fit(answers, **needed).result()
+            case "intervals":
+                skill_intervals(rule.fit(answers, **needed), answers)
+            case "out of core":
+                fit_shards(shard, rule, output=folder / "out", **needed)
+            case _:
+                raise AssertionError(capability)
+    except (ParameterError, DataError) as error:
+        # Refused in one line that tells the strategy.
+        assert name in str(error) and "\n" not in str(error)
+        return False
+    return True
+
+
+@pytest.mark.parametrize("capability", [what for what in CAPABILITIES if what != "Dask"])
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_said_is_what_happens(
+    name: str, capability: str, votes: Any, tmp_path: Path
+) -> None:
+    assert does(name, capability, votes, tmp_path) == capabilities(STRATEGIES[name])[capability]
+
+
+def test_all_that_is_missing_has_a_reason_and_nothing_else() -> None:
+    assert MISSING.keys() == CAPABILITIES.keys()
+    for what, told in MISSING.items():
+        lacking = {name for name in NAMES if not capabilities(STRATEGIES[name])[what]}
+        assert told.keys() == lacking, what
+        assert all(told.values())
+
+
+@pytest.mark.parametrize("engine", list(ENGINES))
+def test_engines_take_what_is_not_missing(engine: str) -> None:
+    if engine == "Dask":
+        pytest.importorskip("distributed")
+        from peerannot.distributed import fit
+    takes = inspect.signature(fit if engine == "Dask" else fit_shards).parameters
+    for what in ("gold", "weights", "init", "intervals"):
+        assert (what in takes) == (what not in ENGINES[engine]), what
+    assert ENGINES[engine].keys() < CAPABILITIES.keys()
+
+
+class Mine(DawidSkene):
+    name = "mine"
+
+
+class MineOnceMore(DawidSkene):
+    name = "mine-once-more"
+    grow = None  # type: ignore[assignment]
+    takes_init = False
+
+
+def test_a_subclass_can_what_its_family_can(votes: Any) -> None:
+    assert capabilities(Mine) == capabilities(DawidSkene)
+    assert all(capabilities(Mine).values())
+    changed = {**capabilities(DawidSkene), "online": False, "init": False}
+    assert capabilities(MineOnceMore) == changed
+    assert why_not(MineOnceMore, "online") == "it does not say how"
+    answers, *_ = votes
+    state = Mine().partial_fit(answers)
+    np.testing.assert_array_equal(
+        state.result().posterior, DawidSkene().partial_fit(answers).result().posterior
+    )
+    with pytest.raises(ParameterError, match="cannot learn"):
+        MineOnceMore().partial_fit(answers)
+
+
+def test_command(run: Any) -> None:
+    told = run("agginfo", "FDS").stdout
+    assert "fast-dawid-skene" in told and "switch = " in told
+    assert f"online      no   {MISSING['online']['fast-dawid-skene']}" in told
+    facts = json.loads(run("agginfo", "kos", "--json").stdout)
+    assert facts["cannot"]["Dask"] == MISSING["Dask"]["kos"] and "weights" in facts["can"]
+    assert "did you mean" in run("agginfo", "kso", code=2).stderr
