@@ -199,7 +199,8 @@ def test_ids_are_text_and_floats_are_whole(tmp_path):
     path.write_text("task,worker,label\n01,1.0,0\n1,2,1\n")
     answers = read_answers(path)
     assert list(answers.tasks) == ["01", "1"]
-    assert list(answers.workers) == ["2", "1.0"]
+    # 1.0 is 1, since all ids of the column are whole numbers; 01 is not 1.
+    assert list(answers.workers) == ["1", "2"]
     frame = pl.DataFrame({"task": [3.0, 4.0], "worker": [1, 2], "label": [True, False]})
     frame.write_parquet(tmp_path / "a.parquet")
     answers = read_answers(tmp_path / "a.parquet")

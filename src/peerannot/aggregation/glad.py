@@ -118,12 +118,16 @@ class GLAD(Iterative):
     def side_files(self, result: Result) -> dict[str, Any]:
         """``difficulties.npy`` (n_tasks, 2): task, beta; ``abilities.npy`` (n_workers, 2).
 
-        Ids that are not whole numbers are replaced by their positions.
+        Ids that a float cannot hold (texts, and numbers over 2**53) are replaced by positions.
         """
 
         def numbered(ids: Any, values: NDArray[Any]) -> NDArray[np.float64]:
             numbers = ids.numbers()
-            return np.column_stack((np.arange(len(ids)) if numbers is None else numbers, values))
+            if numbers is None or (
+                numbers.size and max(-int(numbers.min()), int(numbers.max())) > 2**53
+            ):
+                numbers = np.arange(len(ids))
+            return np.column_stack((numbers, values))
 
         return {
             "difficulties.npy": numbered(result.tasks, result.task_columns["beta"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -46,7 +47,8 @@ def krippendorff_alpha(
     answers
         The votes; tasks of fewer than two answers play no part.
     metric
-        Level of measurement. Classes are in ascending order for ``"ordinal"``.
+        Level of measurement. For ``"ordinal"`` classes ascend in the order of
+        ``answers.classes``, which ``order`` of the result names.
     values
         Value of each class for ``"interval"`` and ``"ratio"``; by default the names of the
         classes where all are numbers, else 0..K-1.
@@ -97,7 +99,7 @@ def krippendorff_alpha(
             return float("nan")
         return float(1 - (total - 1) * (tasks @ observed) / expected)
 
-    return with_interval(
+    found = with_interval(
         f"krippendorff-alpha-{metric}",
         counts,
         statistic,
@@ -106,6 +108,7 @@ def krippendorff_alpha(
         seed=seed,
         progress=progress,
     )
+    return replace(found, order=tuple(answers.classes)) if metric == "ordinal" else found
 
 
 def class_values(

@@ -28,6 +28,8 @@ class Coefficient:
         Percentile bootstrap interval over tasks; NaN where none was asked for.
     n_tasks, n_answers : int
         What it rests on: tasks of two answers or more, and their answers.
+    order : tuple of str
+        The classes in the order that was used, where the coefficient rests on one.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Coefficient:
     high: float
     n_tasks: int
     n_answers: int
+    order: tuple[str, ...] = ()
 
 
 def with_interval(

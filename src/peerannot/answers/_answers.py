@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from peerannot._text import did_you_mean, few
-from peerannot.answers._ids import Ids
+from peerannot.answers._ids import DIGITS_LOST, Ids
 from peerannot.answers._labels import (
     BadLabel,
     Meaning,
@@ -391,6 +391,10 @@ def _code(
     for row, value in enumerate(values):
         if value is None or value != value:
             raise DataError(f"answers row {row + 1}: the {what} is missing")
+        if isinstance(value, float) and abs(value) > 2**53:
+            raise DataError(f"answers row {row + 1}: the {what} {value!r} {DIGITS_LOST}")
+    if all(isinstance(value, float) and value.is_integer() for value in values):
+        values = list(map(int, values))
     texts = as_texts(values)
     ids = Ids.sorted(texts)
     return ids.codes(texts), ids

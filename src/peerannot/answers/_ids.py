@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, overload
 
@@ -11,7 +12,11 @@ from numpy.typing import NDArray
 from peerannot._text import natural_key
 from peerannot.answers._class_order import in_class_order
 
-__all__ = ["Ids"]
+__all__ = ["DIGITS_LOST", "Ids"]
+
+DIGITS_LOST = "is a float over 2**53, which has lost digits; give ids as texts or whole numbers"
+
+_WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 
 
 class Ids(Sequence[str]):
@@ -161,10 +166,24 @@ class Ids(Sequence[str]):
         return Ids.of_column(self._values[np.asarray(positions, dtype=np.int64)])
 
     def numbers(self) -> NDArray[np.int64] | None:
-        """The ids as integers where all are whole numbers, else None."""
+        """The ids as integers where all are whole numbers of 64 bits, written in their shortest
+        form (not ``007``, which would be 7); else None."""
         if isinstance(self._values, range):
             return np.arange(len(self), dtype=np.int64)
         if isinstance(self._values, np.ndarray):
             return self._values.astype(np.int64)
-        keys = [natural_key(v) for v in self]
-        return None if any(k[0] for k in keys) else np.array([k[1] for k in keys], dtype=np.int64)
+        if not all(map(_WHOLE.fullmatch, self)):
+            return None
+        numbers = np.array([int(v) for v in self], dtype=object)
+        if any(not -(2**63) <= v < 2**63 for v in numbers):
+            return None
+        return numbers.astype(np.int64)
+
+    def span(self) -> int | None:
+        """Rows of an array with a row for each id, one more than the largest; None where ids are
+        no whole numbers from 0, or leave so many gaps that nobody can mean it (4 n + 64 rows)."""
+        numbers = self.numbers()
+        if numbers is None or (numbers.size and int(numbers.min()) < 0):
+            return None
+        rows = int(numbers.max()) + 1 if numbers.size else 0
+        return rows if rows <= 4 * len(self) + 64 else None

@@ -328,4 +328,6 @@ def _finite(value: Any) -> Any:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, tuple):
+        return " < ".join(value)
     return f"{value:.4f}" if isinstance(value, float) else str(value)

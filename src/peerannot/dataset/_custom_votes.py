@@ -8,7 +8,7 @@ from typing import Any
 
 from peerannot._files import read_json
 from peerannot._text import did_you_mean, few
-from peerannot.answers import Meaning
+from peerannot.answers import Ids, Meaning
 from peerannot.errors import DataError, ParameterError
 
 __all__ = ["FORMATS", "Votes", "code_labels", "read_votes"]
@@ -154,7 +154,7 @@ def code_labels(
 
 
 def n_workers(votes: Mapping[str, Mapping[str, Any]]) -> tuple[int, int]:
-    """One more than the largest worker id, as the published format counts; and how many occur."""
-    ids = {worker for row in votes.values() for worker in row}
-    largest = max((int(w) for w in ids if _whole(w)), default=-1)
-    return max(largest + 1, len(ids)), len(ids)
+    """Rows of an array by worker id, as the published format counts, see `Ids.span`; and how many
+    workers occur, which is the first number too where ids are no such numbers."""
+    ids = Ids({worker for row in votes.values() for worker in row})
+    return ids.span() or len(ids), len(ids)

@@ -295,6 +295,8 @@ def read_removed(path: str | Path) -> tuple[list[int], list[str] | None]:
 
 def _whole(text: str) -> str:
     """numpy.savetxt writes ``3`` as ``3.000000000000000000e+00``; read it back as ``3``."""
+    if text.lstrip("-").isdecimal():
+        return text  # as it stands, with every digit
     try:
         number = float(text)
     except ValueError:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from peerannot._options import check
 from peerannot._progress import Progress, silent
-from peerannot.answers import Answers
+from peerannot.answers import Answers, Ids
 from peerannot.errors import DataError, ParameterError
 
 __all__ = ["Evidence", "Findings", "Method", "Trainer", "worst_first"]
@@ -42,7 +42,8 @@ class Evidence:
         The votes.
     n_workers : int or None
         Rows of arrays over workers, which are then indexed by worker id, when ids are whole
-        numbers under it; otherwise rows follow ``answers.workers``.
+        numbers under it with few gaps (see `Ids.span`); otherwise rows follow
+        ``answers.workers``, and ``worker_ids.csv`` says whose they are.
     confusion : float array (n_workers, n_classes, n_classes) or None
         Confusion matrices ``[worker, true, answered]`` known beforehand, rows as above.
     files : sequence of str
@@ -85,13 +86,22 @@ class Evidence:
 
     def worker_rows(self) -> tuple[NDArray[np.int64], int]:
         """Row of each worker in arrays over workers, and the number of rows."""
-        answers = self.answers
-        if self.n_workers is not None:
-            ids = answers.workers.numbers()
-            known = ids is not None and (ids.size == 0 or int(ids.min()) >= 0)
-            if known and (ids is None or ids.size == 0 or int(ids.max()) < self.n_workers):
-                return (np.empty(0, np.int64) if ids is None else ids), self.n_workers
-        return np.arange(answers.n_workers), answers.n_workers
+        workers = self.answers.workers
+        most = 4 * len(workers) + 64
+        if self.n_workers is not None and (workers.span() or most + 1) <= self.n_workers <= most:
+            ids = workers.numbers()
+            assert ids is not None
+            return ids, self.n_workers
+        return np.arange(len(workers)), len(workers)
+
+    def worker_ids(self) -> dict[str, Any]:
+        """The table ``worker_ids.csv`` (row, worker) of arrays over workers, by its name; empty
+        where rows are ids."""
+        workers = self.answers.workers
+        rows = self.worker_rows()[0]
+        if workers == Ids.of_column(rows):
+            return {}
+        return {"identification/worker_ids.csv": {"row": rows, "worker": list(workers)}}
 
     def spread(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """A value of each worker as an array with a row for each worker id; NaN for no answer."""

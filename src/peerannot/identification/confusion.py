@@ -68,8 +68,11 @@ def given_confusion(evidence: Evidence) -> NDArray[np.float64] | None:
     pi = np.asarray(evidence.confusion, dtype=np.float64)
     k = evidence.answers.n_classes
     rows, n = evidence.worker_rows()
+    by_id = evidence.answers.workers.numbers()
     if pi.shape == (n, k, k):
         pi = pi[rows]
+    elif pi.shape == (evidence.n_workers, k, k) and by_id is not None and _within(by_id, len(pi)):
+        pi = pi[by_id]
     elif pi.shape != (evidence.answers.n_workers, k, k):
         raise DataError(
             f"confusion matrices: expected shape ({n}, {k}, {k}) as [worker, true, answered],"
@@ -80,6 +83,10 @@ def given_confusion(evidence: Evidence) -> NDArray[np.float64] | None:
     if (np.abs(pi.sum(2) - 1) > _ROW_TOLERANCE).any():
         raise DataError("confusion matrices: rows (answers given the true class) must sum to 1")
     return pi
+
+
+def _within(ids: NDArray[np.int64], n: int) -> bool:
+    return bool(((ids >= 0) & (ids < n)).all())
 
 
 def fit_confusion(answers: Answers, evidence: Evidence, max_iter: int, name: str) -> Result:
@@ -136,7 +143,7 @@ class Fitted(Method):
             f"identification/{table}.csv",
             "score",
             "worker",
-            files={f"identification/{stem}.npy": evidence.spread(score)},
+            files={f"identification/{stem}.npy": evidence.spread(score), **evidence.worker_ids()},
             summary={f"mean_{self.name.replace('-', '_')}": float(score.mean())},
             axis=axis,
         )

@@ -84,14 +84,16 @@ class _Resampled(Method):
 
 
 def _plain(found: Coefficient) -> dict[str, Any]:
-    """A coefficient for JSON, which has no NaN."""
+    """A coefficient for JSON, which has no NaN; its order of classes only where it has one."""
     return {
-        k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(found).items()
+        k: None if isinstance(v, float) and math.isnan(v) else v
+        for k, v in asdict(found).items()
+        if k != "order" or v
     }
 
 
 def _columns(found: list[Coefficient]) -> dict[str, Any]:
-    rows = [asdict(c) for c in found]
+    rows = [{k: v for k, v in asdict(c).items() if k != "order"} for c in found]
     return {("coefficient" if k == "name" else k): [r[k] for r in rows] for k in rows[0]}
 
 
@@ -107,7 +109,7 @@ class KrippendorffAlpha(_Resampled):
     ----------
     metric
         Level of measurement. Values are the names of the classes where all are numbers, else
-        0..K-1.
+        0..K-1; ordinal takes the order of the classes, which is said.
     """
 
     metric: Literal["nominal", "ordinal", "interval", "ratio"] = option(

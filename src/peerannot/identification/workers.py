@@ -292,7 +292,10 @@ class Workers(Method):
             "identification/workers.csv",
             "skill",
             "worker",
-            files={"identification/worker_confusion_matrices.npy": evidence.spread(confusion)},
+            files={
+                "identification/worker_confusion_matrices.npy": evidence.spread(confusion),
+                **evidence.worker_ids(),
+            },
             summary={
                 "n_one_class": patterns.count("one class"),
                 "n_straight_lining": patterns.count("straight-lining"),

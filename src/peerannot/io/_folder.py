@@ -200,15 +200,13 @@ def _write(
             "answers_sha256": sha256(files.at("answers.json")),
             "duplicates": imported.duplicates,
         }
-    numbers = answers.workers.numbers()
-    most = answers.n_workers if numbers is None or not numbers.size else int(numbers.max()) + 1
     write_json(
         files.at("metadata.json"),
         {
             **before.metadata,
             "name": plain_name(name),
             "n_classes": answers.n_classes,
-            "n_workers": max(most, answers.n_workers),
+            "n_workers": answers.workers.span() or answers.n_workers,
             "n_task": answers.n_tasks,
             "class_names": list(answers.classes),
             "labels": "codes",

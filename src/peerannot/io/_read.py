@@ -19,6 +19,7 @@ from peerannot.answers._labels import class_names
 from peerannot.errors import DataError, DataWarning, ParameterError
 from peerannot.io._classes import GUESSED, LABELS, code_labels
 from peerannot.io._coding import encode
+from peerannot.io._float_ids import has_float_ids, without_float_ids
 from peerannot.io._labels import settle
 from peerannot.io._repeats import Repeats, by_time, count_repeats, refuse_contradictions
 from peerannot.io._several import read_parts
@@ -200,7 +201,7 @@ def read(
                 normalize_labels=normalize_labels, options=options,
             )  # fmt: skip
             meaning: Meaning = "codes" if votes.coded else "names"
-            return _finish(votes, name, where, known, meaning, duplicates)
+            return _finish(votes, name, where, known, meaning, duplicates, typed=True)
         source = Source.open(paths[0])
         if source.shape == "empty":
             raise DataError(f"{source.name}: the file is empty")
@@ -212,7 +213,9 @@ def read(
             no_answer=more,
             normalize=normalize_labels,
         )
-        return _finish(votes, name, source.name, classes, labels, duplicates)
+        return _finish(
+            votes, name, source.name, classes, labels, duplicates, typed=source.shape != "table"
+        )
     except DataError as error:
         # Ids and names of columns may hold line breaks; a message is one line.
         raise DataError(" ".join(str(error).split())) from error.__cause__
@@ -310,7 +313,7 @@ def _class_file(path: Path) -> list[str]:
 
 def _finish(
     votes: Votes, name: str, where: str, classes: Iterable[Any] | int | None,
-    meaning: Meaning | None, policy: DuplicatePolicy | None,
+    meaning: Meaning | None, policy: DuplicatePolicy | None, *, typed: bool,
 ) -> Imported:  # fmt: skip
     duplicates = policy or votes.duplicates or "last"
     frame, place, tasks_seen = votes.frame, votes.place, votes.tasks
@@ -342,6 +345,8 @@ def _finish(
     with ThreadPoolExecutor(2) as pool:
         coded = {c: pool.submit(encode, frame[c]) for c in ("task", "worker", "label")}
         (task, tasks), (worker, workers), (label, labels) = (coded[c].result() for c in coded)
+    if not typed and any(map(has_float_ids, (tasks, workers, tasks_seen or ()))):
+        return _finish(without_float_ids(votes), name, where, classes, meaning, policy, typed=True)
     if tasks_seen is not None:
         every = Ids.sorted(tasks_seen)
         task, tasks = every.codes(list(tasks))[task], every

@@ -10,6 +10,7 @@ from typing import Any
 from peerannot._options import from_text
 from peerannot._text import few
 from peerannot.errors import DataError, ParameterError
+from peerannot.io._float_ids import has_float_ids, without_float_ids
 from peerannot.io._join import Part, join
 from peerannot.io._labels import settle
 from peerannot.io._source import Source
@@ -78,6 +79,10 @@ def _part(
     has = {f.name for f in fields(FORMATS[name])}
     own = {k: v for k, v in given.items() if k.replace("-", "_") in has}
     votes = from_text(FORMATS[name], own).read(source)
+    if source.shape == "table" and any(
+        map(has_float_ids, (votes.frame["task"], votes.frame["worker"]))
+    ):
+        votes = without_float_ids(votes)
     folder = name == "dataset"
     if votes.coded is None and labels is None:
         raise DataError(

@@ -15,6 +15,7 @@ from peerannot.answers import Answers, gold_labels
 from peerannot.errors import DataError
 from peerannot.io import Source, read_columns
 from peerannot.io._classes import are_positions
+from peerannot.io._float_ids import plain_ids
 
 __all__ = ["Truth", "read_truth"]
 
@@ -67,6 +68,8 @@ def read_truth(path: str | Path, answers: Answers, *, task_col: str | None = Non
     else:
         tasks = (*([task_col] if task_col else []), "task", "item", "id")
         frame, place = read_columns(source, {"task": tasks, "label": LABEL})
+        if source.shape == "table":
+            frame = frame.with_columns(task=plain_ids(frame["task"], place, "task"))
         pairs = list(zip(frame["task"].to_list(), frame["label"].to_list(), strict=True))
         own = list({label for task, label in pairs if task in answers.tasks})
         if are_positions(own, answers.classes):

@@ -15,6 +15,7 @@ import polars as pl
 from peerannot._no_answer import NO_ANSWER
 from peerannot._options import option
 from peerannot._text import did_you_mean, few, plain
+from peerannot.answers._ids import DIGITS_LOST
 from peerannot.errors import DataError
 from peerannot.io._checksums import check
 from peerannot.io._source import Source, check_header
@@ -344,6 +345,8 @@ def _from_records(source: Source, columns: list[str]) -> pl.DataFrame:
                     f"{place}: {column!r} holds a list or an object, expected one value"
                 )
             if isinstance(value, float) and value.is_integer():
+                if abs(value) > 2**53:
+                    raise DataError(f"{place}: {column!r} {value!r} {DIGITS_LOST}")
                 value = int(value)
             if isinstance(value, bool):
                 value = str(value).lower()
@@ -372,13 +375,32 @@ def as_labels(column: pl.Series, place: Callable[[int], str], what: str) -> pl.S
             " --format huggingface"
         )
     if kind.is_float():
-        column = column.fill_nan(None)
-        whole = column.cast(pl.Int64, strict=False)
-        fits = whole.null_count() == column.null_count() and bool((whole == column).all())
-        column = whole if fits else column.cast(pl.String)
+        column = _from_floats(column.fill_nan(None), place, what)
+    elif kind in (pl.UInt64, pl.Int128):
+        # Numbers over 63 bits are kept as texts, with every digit.
+        narrow = column.cast(pl.Int64, strict=False)
+        fits = narrow.null_count() == column.null_count()
+        column = narrow if fits else column.cast(pl.String)
     elif not kind.is_integer() and kind != pl.String:
         column = column.cast(pl.String)
     return column
+
+
+def _from_floats(column: pl.Series, place: Callable[[int], str], what: str) -> pl.Series:
+    """Whole numbers where all are, else texts, of which ``12.0`` is ``12``.
+
+    A value has the same text whatever stands beside it, so that blocks of a column agree.
+    """
+    lost = (column.abs() > 2**53).fill_null(False)
+    if what != "label" and bool(lost.any()):
+        row = lost.arg_true()[0]
+        raise DataError(f"{place(row)}: the {what} {column[row]!r} {DIGITS_LOST}")
+    whole = column.cast(pl.Int64, strict=False)
+    same = (whole == column).fill_null(False)
+    if int(same.sum()) == column.len() - column.null_count():
+        return whole
+    texts = pl.when(same).then(whole.cast(pl.String)).otherwise(column.cast(pl.String))
+    return pl.select(texts.alias(column.name)).to_series()
 
 
 def _weights(column: pl.Series, place: Callable[[int], str]) -> pl.Series:

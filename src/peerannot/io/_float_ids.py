@@ -1,0 +1,68 @@
+"""Ids that a program wrote as floats, in tables whose cells have no type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from peerannot.answers._ids import DIGITS_LOST, Ids
+from peerannot.errors import DataError
+from peerannot.io.base import Votes
+
+__all__ = ["has_float_ids", "plain_ids", "without_float_ids"]
+
+_WHOLE = r"^-?[0-9]+(\.0+)?$"
+_POWER = r"^-?[0-9](\.[0-9]+)?[eE]\+?[0-9]+$"
+
+
+def has_float_ids(ids: Sequence[str] | pl.Series) -> bool:
+    """Whether ids may be floats: the first is a number, and some end as floats do."""
+    if isinstance(ids, pl.Series) and ids.dtype != pl.String:
+        return False
+    if not len(ids) or re.fullmatch(f"{_WHOLE}|{_POWER}", ids[0]) is None:
+        return False
+    column = ids.column() if isinstance(ids, Ids) else ids
+    if isinstance(column, np.ndarray):
+        return False
+    texts = column if isinstance(column, pl.Series) else pl.Series(column, dtype=pl.String)
+    return bool((texts.str.ends_with(".0") | texts.str.contains_any(["e+", "E+"])).any())
+
+
+def without_float_ids(votes: Votes) -> Votes:
+    """Tasks and workers without the ``.0`` that pandas writes, see `plain_ids`."""
+    task = votes.frame["task"].cast(pl.String)
+    known = pl.Series("task", [*(votes.tasks or ()), *votes.gold, *votes.images], dtype=pl.String)
+    every = plain_ids(pl.concat([task, known]), votes.place, "task")
+    now = dict(zip(known, every.tail(known.len()), strict=True))
+    worker = plain_ids(votes.frame["worker"], votes.place, "worker")
+    return replace(
+        votes,
+        frame=votes.frame.with_columns(task=every.head(task.len()), worker=worker),
+        tasks=None if votes.tasks is None else tuple(dict.fromkeys(now[t] for t in votes.tasks)),
+        gold={now[t]: label for t, label in votes.gold.items()},
+        images={now[t]: image for t, image in votes.images.items()},
+    )
+
+
+def plain_ids(ids: pl.Series, place: Callable[[int], str], what: str) -> pl.Series:
+    """The column itself, or its ids without ``.0`` where all are whole numbers and some have it.
+
+    Raises
+    ------
+    DataError
+        All are numbers, and one is written as a power of ten over 2**53: its digits are lost.
+    """
+    if ids.dtype != pl.String:
+        return ids
+    if bool(ids.str.ends_with(".0").any()) and bool(ids.str.contains(_WHOLE).all()):
+        return ids.str.replace(r"\.0+$", "")
+    power = ids.str.contains(_POWER).fill_null(False)
+    if bool(power.any()) and bool((power | ids.str.contains(_WHOLE)).all()):
+        lost = (power & (ids.cast(pl.Float64, strict=False).abs() > 2**53)).arg_true()
+        if lost.len():
+            raise DataError(f"{place(lost[0])}: the {what} {ids[lost[0]]} {DIGITS_LOST}")
+    return ids
