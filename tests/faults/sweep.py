@@ -93,6 +93,10 @@ def more_votes(home: Path) -> None:
     (home / "more.json").write_text('{"t90": {"w0": 1}, "t0": {"w7": 2}}')
 
 
+def more_rows(home: Path) -> None:
+    (home / "more.csv").write_text("task,worker,label\nt90,w0,x\nt0,w7,z\n")
+
+
 def shards(seed: int) -> Step:
     def write(home: Path) -> None:
         import polars as pl
@@ -152,6 +156,9 @@ FIRST = [votes(1, gold=True, images=True), WITH_IMAGES]
 SECOND = [*FIRST, ["aggregate", "D", "-s", "DS"], votes(2, gold=False), WITH_IMAGES]
 CASES = {
     "import": Case([*FIRST, votes(2, gold=False, images=True)], WITH_IMAGES),
+    "append": Case(
+        [*FIRST, more_rows], ["import", "more.csv", "--to", "D", "--append"], same=False
+    ),
     "import-new": Case([votes(1, gold=True)], IMPORT),
     "aggregate": Case(SECOND, ["aggregate", "D", "-s", "DS"]),
     "update": Case(
