@@ -12,7 +12,7 @@ import pytest
 from peerannot.cli._main import peerannot
 from peerannot.cli._votes import reading_options
 
-READING = ("import", "aggregate", "evaluate", "compare", "export")
+READING = ("import", "aggregate", "evaluate", "compare", "export", "identify", "report")
 SOURCES = Path(__file__).resolve().parents[2] / "src" / "peerannot"
 DUP = """subject_id,user_name,value,created_at
 602944,djs,Spiral,2015-08-12 10:05:00 UTC
@@ -129,3 +129,25 @@ def test_the_table_of_truth_has_the_column_of_the_votes(run, tmp_path):
     truth.write_text("filename,label\na.jpg,1\nb.jpg,2\n")
     done = run("evaluate", votes, "--task-col", "filename", "--truth", truth, "-s", "MV", "--json")
     assert json.loads(done.stdout)["results"][0]["accuracy"] == 1.0
+
+
+def test_identify_and_report_take_a_file(run, tmp_path):
+    (tmp_path / "v.csv").write_text("task,worker,label,w\n1,a,x,0.5\n1,b,y,1\n2,a,x,1\n2,b,x,1\n")
+    done = run("identify", "v.csv", "-s", "entropy", "--weight-col", "w", "--json", cwd=tmp_path)
+    assert json.loads(done.stdout)["reading"]["kept"] == 4
+    assert "entropy takes every answer alike: the weights do not count" in done.stderr
+    assert (tmp_path / "identification" / "entropy.csv").exists()
+    assert "make a data set of it" in run("identify", "v.csv", code=2, cwd=tmp_path).stderr
+    run("identify", "v.csv", "-s", "entropy", "--labels", "other.json", code=2, cwd=tmp_path)
+    done = run("report", "v.csv", "-s", "MV", "--json", cwd=tmp_path)
+    assert json.loads(done.stdout)["reading"]["rows"] == 4
+    assert (tmp_path / "v-report.html").exists()
+    assert "is for a file of votes" in run("report", tmp_path / "d", "--task-col", "x", code=2,
+                                           cwd=dataset(tmp_path / "d")).stderr  # fmt: skip
+
+
+def dataset(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "answers.json").write_text('{"0": {"0": 1}}')
+    (folder / "metadata.json").write_text('{"name": "d", "n_classes": 2}')
+    return folder

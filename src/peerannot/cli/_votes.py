@@ -22,6 +22,7 @@ __all__ = [
     "load_votes",
     "only_for_files",
     "read_keywords",
+    "reading_names",
     "reading_options",
     "say",
     "shard_reading",
@@ -104,6 +105,11 @@ def reading_options(*, without: Collection[str] = ()) -> Callable[[F], F]:
         return function
 
     return decorate
+
+
+def reading_names() -> tuple[str, ...]:
+    """Names of the parameters of `reading_options`."""
+    return tuple(_OPTIONS)
 
 
 def read_keywords(reading: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,9 @@ __all__ = ["explore"]
 
 
 @click.command()
+@click.argument(
+    "dataset", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
 @source_options
 @click.option("--no-browser", is_flag=True, help="Print the address, open nothing.")
 @click.option(

@@ -21,8 +21,17 @@ from peerannot.cli._common import (
     spreadsheet_option,
 )
 from peerannot.cli._training import take_options, training_options
+from peerannot.cli._votes import (
+    is_dataset,
+    load_votes,
+    only_for_files,
+    reading_names,
+    reading_options,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from peerannot._progress import Progress
     from peerannot.answers import Answers
     from peerannot.dataset import Dataset, Image
@@ -43,9 +52,7 @@ _WORST_SHOWN = 10
     context_settings={"default_map": {"n_epochs": 50, "scheduler": "none"}},
     epilog="Methods and their options: peerannot identificationinfo -v",
 )
-@click.argument(
-    "folder", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path)
-)
+@click.argument("folder", default=".", metavar="[FOLDER|FILE]")
 @click.option(
     "--method",
     "-s",
@@ -56,7 +63,10 @@ _WORST_SHOWN = 10
 @click.option("-P", "options", multiple=True, metavar="KEY=VALUE", help="An option of the method.")
 @click.option("--n-classes", "-K", type=int, help="Number of classes; by default the metadata's.")
 @click.option(
-    "--labels", type=click.Path(path_type=Path), help="Votes; by default FOLDER/answers.json."
+    "--labels",
+    metavar="PATH|codes|names",
+    help="Votes, by default FOLDER/answers.json; for a FILE, whether its labels are positions of"
+    " classes or names.",
 )
 @click.option(
     "--hard-labels",
@@ -96,6 +106,13 @@ _WORST_SHOWN = 10
     type=_FILE,
     help="Out-of-sample probabilities .npy (n_tasks, K) of a classifier, for label-errors.",
 )
+@reading_options(without=("labels",))
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write identification/ in; default: FOLDER, for a FILE the current one.",
+)
 @click.option("--plot", is_flag=True, help="Draw the scores and the worst images as PNG files.")
 @training_options
 @spreadsheet_option
@@ -104,16 +121,17 @@ _WORST_SHOWN = 10
 def identify(
     ctx: click.Context,
     /,
-    folder: Path,
+    folder: str,
     method: str,
     options: tuple[str, ...],
     n_classes: int | None,
-    labels: Path | None,
+    labels: str | None,
     hard_labels: Path | None,
     metadata_path: Path | None,
     matrix_file: Path | None,
     logits: Path | None,
     probabilities: Path | None,
+    output: Path | None,
     plot: bool,
     as_json: bool,
     **values: Any,
@@ -121,11 +139,12 @@ def identify(
     """Find ambiguous tasks and unreliable workers in the data set FOLDER (default: this folder).
 
     Writes scores under FOLDER/identification/: arrays, tables sorted worst first, and for AUM
-    and WAUM a list of tasks for --path-remove.
+    and WAUM a list of tasks for --path-remove. FILE is a file of votes, as 'peerannot import'
+    reads it; it has no images, so methods that train on them need --logits.
     """
     from peerannot._files import load_npy
     from peerannot._options import parse_pairs
-    from peerannot.dataset import Dataset
+    from peerannot.errors import ParameterError
     from peerannot.identification import Evidence, build, write_findings
 
     own = {name: values[name] for name in _OWN}
@@ -135,13 +154,19 @@ def identify(
     wanted = build(method, parse_pairs(options))
     wanted = _with_flags(ctx, wanted, own, {*parse_pairs(options), *_bracketed(method)})
     training = take_options(values)
+    dataset, answers, told = _votes(folder, n_classes, metadata_path, labels, values)
+    if dataset is None and "network" in wanted.needs and logits is None:
+        raise ParameterError(
+            f"{wanted.name} trains on images, and {folder} has none: make a data set of it with"
+            " peerannot import --images, or give --logits"
+        )
+    home = output or (Path(folder) if dataset is not None else Path())
     with spoken_warnings(), progress_bar(wanted.name) as progress:
-        dataset = Dataset.open(folder, metadata_path=metadata_path, n_classes=n_classes)
-        answers = dataset.answers(labels.resolve() if labels is not None else "answers.json")
-        images = _images(dataset, answers, needed="network" in wanted.needs and logits is None)
+        needed = "network" in wanted.needs and logits is None
+        images = [] if dataset is None else _images(dataset, answers, needed=needed)
         evidence = Evidence(
             answers,
-            n_workers=_n_workers(dataset),
+            n_workers=None if dataset is None else _n_workers(dataset),
             confusion=load_npy(matrix_file) if matrix_file is not None else None,
             files=[image.path.name if image else "" for image, _ in images] if images else (),
             index=_positions(images),
@@ -150,7 +175,7 @@ def identify(
             progress=progress,
         )
         if "network" in wanted.needs:
-            evidence = _with_network(evidence, logits, images, dataset, training, progress)
+            evidence = _with_network(evidence, logits, images, folder, training, progress)
         findings = wanted.run(evidence)
         draw = None
         if plot:
@@ -158,7 +183,7 @@ def identify(
 
             paths = {answers.tasks[i]: image.path for i, (image, _) in enumerate(images) if image}
             draw = partial(plot_findings, findings, answers, paths)
-        written = write_findings(findings, folder, draw)
+        written = write_findings(findings, home, draw)
     rows = len(next(iter(findings.table.values())))
     if as_json:
         emit_json(
@@ -171,6 +196,7 @@ def identify(
                 "files": [str(path) for path in written[1:]],
                 "summary": {k: _finite(v) for k, v in findings.summary.items()},
                 "worst": _worst(findings.table, findings.score),
+                **told,
             },
         )
         return
@@ -178,6 +204,31 @@ def identify(
         emit(str(path))
     facts = ", ".join(f"{k} {_short(v)}" for k, v in findings.summary.items() if v is not None)
     note(f"{wanted.name}: {rows} {findings.subject}s" + (f"; {facts}" if facts else ""))
+
+
+def _votes(
+    path: str,
+    n_classes: int | None,
+    metadata: Path | None,
+    labels: str | None,
+    values: dict[str, Any],
+) -> tuple[Dataset | None, Answers, Mapping[str, Any]]:
+    """The data set, where it is one, its votes, and facts of how a file was read."""
+    from peerannot.dataset import Dataset
+
+    names = [name for name in reading_names() if name in values]
+    reading = {name: values.pop(name) for name in names}
+    if is_dataset(path, metadata=metadata):
+        only_for_files(reading, path)
+        dataset = Dataset.open(path, metadata_path=metadata, n_classes=n_classes)
+        file = Path(labels).resolve() if labels is not None else "answers.json"
+        return dataset, dataset.answers(file), {}
+    if labels not in (None, "codes", "names"):
+        raise click.UsageError(f"--labels: {path} is a file of votes; give codes or names")
+    if n_classes is not None:
+        raise click.UsageError("--n-classes is for a data set; give --classes for a file of votes")
+    votes = load_votes(path, metadata=metadata, labels=labels, **reading)
+    return None, votes.answers, votes.facts
 
 
 def _bracketed(method: str) -> set[str]:
@@ -271,7 +322,7 @@ def _with_network(
     evidence: Evidence,
     logits: Path | None,
     images: list[tuple[Image | None, int]],
-    dataset: Dataset,
+    folder: str,
     training: TrainOptions,
     progress: Progress,
 ) -> Evidence:
@@ -298,7 +349,7 @@ def _with_network(
     ]
     if lost:
         raise DataError(
-            f"{dataset.path / 'train'}: {len(lost)} tasks with votes have no image: {few(lost)};"
+            f"{Path(folder) / 'train'}: {len(lost)} tasks with votes have no image: {few(lost)};"
             " add <name>-<key>.png files, or give --logits"
         )
     train = WatchedTraining(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from peerannot.cli._common import emit, emit_json, json_option, note, progress_bar, spoken_warnings
+from peerannot.cli._votes import is_dataset, load_votes, only_for_files, reading_options
 
 __all__ = ["report", "source_options"]
 
@@ -19,11 +20,6 @@ def source_options(function: F) -> F:
     """What ``report`` and ``explore`` are drawn from."""
     for decorate in reversed(
         (
-            click.argument(
-                "dataset",
-                default=".",
-                type=click.Path(exists=True, file_okay=False, path_type=Path),
-            ),
             click.option(
                 "--strategy",
                 "-s",
@@ -64,16 +60,18 @@ def source_options(function: F) -> F:
 
 
 @click.command()
+@click.argument("dataset", default=".", metavar="[DATASET|FILE]")
 @source_options
+@reading_options()
 @click.option(
     "--output",
     "-o",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write.  [default: DATASET/report.html]",
+    help="File to write.  [default: DATASET/report.html, or NAME-report.html of a FILE]",
 )
 @json_option
 def report(
-    dataset: Path,
+    dataset: str,
     strategies: tuple[str, ...],
     main: str | None,
     n_tasks: int,
@@ -82,20 +80,21 @@ def report(
     no_images: bool,
     output: Path | None,
     as_json: bool,
+    **reading: Any,
 ) -> None:
-    """Draw a report of DATASET (default: this folder) into one HTML file.
+    """Draw a report of DATASET (default: this folder), or of a FILE of votes, as one HTML file.
 
     It shows the votes, the agreement, the classes and their confusions, the workers, strategies
     compared, and every task with its image and votes. The file loads nothing from elsewhere.
     """
     from peerannot._files import atomic_write
-    from peerannot.dataset import Dataset, bad_images
+    from peerannot.dataset import bad_images
     from peerannot.report import draw, read_source
 
-    folder = Dataset.open(dataset, metadata_path=metadata_path)
+    where, facts = _source(dataset, metadata_path, answers_file, reading)
     with spoken_warnings(), progress_bar("report") as progress:
         source = read_source(
-            folder,
+            where,
             strategies=strategies,
             main=main,
             answers_file=answers_file,
@@ -103,7 +102,9 @@ def report(
             progress=progress,
         )
         page = draw(source, n_tasks=n_tasks, progress=progress)
-    path = output or dataset / "report.html"
+    path = output or (
+        Path(f"{source.name}-report.html") if facts else Path(dataset) / "report.html"
+    )
     with atomic_write(path) as handle:
         handle.write(page.content)
     if as_json:
@@ -118,6 +119,7 @@ def report(
                 "n_tasks_shown": min(n_tasks, source.answers.n_tasks),
                 "notes": page.notes,
                 **bad_images(page.bad),
+                **facts,
             },
         )
         return
@@ -126,3 +128,17 @@ def report(
         note(f"Note: {text}")
     size = f"{len(page.content) / 1e6:.1f} MB"
     note(f"{size}, labels of {source.title(source.main)}; open it in a browser")
+
+
+def _source(
+    path: str, metadata: Path | None, answers_file: str, reading: Mapping[str, Any]
+) -> tuple[Any, Mapping[str, Any]]:
+    """The data set, or the votes of a file and facts of how it was read."""
+    from peerannot.dataset import Dataset
+    from peerannot.report import Named
+
+    if is_dataset(path, metadata=metadata):
+        only_for_files(reading, path)
+        return Dataset.open(path, metadata_path=metadata), {}
+    votes = load_votes(path, answers_file=answers_file, metadata=metadata, **reading)
+    return Named(votes.name, votes.answers, votes.gold), votes.facts

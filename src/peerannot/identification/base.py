@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from peerannot._options import check
 from peerannot._progress import Progress, silent
 from peerannot.answers import Answers, Ids
-from peerannot.errors import DataError, ParameterError
+from peerannot.errors import DataError, DataWarning, ParameterError
 
 __all__ = ["Evidence", "Findings", "Method", "Trainer", "worst_first"]
 
@@ -159,6 +160,8 @@ class Method(ABC):
     aliases: ClassVar[tuple[str, ...]]
     needs: ClassVar[frozenset[str]] = frozenset()
     """What must be prepared beforehand: "network", "labels", "probabilities"."""
+    takes_weights: ClassVar[bool] = True
+    """Whether weights of answers count; where they do not, `run` warns."""
 
     @abstractmethod
     def _run(self, evidence: Evidence) -> Findings:
@@ -177,6 +180,11 @@ class Method(ABC):
         check(self)
         if evidence.answers.n_answers == 0:
             raise DataError(f"{self.name}: there are no answers")
+        if evidence.answers.weight is not None and not self.takes_weights:
+            warnings.warn(
+                f"{self.name} takes every answer alike: the weights do not count", DataWarning,
+                stacklevel=2,
+            )  # fmt: skip
         return self._run(evidence)
 
 

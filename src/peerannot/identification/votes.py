@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -33,6 +33,8 @@ class Entropy(Method):
     Files: ``entropies.npy`` (n_tasks,), tasks in ascending order of key, NaN without answers;
     ``entropy.csv``: task, file, score, normalised (divided by log K), n_answers.
     """
+
+    takes_weights: ClassVar[bool] = False
 
     def _run(self, evidence: Evidence) -> Findings:
         answers = evidence.answers
@@ -69,6 +71,8 @@ class _Resampled(Method):
     seed
         Seed of the draws.
     """
+
+    takes_weights: ClassVar[bool] = False
 
     n_boot: int = option(1000, at_least=0, help="bootstrap draws of tasks, 0 for no interval")
     confidence: float = option(0.95, above=0, below=1, help="of the interval")

@@ -107,6 +107,12 @@ def voted_splits(
     """
     images = dataset.images("train")
     answers = dataset.answers(answers_file if answers_file is not None else "answers.json")
+    if answers.weight is not None:
+        warnings.warn(
+            "training takes every answer of a worker alike: weights count in vote shares only",
+            DataWarning,
+            stacklevel=2,
+        )
     everything = answers.tasks
     removed = _removed(dataset, path_remove, images, everything) & set(everything)
     empty = [

@@ -14,13 +14,14 @@ Needs the extra ``report`` (jinja2).
 from peerannot.report._facts import facts
 from peerannot.report._gold import GOLD, save_correction
 from peerannot.report._page import Page, draw, render
-from peerannot.report._read import read_source
+from peerannot.report._read import Named, read_source
 from peerannot.report._serve import Explorer
 from peerannot.report._source import Source
 
 __all__ = [
     "GOLD",
     "Explorer",
+    "Named",
     "Page",
     "Source",
     "draw",

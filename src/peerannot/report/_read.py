@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,23 @@ from peerannot.report._gold import GOLD, read_gold
 from peerannot.report._source import Source
 from peerannot.selection import choose
 
-__all__ = ["STRATEGY_NAMES", "read_source"]
+__all__ = ["STRATEGY_NAMES", "Named", "read_source"]
 
 STRATEGY_NAMES = ("majority-vote", "naive-soft", "dawid-skene", "glad", "wds", "iwmv")
 _ENOUGH = 3  # answers for each entry of the workers' confusion matrices
 
 
+@dataclass(frozen=True)
+class Named:
+    """Votes that no folder holds: their name, and the known labels that came with them."""
+
+    name: str
+    answers: Answers
+    gold: Mapping[str, Any] = field(default_factory=dict)
+
+
 def read_source(
-    dataset: Dataset,
+    dataset: Dataset | Named,
     *,
     strategies: Sequence[str] = (),
     main: str | None = None,
@@ -43,7 +53,7 @@ def read_source(
     Parameters
     ----------
     dataset
-        The folder.
+        The folder, or votes alone.
     strategies
         What to fit, options in brackets; by default the usual ones (`STRATEGY_NAMES`). A
         strategy that was not asked for by name is left out, with a note, where it cannot be
@@ -65,7 +75,7 @@ def read_source(
     ParameterError
         A strategy or one of its options is unknown.
     """
-    answers = dataset.answers(answers_file)
+    answers = dataset.answers if isinstance(dataset, Named) else dataset.answers(answers_file)
     notes: list[str] = []
     names = list(strategies) or [n for n in STRATEGY_NAMES if n in STRATEGIES]
     auto = main is not None and main.strip().lower() == "auto"
@@ -81,6 +91,9 @@ def read_source(
         why = ""
     if main not in results:
         raise ParameterError(f"--main {main}: could not be fitted: {'; '.join(notes)}")
+    if isinstance(dataset, Named):
+        gold = gold_labels(answers, dataset.gold)
+        return Source(dataset.name, answers, results, main, why, gold=gold, notes=tuple(notes))
     return Source(
         name=dataset.name,
         answers=answers,
