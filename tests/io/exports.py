@@ -381,4 +381,10 @@ CASES: dict[str, Case] = {
                                                          ("bob", crowd("dog")))}})},
         "sagemaker",
     ),
+    "dataset": Case(
+        {"set/answers.json": b'{"1": {"ann": 0, "bob": 1}, "2": {"ann": 1, "bob": 1}}',
+         "set/metadata.json": json.dumps(
+             {"name": "set", "n_classes": 2, "n_workers": 2, "class_names": ["cat", "dog"]}
+         ).encode()}, "dataset", path="set",
+    ),
 }  # fmt: skip
