@@ -117,6 +117,17 @@ def test_every_strategy_that_runs_on_partitions_is_tried_here() -> None:
     assert tried == {name for name in STRATEGIES if runs_on_partitions(STRATEGIES[name])}
 
 
+def test_weights_of_workers_from_a_file(tmp_path: Path) -> None:
+    pattern, file = shards(tmp_path / "in"), tmp_path / "weights.csv"
+    file.write_text("worker,weight\n0,9\n2,0.5\n")
+    rule = build(f"WMV[weights={file}]")
+    fit_shards(pattern, rule, output=tmp_path / "out")
+    equals(tmp_path / "out", rule.fit(read_answers(pattern)))
+    file.write_text("worker,weight\n0,-9\n")
+    with pytest.raises(DataError, match=f"^{file}: the weight of worker '0' must be"):
+        fit_shards(pattern, rule, output=tmp_path / "out")
+
+
 def test_gold_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     pattern, out = shards(tmp_path / "in"), tmp_path / "out"
     with pytest.raises(DataError, match="gold: 1 tasks have no answers entry: 8"):

@@ -6,7 +6,7 @@ import warnings
 from abc import ABC
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,7 +24,7 @@ from peerannot.errors import ConvergenceWarning, DataError, ParameterError
 if TYPE_CHECKING:
     from peerannot.aggregation.online import OnlineState
 
-__all__ = ["Fit", "Fitted", "Iterative", "Start", "Strategy"]
+__all__ = ["Content", "Fit", "Fitted", "Iterative", "Start", "Strategy"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,19 @@ class Fitted:
     given: tuple[Any, ...]
 
 
+@dataclass(frozen=True)
+class Content:
+    """What an option gave, and the name of it for messages: of a file, or of the option."""
+
+    where: str
+    value: Any
+
+    @classmethod
+    def of(cls, given: Any, option: str) -> Content:
+        """The value of an option, whether it was read from a file or given as it is."""
+        return given if isinstance(given, cls) else cls(option, given)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Strategy(ABC):
     """Base of all strategies. Options are fields; ``fit`` takes the data and changes nothing.
@@ -122,6 +135,18 @@ class Strategy(ABC):
         all tasks in one place defines ``_fit`` instead. Options are checked, the data are valid.
         """
         raise NotImplementedError(f"{type(self).__name__} must define fit_parts or _fit")
+
+    def with_files(self) -> Self:
+        """The strategy with the content of the files that its options name, as fits take it.
+
+        A value of an option that was a file becomes a `Content`.
+
+        Raises
+        ------
+        DataError
+            A file cannot be used.
+        """
+        return self
 
     def needs_all_tasks(self) -> str | None:
         """Why the strategy cannot run on partitions with these options; None where it can."""
@@ -183,7 +208,7 @@ class Strategy(ABC):
         if init is not None and not self.takes_init:
             raise ParameterError(f"{self.name} has nothing to start from: drop init")
         start = Start(gold_labels(answers, gold), _start_posterior(answers, init))
-        fit = self._fit(answers, start, progress or silent)
+        fit = self.with_files()._fit(answers, start, progress or silent)
         if not fit.diagnostics.converged:
             warnings.warn(
                 f"{self.name} stopped after {fit.diagnostics.n_iter} iterations before it"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from peerannot._files import load_npy
 from peerannot._options import option
 from peerannot._progress import Progress
-from peerannot.aggregation.base import Fit, Start, Strategy
+from peerannot.aggregation.base import Content, Fit, Start, Strategy
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.support import Support
 from peerannot.aggregation.ties import TIE
@@ -66,6 +66,12 @@ class CROWDLAB(Strategy):
     takes_init: ClassVar[bool] = True
 
     probabilities: Path | None = option(None, help="file .npy of the classifier's probabilities")
+
+    def with_files(self) -> CROWDLAB:
+        if not isinstance(self.probabilities, Path):
+            return self
+        read: Any = Content(str(self.probabilities), load_npy(self.probabilities))
+        return replace(self, probabilities=read)
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         predicted = self._predicted(answers) if start.posterior is None else start.posterior
@@ -122,18 +128,19 @@ class CROWDLAB(Strategy):
                 f"{self.name} needs a classifier: {self.name}[probabilities=FILE.npy],"
                 " (n_tasks, n_classes)"
             )
-        array = load_npy(self.probabilities)
+        given = Content.of(self.probabilities, "probabilities")
+        array, where = np.asarray(given.value), given.where
         shape = (answers.n_tasks, answers.n_classes)
         if array.shape != shape or array.dtype.kind not in "fiu":
             raise DataError(
-                f"{self.probabilities}: expected numbers of shape {shape}, one row a task,"
+                f"{where}: expected numbers of shape {shape}, one row a task,"
                 f" not {array.dtype} of shape {array.shape}"
             )
         array = array.astype(np.float64)
         bad = ~(np.isfinite(array).all(1) & (array >= 0).all(1) & (array.sum(1) > 0))
         if bad.any():
             raise DataError(
-                f"{self.probabilities}: row {int(np.flatnonzero(bad)[0])} is not a distribution"
+                f"{where}: row {int(np.flatnonzero(bad)[0])} is not a distribution"
                 " (finite, not negative, not all zero)"
             )
         return np.asarray(array / array.sum(1, keepdims=True))

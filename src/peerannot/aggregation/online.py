@@ -122,8 +122,8 @@ class OnlineState:
     def result(self) -> Result:
         """Labels of all tasks by what is known now: one pass over the answers."""
         answers = self.memory.answers
-        rule: Any = self.strategy
-        result: Result = rule._result(answers, rule.read(answers, self.sums, self.gold))
+        rule: Any = self.strategy.with_files()
+        result: Result = self.strategy._result(answers, rule.read(answers, self.sums, self.gold))
         if isinstance(self.memory, Counts):
             return replace(
                 result,

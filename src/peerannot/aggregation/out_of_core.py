@@ -176,7 +176,8 @@ def fit_shards(
         try:
             if known is not None:
                 known.check(parts)
-            done = _write(folder, coded, fitted, fitted.fit_parts(parts, told), parts, hard, told)
+            fit = fitted.with_files().fit_parts(parts, told)
+            done = _write(folder, coded, fitted, fit, parts, hard, told)
         finally:
             parts.close()
     if not done.diagnostics.converged:

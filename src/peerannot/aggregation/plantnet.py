@@ -16,7 +16,7 @@ from peerannot._files import read_json
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot._text import few
-from peerannot.aggregation.base import Fit, Fitted, Strategy
+from peerannot.aggregation.base import Content, Fit, Fitted, Strategy
 from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.confusions import common_pairs, pairs_among
 from peerannot.aggregation.partitions.known import strangers
@@ -126,13 +126,21 @@ class PlantNet(Strategy):
     output_unvalidated: bool = option(False, help="label tasks that are not valid, too")
     max_iter: int = option(100, at_least=1, help="most iterations")
 
+    def with_files(self) -> PlantNet:
+        given: dict[str, Any] = {}
+        if isinstance(self.authors, Path | str):
+            given["authors"] = Content(str(self.authors), _lines(Path(self.authors)))
+        if isinstance(self.scores, Path | str) and self.AI == "confident":
+            given["scores"] = Content(str(self.scores), read_json(Path(self.scores)))
+        return replace(self, **given)
+
     def fit_parts(
         self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
     ) -> Fitted:
         shape = parts.shape
         pairs = common_pairs(parts, model=self.name, columns=1)
-        authors = _authors(self.authors, parts)
-        parts.advance(_keep_authors, authors, str(self.authors))
+        authors = Content.of(self.authors, "authors")
+        parts.advance(_keep_authors, _authors(authors.value, parts), authors.where)
         # Partitions have their authors.
         rule = replace(self, authors=None, scores=_scores(self, shape.n_tasks))
         self._expect_ai(shape.workers)
@@ -202,10 +210,8 @@ Listed = Mapping[str, Any] | Sequence[Any] | None
 
 def _authors(given: Any, parts: Parts) -> Listed:
     """Authors as they were given, with ids as strings."""
-    if given is None or isinstance(given, list):
-        return None if given is None else [str(w) for w in given]
     if not isinstance(given, dict):
-        return _lines(Path(given))
+        return None if given is None else [str(w) for w in given]
     named = {str(t): str(w) for t, w in given.items()}
     unknown = strangers(parts, list(named))
     if unknown:
@@ -242,9 +248,8 @@ def _scores(rule: PlantNet, n_tasks: int) -> Any:
         raise ParameterError(
             "PlantNet: AI=confident needs scores (a JSON file) and threshold_scores"
         )
-    is_file = isinstance(rule.scores, Path | str)
-    where = str(rule.scores) if is_file else "scores"
-    found: Any = read_json(Path(str(rule.scores))) if is_file else rule.scores
+    given = Content.of(rule.scores, "scores")
+    where, found = given.where, given.value
     listed = isinstance(found, list) and len(found) == n_tasks
     if not listed and not isinstance(found, Mapping):
         raise DataError(f"{where}: expected {{task: score}}, or {n_tasks} scores")

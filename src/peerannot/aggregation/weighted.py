@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from peerannot._files import read_json
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot._text import few
-from peerannot.aggregation.base import Fit
+from peerannot.aggregation.base import Content, Fit
 from peerannot.aggregation.checkpoint import Checkpoint
 from peerannot.aggregation.partitions.parts import Part, Parts
 from peerannot.aggregation.registry import STRATEGIES
@@ -59,6 +59,12 @@ class WeightedVote(WeightedRule):
     )
     default_weight: float = option(1.0, at_least=0.0, help="weight of workers not named")
 
+    def with_files(self) -> WeightedVote:
+        if not isinstance(self.weights, Path | str):
+            return self
+        weights: Any = Content(str(self.weights), _read(Path(self.weights)))
+        return replace(self, weights=weights)
+
     def weigh(
         self, parts: Parts, progress: Progress, checkpoint: Checkpoint
     ) -> tuple[NDArray[np.float64], Fit]:
@@ -66,12 +72,12 @@ class WeightedVote(WeightedRule):
         return weight, Fit(None, worker_columns={"weight": weight})
 
     def _of_workers(self, workers: Ids) -> NDArray[np.float64]:
-        where = "weights" if isinstance(self.weights, dict) else str(self.weights)
+        given = Content.of(self.weights, "weights")
+        where = given.where
         weight = np.full(len(workers), float(self.default_weight))
-        if self.weights is None:
+        if given.value is None:
             return weight
-        given = self.weights if isinstance(self.weights, dict) else _read(Path(self.weights))
-        named = {str(worker): value for worker, value in given.items()}
+        named = {str(worker): value for worker, value in given.value.items()}
         strangers = [w for w in named if w not in workers]
         if len(strangers) == len(named) and named:
             raise DataError(f"{where}: none of these workers has answers: {few(strangers)}")

@@ -134,6 +134,7 @@ def fit(
         raise ParameterError("workers and partitions must be at least 1")
     fitted = build(strategy) if isinstance(strategy, str) else strategy
     check_partitions(fitted)
+    ready = fitted.with_files()
     if gold is not None and not fitted.takes_gold:
         raise ParameterError(f"{fitted.name} cannot use gold labels")
     several = [paths] if isinstance(paths, str | Path) else list(paths)
@@ -184,7 +185,7 @@ def fit(
         if known is not None:
             known.check(parts)
         checkpoint = SavedRun(store, {**_asked(run), "n": n}, checkpoint_every, parts, saved)
-        done = fitted.fit_parts(parts, told, checkpoint)
+        done = ready.fit_parts(parts, told, checkpoint)
         (worker_answers,) = parts.sum(_worker_answers)
         written = parts.each(write_part, fitted, done.write, done.given, store, hard)
         told(len(parts), len(parts), "writing")

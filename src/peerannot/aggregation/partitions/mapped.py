@@ -48,6 +48,7 @@ class MappedParts:
         self._home = Path(tempfile.mkdtemp(prefix="kept-", dir=coded.folder))
         # Files of what each partition keeps; no list: an array, not a tuple of some.
         self._kept: list[Any] = [None] * len(self)
+        self._none = np.full(int(np.diff(coded.chunks[:, 0]).max()), -1, np.int32)
         self._gold: NDArray[np.int32] | None = None
         if gold is not None:
             each = (gold.of_tasks(part.answers.tasks, part.first_task) for part in self)
@@ -78,7 +79,7 @@ class MappedParts:
         answers = _MappedAnswers(self._coded, c)
         first = int(self._coded.chunks[c, 0])
         n = answers.n_tasks
-        gold = np.full(n, -1, np.int32) if self._gold is None else self._gold[first : first + n]
+        gold = self._none[:n] if self._gold is None else self._gold[first : first + n]
         pairs = replace(self.pairs, of_answer=answers.pair)
         return Part(c, first, answers, gold, self.shape, self._restored(c), pairs=pairs)
 
@@ -106,7 +107,7 @@ class _MappedAnswers(Answers):
         ptr, pair = coded.chunk(c)
         known = {
             "_coded": coded, "_chunk": c, "task_ptr": _read_only(ptr), "workers": coded.workers,
-            "classes": coded.classes, "weight": None, "pair": pair.astype(np.int32),
+            "classes": coded.classes, "weight": None, "pair": pair.astype(np.int32, copy=False),
         }  # fmt: skip
         self.__dict__.update(known)
 
