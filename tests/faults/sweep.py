@@ -134,7 +134,7 @@ def correct(label: str) -> Step:
         from peerannot.answers import Ids
         from peerannot.report import save_correction
 
-        save_correction(home / "D" / "gold.json", "t1", label, Ids(["t0", "t1"]))
+        save_correction(home / "D" / "gold.json", "t1", label, Ids(["t0", "t1"]), Ids("xyz"))
 
     return write
 
@@ -220,8 +220,8 @@ def child(step: Step, home: Path, kill_at: int | None = None) -> tuple[int, str]
         if pid == 0:
             os.dup2(said.fileno(), 1)
             os.dup2(said.fileno(), 2)
-            sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb"), write_through=True)
-            sys.stderr = io.TextIOWrapper(os.fdopen(2, "wb"), write_through=True)
+            sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb", 0), write_through=True)
+            sys.stderr = io.TextIOWrapper(os.fdopen(2, "wb", 0), write_through=True)
             code = 70
             try:
                 os.chdir(home)
