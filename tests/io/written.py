@@ -7,6 +7,8 @@ labels and times.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import string
 from collections.abc import Callable, Iterator
@@ -194,7 +196,11 @@ def _wide(crowd: Crowd) -> Files:
         row["\0task"] = task
         rows.append(row | {a.worker: a.label for a in answers})
     content = table(*rows).replace(b"\0task", b"the task", 1)
-    return {"a": content}, {"format": "cleanlab", "task_col": "the task"}
+    # Columns that share no labels may be anything, so the workers are named.
+    names = io.StringIO()
+    csv.writer(names, lineterminator="").writerow(crowd.workers())
+    options = {"format": "cleanlab", "task_col": "the task", "worker_col": names.getvalue()}
+    return {"a": content}, options
 
 
 def _label_studio(crowd: Crowd) -> Files:

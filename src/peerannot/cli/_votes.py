@@ -78,6 +78,12 @@ _OPTIONS: dict[str, Callable[..., Any]] = {
         type=click.Choice(["last", "first", "all", "error"]),
         help="Which of several answers of a worker to a task counts.  [default: last]",
     ),
+    "where": click.option(
+        "--where",
+        multiple=True,
+        metavar="COLUMN=VALUE",
+        help="Read only the rows that have this value; repeatable.",
+    ),
     "no_answer": click.option(
         "--no-answer",
         multiple=True,

@@ -106,7 +106,8 @@ def settle(
             f"labels {'; '.join(map(_quoted, twins[:3]))}{'; ...' if len(twins) > 3 else ''} differ"
             " only in case, spaces or accents; --normalize-labels merges them"
         )
-    out = replace(votes, notes=notes)
+    # Where -1 is a class, whole numbers are names and no positions.
+    out = replace(votes, notes=notes, coded=votes.coded and "-1" not in rest & kept)
     if known & missing or known & merged.keys():
         named = {t: merged.get(y, y) for t, y in votes.gold.items() if y not in missing}
         out = replace(out, gold=named)

@@ -6,7 +6,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +136,7 @@ def read(
     classes: Iterable[Any] | int | None = None,
     labels: Meaning | None = None,
     duplicates: DuplicatePolicy | None = None,
+    where: Sequence[str] = (),
     no_answer: Sequence[str] = (),
     normalize_labels: bool = False,
     **options: Any,
@@ -162,6 +163,8 @@ def read(
         Which of several answers of a worker to a task counts, see `Answers.from_arrays`: by
         default that of a dataset folder among the sources, else the last, by time where there
         are times.
+    where
+        Rows of a table to read: those that have all these values, ``["question=species"]``.
     no_answer
         Labels that stand for no answer (``["not sure", "-"]``), beside empty cells and what
         pandas and R write for a missing value (``NaN``, ``NA``, ``None``, ``null``, ...). A name
@@ -193,16 +196,17 @@ def read(
         classes = list(classes)
         names = list(class_names(classes)[0])
     more = [no_answer] if isinstance(no_answer, str) else no_answer
+    asked = _conditions(where)
     try:
         if len(paths) != 1:
             known = list(Ids(classes)) if isinstance(classes, int) else names
-            votes, name, where = read_parts(
-                paths, format=format, classes=known, labels=labels, no_answer=more,
+            votes, name, sources = read_parts(
+                paths, format=format, classes=known, labels=labels, where=asked, no_answer=more,
                 normalize_labels=normalize_labels, options=options,
             )  # fmt: skip
             meaning: Meaning = "codes" if votes.coded else "names"
-            return _finish(votes, name, where, known, meaning, duplicates, typed=True)
-        source = Source.open(paths[0])
+            return _finish(votes, name, sources, known, meaning, duplicates, typed=True)
+        source = Source.open(paths[0], where=asked)
         if source.shape == "empty":
             raise DataError(f"{source.name}: the file is empty")
         name = FORMATS.resolve(format) if format is not None else detect(source, texts)
@@ -251,7 +255,7 @@ def detect(source: Source, given: Mapping[str, str], *, strict: bool = True) -> 
     sure: dict[str, int] = {}
     if source.folder is None and len(source.files) > 1:
         # Files that a pattern names are alike; the first says what they are.
-        source = Source(str(source.files[0]), source.files[:1])
+        source = replace(source, name=str(source.files[0]), files=source.files[:1])
     for name in FORMATS:
         fields = FORMATS[name].__dataclass_fields__
         if not strict or all(key in fields for key in given):
@@ -273,6 +277,15 @@ def detect(source: Source, given: Mapping[str, str], *, strict: bool = True) -> 
         f"{source.name}: {what.get(source.shape, f'a {source.shape}')} of no known format; say"
         f" which with --format: {', '.join(FORMATS)}"
     )
+
+
+def _conditions(where: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Columns and values of ``COL=VALUE``."""
+    pairs = [text.partition("=") for text in ([where] if isinstance(where, str) else where)]
+    for column, equals, _ in pairs:
+        if not column or not equals:
+            raise ParameterError(f"--where {column}: expected COLUMN=VALUE")
+    return tuple((column, value) for column, _, value in pairs)
 
 
 def read_classes(text: str) -> list[str] | int:

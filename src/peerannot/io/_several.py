@@ -25,6 +25,7 @@ def read_parts(
     format: str | None,
     classes: Sequence[str] | None,
     labels: str | None,
+    where: tuple[tuple[str, str], ...],
     no_answer: Sequence[str],
     normalize_labels: bool,
     options: Mapping[str, Any],
@@ -52,7 +53,7 @@ def read_parts(
     parts, unused = [], {k for k, v in options.items() if v is not None}
     for path, worker in zip(paths, each, strict=True):
         given = {k: str(v) for k, v in {**options, "worker": worker}.items() if v is not None}
-        part, taken = _part(Source.open(path), format, labels, given)
+        part, taken = _part(Source.open(path, where=where), format, labels, given)
         parts.append(part)
         unused -= taken
     if unused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import glob
 import gzip
@@ -11,8 +12,8 @@ import sys
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from peerannot import _json
 from peerannot._files import NPY_ERRORS
+from peerannot._text import did_you_mean, few
 from peerannot.errors import DataError
 
 __all__ = ["Shape", "Source"]
@@ -32,6 +34,7 @@ Shape = Literal[
 ]
 
 HEAD_BYTES = 1 << 16
+START_BYTES = 1 << 20
 UNPACKED_LIMIT = 4 << 30  # bytes that one compressed text may unpack to, against zip bombs
 _SHARDS = "*.parquet"
 
@@ -50,22 +53,33 @@ class Source:
         The folder, where one was named.
     content : bytes or None
         What came from standard input or from a member of an archive.
+    where : tuple of (column, value)
+        Rows to read: those that have all these values.
     """
 
     name: str
     files: tuple[Path, ...] = ()
     folder: Path | None = None
     content: bytes | None = None
+    where: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def open(cls, path: str | Path) -> Source:
+    def open(cls, path: str | Path, *, where: tuple[tuple[str, str], ...] = ()) -> Source:
         """Find what a path, a pattern (``shards/*.parquet``) or ``-`` (standard input) names.
 
         Raises
         ------
         DataError
-            There is no such file, or nothing matches the pattern.
+            There is no such file, nothing matches the pattern, or ``where`` is asked of what has
+            no rows.
         """
+        found = replace(cls._find(path), where=where)
+        if where and not found.has_rows:
+            raise DataError(f"{found.name}: --where is for tables and lists of records")
+        return found
+
+    @classmethod
+    def _find(cls, path: str | Path) -> Source:
         text = str(path)
         if text == "-":
             return cls("standard input", content=sys.stdin.buffer.read())
@@ -87,20 +101,29 @@ class Source:
             return cls(text, files)
         raise DataError(f"{text}: no such file")
 
+    def part(self, file: Path) -> Source:
+        """One of the files, as a source."""
+        return replace(self, name=str(file), files=(file,), folder=None, content=None)
+
     @cached_property
-    def head(self) -> bytes:
-        """The first bytes of the first file, unpacked where it is a gzip file."""
+    def start(self) -> bytes:
+        """The first megabyte of the first file, unpacked where it is a gzip file, in UTF-8."""
         if self.content is not None:
-            return _unpack_head(self.content[:HEAD_BYTES], self.name)
+            return _to_utf8(_unpack_start(self.content[:START_BYTES], self.name), cut=True)
         if not self.files:
             return b""
         with _reading(self.files[0]):
             with self.files[0].open("rb") as handle:
-                start = handle.read(HEAD_BYTES)
-            if not start.startswith(b"\x1f\x8b"):
-                return start
-            with gzip.open(self.files[0], "rb") as packed:
-                return packed.read(HEAD_BYTES)
+                start = handle.read(START_BYTES)
+            if start.startswith(b"\x1f\x8b"):
+                with gzip.open(self.files[0], "rb") as packed:
+                    start = packed.read(START_BYTES)
+            return _to_utf8(start, cut=True)
+
+    @cached_property
+    def head(self) -> bytes:
+        """The first bytes of the first file, as `start` has them."""
+        return self.start[:HEAD_BYTES]
 
     @property
     def packed(self) -> bool:
@@ -109,6 +132,21 @@ class Source:
             return self.content.startswith(b"\x1f\x8b")
         with _reading(self.files[0]), self.files[0].open("rb") as handle:
             return handle.read(2) == b"\x1f\x8b"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether `start` is all there is."""
+        return len(self.start) < START_BYTES
+
+    @property
+    def recoded(self) -> bool:
+        """Whether the bytes of the first file are not those that are read."""
+        if self.packed:
+            return True
+        if self.content is not None:
+            return _encoding(self.content[:HEAD_BYTES]) is not None
+        with _reading(self.files[0]), self.files[0].open("rb") as handle:
+            return _encoding(handle.read(HEAD_BYTES)) is not None
 
     @cached_property
     def shape(self) -> Shape:
@@ -153,7 +191,7 @@ class Source:
             with _reading(self.files[0]):
                 raw = self.files[0].read_bytes()
         if not raw.startswith(b"\x1f\x8b"):
-            return raw
+            return _to_utf8(raw)
         try:
             with gzip.open(io.BytesIO(raw)) as packed:
                 out = packed.read(UNPACKED_LIMIT + 1)
@@ -161,7 +199,7 @@ class Source:
             raise DataError(f"{self.name}: a damaged or truncated gzip file ({error})") from None
         if len(out) > UNPACKED_LIMIT:
             raise DataError(f"{self.name}: unpacks to more than {UNPACKED_LIMIT >> 30} GiB")
-        return out
+        return _to_utf8(out)
 
     def text(self) -> str:
         """All of a single file as text.
@@ -230,8 +268,11 @@ class Source:
         Raises
         ------
         DataError
-            A line is not JSON, or an entry is not an object.
+            A line is not JSON, or an entry is not an object; or `where` fits none.
         """
+        yield from self.chosen(self._records())
+
+    def _records(self) -> Iterator[tuple[str, dict[str, Any]]]:
         if self.shape == "ndjson":
             for number, line in enumerate(self.text().split("\n"), 1):
                 if not line.strip():
@@ -244,18 +285,62 @@ class Source:
             place = f"{self.name} entry {number}"
             yield place, _object(record, place)
 
+    def chosen(self, rows: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+        """The rows, each with its place, that `where` asks for."""
+        found = not self.where
+        for place, record in rows:
+            if all(cell_text(record.get(column)) == value for column, value in self.where):
+                found = True
+                yield place, record
+        if not found:
+            raise DataError(f"{self.name}: no row has {self.condition}")
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether it is a table or a list of records, of which `where` may choose."""
+        if self.shape == "json":
+            return isinstance(self.document, list)
+        return self.shape in ("ndjson", "parquet", "table")
+
+    @property
+    def condition(self) -> str:
+        """What `where` asks, for messages."""
+        return " and ".join(f"{column}={value}" for column, value in self.where)
+
+    def check_where(self, columns: Sequence[str]) -> None:
+        """Refuse a condition on a column that is not there."""
+        for column, _ in self.where:
+            if column not in columns:
+                raise DataError(
+                    f"{self.name}: --where: no column {column!r}; there are {few(columns, 12)}"
+                    + did_you_mean(column, columns)
+                )
+
+    @cached_property
+    def preamble(self) -> int:
+        """Lines before the header: one where it is ``sep=;``, as Excel has it."""
+        return int(_SEPARATOR.match(self.head) is not None)
+
     @cached_property
     def separator(self) -> str:
-        """Comma, tab or semicolon: the one that the first line holds most of."""
+        """What a line ``sep=;`` names; else the most of comma, tab and semicolon in the header."""
+        said = _SEPARATOR.match(self.head)
+        if said is not None:
+            return said[1].decode()
         line = self.head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").partition(b"\n")[0]
         return max(",\t;", key=lambda mark: line.count(mark.encode()))
+
+    @property
+    def comma_is_decimal(self) -> bool:
+        """Whether "0,9" may be a number: commas do not separate cells."""
+        return self.shape != "table" or self.separator != ","
 
     @cached_property
     def header(self) -> tuple[str, ...]:
         """Column names of a CSV or TSV table."""
         if self.shape not in ("table", "matrix"):
             return ()
-        text = self.head.decode("utf-8-sig", errors="replace").lstrip("\r\n")
+        text = _SEPARATOR.sub(b"", self.head).decode("utf-8-sig", errors="replace").lstrip("\r\n")
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=self.separator)
         try:
             return tuple(next(rows, ()))
@@ -274,15 +359,16 @@ class Source:
         rows = self.csv_lists()
         _, header = next(rows, ("", []))
         check_header(self.name, header)
-        for place, row in rows:
-            yield place, dict(zip(header, row, strict=True))
+        self.check_where(header)
+        yield from self.chosen((place, dict(zip(header, row, strict=True))) for place, row in rows)
 
     def csv_lists(self) -> Iterator[tuple[str, list[str]]]:
         """Rows as lists, the header first, each with its place."""
-        reader = csv.reader(
-            io.StringIO(self.text(), newline=""), delimiter=self.separator, strict=True
-        )
-        width, line = None, 1
+        text = io.StringIO(self.text(), newline="")
+        for _ in range(self.preamble):
+            text.readline()
+        reader = csv.reader(text, delimiter=self.separator, strict=True)
+        width, line = None, 1 + self.preamble
         while True:
             try:
                 row = next(reader, None)
@@ -290,7 +376,7 @@ class Source:
                 raise DataError(f"{self.name} line {line}: not CSV ({error})") from None
             if row is None:
                 return
-            place, line = f"{self.name} line {line}", reader.line_num + 1
+            place, line = f"{self.name} line {line}", reader.line_num + 1 + self.preamble
             if not any(cell.strip() for cell in row):
                 continue
             width = width or len(row)
@@ -349,11 +435,52 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
-def _unpack_head(start: bytes, name: str) -> bytes:
+def cell_text(value: Any) -> str | None:
+    """A cell as text, as a CSV file would have it; None where it is empty."""
+    if value is None or value != value:
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+_SEPARATOR = re.compile(rb'\A(?:\xef\xbb\xbf)?"?sep=([^"\r\n])"?\r?\n', re.IGNORECASE)
+
+
+def _encoding(start: bytes) -> str | None:
+    """UTF-16 or UTF-32 by the mark at the start, or by every second byte; None for UTF-8."""
+    if start.startswith((b"PK", b"PAR1", b"\x93NUMPY", b"\x1f\x8b")):
+        return None
+    if start.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return "utf-32"
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    some = start[:64]
+    for kind, zeros in (("utf-16-le", some[1::2]), ("utf-16-be", some[::2])):
+        if len(some) > 8 and zeros.count(0) > 0.7 * len(zeros) and some.count(0) < 0.6 * len(some):
+            return kind
+    return None
+
+
+def _to_utf8(raw: bytes, *, cut: bool = False) -> bytes:
+    """Bytes in UTF-8; ``cut`` says that they may end in the middle of a character."""
+    kind = _encoding(raw[:64])
+    if kind is None:
+        return raw
+    try:
+        text = codecs.getincrementaldecoder(kind)().decode(raw, final=not cut)
+    except UnicodeDecodeError:
+        return raw  # that it is not UTF-8 either is said by who reads the text
+    return text.removeprefix("\ufeff").encode()
+
+
+def _unpack_start(start: bytes, name: str) -> bytes:
     if not start.startswith(b"\x1f\x8b"):
         return start
     try:
-        return zlib.decompressobj(wbits=31).decompress(start, HEAD_BYTES)
+        return zlib.decompressobj(wbits=31).decompress(start, START_BYTES)
     except zlib.error as error:
         raise DataError(f"{name}: a damaged gzip file ({error})") from None
 

@@ -66,7 +66,7 @@ class Cvat(WorkerFormat):
         return NO
 
     def rows(self, source: Source) -> Iterator[Row | Skip | Said]:
-        parts = [Source(str(f), (f,)) for f in source.files] or [source]
+        parts = [source.part(f) for f in source.files] or [source]
         for part in parts:
             yield from self._file(part, alone=len(parts) == 1)
 

@@ -46,7 +46,7 @@ class Doccano(WorkerFormat):
                 " --worker"
             )
         else:
-            single = [Source(str(f), (f,)) for f in source.files] or [source]
+            single = [source.part(f) for f in source.files] or [source]
             parts = [(PurePosixPath(part.name).name, part) for part in single]
         if self.worker is None:
             yield Said("worker", "name of the file")

@@ -56,7 +56,7 @@ class LabelMe(WorkerFormat):
         files = _files(source)
         if not files and source.content is None:
             raise DataError(f"{source.name}: no .json file in it")
-        for part in [Source(str(f), (f,)) for f in files] or [source]:
+        for part in [source.part(f) for f in files] or [source]:
             document = part.document
             if not isinstance(document, dict):
                 raise DataError(f"{part.name}: expected a JSON object")

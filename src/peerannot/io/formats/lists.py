@@ -216,9 +216,10 @@ def records(source: Source) -> Iterator[tuple[str, Mapping[str, Any]]]:
     DataError
         The file is damaged.
     """
-    if source.shape != "parquet":
-        yield from source.records()
-        return
+    yield from source.chosen(_rows_of(source)) if source.shape == "parquet" else source.records()
+
+
+def _rows_of(source: Source) -> Iterator[tuple[str, Mapping[str, Any]]]:
     files: Sequence[Any] = source.files or (io.BytesIO(source.content_bytes()),)
     for file in files:
         try:

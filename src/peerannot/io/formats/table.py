@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import islice
-from pathlib import Path
+from operator import and_
 from typing import Any
 
 import orjson
@@ -14,29 +15,34 @@ import polars as pl
 
 from peerannot._no_answer import NO_ANSWER
 from peerannot._options import option
-from peerannot._text import did_you_mean, few, plain
+from peerannot._text import few, plain
 from peerannot.answers._ids import DIGITS_LOST
 from peerannot.errors import DataError
+from peerannot.io import _columns
 from peerannot.io._checksums import check
+from peerannot.io._columns import find_column, find_roles, flat, holds_labels, missing_column
+from peerannot.io._sample import sample, texts
 from peerannot.io._source import Source, check_header
 from peerannot.io._times import seconds
 from peerannot.io.base import CERTAIN, FORMATS, NO, PLAUSIBLE, Format, Votes
 
 __all__ = [
+    "LABEL",
+    "TASK",
+    "WORKER",
     "Table",
     "as_ids",
     "column_names",
     "find_column",
+    "pick",
     "polars_errors",
     "read_columns",
     "read_rows",
     "scan",
+    "whole",
 ]
 
-TASK = ("task", "task_id", "item", "item_id", "object", "object_id", "question", "question_id")
-WORKER = ("worker", "worker_id", "performer", "annotator", "annotator_id", "rater", "user")
-LABEL = ("label", "answer", "response", "annotation", "class", "category", "rating")
-GOLD = ("gold", "truth", "true_label", "ground_truth")
+TASK, WORKER, LABEL = map(flat, (_columns.TASK, _columns.WORKER, _columns.LABEL))
 TABULAR = ("table", "parquet", "ndjson", "json")
 
 polars_errors = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError)
@@ -48,30 +54,32 @@ class Table(Format):
     """Columns task, worker and label, one row an answer, as crowd-kit has them.
 
     CSV, TSV (comma, tab or semicolon, also gzipped), Parquet (one file, a folder or a pattern
-    of shards), NDJSON, or a JSON list of objects. Columns are found by their usual names
-    (``performer``, ``workerId``, ``annotator``; ``answer``; ...) unless named here. A column of
-    known labels (``truth``, ``true_label``, ``gold``) is kept apart.
+    of shards), NDJSON, or a JSON list of objects. Columns are proposed by their usual names
+    (``performer``, ``workerId``, ``annotator``; ``answer``; ...) and taken where their contents
+    fit, unless named here; where two fit, the user is asked. A column of known labels
+    (``truth``, ``true_label``, ``gold``) that holds labels is kept apart.
 
     Parameters
     ----------
     task_col, worker_col, label_col
         Names of the columns.
     weight_col
-        Column of the weights of answers, where there are any.
+        Column of the weights of answers, where there are any; never guessed.
     gold_col
-        Column of known labels of the tasks.
+        Column of known labels of the tasks; ``none`` where there are none (``NONE`` where a
+        column is called "none").
     time_col
-        Column of when an answer was given, by which the last of several is told.
+        Column of when an answer was given, by which the last of several is told; never guessed.
     time_format
         ``mdy`` or ``dmy`` where dates do not tell day from month, or a pattern of `strptime`.
     """
 
-    task_col: str | None = option(None, help="column of the task")
-    worker_col: str | None = option(None, help="column of the worker")
-    label_col: str | None = option(None, help="column of the label")
-    weight_col: str | None = option(None, help="column of the answer's weight")
-    gold_col: str | None = option(None, help="column of the task's known label")
-    time_col: str | None = option(None, help="column of the answer's time")
+    task_col: str = option("", help="column of the task")
+    worker_col: str = option("", help="column of the worker")
+    label_col: str = option("", help="column of the label")
+    weight_col: str = option("", help="column of the answer's weight")
+    gold_col: str = option("", help='column of the task\'s known label, or "none"')
+    time_col: str = option("", help="column of the answer's time")
     time_format: str | None = option(None, help="mdy, dmy, or a pattern: %d.%m.%Y %H:%M")
 
     @classmethod
@@ -90,42 +98,50 @@ class Table(Format):
         )
 
     def read(self, source: Source) -> Votes:
-        columns = column_names(source)
-        names = {
-            "task": pick(source.name, columns, self.task_col, TASK, "task"),
-            "worker": pick(source.name, columns, self.worker_col, WORKER, "worker"),
-            "label": pick(source.name, columns, self.label_col, LABEL, "label"),
-        }
-        if self.weight_col is not None:
-            names["weight"] = pick(source.name, columns, self.weight_col, (), "weight")
-        if self.time_col is not None:
-            names["time"] = pick(source.name, columns, self.time_col, (), "time")
-        gold = find_column(columns, self.gold_col, GOLD, exact=True)
-        if self.gold_col is not None:
-            gold = pick(source.name, columns, self.gold_col, (), "gold")
-        if gold is not None:
-            names["gold"] = gold
-        if len(set(names.values())) < len(names):
+        names = column_names(source)
+        source.check_where(names)
+        roles = find_roles(
+            source.name,
+            names,
+            sample(source, names),
+            {"task": self.task_col, "worker": self.worker_col, "label": self.label_col,
+             "gold": self.gold_col},
+        )  # fmt: skip
+        wanted = dict(roles.columns)
+        for what, named in (("weight", self.weight_col), ("time", self.time_col)):
+            if named:
+                wanted[what] = pick(source.name, names, named, (), what)
+        if len(set(wanted.values())) < len(wanted):
             raise DataError(
-                f"{source.name}: one column serves twice ({few(names.values())}); name them with"
+                f"{source.name}: one column serves twice ({few(wanted.values())}); name them with"
                 " --task-col, --worker-col and --label-col"
             )
-        frame, place = scan(source, names)
+        frame, place = scan(source, wanted)
         if frame.height == 0:
             raise DataError(f"{source.name}: there are column names but no answers")
         for name in ("task", "worker"):
             frame = frame.with_columns(as_ids(frame[name], place, name))
         frame = frame.with_columns(as_labels(frame["label"], place, "label"))
-        if "weight" in names:
-            frame = frame.with_columns(_weights(frame["weight"], place))
-        if "time" in names:
-            times = seconds(frame["time"], place, names["time"], self.time_format)
+        if "weight" in wanted:
+            frame = frame.with_columns(_weights(frame, place, comma=source.comma_is_decimal))
+        if "time" in wanted:
+            times = seconds(frame["time"], place, wanted["time"], self.time_format)
             frame = frame.with_columns(times.alias("time"))
-        known: dict[str, str] = {}
-        if gold is not None:
+        guessed, notes, known = dict(roles.guessed), list(roles.notes), {}
+        if "gold" in wanted:
             known = _gold(frame, place)
+            given = frame["label"].unique().drop_nulls().cast(pl.String)
+            if "gold" in guessed and not holds_labels(wanted["gold"], set(known.values()), given):
+                guessed["gold"], known = "none", {}
             frame = frame.drop("gold")
-        return Votes(frame, place, gold=known)
+        return Votes(
+            frame,
+            place,
+            gold=known,
+            guessed=guessed,
+            ignored=tuple(c for c in names if c not in wanted.values()),
+            notes=notes,
+        )
 
 
 def _is_list(source: Source) -> bool:
@@ -151,16 +167,6 @@ def column_names(source: Source) -> tuple[str, ...]:
     return tuple(source.first) if isinstance(source.first, dict) else ()
 
 
-def find_column(
-    columns: Sequence[str], named: str | None, known: Iterable[str], *, exact: bool = False
-) -> str | None:
-    """The column that the user named, or the first with a usual name; None where there is none."""
-    if named is not None:
-        return named if named in columns else None
-    by_fold = {plain(c): c for c in reversed(columns)}
-    return next((by_fold[plain(name)] for name in known if plain(name) in by_fold), None)
-
-
 def pick(
     where: str, columns: Sequence[str], named: str | None, known: Sequence[str], what: str
 ) -> str:
@@ -172,16 +178,9 @@ def pick(
         There is no such column.
     """
     found = find_column(columns, named, known)
-    if found is not None:
-        return found
-    if named is not None:
-        problem, near = f"no column {named!r}", did_you_mean(named, columns)
-    else:
-        problem = f"no column for the {what} ({', '.join(known[:4])}, ...)"
-        near = next((hint for name in known if (hint := did_you_mean(name, columns))), "")
-    raise DataError(
-        f"{where}: {problem}; there are {few(columns, 12)}{near or f'; give --{what}-col'}"
-    )
+    if found is None:
+        raise missing_column(where, columns, named, known, what)
+    return found
 
 
 def scan(source: Source, names: Mapping[str, str]) -> tuple[pl.DataFrame, Callable[[int], str]]:
@@ -197,17 +196,43 @@ def scan(source: Source, names: Mapping[str, str]) -> tuple[pl.DataFrame, Callab
     Raises
     ------
     DataError
-        The file is damaged, not UTF-8, or a row has more or fewer cells than the header.
+        The file is damaged, not UTF-8, or a row has more or fewer cells than the header; or no
+        row is as the source's ``where`` asks.
     """
+    if not source.where:
+        return _scan(source, names)
+    asked = {f"where {i}": column for i, (column, _) in enumerate(source.where)}
+    frame, place = _scan(replace(source, where=()), {**names, **asked})
+    fits = [texts(frame[f"where {i}"]) == value for i, (_, value) in enumerate(source.where)]
+    rows = reduce(and_, fits).fill_null(False).arg_true()
+    if rows.len() == 0:
+        raise DataError(f"{source.name}: no row has {source.condition}")
+    return frame[rows].drop(asked), lambda row: place(int(rows[row]))
+
+
+def _scan(source: Source, names: Mapping[str, str]) -> tuple[pl.DataFrame, Callable[[int], str]]:
     columns = [pl.col(column).alias(name) for name, column in names.items()]
     if source.shape == "parquet":
         return _scan_parquet(source, columns)
     parts, places = [], []
-    for one in [source] if source.content is not None else map(_single, source.files):
-        frame, place = _scan_text(one, list(names.values()))
+    for one in [source] if source.content is not None else map(source.part, source.files):
+        frame, place = _scan_text(one, list(dict.fromkeys(names.values())))
         parts.append(frame.select(columns))
         places.append((frame.height, place))
     return pl.concat(parts), lambda row: _place(places, row)
+
+
+def whole(source: Source) -> pl.DataFrame:
+    """All columns of a CSV or Parquet table.
+
+    Raises
+    ------
+    DataError
+        The file is damaged, a column occurs twice, or a row has more or fewer cells than others.
+    """
+    names = column_names(source)
+    frame, _ = scan(source, dict(zip(names, names, strict=True)))
+    return frame
 
 
 def read_columns(
@@ -240,10 +265,6 @@ def read_columns(
 def read_rows(source: Source, columns: Sequence[str]) -> list[dict[str, str]]:
     """Some columns of a CSV table, a dictionary a row; a column that is not there is empty."""
     return [{c: row.get(c, "") for c in columns} for _, row in source.csv_rows()]
-
-
-def _single(path: Path) -> Source:
-    return Source(str(path), (path,))
 
 
 def _place(places: Sequence[tuple[int, Callable[[int], str]]], row: int) -> str:
@@ -282,14 +303,18 @@ def _scan_text(source: Source, columns: list[str]) -> tuple[pl.DataFrame, Callab
         raise DataError(
             f"{source.name}: no column {missing[0]!r}; there are {few(column_names(source), 12)}"
         )
-    in_memory = source.content is not None or source.packed
+    in_memory = source.content is not None or source.recoded
     content: Any = io.BytesIO(source.content_bytes()) if in_memory else source.files[0]
     schema = dict.fromkeys(columns, pl.String)
     doubtful = False
     try:
         if source.shape == "table":
             frame = pl.read_csv(
-                content, columns=columns, separator=source.separator, infer_schema=False
+                content,
+                columns=columns,
+                separator=source.separator,
+                skip_rows=source.preamble,
+                infer_schema=False,
             )
         elif source.shape == "ndjson":
             raw = source.content_bytes()
@@ -297,7 +322,8 @@ def _scan_text(source: Source, columns: list[str]) -> tuple[pl.DataFrame, Callab
             doubtful = _may_repeat(raw, columns, frame.height)
         else:
             frame = _from_records(source, columns)
-        doubtful = doubtful or any(frame[c].null_count() for c in columns)
+        empty = any(frame[c].null_count() for c in columns)
+        doubtful = doubtful or (empty and not _even(source, frame.height))
     except polars_errors as error:
         if isinstance(error, DataError):
             raise
@@ -327,7 +353,7 @@ def _even(source: Source, n_rows: int) -> bool:
     if source.shape != "table":
         return False
     content = source.content_bytes()
-    marks = content.count(source.separator.encode())
+    marks = content.count(source.separator.encode()) - source.preamble
     return b'"' not in content and marks == (n_rows + 1) * (len(source.header) - 1)
 
 
@@ -399,12 +425,23 @@ def _from_floats(column: pl.Series, place: Callable[[int], str], what: str) -> p
     same = (whole == column).fill_null(False)
     if int(same.sum()) == column.len() - column.null_count():
         return whole
-    texts = pl.when(same).then(whole.cast(pl.String)).otherwise(column.cast(pl.String))
-    return pl.select(texts.alias(column.name)).to_series()
+    spelled = pl.when(same).then(whole.cast(pl.String)).otherwise(column.cast(pl.String))
+    return pl.select(spelled.alias(column.name)).to_series()
 
 
-def _weights(column: pl.Series, place: Callable[[int], str]) -> pl.Series:
+def _weights(frame: pl.DataFrame, place: Callable[[int], str], *, comma: bool) -> pl.Series:
+    """Weights as numbers; of a row without an answer it may be missing."""
+    column = frame["weight"]
     numbers = column.cast(pl.Float64, strict=False)
+    if comma and column.dtype == pl.String:
+        decimal = column.str.replace(r"^(\s*\d*),(\d+\s*)$", "$1.$2")
+        numbers = decimal.str.strip_chars().cast(pl.Float64, strict=False)
+    silent = frame["label"].cast(pl.String).str.strip_chars().is_in(sorted(NO_ANSWER))
+    numbers = (
+        pl.select(pl.when(silent.fill_null(True) & numbers.is_null()).then(1.0).otherwise(numbers))
+        .to_series()
+        .alias("weight")
+    )
     bad = (numbers.is_null() | ~numbers.is_finite() | (numbers < 0)).fill_null(True)
     if bool(bad.any()):
         row = bad.arg_true()[0]
@@ -424,7 +461,7 @@ def _gold(frame: pl.DataFrame, place: Callable[[int], str]) -> dict[str, str]:
     if twice.height:
         raise DataError(
             f"{place(twice['row'][1])}: task {twice['task'][0]!s} has two gold labels,"
-            f" {twice['gold'][0]!s} and {twice['gold'][1]!s}"
+            f" {twice['gold'][0]!s} and {twice['gold'][1]!s}; --gold-col none leaves them out"
         )
     return dict(
         zip(
