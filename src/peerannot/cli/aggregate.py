@@ -167,7 +167,9 @@ def aggregate(
         from peerannot.io import may_write
 
         may_write(path, force=force)
-    if not is_dataset(dataset, metadata=metadata_path) or output is not None:
+    # Asked once: a file that goes away later is no other kind of input.
+    in_folder = is_dataset(dataset, metadata=metadata_path)
+    if not in_folder or output is not None:
         must_write_csv(output or (None if as_json else "stdout.csv"), workers_output)
     auto = strategy.strip().lower() == "auto"
     if auto and options:
@@ -176,7 +178,7 @@ def aggregate(
     facts: dict[str, Any] = {}
     state: OnlineState | None = None
     if save_state or update is not None:
-        if fitted is None or not is_dataset(dataset, metadata=metadata_path):
+        if fitted is None or not in_folder:
             raise click.UsageError(
                 "--save-state and --update: name a DATASET folder and a strategy"
             )
@@ -219,7 +221,7 @@ def aggregate(
             result, fitted, answers, facts, gold=known, intervals=intervals, n_boot=bootstrap
         )
     facts = {"strategy": fitted.name, **facts}
-    if is_dataset(dataset, metadata=metadata_path) and output is None:
+    if in_folder and output is None:
         from peerannot.aggregation.output import write_labels
 
         written = write_labels(

@@ -7,11 +7,15 @@ folder, that is used instead of the sources: the file is then ``MIRROR/<recipe>/
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import errno
+import functools
 import json
 import logging
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -111,6 +115,11 @@ def fetch(
         return _from_folder(Path(mirror).expanduser() / recipe / remote.name, remote)
     url = f"{mirror}/{quote(recipe)}/{quote(remote.name)}" if mirror else remote.url
     folder = cache_folder() / recipe
+    if not _writable(folder):
+        if (folder / remote.name).is_file():
+            _check_own(folder / remote.name, remote)
+            return folder / remote.name
+        folder = _passing_folder(cache_folder()) / recipe
     target = folder / remote.name
     hand = places[0] if places else target
     elsewhere = "unset PEERANNOT_MIRROR" if mirror else "set PEERANNOT_MIRROR to a mirror"
@@ -131,6 +140,30 @@ def fetch(
     if came and remote.checksum is None:
         logger.info("%s: no checksum is known; came sha256 %s", remote.name, sha256(target))
     return target
+
+
+def _writable(folder: Path) -> bool:
+    """Whether files can be made in a folder, which is made where it is absent."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # A folder's permission bits lie to the administrator and on network shares.
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError as error:
+        return error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+@functools.cache
+def _passing_folder(instead_of: Path) -> Path:
+    """A folder that is removed when this process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="peerannot-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    logger.warning(
+        "%s cannot be written: what is downloaded is not kept; set PEERANNOT_CACHE to a folder"
+        " that can",
+        instead_of,
+    )
+    return folder
 
 
 def _check_own(place: Path, remote: Remote) -> None:
