@@ -287,6 +287,29 @@ class _Disk:
     free = 10
 
 
+def test_gold_of_a_file_as_in_memory(tmp_path: Path, run: Any) -> None:
+    pattern, gold = shards(tmp_path / "in", text=True), tmp_path / "gold.csv"
+    names = list(read_answers(pattern).tasks)[::4]
+    # Names, and positions; a task without answers is no fault.
+    for labels in (["cat", "dog", "eel"], ["0", "1", "2"]):
+        rows = [f"{t},{labels[i % 3]}" for i, t in enumerate([*names, "nowhere"])]
+        gold.write_text("\n".join(["task,label", *rows]))
+        run(
+            "aggregate", pattern, "-s", "DS", "--gold", gold, "-o", tmp_path / "here.csv", "--force"
+        )
+        run("aggregate", pattern, "-s", "DS", "--gold", gold, "--out-of-core", "--output",
+            tmp_path / "out", "--force")  # fmt: skip
+        here = pl.read_csv(tmp_path / "here.csv", infer_schema=False)
+        assert table(tmp_path / "out")["label"].to_list() == here["label"].to_list()
+        known = table(tmp_path / "out").filter(pl.col("task").is_in(names))["label"].to_list()
+        assert known == [("cat", "dog", "eel")[i % 3] for i in range(len(names))]
+    gold.write_text("task,label\n" + f"{names[0]},fox")
+    command = ("aggregate", pattern, "--gold", gold, "--out-of-core", "--output", tmp_path / "x")
+    assert (
+        "gold.csv line 2: label 'fox' is not one of cat, dog, eel" in run(*command, code=3).stderr
+    )
+
+
 def test_command(tmp_path: Path, run: Any) -> None:
     pattern, out = shards(tmp_path / "in"), tmp_path / "out"
     command = ("aggregate", pattern, "-s", "DS", "--out-of-core", "--output", out)

@@ -66,7 +66,7 @@ def test_bad_shards_are_told(tmp_path: Path, ask: Ask) -> None:
         (("--workers", "2"), "--workers is for --engine dask"),
         (("--checkpoint-every", "2"), "--checkpoint-every is for --engine dask"),
         (("--engine", "dask", "--out-of-core", "--output", "x"), "are for --engine local"),
-        (("--engine", "dask", "--output", "x", "--bootstrap", "9"), "has no --gold"),
+        (("--engine", "dask", "--output", "x", "--bootstrap", "9"), "has no --save-state"),
         (("--engine", "dask", "--output", "x", "--format", "table"), "reads Parquet"),
         (("--output", "s3://bucket/x"), "URL is for --engine dask"),
     ],

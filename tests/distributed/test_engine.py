@@ -24,6 +24,7 @@ from peerannot.distributed._load import Loaded
 from peerannot.distributed._survey import plan
 from peerannot.errors import DataError, DataWarning, ParameterError
 from peerannot.io import _rows, read_answers
+from peerannot.selection import read_gold
 
 DS = "DS[max_iter=12,tol=0]"
 
@@ -128,7 +129,9 @@ def test_gold_as_on_one_machine(tmp_path: Path, client: Any, spec: str, text: bo
     gold = {t: answers.classes[i % 3] for i, t in enumerate(answers.tasks) if i % 7 == 0}
     here = build(spec).fit(answers, gold=gold)
     listed = np.array([i % 3 if i % 7 == 0 else -1 for i in range(answers.n_tasks)])
-    for known in (gold, listed):
+    file = tmp_path / "gold.csv"
+    file.write_text("\n".join(["task,label", "nobody,dog", *(f"{t},{c}" for t, c in gold.items())]))
+    for known in (gold, listed, read_gold(file)):
         fit(pattern, spec, output=out, client=client, partitions=3, gold=known)
         posterior = tasks_of(out).select(f"p_{name}" for name in here.classes).to_numpy()
         np.testing.assert_allclose(posterior, here.posterior, atol=1e-9, rtol=0)

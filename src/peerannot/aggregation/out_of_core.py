@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from peerannot._files import atomic_path, sha256, storage_errors, write_json, write_npy
 from peerannot._lock import locked
@@ -24,7 +24,7 @@ from peerannot._progress import Progress, silent
 from peerannot._version import __version__
 from peerannot.aggregation.base import Fit, Fitted, Strategy
 from peerannot.aggregation.capabilities import check_partitions
-from peerannot.aggregation.partitions.known import KnownLabels
+from peerannot.aggregation.partitions.known import Gold, KnownLabels
 from peerannot.aggregation.partitions.mapped import MappedParts
 from peerannot.aggregation.partitions.outcome import outcome
 from peerannot.aggregation.registry import build
@@ -90,7 +90,7 @@ def fit_shards(
     output: str | Path,
     scratch: str | Path | None = None,
     hard: bool = False,
-    gold: Mapping[str, Any] | ArrayLike | None = None,
+    gold: Gold | None = None,
     classes: Iterable[Any] | int | None = None,
     labels: Meaning | None = None,
     duplicates: DuplicatePolicy = "last",
@@ -116,7 +116,8 @@ def fit_shards(
     hard
         Leave out the columns of the posterior.
     gold
-        Known classes of some tasks, see `peerannot.answers.gold_labels`; they stay fixed.
+        Known classes of some tasks, see `peerannot.answers.gold_labels`; they stay fixed. Or
+        what `peerannot.selection.read_gold` gives of a file.
     classes, labels, duplicates
         See `peerannot.io.read`.
     task_col, worker_col, label_col
@@ -171,11 +172,10 @@ def fit_shards(
                 f"{len(coded.classes)} classes are too many for columns of a posterior; ask for"
                 " hard labels"
             )
-        known = None if gold is None else KnownLabels.of(gold, coded.classes)
-        parts = MappedParts(coded, known)
+        parts = MappedParts(coded)
         try:
-            if known is not None:
-                known.check(parts)
+            if gold is not None:
+                parts.know(KnownLabels.of(gold, parts))
             fit = fitted.with_files().fit_parts(parts, told)
             done = _write(folder, coded, fitted, fit, parts, hard, told)
         finally:

@@ -128,6 +128,7 @@ def aggregate_on_cluster(
     options: tuple[str, ...],
     output: Path | str | None,
     engine: Engine,
+    gold: Path | None,
     *,
     hard: bool,
     force: bool,
@@ -147,6 +148,7 @@ def aggregate_on_cluster(
     from peerannot.cli._out_of_core import say_unchecked
     from peerannot.distributed import fit, has_result
     from peerannot.errors import ParameterError
+    from peerannot.selection import read_gold
 
     if output is None or (isinstance(output, Path) and output.is_file()):
         raise click.UsageError("--engine dask writes shards: give --output FOLDER")
@@ -159,6 +161,7 @@ def aggregate_on_cluster(
             fitted,
             output=output,
             hard=hard,
+            gold=None if gold is None else read_gold(gold),
             progress=progress,
             **shard_reading(reading, "--engine dask"),
             **engine.options,

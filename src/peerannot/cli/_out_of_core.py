@@ -27,6 +27,7 @@ def aggregate_shards(
     options: tuple[str, ...],
     output: Path | None,
     scratch: Path | None,
+    gold: Path | None,
     *,
     hard: bool,
     force: bool,
@@ -45,6 +46,7 @@ def aggregate_shards(
     from peerannot.aggregation import build
     from peerannot.aggregation.out_of_core import fit_shards
     from peerannot.errors import ParameterError
+    from peerannot.selection import read_gold
 
     if output is None or output.is_file():
         raise click.UsageError("--out-of-core writes shards: give --output FOLDER")
@@ -58,6 +60,7 @@ def aggregate_shards(
             output=output,
             scratch=scratch,
             hard=hard,
+            gold=None if gold is None else read_gold(gold),
             progress=progress,
             **shard_reading(reading, "--out-of-core"),
         )

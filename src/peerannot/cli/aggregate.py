@@ -139,15 +139,15 @@ def aggregate(
                 f"{name} takes shards and --output, no other files:"
                 " drop --metadata_path, --path-remove, --workers-output and --answers-file"
             )
-        if gold or save_state or update or intervals or bootstrap:
+        if save_state or update or intervals or bootstrap:
             raise click.UsageError(
-                f"{name} has no --gold, --save-state, --update, --intervals or --bootstrap"
+                f"{name} has no --save-state, --update, --intervals or --bootstrap"
             )
     if engine.dask:
         if out_of_core or scratch:
             raise click.UsageError("--out-of-core and --scratch are for --engine local")
         aggregate_on_cluster(
-            dataset, strategy, options, output, engine,
+            dataset, strategy, options, output, engine, gold,
             hard=hard, force=force, strict=strict, as_json=as_json, reading=reading,
         )  # fmt: skip
         return
@@ -157,7 +157,7 @@ def aggregate(
         from peerannot.cli._out_of_core import aggregate_shards
 
         aggregate_shards(
-            dataset, strategy, options, output, scratch,
+            dataset, strategy, options, output, scratch, gold,
             hard=hard, force=force, strict=strict, as_json=as_json, reading=reading,
         )  # fmt: skip
         return

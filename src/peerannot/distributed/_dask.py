@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from peerannot._compiled import with_threads
+from peerannot.aggregation.partitions.known import KnownLabels
 from peerannot.aggregation.partitions.parts import Part, Shape, Work
 from peerannot.distributed._checkpoint import FOLDER
 from peerannot.distributed._cluster import Graph, Machine, cluster_errors
@@ -85,6 +86,14 @@ class DaskParts:
 
     def __len__(self) -> int:
         return len(self._parts)
+
+    def know(self, gold: KnownLabels) -> None:
+        """Take known labels of tasks."""
+        graph = Graph("gold")
+        shared = graph.add(_same, _Given((gold,)))
+        keys = [graph.add(_knowing, part, shared) for part in self._parts]
+        self._parts = graph.send(self._machine.client, keys)
+        self._machine.settle(self._parts)
 
     def sum(self, work: Work, *given: Any) -> tuple[Any, ...]:
         graph = Graph(_name(work))
@@ -169,6 +178,12 @@ class DaskParts:
 def _beside(part: Part, given: _Given) -> _Given:
     """The parameters, on the worker that holds the partition."""
     return given
+
+
+def _knowing(part: Part, given: _Given) -> Part:
+    mine = copy.copy(part)
+    mine.gold = given.values[0].of_tasks(part.answers.tasks, part.first_task)
+    return mine
 
 
 def _name(work: Work) -> str:

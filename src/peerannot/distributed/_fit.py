@@ -11,14 +11,13 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from peerannot._progress import Progress, silent
 from peerannot._text import few
 from peerannot.aggregation.base import Strategy
 from peerannot.aggregation.capabilities import check_partitions
 from peerannot.aggregation.out_of_core import MOST_COLUMNS
-from peerannot.aggregation.partitions.known import KnownLabels
+from peerannot.aggregation.partitions.known import Gold, KnownLabels
 from peerannot.aggregation.partitions.parts import Part, Shape
 from peerannot.aggregation.registry import build
 from peerannot.answers import DuplicatePolicy, Ids, Meaning
@@ -59,7 +58,7 @@ def fit(
     skip_bad_shards: bool = False,
     checkpoint_every: int = 5,
     hard: bool = False,
-    gold: Mapping[str, Any] | ArrayLike | None = None,
+    gold: Gold | None = None,
     classes: Iterable[Any] | int | None = None,
     labels: Meaning | None = None,
     duplicates: DuplicatePolicy = "last",
@@ -98,7 +97,8 @@ def fit(
     hard
         Leave out the columns of the posterior.
     gold
-        Known classes of some tasks, see `peerannot.answers.gold_labels`; they stay fixed.
+        Known classes of some tasks, see `peerannot.answers.gold_labels`; they stay fixed. Or
+        what `peerannot.selection.read_gold` gives of a file.
     classes, labels, duplicates
         See `peerannot.io.read`.
     task_col, worker_col, label_col
@@ -167,7 +167,6 @@ def fit(
         coding = vocabulary.coding()
         if coding.guessed:
             warnings.warn(f"{vocabulary.name}: {GUESSED}", DataWarning, stacklevel=2)
-        known = None if gold is None else KnownLabels.of(gold, coding.classes)
         if not hard and len(coding.classes) > MOST_COLUMNS:
             raise ParameterError(
                 f"{len(coding.classes)} classes are too many for columns of a posterior; ask for"
@@ -180,10 +179,10 @@ def fit(
             n = saved[0].run["n"]
         parts, n_dropped = _load(
             machine, plan(usable, seen.kinds["task"], n), usable, vocabulary,
-            coding.workers, coding.classes, known, homes, told,
+            coding.workers, coding.classes, homes, told,
         )  # fmt: skip
-        if known is not None:
-            known.check(parts)
+        if gold is not None:
+            parts.know(KnownLabels.of(gold, parts))
         checkpoint = SavedRun(store, {**_asked(run), "n": n}, checkpoint_every, parts, saved)
         done = ready.fit_parts(parts, told, checkpoint)
         (worker_answers,) = parts.sum(_worker_answers)
@@ -210,8 +209,10 @@ def _asked(run: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in run.items() if key != "partitions"}
 
 
-def _digest(gold: Mapping[str, Any] | ArrayLike) -> str:
+def _digest(gold: Any) -> str:
     # As it was given: what classes there are is not known before the shards are read.
+    if hasattr(gold, "digest"):
+        return str(gold.digest())
     rows = sorted(gold.items()) if isinstance(gold, Mapping) else np.asarray(gold).tolist()
     return sha256(repr(rows).encode()).hexdigest()
 
@@ -253,7 +254,7 @@ def _usable(seen: Merged, skip: bool, name: str) -> tuple[list[Shard], list[Left
 
 def _load(
     machine: Machine, way: Plan, shards: Sequence[Shard], vocabulary: Vocabulary,
-    workers: Ids, classes: Ids, known: KnownLabels | None, homes: Sequence[str], told: Progress,
+    workers: Ids, classes: Ids, homes: Sequence[str], told: Progress,
 ) -> tuple[DaskParts, int]:  # fmt: skip
     """Partitions on the workers, and how many repeated rows were dropped."""
     graph = Graph("load")
@@ -285,7 +286,7 @@ def _load(
     told(n, n, "loading")
     shape = Shape(sum(size[0] for size in sizes), sum(size[1] for size in sizes), workers, classes)
     place = Graph("partition")
-    of_all = place.add(_same, _Whole(shape, known))
+    of_all = place.add(_same, _Whole(shape))
     first = np.concatenate(([0], np.cumsum([size[0] for size in sizes])))
     parts = [
         place.add(_part_of, future, p, int(first[p]), of_all)
@@ -302,10 +303,10 @@ class _Readers(list[tuple[Shard, bool]]):
 
 
 class _Whole:
-    """What all partitions are given, which Dask need not look into."""
+    """A `Shape`, which Dask need not look into."""
 
-    def __init__(self, shape: Shape, known: KnownLabels | None) -> None:
-        self.shape, self.known = shape, known
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
 
 
 def _same(value: Any) -> Any:
@@ -317,7 +318,7 @@ def _load_range(readers: _Readers, low: Any, high: Any, vocabulary: Vocabulary) 
 
 
 def _part_of(loaded: Loaded, index: int, first_task: int, whole: _Whole) -> Part:
-    return part_of(loaded, index, first_task, whole.shape, whole.known)
+    return part_of(loaded, index, first_task, whole.shape)
 
 
 def _worker_answers(part: Part) -> tuple[Any]:

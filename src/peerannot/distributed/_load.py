@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from peerannot.aggregation.partitions.known import KnownLabels
 from peerannot.aggregation.partitions.parts import Part, Shape
 from peerannot.answers import Answers, DuplicatePolicy, Meaning
 from peerannot.distributed._checkpoint import FOLDER
@@ -162,16 +161,10 @@ def join_pieces(pieces: Sequence[pl.DataFrame], vocabulary: Vocabulary) -> Loade
     return _loaded([piece for piece in pieces if piece.height], vocabulary.coding())
 
 
-def part_of(
-    loaded: Loaded, index: int, first_task: int, shape: Shape, known: KnownLabels | None = None
-) -> Part:
-    """A partition in its place, with the labels that are known of its tasks."""
+def part_of(loaded: Loaded, index: int, first_task: int, shape: Shape) -> Part:
+    """A partition in its place."""
     answers = loaded.answers
-    if known is None:
-        gold = np.full(answers.n_tasks, -1, np.int32)
-    else:
-        gold = known.of_tasks(answers.tasks, first_task)
-    return Part(index, first_task, answers, gold, shape)
+    return Part(index, first_task, answers, np.full(answers.n_tasks, -1, np.int32), shape)
 
 
 def _loaded(blocks: list[pl.DataFrame], coding: Coding) -> Loaded:

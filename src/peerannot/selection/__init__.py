@@ -2,7 +2,7 @@
 
 from peerannot.selection.compare import Comparison, choose, compare
 from peerannot.selection.metrics import Scores, evaluate, score
-from peerannot.selection.truth import Truth, read_truth
+from peerannot.selection.truth import Truth, read_gold, read_truth
 
 __all__ = [
     "Comparison",
@@ -11,6 +11,7 @@ __all__ = [
     "choose",
     "compare",
     "evaluate",
+    "read_gold",
     "read_truth",
     "score",
 ]

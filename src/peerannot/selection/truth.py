@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from peerannot._files import sha256
 from peerannot._text import did_you_mean, few
 from peerannot.answers import Answers, gold_labels
 from peerannot.errors import DataError
 from peerannot.io import Source, read_columns
 from peerannot.io._classes import are_positions
-from peerannot.io._float_ids import plain_ids
 
-__all__ = ["Truth", "read_truth"]
+__all__ = ["GoldOfTasks", "Truth", "read_gold", "read_truth"]
 
 LABEL = ("label", "truth", "true_label", "gold", "ground_truth", "agg_label", "answer")
 
@@ -56,21 +57,8 @@ def read_truth(path: str | Path, answers: Answers, *, task_col: str | None = Non
     source = Source.open(path)
     if source.shape == "npy":
         return Truth(gold_labels(answers, _array(source)))
-    if source.shape == "json" and isinstance(source.document, dict):
-        known = source.document
-        wrong = next((t for t, v in known.items() if not _is_label(v)), None)
-        if wrong is not None:
-            raise DataError(
-                f"{source.name}: task {wrong!r}: expected one label, a name or a number"
-            )
-        pairs: list[tuple[str, Any]] = [(str(task), label) for task, label in known.items()]
-        place: Callable[[int], str] = [f"{source.name}: task {t!r}" for t in known].__getitem__
-    else:
-        tasks = (*([task_col] if task_col else []), "task", "item", "id")
-        frame, place = read_columns(source, {"task": tasks, "label": LABEL})
-        if source.shape == "table":
-            frame = frame.with_columns(task=plain_ids(frame["task"], place, "task"))
-        pairs = list(zip(frame["task"].to_list(), frame["label"].to_list(), strict=True))
+    pairs, place = _pairs(source, task_col)
+    if not _is_mapping(source):
         own = list({label for task, label in pairs if task in answers.tasks})
         if are_positions(own, answers.classes):
             pairs = [(task, _position(label)) for task, label in pairs]
@@ -96,10 +84,69 @@ def read_truth(path: str | Path, answers: Answers, *, task_col: str | None = Non
         codes[at] = code
     if not (codes >= 0).any():
         raise DataError(
-            f"{source.name}: none of its tasks ({few((t for t, _ in pairs), 3)}) has answers; tasks"
-            f" of the answers are {few(answers.tasks, 3)}"
+            f"{source.name}: none of its tasks ({few((t for t, _ in pairs), 3)}) has answers"
+            + (f"; tasks of the answers are {few(answers.tasks, 3)}" if len(answers.tasks) else "")
         )
     return Truth(codes, lost)
+
+
+def _pairs(
+    source: Source, task_col: str | None
+) -> tuple[list[tuple[str, Any]], Callable[[int], str]]:
+    """Tasks and labels of a file, and the place of each."""
+    if _is_mapping(source):
+        known: Any = source.document
+        wrong = next((t for t, v in known.items() if not _is_label(v)), None)
+        if wrong is not None:
+            raise DataError(
+                f"{source.name}: task {wrong!r}: expected one label, a name or a number"
+            )
+        places = [f"{source.name}: task {t!r}" for t in known]
+        return [(str(task), label) for task, label in known.items()], places.__getitem__
+    tasks = (*([task_col] if task_col else []), "task", "item", "id")
+    frame, place = read_columns(source, {"task": tasks, "label": LABEL})
+    return list(zip(frame["task"].to_list(), frame["label"].to_list(), strict=True)), place
+
+
+@dataclass(frozen=True)
+class GoldOfTasks:
+    """Gold labels of a file for answers that are not all in memory; see `read_gold`."""
+
+    path: Path
+    task_col: str | None = None
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The tasks that the file names."""
+        return list(dict.fromkeys(t for t, _ in _pairs(Source.open(self.path), self.task_col)[0]))
+
+    def codes(self, answers: Answers) -> NDArray[np.int32]:
+        """Classes of the tasks of some answers, see `read_truth`."""
+        return read_truth(self.path, answers, task_col=self.task_col).codes
+
+    def digest(self) -> str:
+        """SHA-256 of the file."""
+        return sha256(self.path)
+
+
+def read_gold(path: str | Path, *, task_col: str | None = None) -> GoldOfTasks | NDArray[Any]:
+    """Gold labels for a fit of shards, from a file that `read_truth` can read.
+
+    Raises
+    ------
+    DataError
+        The file is not usable.
+    """
+    source = Source.open(path)
+    if source.shape == "npy":
+        return _array(source)
+    gold = GoldOfTasks(Path(path), task_col)
+    assert gold.names is not None
+    return gold
+
+
+def _is_mapping(source: Source) -> bool:
+    return source.shape == "json" and isinstance(source.document, dict)
 
 
 def _is_label(value: Any) -> bool:

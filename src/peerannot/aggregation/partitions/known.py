@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +14,25 @@ from peerannot.aggregation.partitions.parts import Part, Parts
 from peerannot.answers import Answers, Ids, gold_labels
 from peerannot.errors import DataError
 
-__all__ = ["KnownLabels", "strangers"]
+__all__ = ["Gold", "GoldFile", "KnownLabels", "strangers"]
+
+
+class GoldFile(Protocol):
+    """Gold labels in a form that must know tasks and classes before it can be understood."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The tasks that it names."""
+
+    def codes(self, answers: Answers) -> NDArray[np.int32]:
+        """Classes (n_tasks,) of the tasks of some answers, -1 for unknown."""
+
+    def digest(self) -> str:
+        """SHA-256 of the content."""
+
+
+# As strategies take them in memory, or a file; tasks of a file may have no answers.
+Gold = Mapping[str, Any] | ArrayLike | GoldFile
 
 
 @dataclass(frozen=True)
@@ -33,22 +51,31 @@ class KnownLabels:
     code: NDArray[np.int32]
 
     @classmethod
-    def of(cls, gold: Mapping[str, Any] | ArrayLike, classes: Ids) -> KnownLabels:
-        """Take gold labels as `peerannot.answers.gold_labels` does.
+    def of(cls, gold: Any, parts: Parts) -> KnownLabels:
+        """Take gold labels (`Gold`) as `peerannot.answers.gold_labels` does.
 
         Raises
         ------
         DataError
-            A label is not one of the classes.
+            A label is not one of the classes, or no partition has a task.
         """
-        nothing = np.empty(0, np.int32)
+        nothing, n, classes = np.empty(0, np.int32), parts.shape.n_tasks, parts.shape.classes
+
+        def these(tasks: Ids) -> Answers:
+            return Answers(nothing, nothing, nothing, tasks, Ids(0), classes)
+
         if isinstance(gold, Mapping):
             named = {str(task): label for task, label in gold.items()}
-            tasks = Ids(named)
-            every = Answers(nothing, nothing, nothing, tasks, Ids(0), classes)
-            return cls(tuple(tasks), gold_labels(every, named))
-        every = Answers(nothing, nothing, nothing, Ids(len(np.asarray(gold))), Ids(0), classes)
-        return cls(None, gold_labels(every, gold))
+            code = gold_labels(these(Ids(named)), named)
+            unknown = strangers(parts, tuple(named))
+            if unknown:
+                raise DataError(f"gold: {len(unknown)} tasks have no answers entry: {few(unknown)}")
+            return cls(tuple(named), code)
+        if hasattr(gold, "codes"):
+            lost = set(strangers(parts, gold.names))
+            found = tuple(name for name in gold.names if name not in lost)
+            return cls(found, gold.codes(these(Ids(found))))
+        return cls(None, gold_labels(these(Ids(n)), gold))
 
     def of_tasks(self, tasks: Ids, first: int) -> NDArray[np.int32]:
         """Classes of the tasks of a partition, of which ``first`` is the place of the first."""
@@ -61,23 +88,6 @@ class KnownLabels:
         at = _texts(tasks).replace_strict(names, place, default=-1, return_dtype=pl.Int64)
         known = at.to_numpy()
         return np.where(known >= 0, self.code[known], np.int32(-1)).astype(np.int32)
-
-    def check(self, parts: Parts) -> None:
-        """Refuse labels of tasks that no partition has, or of another number of tasks.
-
-        Raises
-        ------
-        DataError
-            As `peerannot.answers.gold_labels`.
-        """
-        n = parts.shape.n_tasks
-        if self.names is None and self.code.size != n:
-            raise DataError(
-                f"gold: expected {n} whole numbers (-1 for unknown), not {self.code.size}"
-            )
-        unknown = [] if self.names is None else strangers(parts, self.names)
-        if unknown:
-            raise DataError(f"gold: {len(unknown)} tasks have no answers entry: {few(unknown)}")
 
 
 def strangers(parts: Parts, names: Sequence[str]) -> list[str]:

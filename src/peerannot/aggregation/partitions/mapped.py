@@ -34,11 +34,9 @@ class MappedParts:
     ----------
     coded
         The answers.
-    gold
-        Known labels; None where there are none.
     """
 
-    def __init__(self, coded: Coded, gold: KnownLabels | None = None) -> None:
+    def __init__(self, coded: Coded) -> None:
         self._coded = coded
         self.shape = Shape(coded.n_tasks, coded.n_answers, coded.workers, coded.classes)
         self.pairs = Pairs.coded(
@@ -50,15 +48,17 @@ class MappedParts:
         self._kept: list[Any] = [None] * len(self)
         self._none = np.full(int(np.diff(coded.chunks[:, 0]).max()), -1, np.int32)
         self._gold: NDArray[np.int32] | None = None
-        if gold is not None:
-            each = (gold.of_tasks(part.answers.tasks, part.first_task) for part in self)
-            self._gold = np.concatenate(list(each))
 
     def __len__(self) -> int:
         return len(self._coded.chunks) - 1
 
     def __iter__(self) -> Iterator[Part]:
         return (self._part(c) for c in range(len(self)))
+
+    def know(self, gold: KnownLabels) -> None:
+        """Take known labels of tasks."""
+        each = (gold.of_tasks(part.answers.tasks, part.first_task) for part in self)
+        self._gold = np.concatenate(list(each))
 
     def close(self) -> None:
         """Remove what was kept."""
