@@ -214,6 +214,8 @@ def _scan(source: Source, names: Mapping[str, str]) -> tuple[pl.DataFrame, Calla
     columns = [pl.col(column).alias(name) for name, column in names.items()]
     if source.shape == "parquet":
         return _scan_parquet(source, columns)
+    if source.shape == "folder":
+        raise DataError(f"{source.name}: a folder without Parquet files is no table")
     parts, places = [], []
     for one in [source] if source.content is not None else map(source.part, source.files):
         frame, place = _scan_text(one, list(dict.fromkeys(names.values())))
