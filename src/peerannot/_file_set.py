@@ -19,6 +19,7 @@ from typing import Any
 
 from peerannot._files import (
     atomic_path,
+    atomic_write,
     read_json,
     sha256,
     storage_errors,
@@ -101,8 +102,10 @@ class FileSet:
             self.at(name).symlink_to(file.resolve())
             self._linked.add(file.resolve())
             return
-        with atomic_path(self.at(name)) as temporary:
-            shutil.copyfile(file, temporary)
+        with storage_errors(file, "read"):
+            source = file.open("rb")
+        with source, atomic_write(self.at(name)) as target:
+            shutil.copyfileobj(source, target)
 
     def manifest(
         self,

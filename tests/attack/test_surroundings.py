@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from peerannot._file_set import file_set
 from peerannot.dataset import Remote, fetch
 from peerannot.errors import DownloadError, StorageError
 
@@ -176,6 +177,15 @@ def test_a_file_removed_during_a_run(tmp_path: Path, kind: str, when: str) -> No
     assert Path(name).name in line, line
     assert not (tmp_path / "O" / "manifest.json").exists()
     assert not (tmp_path / "D" / "answers.json").exists()
+
+
+def test_an_image_removed_before_it_is_copied(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StorageError, match=r"^cannot read .*gone\.png: "),
+        file_set(tmp_path / "E") as files,
+    ):
+        files.place(tmp_path / "gone.png", "a/gone.png", link=False)
+    assert not (tmp_path / "E" / "a").exists()
 
 
 # --- a full disk on a worker of a cluster -----------------------------------------------------
