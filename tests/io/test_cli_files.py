@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import polars as pl
 import pytest
+from exports import CASES
 
 CSV = "item,who,what\n1,ann,cat\n1,bob,cat\n2,ann,dog\n10,bob,cat\n"
 COLUMNS = ["--task-col", "item", "--worker-col", "who", "--label-col", "what"]
@@ -90,3 +91,17 @@ def test_usage_errors(votes, run):
     run("aggregate", ".", "-o", "out.csv", cwd=votes)
     assert not (votes / "labels").exists()
     assert (votes / "out.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["sagemaker", "labelme"])
+def test_a_folder_that_a_tool_exported_is_read_as_a_file(tmp_path, run, name):
+    case = CASES[name]
+    for file, content in case.files.items():
+        path = tmp_path / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    given = [f"--{key.replace('_', '-')}={value}" for key, value in case.options.items()]
+    done = run("aggregate", tmp_path / case.source, *given, "--json")
+    told = json.loads(done.stdout)
+    assert told["reading"]["format"] == name
+    assert told["n_answers"] == 4

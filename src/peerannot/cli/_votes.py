@@ -166,7 +166,7 @@ class Votes:
 
 
 def is_dataset(path: str, *, metadata: Path | None = None) -> bool:
-    """Whether an argument names a dataset folder, as against a file, a pattern or shards.
+    """Whether an argument names a dataset folder, as against a file, a pattern or an export.
 
     Raises
     ------
@@ -179,10 +179,25 @@ def is_dataset(path: str, *, metadata: Path | None = None) -> bool:
     if at.is_dir():
         settle(at)
         bare = metadata is None and not (at / "metadata.json").exists()
-        return not (bare and any(at.rglob("*.parquet")))
+        return not (bare and (any(at.rglob("*.parquet")) or _is_export(at)))
     if path != "-" and not at.exists() and not glob.has_magic(path):
         raise click.BadParameter(f"no such folder or file: {path}", param_hint="'DATASET'")
     return False
+
+
+def _is_export(folder: Path) -> bool:
+    """Whether a folder holds an export of a tool, such as one file a task."""
+    from peerannot.errors import DataError, ParameterError
+    from peerannot.io import Source, detect
+
+    if (folder / "answers.json").exists():
+        return False
+    try:
+        return bool(detect(Source.open(folder), {}))
+    except ParameterError:
+        return True
+    except DataError:
+        return False
 
 
 def only_for_files(reading: Mapping[str, Any], path: str) -> None:
