@@ -84,6 +84,9 @@ _OPTIONS: dict[str, Callable[..., Any]] = {
         metavar="COLUMN=VALUE",
         help="Read only the rows that have this value; repeatable.",
     ),
+    "sheet": click.option(
+        "--sheet", metavar="NAME", help="Sheet of an Excel workbook, by name or number."
+    ),
     "no_answer": click.option(
         "--no-answer",
         multiple=True,

@@ -130,13 +130,14 @@ class Imported:
 
 
 def read(
-    path: str | Path | Sequence[str | Path],
+    path: Any,
     *,
     format: str | None = None,
     classes: Iterable[Any] | int | None = None,
     labels: Meaning | None = None,
     duplicates: DuplicatePolicy | None = None,
     where: Sequence[str] = (),
+    sheet: str | None = None,
     no_answer: Sequence[str] = (),
     normalize_labels: bool = False,
     **options: Any,
@@ -147,8 +148,9 @@ def read(
     ----------
     path
         A file, a folder, a pattern (``"shards/*.parquet"``), ``"-"`` for standard input, or a
-        dataset folder; or a list of them, of any formats, which are read as one crowd: the same
-        id is the same task, the same worker.
+        dataset folder; a frame of pandas, Polars, pyarrow or another library that Narwhals
+        knows; or a list of them, of any formats, which are read as one crowd: the same id is
+        the same task, the same worker.
     format
         Name of the format; by default it is found by content.
     classes
@@ -165,6 +167,8 @@ def read(
         are times.
     where
         Rows of a table to read: those that have all these values, ``["question=species"]``.
+    sheet
+        Sheet of an Excel workbook, by name or number from 1, where several are filled.
     no_answer
         Labels that stand for no answer (``["not sure", "-"]``), beside empty cells and what
         pandas and R write for a missing value (``NaN``, ``NA``, ``None``, ``null``, ...). A name
@@ -189,7 +193,7 @@ def read(
     """
     if labels not in (None, *LABELS):
         raise ParameterError(f"labels must be codes or names, not {labels!r}")
-    paths = [path] if isinstance(path, str | Path) else list(path)
+    paths = list(path) if isinstance(path, list | tuple) else [path]
     texts = {key: str(value) for key, value in options.items() if value is not None}
     names = None
     if classes is not None and not isinstance(classes, int):
@@ -201,12 +205,12 @@ def read(
         if len(paths) != 1:
             known = list(Ids(classes)) if isinstance(classes, int) else names
             votes, name, sources = read_parts(
-                paths, format=format, classes=known, labels=labels, where=asked, no_answer=more,
-                normalize_labels=normalize_labels, options=options,
+                paths, format=format, classes=known, labels=labels, where=asked, sheet=sheet,
+                no_answer=more, normalize_labels=normalize_labels, options=options,
             )  # fmt: skip
             meaning: Meaning = "codes" if votes.coded else "names"
             return _finish(votes, name, sources, known, meaning, duplicates, typed=True)
-        source = Source.open(paths[0], where=asked)
+        source = Source.open(paths[0], where=asked, sheet=sheet)
         if source.shape == "empty":
             raise DataError(f"{source.name}: the file is empty")
         name = FORMATS.resolve(format) if format is not None else detect(source, texts)
@@ -226,7 +230,7 @@ def read(
 
 
 def read_answers(
-    path: str | Path | Sequence[str | Path],
+    path: Any,
     *,
     format: str | None = None,
     classes: Iterable[Any] | int | None = None,

@@ -12,7 +12,8 @@ import orjson
 import polars as pl
 
 from peerannot._no_answer import NO_ANSWER
-from peerannot.io._source import Source, cell_text
+from peerannot.io._cells import cell_text
+from peerannot.io._source import Source
 
 __all__ = ["Sample", "sample", "texts"]
 
@@ -86,6 +87,8 @@ def _is_nested(kind: Any) -> bool:
 
 
 def _head(source: Source, columns: tuple[str, ...]) -> pl.DataFrame:
+    if source.frame is not None:
+        return source.frame.head(ROWS)
     if source.shape == "parquet":
         first: Any = source.files[0] if source.files else io.BytesIO(source.content_bytes())
         return pl.scan_parquet(first).head(ROWS).collect()

@@ -20,12 +20,13 @@ __all__ = ["read_parts"]
 
 
 def read_parts(
-    paths: Sequence[str | Path],
+    paths: Sequence[Any],
     *,
     format: str | None,
     classes: Sequence[str] | None,
     labels: str | None,
     where: tuple[tuple[str, str], ...],
+    sheet: str | None,
     no_answer: Sequence[str],
     normalize_labels: bool,
     options: Mapping[str, Any],
@@ -48,12 +49,13 @@ def read_parts(
     each = workers if isinstance(workers, list | tuple) else [workers] * len(paths)
     if len(each) != len(paths):
         raise ParameterError(f"{len(each)} workers for {len(paths)} sources; give one for each")
-    if len({str(p) for p in paths}) < len(paths):
-        raise ParameterError(f"a source is given twice: {few(map(str, paths), 12)}")
+    named = [str(p) if isinstance(p, str | Path) else f"frame {i}" for i, p in enumerate(paths, 1)]
+    if len(set(named)) < len(paths):
+        raise ParameterError(f"a source is given twice: {few(named, 12)}")
     parts, unused = [], {k for k, v in options.items() if v is not None}
     for path, worker in zip(paths, each, strict=True):
         given = {k: str(v) for k, v in {**options, "worker": worker}.items() if v is not None}
-        part, taken = _part(Source.open(path, where=where), format, labels, given)
+        part, taken = _part(Source.open(path, where=where, sheet=sheet), format, labels, given)
         parts.append(part)
         unused -= taken
     if unused:
@@ -66,7 +68,7 @@ def read_parts(
         no_answer=no_answer,
         normalize=normalize_labels,
     )
-    return votes, few(dict.fromkeys(part.format for part in parts), 20), few(map(str, paths), 3)
+    return votes, few(dict.fromkeys(part.format for part in parts), 20), few(named, 3)
 
 
 def _part(

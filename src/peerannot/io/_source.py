@@ -13,19 +13,24 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import orjson
+import polars as pl
 from numpy.typing import NDArray
 
 from peerannot import _json
 from peerannot._files import NPY_ERRORS
 from peerannot._text import did_you_mean, few
-from peerannot.errors import DataError
+from peerannot.errors import DataError, ParameterError
+from peerannot.io._cells import cell_text
+from peerannot.io._excel import is_workbook, read_sheet
+from peerannot.io._frames import to_polars
 
 __all__ = ["Shape", "Source"]
 
@@ -55,6 +60,10 @@ class Source:
         What came from standard input or from a member of an archive.
     where : tuple of (column, value)
         Rows to read: those that have all these values.
+    frame : polars DataFrame or None
+        What was given as a frame, or is a sheet of a workbook.
+    first_row : int
+        How the first row of the frame is counted: in a sheet the header is row 1.
     """
 
     name: str
@@ -62,9 +71,17 @@ class Source:
     folder: Path | None = None
     content: bytes | None = None
     where: tuple[tuple[str, str], ...] = ()
+    frame: pl.DataFrame | None = field(default=None, compare=False)
+    first_row: int = 1
 
     @classmethod
-    def open(cls, path: str | Path, *, where: tuple[tuple[str, str], ...] = ()) -> Source:
+    def open(
+        cls,
+        path: Any,
+        *,
+        where: tuple[tuple[str, str], ...] = (),
+        sheet: str | None = None,
+    ) -> Source:
         """Find what a path, a pattern (``shards/*.parquet``) or ``-`` (standard input) names.
 
         Raises
@@ -73,14 +90,27 @@ class Source:
             There is no such file, nothing matches the pattern, or ``where`` is asked of what has
             no rows.
         """
-        found = replace(cls._find(path), where=where)
+        frame = to_polars(path)
+        if frame is not None:
+            found = cls("the frame", frame=frame)
+        elif not isinstance(path, str | PathLike):
+            raise ParameterError(f"{type(path).__name__} is not a path, a frame or a list of them")
+        else:
+            found = cls._find(str(path))
+            if found.folder is None and found.head.startswith((b"PK", b"\xd0\xcf\x11\xe0")):
+                raw = found.content_bytes() if len(found.files) < 2 else b""
+                if is_workbook(raw):
+                    table = read_sheet(raw, found.name, sheet)
+                    found = cls(found.name, found.files, frame=table, first_row=2)
+        if sheet is not None and found.first_row == 1:
+            raise DataError(f"{found.name}: --sheet is for workbooks of Excel")
+        found = replace(found, where=where)
         if where and not found.has_rows:
             raise DataError(f"{found.name}: --where is for tables and lists of records")
         return found
 
     @classmethod
-    def _find(cls, path: str | Path) -> Source:
-        text = str(path)
+    def _find(cls, text: str) -> Source:
         if text == "-":
             return cls("standard input", content=sys.stdin.buffer.read())
         at = Path(text)
@@ -151,6 +181,9 @@ class Source:
     @cached_property
     def shape(self) -> Shape:
         """What kind of content it is, by its first bytes."""
+        if self.frame is not None:
+            nested = any(kind.is_nested() for kind in self.frame.dtypes)
+            return "ndjson" if nested else "table"
         if self.folder is not None and not self.files:
             return "folder"
         head = self.head
@@ -183,6 +216,8 @@ class Source:
         DataError
             It is not one file, cannot be read, or unpacks to more than 4 GiB.
         """
+        if self.frame is not None and not self.files:
+            raise DataError(f"{self.name}: a frame cannot be read in this format")
         if self.content is not None:
             raw = self.content
         else:
@@ -253,6 +288,9 @@ class Source:
     @cached_property
     def first(self) -> Any:
         """The first record of a JSON list or of NDJSON, a JSON object itself; else None."""
+        if self.frame is not None:
+            record = next(self.frame.iter_rows(named=True), None)
+            return None if record is None else _filled(record)
         if self.shape == "ndjson":
             line = self.head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0]
             return orjson.loads(line)
@@ -272,7 +310,15 @@ class Source:
         """
         yield from self.chosen(self._records())
 
+    def row_name(self, row: int) -> str:
+        """Place of a row of the frame."""
+        return f"{self.name} row {row + self.first_row}"
+
     def _records(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        if self.frame is not None:
+            for number, record in enumerate(self.frame.iter_rows(named=True)):
+                yield self.row_name(number), _filled(record)
+            return
         if self.shape == "ndjson":
             for number, line in enumerate(self.text().split("\n"), 1):
                 if not line.strip():
@@ -333,11 +379,13 @@ class Source:
     @property
     def comma_is_decimal(self) -> bool:
         """Whether "0,9" may be a number: commas do not separate cells."""
-        return self.shape != "table" or self.separator != ","
+        return self.frame is not None or self.shape != "table" or self.separator != ","
 
     @cached_property
     def header(self) -> tuple[str, ...]:
         """Column names of a CSV or TSV table."""
+        if self.frame is not None and self.shape == "table":
+            return tuple(self.frame.columns)
         if self.shape not in ("table", "matrix"):
             return ()
         text = _SEPARATOR.sub(b"", self.head).decode("utf-8-sig", errors="replace").lstrip("\r\n")
@@ -364,6 +412,11 @@ class Source:
 
     def csv_lists(self) -> Iterator[tuple[str, list[str]]]:
         """Rows as lists, the header first, each with its place."""
+        if self.frame is not None:
+            yield self.row_name(-1), list(self.frame.columns)
+            for number, cells in enumerate(self.frame.iter_rows()):
+                yield self.row_name(number), [cell_text(cell) or "" for cell in cells]
+            return
         text = io.StringIO(self.text(), newline="")
         for _ in range(self.preamble):
             text.readline()
@@ -435,15 +488,15 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
-def cell_text(value: Any) -> str | None:
-    """A cell as text, as a CSV file would have it; None where it is empty."""
-    if value is None or value != value:
-        return None
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
+def _filled(record: dict[str, Any]) -> dict[str, Any]:
+    """A record without keys that have no value: columns of a frame fill up what is not there."""
+    return {key: _value(value) for key, value in record.items() if value is not None}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _filled(value)
+    return [_value(v) for v in value] if isinstance(value, list) else value
 
 
 _SEPARATOR = re.compile(rb'\A(?:\xef\xbb\xbf)?"?sep=([^"\r\n])"?\r?\n', re.IGNORECASE)

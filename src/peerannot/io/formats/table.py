@@ -156,6 +156,8 @@ def column_names(source: Source) -> tuple[str, ...]:
     DataError
         The Parquet file is damaged, or a column of a CSV file occurs twice.
     """
+    if source.frame is not None:
+        return tuple(source.frame.columns)
     if source.shape in ("table", "matrix"):
         check_header(source.name, source.header)
         return source.header
@@ -212,6 +214,8 @@ def scan(source: Source, names: Mapping[str, str]) -> tuple[pl.DataFrame, Callab
 
 def _scan(source: Source, names: Mapping[str, str]) -> tuple[pl.DataFrame, Callable[[int], str]]:
     columns = [pl.col(column).alias(name) for name, column in names.items()]
+    if source.frame is not None:
+        return source.frame.select(columns), source.row_name
     if source.shape == "parquet":
         return _scan_parquet(source, columns)
     if source.shape == "folder":
