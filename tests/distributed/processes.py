@@ -12,7 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from peerannot.distributed._checkpoint import STATE, _unpacked
+from peerannot.distributed._checkpoint import read_checkpoint
+from peerannot.distributed._store import Store
 
 __all__ = ["Processes", "eventually", "free_port", "iterations_saved", "processes"]
 
@@ -44,11 +45,7 @@ def eventually(what: Callable[[], Any], seconds: float = 20.0) -> Any:
 
 def iterations_saved(output: Path) -> int:
     """Iterations that the last checkpoint in a folder of results has; 0 where there is none."""
-    try:
-        content = (output / STATE).read_bytes()
-    except FileNotFoundError:
-        return 0
-    return int(_unpacked(content, "")["n_iter"])
+    return max((saved.n_iter for saved in read_checkpoint(Store(output), {})), default=0)
 
 
 class Processes:
