@@ -210,8 +210,8 @@ class Sharper(DawidSkene):
 
     name = "sharper"
 
-    def _tables(self, pairs: Any, counts: Any, mass: Any) -> Any:
-        table, log_prior = super()._tables(pairs, counts, mass)
+    def tables(self, pairs: Any, counts: Any, mass: Any) -> Any:
+        table, log_prior = super().tables(pairs, counts, mass)
         return 1.5 * table, log_prior
 
 

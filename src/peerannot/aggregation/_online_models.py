@@ -157,7 +157,7 @@ def move_counts(strategy: ConfusionModel, reader: ConfusionModel, sums: Sums, ba
 
     counts, mass = (old_counts, old_mass) if sums else moved()
     for _ in range(batch.passes if given is None else 0):
-        table, log_prior = reader._tables(pairs, counts, mass)
+        table, log_prior = reader.tables(pairs, counts, mass)
         read, read_mass, _ = em.step(table[place], log_prior)
         counts, mass = moved()
     return {

@@ -216,7 +216,7 @@ class Strategy(ABC):
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        return self._result(answers, fit)
+        return self.result_of(answers, fit)
 
     def partial_fit(
         self,
@@ -248,7 +248,7 @@ class Strategy(ABC):
 
         return partial_fit(self, answers, state, gold=gold, **options)
 
-    def _result(self, answers: Answers, fit: Fit) -> Result:
+    def result_of(self, answers: Answers, fit: Fit) -> Result:
         """A fit with the vocabularies and counts of its answers."""
         labels = fit.labels
         if labels is None:
@@ -291,7 +291,7 @@ class Iterative(Strategy):
     max_iter: int = option(200, at_least=1, help="most iterations")
     tol: float = option(2e-6, at_least=0.0, help="least gain of the objective per answer")
 
-    def _stops(self, objective: list[float], answers: Answers | Size) -> bool:
+    def stops(self, objective: list[float], answers: Answers | Size) -> bool:
         """Whether the last gain is under the tolerance; an answer of weight 2 counts as two."""
         if len(objective) < 2:
             return False

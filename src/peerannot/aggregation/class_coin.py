@@ -109,7 +109,7 @@ class ClassOneCoin(Iterative):
             (hits, met), mass, loglik = run(p, share, False)
             prior = float((self.right * np.log(p) + self.wrong * np.log1p(-p)).sum())
             objective.append(loglik + prior)
-            stopped = self._stops(objective, answers)
+            stopped = self.stops(objective, answers)
             progress(len(objective), self.max_iter, f"log-posterior {objective[-1]:.4f}")
         p = (hits + self.right) / (met + self.right + self.wrong)
         if self.prior == "estimated" and mass.sum() > 0:

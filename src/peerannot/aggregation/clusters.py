@@ -109,7 +109,7 @@ class DawidSkeneClust(Iterative):
             counts, mass, loglik = em.step(table, log_prior)
             entropy = -(phi * np.log(np.maximum(phi, 1e-300))).sum()
             objective.append(loglik + float((phi * log_tau).sum() + entropy))
-            stopped = self._stops(objective, answers)
+            stopped = self.stops(objective, answers)
             progress(len(objective), self.max_iter, f"evidence bound {objective[-1]:.4f}")
         shared = np.exp(log_shared)
         shared /= shared.sum(2, keepdims=True)

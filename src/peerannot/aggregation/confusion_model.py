@@ -39,13 +39,13 @@ class ConfusionModel(Iterative):
     def fit_parts(
         self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
     ) -> Fitted:
-        hard = self._hard([], parts.shape.n_answers, False)
+        hard = self.turns_hard([], parts.shape.n_answers, False)
         majority = MajorityVote(ties=self.ties, seed=self.seed) if hard else None
         em = PartsEM.of(parts, model=self.name, majority=majority)
         counts, mass, diagnostics = self._iterate(em, progress, checkpoint)
-        fit = self._parameters(em.pairs, counts, mass, len(parts.shape.workers))
+        fit = self.parameters(em.pairs, counts, mass, len(parts.shape.workers))
         fit.diagnostics = diagnostics
-        return Fitted(fit, _posterior, self._tables(em.pairs, counts, mass))
+        return Fitted(fit, _posterior, self.tables(em.pairs, counts, mass))
 
     def _iterate(
         self, em: PartsEM, progress: Progress, checkpoint: Checkpoint = NOWHERE
@@ -55,12 +55,12 @@ class ConfusionModel(Iterative):
         counts, mass = em.first() if saved is None else (saved["counts"], saved["mass"])
         objective = [] if saved is None else list(map(float, saved["objective"]))
         hard = saved is not None and bool(saved["hard"])
-        stopped = self._stops(objective, em.answers)
+        stopped = self.stops(objective, em.answers)
         while not stopped and len(objective) < self.max_iter:
-            hard = self._hard(objective, em.answers.n_answers, hard)
-            counts, mass, value = self._step(em, counts, mass, hard)
+            hard = self.turns_hard(objective, em.answers.n_answers, hard)
+            counts, mass, value = self.next_counts(em, counts, mass, hard)
             objective.append(value)
-            stopped = self._stops(objective, em.answers)
+            stopped = self.stops(objective, em.answers)
             checkpoint.save({
                 "n_iter": len(objective), "objective": objective, "counts": counts, "mass": mass,
                 "hard": hard,
@@ -81,28 +81,28 @@ class ConfusionModel(Iterative):
         """What the sums say of all answers."""
         em = EM.of(answers, gold, model=self.name)
         counts, mass = sums["counts"], sums["mass"]
-        fit = self._parameters(em.pairs, counts, mass, answers.n_workers)
-        fit.posterior = em.posterior(*self._tables(em.pairs, counts, mass))
+        fit = self.parameters(em.pairs, counts, mass, answers.n_workers)
+        fit.posterior = em.posterior(*self.tables(em.pairs, counts, mass))
         return fit
 
-    def _hard(self, objective: list[float], n_answers: int, was: bool) -> bool:
+    def turns_hard(self, objective: list[float], n_answers: int, was: bool) -> bool:
         """Whether the next E-step gives each task to one class."""
         return False
 
-    def _step(
+    def next_counts(
         self, em: PartsEM, counts: NDArray[np.float64], mass: NDArray[np.float64], hard: bool
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
         """Counts and class sums of the next iteration, and the objective."""
-        return em.step(*self._tables(em.pairs, counts, mass), hard=hard)
+        return em.step(*self.tables(em.pairs, counts, mass), hard=hard)
 
     @abstractmethod
-    def _tables(
+    def tables(
         self, pairs: Pairs, counts: NDArray[np.float64], mass: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Logarithms of the confusion rows of each pair and of the class prior."""
 
     @abstractmethod
-    def _parameters(
+    def parameters(
         self,
         pairs: Pairs,
         counts: NDArray[np.float64],

@@ -67,7 +67,7 @@ class DawidSkene(ConfusionModel):
         # would have no say; pseudo-counts fade as answers come. The sums hold none.
         return MAPDawidSkene() if self.off_diagonal == 0 else self
 
-    def _parameters(
+    def parameters(
         self,
         pairs: Pairs,
         counts: NDArray[np.float64],
@@ -84,7 +84,7 @@ class DawidSkene(ConfusionModel):
             prior=prior,
         )
 
-    def _tables(
+    def tables(
         self, pairs: Pairs, counts: NDArray[np.float64], mass: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         probability = self._probability(pairs, counts)

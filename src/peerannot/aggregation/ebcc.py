@@ -105,7 +105,7 @@ class EBCC(Iterative):
             run = _Run(self, em, k)
             while not run.stopped and len(run.objective) < self.max_iter:
                 run.step()
-                run.stopped = self._stops(run.objective, answers)
+                run.stopped = self.stops(run.objective, answers)
                 progress(
                     restart * self.max_iter + len(run.objective), self.restarts * self.max_iter,
                     f"start {restart + 1}: evidence bound {run.objective[-1]:.4f}",

@@ -42,7 +42,7 @@ class FastDawidSkene(DawidSkene):
 
     switch: float = option(0.0, at_least=0.0, help="gain at which E-steps become hard (0: at once)")
 
-    def _hard(self, objective: list[float], n_answers: int, was: bool) -> bool:
+    def turns_hard(self, objective: list[float], n_answers: int, was: bool) -> bool:
         if was or self.switch == 0:
             return True
         return len(objective) > 1 and objective[-1] - objective[-2] < self.switch * n_answers

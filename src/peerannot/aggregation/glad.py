@@ -93,7 +93,7 @@ class GLAD(Iterative):
             parts.advance(_begin, mean)
         else:
             alpha, objective = saved["alpha"], list(map(float, saved["objective"]))
-        stopped = self._stops(objective, size)
+        stopped = self.stops(objective, size)
         while not stopped and len(objective) < self.max_iter:
             gradient, curvature, reach, loglik = parts.advance(
                 _step, mean, alpha, self.steps, not objective
@@ -101,7 +101,7 @@ class GLAD(Iterative):
             gap = alpha - self.alpha_mean
             objective.append(float(loglik) - 0.5 * float(gap @ gap))
             alpha = alpha + _safe_step(gradient - gap, curvature + 1.0, reach.value)
-            stopped = self._stops(objective, size)
+            stopped = self.stops(objective, size)
             checkpoint.save({"n_iter": len(objective), "objective": objective, "alpha": alpha})
             progress(len(objective), self.max_iter, f"log-posterior {objective[-1]:.4f}")
         converged = stopped or self.tol == 0

@@ -65,7 +65,7 @@ class IBCC(ConfusionModel):
     off_diagonal: float = option(1.0, above=0.0, help="pseudo-count of each wrong answer")
     alpha: float = option(1.0, above=0.0, help="pseudo-count of each class")
 
-    def _step(
+    def next_counts(
         self, em: PartsEM, counts: NDArray[np.float64], mass: NDArray[np.float64], hard: bool
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
         off = off_diagonal_of(self.off_diagonal, mass.size)
@@ -74,7 +74,7 @@ class IBCC(ConfusionModel):
         counts, mass, evidence = em.step(table, log_prior, hard=hard)
         return counts, mass, evidence - divergence - prior_divergence
 
-    def _tables(
+    def tables(
         self, pairs: Pairs, counts: NDArray[np.float64], mass: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Expected logarithms of the confusion rows of each pair and of the class prior."""
@@ -82,7 +82,7 @@ class IBCC(ConfusionModel):
         table, _ = _expected_logs(pairs, counts, self.diagonal, off)
         return table, _expected_prior(mass, self.alpha)[0]
 
-    def _parameters(
+    def parameters(
         self,
         pairs: Pairs,
         counts: NDArray[np.float64],

@@ -83,7 +83,7 @@ class OnePassLA(Strategy):
         # What was known where each partition began goes out once more to write.
         *starts, (right, seen) = self._chain(parts, remember=True)
         fit = Fit(None)
-        self._tell(fit, right, seen)
+        self.add_skill(fit, right, seen)
         return Fitted(fit, _write, (self, starts))
 
     def _chain(self, parts: Parts, *, remember: bool) -> list[Skills]:
@@ -99,12 +99,12 @@ class OnePassLA(Strategy):
         order = np.flatnonzero(answers.answers_per_task)
         if self.order == "random":
             order = rng.permutation(order)
-        score, right, seen = self._read(
+        score, right, seen = self.read_tasks(
             answers, support, start.gold, order, rng, *self.begin(answers.n_workers)
         )
-        return self._told_by(answers, support, start.gold, score, right, seen)
+        return self.fit_of(answers, support, start.gold, score, right, seen)
 
-    def _told_by(
+    def fit_of(
         self,
         answers: Answers,
         support: Support,
@@ -115,7 +115,7 @@ class OnePassLA(Strategy):
     ) -> Fit:
         """What the scores when tasks were read, and the state of the workers, say."""
         fit = vote_fit(answers, support, score, self.ties, self.seed, hard=False, gold=gold)
-        self._tell(fit, right, seen)
+        self.add_skill(fit, right, seen)
         return fit
 
     def begin(self, n_workers: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -123,7 +123,7 @@ class OnePassLA(Strategy):
         seen = np.full(n_workers, self.alpha + self.beta - 2.0)
         return np.full(n_workers, self.alpha - 1.0), seen
 
-    def _read(
+    def read_tasks(
         self,
         answers: Answers,
         support: Support,
@@ -163,9 +163,9 @@ class OnePassLA(Strategy):
         credit = sums["credit"] if answers.weight is None else answers.weight * sums["credit"]
         score = support.votes(replace(answers, weight=credit))
         right, seen = sums["right"].copy(), sums["seen"].copy()
-        return self._told_by(answers, support, gold, score, right, seen)
+        return self.fit_of(answers, support, gold, score, right, seen)
 
-    def _tell(self, fit: Fit, right: NDArray[np.float64], seen: NDArray[np.float64]) -> None:
+    def add_skill(self, fit: Fit, right: NDArray[np.float64], seen: NDArray[np.float64]) -> None:
         fit.skill = skill_of(right, seen)
         fit.extra = {"right": right, "seen": seen}
 
@@ -173,7 +173,7 @@ class OnePassLA(Strategy):
 def _read_part(part: Part, rule: OnePassLA, before: Skills) -> Any:
     """Scores when tasks were read, then right and seen of each worker after the last."""
     right, seen = before
-    return rule._read(
+    return rule.read_tasks(
         part.answers, support_of(part), part.gold, np.flatnonzero(part.answers.answers_per_task),
         stream(part, rule.seed), right.copy(), seen.copy(),
     )  # fmt: skip
@@ -186,7 +186,7 @@ def _read_on(part: Part, state: list[Skills], rule: OnePassLA, remember: bool) -
 
 def _write(part: Part, rule: OnePassLA, starts: list[Skills]) -> Fit:
     score, right, seen = _read_part(part, rule, starts[part.index])
-    return in_place(rule, part)._told_by(
+    return in_place(rule, part).fit_of(
         part.answers, support_of(part), part.gold, score, right, seen
     )
 
@@ -220,7 +220,7 @@ class TwoPassLA(OnePassLA):
         ((right, seen),) = self._chain(parts, remember=False)
         weight = len(parts.shape.classes) * skill_of(right, seen) - 1
         fit = Fit(None, worker_columns={"weight": weight})
-        self._tell(fit, right, seen)
+        self.add_skill(fit, right, seen)
         given = (self.ties, self.seed, weight, largest_score(parts, weight))
         return Fitted(fit, write_signed, given)
 
@@ -228,7 +228,7 @@ class TwoPassLA(OnePassLA):
         """As in one pass; the second one is made by `read`."""
         return super().grow(sums, batch)
 
-    def _told_by(
+    def fit_of(
         self,
         answers: Answers,
         support: Support,
@@ -240,7 +240,7 @@ class TwoPassLA(OnePassLA):
         weight = answers.n_classes * skill_of(right, seen) - 1
         score = support.votes(answers, weight)
         fit = signed_vote_fit(answers, support, score, self.ties, self.seed, gold)
-        self._tell(fit, right, seen)
+        self.add_skill(fit, right, seen)
         fit.worker_columns = {"weight": weight}
         return fit
 

@@ -129,14 +129,14 @@ class MACE(Iterative):
                 assert groups is not None
                 rng = np.random.default_rng((self.seed, restart))
                 know = coins.total * rng.random(groups[1])[groups[0][pairs.worker]]
-            stopped = self._stops(objective, coins.answers)
+            stopped = self.stops(objective, coins.answers)
             while not stopped and len(objective) < self.max_iter:
                 theta, spam, constant = self._weights(pairs, coins.total, know, k)
                 bonus = np.log1p(theta[pairs.worker] / spam)
                 right, _, gain = coins.step(bonus, uniform)
                 objective.append(gain + float(coins.total @ np.log(spam)) - constant)
                 know = right * theta[pairs.worker] / (theta[pairs.worker] + spam)
-                stopped = self._stops(objective, coins.answers)
+                stopped = self.stops(objective, coins.answers)
                 checkpoint.save(_state(restart, objective, know, best))
                 progress(
                     restart * self.max_iter + len(objective), self.restarts * self.max_iter,

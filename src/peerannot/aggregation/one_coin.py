@@ -78,7 +78,7 @@ class OneCoin(Iterative):
         p = self._start(coins) if saved is None else saved["p"]
         rho = np.full(k, 1.0 / k) if saved is None else saved["rho"]
         objective = [] if saved is None else list(map(float, saved["objective"]))
-        stopped = self._stops(objective, coins.answers)
+        stopped = self.stops(objective, coins.answers)
         while not stopped and len(objective) < self.max_iter:
             bonus, base = coin_logs(p, k)
             right, mass, gain = coins.step(bonus, rho)
@@ -86,7 +86,7 @@ class OneCoin(Iterative):
             p = _rate(right, coins.total)
             if self.prior == "estimated" and mass.sum() > 0:
                 rho = mass / mass.sum()
-            stopped = self._stops(objective, coins.answers)
+            stopped = self.stops(objective, coins.answers)
             checkpoint.save({"n_iter": len(objective), "objective": objective, "p": p, "rho": rho})
             progress(len(objective), self.max_iter, f"log-likelihood {objective[-1]:.4f}")
         converged = stopped or self.tol == 0

@@ -123,7 +123,7 @@ class OnlineState:
         """Labels of all tasks by what is known now: one pass over the answers."""
         answers = self.memory.answers
         rule: Any = self.strategy.with_files()
-        result: Result = self.strategy._result(answers, rule.read(answers, self.sums, self.gold))
+        result: Result = self.strategy.result_of(answers, rule.read(answers, self.sums, self.gold))
         if isinstance(self.memory, Counts):
             return replace(
                 result,
