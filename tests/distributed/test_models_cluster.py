@@ -11,6 +11,8 @@ pytest.importorskip("distributed", reason="needs the extra cluster")
 
 from small_shards import assert_as_on_one_machine, shards
 
+from peerannot.aggregation import STRATEGIES, build
+from peerannot.aggregation.capabilities import runs_on_partitions
 from peerannot.distributed import fit
 
 pytestmark = pytest.mark.filterwarnings(
@@ -20,7 +22,8 @@ pytestmark = pytest.mark.filterwarnings(
 SPECS = ["TwoThird", "WMV", "LFC[max_iter=3]", "FDS[max_iter=3,ties=random]", "WDS[max_iter=3]"]
 SPECS += ["IBCC[max_iter=3]", "one-coin[max_iter=3]", "MACE[restarts=2,max_iter=3]", "Wawa"]
 SPECS += ["IWMV[max_iter=3]", "ZBS[max_iter=3]", "LA[order=given]", "LA2[order=given]"]
-SPECS += ["GLAD[max_iter=3]", "PlantNet[theta_conf=0.5]"]
+SPECS += ["GLAD[max_iter=3]", "PlantNet[theta_conf=0.5]", "MV", "NaiveSoft", "DS[max_iter=3]"]
+SPECS += ["ZC[max_iter=3]", "hybrid-ds[max_iter=3]"]
 
 
 class Cut(Exception):
@@ -32,6 +35,12 @@ def test_equals_one_machine(tmp_path: Path, client: Any, spec: str) -> None:
     pattern = shards(tmp_path / "in", n_tasks=40)
     fit(pattern, spec, output=tmp_path / "out", client=client, partitions=3)
     assert_as_on_one_machine(tmp_path / "out", pattern, spec)
+
+
+def test_every_strategy_that_runs_on_partitions_is_tried_here() -> None:
+    # Gold labels, and what needs them, are tried in test_engine.py.
+    tried = {build(spec).name for spec in SPECS} | {"gold-majority-vote"}
+    assert tried == {name for name in STRATEGIES if runs_on_partitions(STRATEGIES[name])}
 
 
 @pytest.mark.parametrize("spec", ["GLAD[max_iter=5]", "IWMV", "MACE[restarts=2,max_iter=5]"])
