@@ -20,12 +20,21 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from peerannot._text import did_you_mean, few
 from peerannot.errors import ParameterError
 
-__all__ = ["Option", "check", "describe", "from_text", "option", "parse_pairs", "parse_spec"]
+__all__ = [
+    "Option",
+    "Options",
+    "check",
+    "describe",
+    "from_text",
+    "option",
+    "parse_pairs",
+    "parse_spec",
+]
 
 T = TypeVar("T")
 
@@ -87,6 +96,44 @@ def _type_name(hint: Any) -> str:
     if typing.get_origin(hint) is typing.Literal:
         return "|".join(map(str, typing.get_args(hint)))
     return "none" if hint is type(None) else getattr(hint, "__name__", str(hint))
+
+
+class Options:
+    """Base of dataclasses of options: plain values, and what scikit-learn asks of an estimator."""
+
+    def __post_init__(self) -> None:
+        for name, value in self.get_params().items():
+            if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+                object.__setattr__(self, name, value.item())
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The options by name, as scikit-learn has it."""
+        options = dataclasses.fields(typing.cast(Any, self))
+        return {f.name: getattr(self, f.name) for f in options if f.init}
+
+    def set_params(self, **params: Any) -> Self:
+        """Change options in place, as scikit-learn has it; `dataclasses.replace` makes a copy.
+
+        Raises
+        ------
+        ParameterError
+            An option is unknown, or a value out of its range; nothing is changed.
+        """
+        known = self.get_params()
+        for name in params:
+            if name not in known:
+                raise ParameterError(_unknown(type(self), name, known))
+        changed = type(self)(**{**known, **params})
+        check(changed)
+        for name in params:
+            object.__setattr__(self, name, getattr(changed, name))
+        return self
+
+
+def _unknown(cls: type, name: str, known: typing.Iterable[str]) -> str:
+    return f"{cls.__name__} has no option {name!r}" + (
+        did_you_mean(name, known) or f"; it has {few(sorted(known), 20)}"
+    )
 
 
 def check(instance: Any) -> None:
@@ -194,10 +241,7 @@ def from_text(cls: type[T], raw: Mapping[str, str]) -> T:
             by_fold = {h.casefold(): h for h in hints}
             name = by_fold.get(name.casefold(), name)
         if name not in hints:
-            raise ParameterError(
-                f"{cls.__name__} has no option {key!r}"
-                + (did_you_mean(key, hints) or f"; it has {few(sorted(hints), 20)}")
-            )
+            raise ParameterError(_unknown(cls, key, hints))
         try:
             values[name] = _read(text, hints[name])
         except ValueError:

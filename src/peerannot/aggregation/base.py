@@ -5,16 +5,17 @@ from __future__ import annotations
 import warnings
 from abc import ABC
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from dataclasses import InitVar, asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from peerannot._options import check, option
+from peerannot._options import Options, check, option
 from peerannot._progress import Progress, silent
 from peerannot._text import few
 from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
+from peerannot.aggregation.frames import Reading, as_answers, as_gold
 from peerannot.aggregation.partitions.parts import LocalParts, Parts, Size, Work
 from peerannot.aggregation.result import Diagnostics, Result
 from peerannot.aggregation.ties import label_rows
@@ -101,7 +102,7 @@ class Content:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Strategy(ABC):
+class Strategy(Options, ABC):
     """Base of all strategies. Options are fields; ``fit`` takes the data and changes nothing.
 
     Parameters
@@ -172,26 +173,32 @@ class Strategy(ABC):
 
     def fit(
         self,
-        answers: Answers,
-        *,
+        answers: Answers | Any,
         gold: Mapping[str, Any] | ArrayLike | None = None,
+        *,
         init: Result | ArrayLike | None = None,
         progress: Progress | None = None,
+        **reading: Unpack[Reading],
     ) -> Result:
         """Fit the strategy to the answers.
 
         Parameters
         ----------
         answers
-            The votes.
+            The votes: `Answers`, a frame with columns task, worker, label, a matrix
+            (n_tasks, n_workers) with NaN for no answer, ``{task: {worker: label}}``, or a path.
         gold
             Known classes of some tasks, see `peerannot.answers.gold_labels`; they stay fixed.
+            A mapping or a Series from task to label, in the values that a frame has.
         init
             A posterior (n_tasks, n_classes), or a `Result` of the same classes to start from.
             The result may be of other tasks: those that it has are found by their ids, the
             others start from their vote shares.
         progress
             Told the iterations done.
+        **reading
+            How other data than `Answers` are read, see `Reading`: ``task``, ``worker``,
+            ``label``, ``weight`` (names of columns), ``classes``, ``missing_label``.
 
         Raises
         ------
@@ -201,13 +208,14 @@ class Strategy(ABC):
             There are no classes, or ``gold`` or ``init`` do not fit the answers.
         """
         check(self)
+        answers, origin = as_answers(answers, reading)
         if answers.n_classes == 0:
             raise DataError("answers: there are no answers and no classes; nothing to aggregate")
         if gold is not None and not self.takes_gold:
             raise ParameterError(f"{self.name} cannot use gold labels")
         if init is not None and not self.takes_init:
             raise ParameterError(f"{self.name} has nothing to start from: drop init")
-        start = Start(gold_labels(answers, gold), _start_posterior(answers, init))
+        start = Start(gold_labels(answers, as_gold(gold, origin)), _start_posterior(answers, init))
         fit = self.with_files()._fit(answers, start, progress or silent)
         if not fit.diagnostics.converged:
             warnings.warn(
@@ -216,7 +224,28 @@ class Strategy(ABC):
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        return self.result_of(answers, fit)
+        return replace(self.result_of(answers, fit), origin=origin)
+
+    def fit_predict(self, answers: Answers | Any, gold: Any = None, **options: Any) -> Any:
+        """Fit, and the hard label of each task as the data came in.
+
+        A Series ``agg_label`` indexed by task for a frame of pandas; a frame of columns task and
+        agg_label for one of another library; an array in the order of the rows for a matrix (what
+        stands for no answer where nobody answered), and of the tasks for `Answers` and files.
+        Options are those of `fit`.
+        """
+        result = self.fit(answers, gold, **options)
+        return result.origin.labels(result)
+
+    def fit_predict_proba(self, answers: Answers | Any, gold: Any = None, **options: Any) -> Any:
+        """Fit, and the probability of each class as the data came in.
+
+        A frame with a column a class, the tasks as its index (pandas) or its first column; an
+        array (n_tasks, n_classes) for a matrix (NaN where nobody answered), `Answers` and files.
+        Options are those of `fit`.
+        """
+        result = self.fit(answers, gold, **options)
+        return result.origin.probabilities(result)
 
     def partial_fit(
         self,
@@ -286,10 +315,19 @@ class Iterative(Strategy):
         Most iterations.
     tol
         Stop when the objective gains less than this per answer; 0 runs all iterations.
+    n_iter
+        Another name of ``max_iter``, that of crowd-kit; used where it is given.
     """
+
+    n_iter: InitVar[int | None] = None
 
     max_iter: int = option(200, at_least=1, help="most iterations")
     tol: float = option(2e-6, at_least=0.0, help="least gain of the objective per answer")
+
+    def __post_init__(self, n_iter: int | None) -> None:
+        if n_iter is not None:
+            object.__setattr__(self, "max_iter", n_iter)
+        super().__post_init__()
 
     def stops(self, objective: list[float], answers: Answers | Size) -> bool:
         """Whether the last gain is under the tolerance; an answer of weight 2 counts as two."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from peerannot._options import from_text, parse_spec
 from peerannot._progress import Progress
 from peerannot._registry import Registry, import_siblings
+from peerannot.aggregation.frames import Reading, shown
 from peerannot.answers import Answers
+from peerannot.errors import ParameterError
 
 if TYPE_CHECKING:
     from peerannot.aggregation.base import Strategy
@@ -37,11 +39,34 @@ def build(spec: str, options: Mapping[str, str] | None = None) -> Strategy:
 
 
 def aggregate(
-    answers: Answers,
-    strategy: str = "majority-vote",
+    answers: Answers | Any,
+    strategy: str | Strategy = "majority-vote",
     *,
     gold: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
+    **reading: Unpack[Reading],
 ) -> Result:
-    """Fit the strategy of this name (options in brackets) to the answers."""
-    return build(strategy).fit(answers, gold=gold, progress=progress)
+    """Fit a strategy to answers of any kind, see `Strategy.fit`.
+
+    Parameters
+    ----------
+    answers
+        `Answers`, a frame, a matrix, ``{task: {worker: label}}`` or a path.
+    strategy
+        A name with options in brackets (``"DS[max_iter=50]"``), or a strategy.
+    gold, progress, **reading
+        As `Strategy.fit` has them.
+
+    Raises
+    ------
+    ParameterError
+        There is no such strategy or option.
+    DataError
+        The data cannot be used.
+    """
+    chosen = build(strategy) if isinstance(strategy, str) else strategy
+    if not callable(getattr(chosen, "fit", None)) or isinstance(chosen, type):
+        raise ParameterError(
+            f"strategy must be a name or a strategy such as DawidSkene(), not {shown(chosen)}"
+        )
+    return chosen.fit(answers, gold=gold, progress=progress, **reading)

@@ -6,20 +6,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._files import load_npy, read_json, write_csv, write_json, write_npy
+from peerannot._text import did_you_mean
 from peerannot._version import __version__
+from peerannot.aggregation.frames import Origin, build_frame
 from peerannot.answers import Ids
-from peerannot.errors import DataError
+from peerannot.errors import DataError, ParameterError
 
 if TYPE_CHECKING:
     from peerannot.aggregation.plots import Plots
 
-__all__ = ["Diagnostics", "Result"]
+__all__ = ["Diagnostics", "Result", "WorkerView"]
 
 DENSE_LIMIT = 2**31  # bytes of a dense posterior over which only the sparse form is kept
 
@@ -44,6 +46,27 @@ class Diagnostics:
     converged: bool = True
     objective: tuple[float, ...] = ()
     notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class WorkerView:
+    """What is known of one worker.
+
+    Attributes
+    ----------
+    id : str
+    n_answers : int
+    skill : float or None
+    confusion : float64 array (n_classes true, n_classes answered) or None
+    columns : mapping
+        What else the model knows.
+    """
+
+    id: str
+    n_answers: int
+    skill: float | None
+    confusion: NDArray[np.float64] | None
+    columns: Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -73,6 +96,8 @@ class Result:
     extra : mapping of name to array
         Other arrays of the model.
     diagnostics : Diagnostics
+    origin : Origin
+        What kind of data was fitted; not saved.
     """
 
     strategy: str
@@ -94,6 +119,7 @@ class Result:
     extra: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
     input_sha256: str | Callable[[], str] = ""
+    origin: Origin = field(default_factory=Origin)
 
     def dense_posterior(self) -> NDArray[np.float64]:
         """The posterior as a dense float64 array.
@@ -163,6 +189,57 @@ class Result:
             **skill,
             **self.worker_columns,
         }
+
+    def to_frame(
+        self, of: Literal["tasks", "workers", "posterior"] = "tasks", kind: str | None = None
+    ) -> Any:
+        """A table of the result as a frame.
+
+        Parameters
+        ----------
+        of
+            ``"tasks"`` or ``"workers"``, a row each, see `task_table` and `worker_table`; or
+            ``"posterior"``, the tasks with a column a class.
+        kind
+            ``"pandas"`` (indexed by task or worker), ``"polars"`` or ``"pyarrow"``; by default
+            the one of the frame that was fitted, else Polars.
+
+        Raises
+        ------
+        ParameterError
+            There is no such table or kind.
+        """
+        if of == "tasks":
+            table = self.task_table()
+        elif of == "workers":
+            table = self.worker_table()
+        elif of == "posterior":
+            shares = dict(zip(self.classes, self.dense_posterior().T, strict=True))
+            table = {"task": list(self.tasks), **shares}
+        else:
+            raise ParameterError(f"to_frame: of must be tasks, workers or posterior, not {of!r}")
+        return build_frame(table, kind, self.origin)
+
+    def worker(self, worker: Any) -> WorkerView:
+        """What is known of one worker.
+
+        Raises
+        ------
+        DataError
+            There is no such worker.
+        """
+        at = self.workers.index_of.get(str(worker))
+        if at is None:
+            raise DataError(
+                f"there is no worker {str(worker)!r}" + did_you_mean(str(worker), self.workers)
+            )
+        return WorkerView(
+            self.workers[at],
+            int(self.worker_answers[at]),
+            None if self.skill is None else float(self.skill[at]),
+            None if self.confusion is None else self.confusion[at],
+            {name: column[at] for name, column in self.worker_columns.items()},
+        )
 
     def manifest(self) -> dict[str, Any]:
         """Everything needed to say how this came to be; no times, so files stay comparable."""
@@ -252,7 +329,9 @@ class Result:
             labels=arrays["labels"],
             n_answers=tasks["n_answers"].cast(pl.Int64).to_numpy(),
             worker_answers=workers["n_answers"].cast(pl.Int64).to_numpy(),
-            **{n: arrays.get(n) for n in ("skill", "confusion", "prior")},
+            skill=arrays.get("skill"),
+            confusion=arrays.get("confusion"),
+            prior=arrays.get("prior"),
             confidence_=arrays.get("confidence_"),
             entropy_=arrays.get("entropy_"),
             worker_columns=group("worker."),

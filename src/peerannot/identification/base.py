@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._options import check
+from peerannot._options import Options, check
 from peerannot._progress import Progress, silent
 from peerannot.answers import Answers, Ids
 from peerannot.errors import DataError, DataWarning, ParameterError
@@ -153,7 +153,7 @@ class Findings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Method(ABC):
+class Method(Options, ABC):
     """Base of all methods. Options are fields; `run` looks at the evidence and changes nothing."""
 
     name: ClassVar[str]

@@ -4,6 +4,7 @@ To add a format, write one file in ``peerannot/io/formats`` (or ``peerannot/io/w
 class under ``@FORMATS.register(...)``; detection, command line and fuzz tests pick it up.
 """
 
+from peerannot.io._cells import cell_text
 from peerannot.io._folder import Folder, write_dataset
 from peerannot.io._output import may_write, table_text, write_table
 from peerannot.io._read import (
@@ -29,6 +30,7 @@ __all__ = [
     "Labelled",
     "Source",
     "Writer",
+    "cell_text",
     "detect",
     "export",
     "may_write",

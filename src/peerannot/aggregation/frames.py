@@ -1,0 +1,330 @@
+"""What a user has at hand (a frame, a matrix, a path) as `Answers`, and results as it came in.
+
+Frames of pandas, Polars, pyarrow, and of any library that Narwhals knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot.answers import Answers
+from peerannot.errors import DataError, ParameterError
+
+if TYPE_CHECKING:
+    from peerannot.aggregation.result import Result
+
+__all__ = ["Origin", "Reading", "as_answers", "as_gold", "build_frame", "shown"]
+
+KINDS = ("pandas", "polars", "pyarrow")
+
+
+class Reading(TypedDict, total=False):
+    """How the data of a fit are read, where they are not `Answers`.
+
+    Attributes
+    ----------
+    task, worker, label : str
+        Names of the columns of a long frame, one row an answer.
+    weight : str
+        Name of the column of the weights of answers; by default each counts once.
+    classes : sequence or int
+        All classes in their order; by default those that occur.
+    missing_label : object
+        What stands for no answer, beside NaN and None.
+    """
+
+    task: str
+    worker: str
+    label: str
+    weight: str
+    classes: Sequence[Any] | int
+    missing_label: Any
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the answers came from, so that results go back as the same.
+
+    Attributes
+    ----------
+    kind : str
+        The library of the frame, as Narwhals names it; ``"numpy"`` for anything else.
+    lazy : str or None
+        The library of a lazy frame, which the results become.
+    tasks, classes : mapping
+        The values that ids and names had in the data.
+    rows : tuple of str or None
+        Ids of the tasks in the order of the rows of a matrix, those without answers too.
+    missing : object
+        What stands for no label.
+    """
+
+    kind: str = "numpy"
+    lazy: str | None = None
+    tasks: Mapping[str, Any] = field(default_factory=dict)
+    classes: Mapping[str, Any] = field(default_factory=dict)
+    rows: tuple[str, ...] | None = None
+    missing: Any = None
+
+    def labels(self, result: Result) -> Any:
+        """The hard label of each task: a Series ``agg_label`` indexed by task for pandas, a frame
+        of columns task and agg_label for others, an array for a matrix."""
+        names = [*(self.classes.get(c, c) for c in result.classes), self.missing]
+        ids, at = self._order(result)
+        codes = np.where(at >= 0, result.labels[at], -1)
+        labels = [names[c] for c in codes]
+        if self.kind != "numpy":
+            return self.frame({"task": ids, "agg_label": labels}, of="agg_label")
+        if any(isinstance(label, str) or label is None for label in labels):
+            return np.array(labels, dtype=object if None in labels else None)
+        return np.array(labels)
+
+    def probabilities(self, result: Result) -> Any:
+        """The posterior: a frame indexed by task with a column a class, or an array."""
+        ids, at = self._order(result)
+        posterior = result.dense_posterior()
+        posterior = np.where((at >= 0)[:, None], posterior[at], np.nan)
+        if self.kind == "numpy":
+            return posterior
+        names = [self.classes.get(c, c) for c in result.classes]
+        return self.frame({"task": ids}, dict(zip(names, posterior.T, strict=True)))
+
+    def frame(
+        self,
+        columns: Mapping[str, Any],
+        further: Mapping[Any, Any] | None = None,
+        *,
+        of: str | None = None,
+    ) -> Any:
+        """A frame of the library; its first column is the index where there is one.
+
+        ``further`` are columns whose names may be any value; ``of`` is the column wanted alone
+        where an index says what it is about.
+        """
+        import narwhals as nw
+
+        texts = {str(name): column for name, column in (further or {}).items()}
+        built = nw.from_dict({**columns, **texts}, backend=cast(Any, self.kind))
+        if self.lazy is not None:
+            return built.lazy(backend=cast(Any, self.lazy)).to_native()
+        if not built.implementation.is_pandas_like():
+            return built.to_native()
+        indexed = nw.maybe_set_index(built, next(iter(columns)))
+        if of is not None:
+            return indexed[of].to_native()
+        native = indexed.to_native()
+        if further:
+            native.columns = list(further)
+        return native
+
+    def _order(self, result: Result) -> tuple[list[Any], NDArray[np.int64]]:
+        """Ids as they came, and the position of each in the result, -1 where it has none."""
+        ids = list(result.tasks if self.rows is None else self.rows)
+        at = np.arange(len(ids))
+        if self.rows is not None:
+            at = result.tasks.codes(ids).astype(np.int64)
+            answered = np.where(at >= 0, result.n_answers[at] > 0, False)
+            at = np.where(answered, at, -1)
+        return [self.tasks.get(i, i) for i in ids], at
+
+
+def as_answers(data: Any, reading: Reading | None = None) -> tuple[Answers, Origin]:
+    """What a user has at hand as answers, and where it came from.
+
+    Parameters
+    ----------
+    data
+        `Answers`; ``{task: {worker: label}}``; a path or pattern of any known format; a long
+        frame of columns task, worker, label; a wide frame or an array (n_tasks, n_workers).
+    reading
+        See `Reading`.
+
+    Raises
+    ------
+    DataError
+        The data are nothing of these, or they are faulty.
+    ParameterError
+        Options are given that the data have no use for.
+    """
+    given: Any = dict(reading or {})
+    known = Reading.__annotations__
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise ParameterError(f"fit: no option {unknown[0]!r}; it has {', '.join(known)}")
+    if isinstance(data, Answers | Mapping):
+        if given and (isinstance(data, Answers) or set(given) != {"classes"}):
+            raise ParameterError(f"fit: {next(iter(given))} is for frames, matrices and files")
+        return (
+            data if isinstance(data, Answers) else Answers.from_mapping(data, **given)
+        ), Origin()
+    if isinstance(data, str | Path):
+        return _read(data, given), Origin()
+    if isinstance(data, list | tuple) and data and all(isinstance(d, str | Path) for d in data):
+        return _read(list(data), given), Origin()
+    if isinstance(data, np.ndarray | list | tuple):
+        return _of_matrix(data, given)
+    import narwhals as nw
+
+    try:
+        frame: Any = nw.from_native(data, pass_through=True)
+    except nw.exceptions.DuplicateError as error:
+        raise DataError(f"the frame: {' '.join(str(error).split())}; rename one") from None
+    if not isinstance(frame, nw.DataFrame | nw.LazyFrame):
+        raise DataError(
+            "answers: expected Answers, a frame with columns task, worker, label, a matrix"
+            f" (tasks x workers), {{task: {{worker: label}}}} or a path, not {shown(data)}"
+        )
+    return _of_frame(frame, given)
+
+
+def as_gold(gold: Any, origin: Origin) -> Any:
+    """Gold labels by task id; beside a frame, numbers are names, as the frame has them."""
+    if gold is None or not callable(getattr(gold, "items", None)):
+        return gold
+    if not origin.tasks and isinstance(gold, Mapping):
+        return gold
+    from peerannot.io import cell_text
+
+    texts = {cell_text(task): cell_text(label) for task, label in gold.items()}
+    return {task: label for task, label in texts.items() if label is not None}
+
+
+def build_frame(columns: Mapping[str, Any], kind: str | None, origin: Origin) -> Any:
+    """A table as a frame of a library, by default of the one that the data came in.
+
+    Raises
+    ------
+    ParameterError
+        The library is none of pandas, polars, pyarrow.
+    """
+    if kind is not None and kind not in KINDS:
+        raise ParameterError(f"to_frame: kind must be one of {', '.join(KINDS)}, not {kind!r}")
+    if kind is not None:
+        origin = Origin(kind)
+    elif origin.kind == "numpy":
+        origin = Origin("polars")
+    return origin.frame(columns)
+
+
+def _read(data: Any, given: Mapping[str, Any]) -> Answers:
+    from peerannot.io import read_answers
+
+    options = {f"{k}_col": given[k] for k in ("task", "worker", "label", "weight") if k in given}
+    if "missing_label" in given:
+        options["no_answer"] = [str(given["missing_label"])]
+    return read_answers(data, classes=given.get("classes"), **options)
+
+
+def _of_matrix(data: Any, given: Mapping[str, Any]) -> tuple[Answers, Origin]:
+    """A matrix (n_tasks, n_workers); a task or worker without answers stays one."""
+    from peerannot.io import cell_text
+
+    for name in ("task", "worker", "label", "weight"):
+        if name in given:
+            raise ParameterError(f"fit: a matrix has no columns to name; drop {name}")
+    try:
+        array = np.asarray(data)
+    except ValueError:
+        array = np.empty(0)
+    if array.ndim != 2:
+        raise DataError(
+            "answers: expected a matrix (tasks x workers) of equal rows, not an array of shape"
+            f" {array.shape}"
+        )
+    missing = given.get("missing_label", np.nan)
+    values = array.astype(object)
+    here = np.array(
+        [v is not None and v == v and v != missing for v in values.ravel()], np.bool_
+    ).reshape(values.shape)
+    row, column = np.nonzero(here)
+    found = values[here].tolist()
+    classes: Any = given.get("classes")
+    if classes is not None and not isinstance(classes, int | np.integer):
+        classes = [cell_text(c) for c in classes]
+    names = [cell_text(value) for value in found]
+    answers = Answers.from_arrays(
+        row, column, names, tasks=map(str, range(len(array))),
+        workers=map(str, range(array.shape[1])), classes=classes,
+    )  # fmt: skip
+    rows = tuple(answers.tasks)
+    came = dict(zip(names, map(_whole, found), strict=True))
+    if "missing_label" not in given and array.dtype.kind == "O":
+        missing = None
+    return answers, Origin(
+        tasks={r: i for i, r in enumerate(rows)}, classes=_named(came), rows=rows, missing=missing
+    )
+
+
+def _of_frame(frame: Any, given: Mapping[str, Any]) -> tuple[Answers, Origin]:
+    import narwhals as nw
+
+    from peerannot.io import cell_text
+
+    lazy = None
+    if isinstance(frame, nw.LazyFrame):
+        lazy = str(frame.implementation.value)
+        frame = frame.collect(backend="polars")
+    index: Any = nw.maybe_get_index(frame)
+    held = [] if index is None else list(index.names)
+    columns = list(map(str, [*frame.columns, *held]))
+    names = {what: given.get(what, what) for what in ("task", "worker", "label")}
+    long = any(what in given for what in names) or set(names.values()) <= set(columns)
+    options = {**given, **names} if long else given
+    answers = _read(frame.to_native(), options)
+    kind = str(frame.implementation.value)
+    if long:
+        inside = names["task"] not in held
+        tasks = (
+            _values(frame[names["task"]].unique())
+            if inside
+            else index.get_level_values(names["task"]).unique().tolist()
+        )
+        labels = _values(frame[names["label"]].unique())
+        rows = None
+    else:
+        series = [*([] if index is None else [index]), *frame.iter_columns()]
+        tasks = _ids_of(series, answers)
+        labels = [v for s in frame.iter_columns() for v in _values(s.unique())]
+        rows = tuple(str(cell_text(v)) for v in tasks) or None
+    texts = set(answers.classes)
+    came = {name: v for v in labels if (name := cell_text(v)) is not None and name in texts}
+    return answers, Origin(
+        kind, lazy, {str(cell_text(v)): v for v in tasks}, _named(came), rows,
+    )  # fmt: skip
+
+
+def _ids_of(series: Iterable[Any], answers: Answers) -> list[Any]:
+    """Values of the index or column that holds the tasks of a wide frame, a row each."""
+    from peerannot.io import cell_text
+
+    wanted = set(answers.tasks)
+    for column in series:
+        values = column.tolist() if hasattr(column, "tolist") else _values(column)
+        if wanted <= {cell_text(v) for v in values} and len(set(values)) == len(values):
+            return list(values)
+    return list(answers.tasks)
+
+
+def _values(series: Any) -> list[Any]:
+    return list(series.to_list())
+
+
+def _named(came: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(name): _whole(value) for name, value in came.items()}
+
+
+def _whole(value: Any) -> Any:
+    """A label as it came; 1.0 is 1, as where a column became floats beside an empty cell."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def shown(value: Any) -> str:
+    """A value for a message, in short: what is no plain value is named by its type."""
+    plain = value is None or isinstance(value, str | int | float)
+    return repr(value)[:60] if plain else f"a {type(value).__name__}"

@@ -1,0 +1,219 @@
+"""Frames and matrices go in as they are, and come back as the same kind."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+import peerannot
+from peerannot import Answers
+from peerannot.aggregation import GLAD, DawidSkene, MajorityVote, NaiveSoft, aggregate
+from peerannot.errors import DataError, ParameterError
+
+pd = pytest.importorskip("pandas")
+pa = pytest.importorskip("pyarrow")
+
+ROWS = {
+    "task": ["t2", "t2", "t2", "t1", "t1", "t1"],
+    "worker": ["a", "b", "c", "a", "b", "c"],
+    "label": ["dog", "dog", "cat", "cat", "cat", "cat"],
+}
+NUMBERS = {"task": [12, 12, 12, 7, 7, 7], "worker": [1, 2, 3] * 2, "label": [2, 2, 1, 1, 1, 1]}
+
+
+class TestSnippets:
+    """What users of peers type, with only the import changed."""
+
+    def test_crowd_kit(self):
+        df = pd.DataFrame(ROWS)
+        labels = DawidSkene(n_iter=100).fit_predict(df)
+        assert isinstance(labels, pd.Series)
+        assert labels.name == "agg_label"
+        assert labels.index.name == "task"
+        assert labels.to_dict() == {"t1": "cat", "t2": "dog"}
+
+    def test_polars(self):
+        labels = DawidSkene().fit_predict(pl.DataFrame(ROWS))
+        assert isinstance(labels, pl.DataFrame)
+        assert labels.rows() == [("t1", "cat"), ("t2", "dog")]
+        lazy = DawidSkene().fit_predict(pl.LazyFrame(ROWS))
+        assert lazy.collect().equals(labels)
+
+    def test_pyarrow(self):
+        labels = DawidSkene().fit_predict(pa.table(ROWS))
+        assert labels.to_pydict() == {"task": ["t1", "t2"], "agg_label": ["cat", "dog"]}
+
+    def test_duckdb(self):
+        duckdb = pytest.importorskip("duckdb")
+        votes = pa.table(ROWS)  # noqa: F841 - DuckDB finds it by its name
+        labels = DawidSkene().fit_predict(duckdb.sql("select * from votes"))
+        assert labels.fetchall() == [("t1", "cat"), ("t2", "dog")]
+
+    @pytest.mark.parametrize("missing", [np.nan, None, -1, "none"])
+    def test_skactiveml(self, missing):
+        y = [[0, 1, missing, 0], [1, missing, 1, 1], [missing] * 4]
+        options = {} if missing is None or missing != missing else {"missing_label": missing}
+        got = MajorityVote().fit_predict(np.array(y, dtype=None if missing else object), **options)
+        if missing == "none":
+            assert got.tolist() == ["0", "1", "none"]
+        else:
+            assert got[:2].tolist() == [0, 1]
+            assert got[2] is None if missing is None else np.isnan(got[2]) or got[2] == missing
+
+    def test_cleanlab(self):
+        labels = pd.DataFrame([[1, 0, np.nan], [np.nan, 2, 2], [np.nan] * 3, [0, 0, 1]])
+        got = MajorityVote(ties="first").fit_predict(labels)
+        assert got[[0, 1, 3]].tolist() == [0, 2, 0]
+        assert np.isnan(got[2])
+
+
+def test_values_come_back_as_they_were():
+    df = pd.DataFrame(NUMBERS)
+    result = DawidSkene().fit(df)
+    assert result.origin.labels(result).to_dict() == {7: 1, 12: 2}
+    shares = NaiveSoft().fit_predict_proba(df)
+    assert shares.loc[12].tolist() == pytest.approx([1 / 3, 2 / 3])
+    assert list(shares.columns) == [1, 2]
+    assert shares.index.name == "task"
+    got = NaiveSoft().fit_predict_proba(pl.DataFrame(NUMBERS))
+    assert got.columns == ["task", "1", "2"]
+    assert got["task"].to_list() == [7, 12]
+
+
+def test_other_names_of_columns():
+    df = pd.DataFrame(ROWS).rename(columns={"task": "x", "worker": "y", "label": "z"})
+    with pytest.raises(DataError, match="column"):
+        MajorityVote().fit(df)
+    got = MajorityVote().fit(df, task="x", worker="y", label="z")
+    assert got.label_names() == ["cat", "dog"]
+    df["weight"] = [1, 1, 9, 1, 1, 1]
+    got = NaiveSoft().fit(df, task="x", worker="y", label="z", weight="weight")
+    assert got.label_names() == ["cat", "cat"]
+
+
+def test_the_tasks_may_be_the_index():
+    df = pd.DataFrame(ROWS).set_index("task")
+    assert MajorityVote().fit_predict(df).to_dict() == {"t1": "cat", "t2": "dog"}
+    wide = pd.DataFrame({"a": ["x", None], "b": ["x", "y"]}, index=["i2", "i1"])
+    assert MajorityVote().fit_predict(wide).to_dict() == {"i2": "x", "i1": "y"}
+    kept = pd.DataFrame(ROWS)[lambda d: d["task"] == "t2"]
+    assert MajorityVote().fit_predict(kept).to_dict() == {"t2": "dog"}
+
+
+def test_gold_is_in_the_values_of_the_frame():
+    df = pd.DataFrame(NUMBERS)
+    for gold in (pd.Series({12: 1}), {12: 1}, pd.Series({12: 1.0, 7: None})):
+        assert DawidSkene().fit_predict(df, gold)[12] == 1
+    answers = Answers.from_arrays(**ROWS)
+    got = DawidSkene().fit(answers, gold=pd.Series({"t2": "cat"}))
+    assert got.label_names() == ["cat", "cat"]
+
+
+def test_truth_values():
+    df = pd.DataFrame({**ROWS, "label": [True, True, False, False, False, False]})
+    got = MajorityVote().fit_predict(df)
+    assert got.to_dict() == {"t1": False, "t2": True}
+    assert got.dtype == bool
+    assert MajorityVote().fit_predict(np.array([[True, True], [False, False]])).dtype == bool
+
+
+def test_anything_else():
+    answers = Answers.from_arrays(**ROWS)
+    assert MajorityVote().fit_predict(answers).tolist() == ["cat", "dog"]
+    assert MajorityVote().fit_predict_proba(answers).tolist() == [[1, 0], [0, 1]]
+    assert MajorityVote().fit({"t": {"w": "x"}}).label_names() == ["x"]
+
+
+def test_a_path(tmp_path):
+    pd.DataFrame(ROWS).to_csv(tmp_path / "votes.csv", index=False)
+    assert aggregate(str(tmp_path / "votes.csv"), "DS").label_names() == ["cat", "dog"]
+    assert peerannot.aggregate(tmp_path / "votes.csv", DawidSkene()).label_names() == ["cat", "dog"]
+
+
+@pytest.mark.parametrize(
+    "data", [3, None, object(), np.zeros(3), np.zeros((2, 2, 2)), [[1], [1, 2]]]
+)
+def test_what_is_no_data_is_said(data):
+    with pytest.raises(DataError, match="answers: expected") as caught:
+        MajorityVote().fit(data)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 250
+
+
+def test_misuse_is_said():
+    df = pd.DataFrame(ROWS)
+    with pytest.raises(ParameterError, match="strategy must be a name or a strategy"):
+        aggregate(df, df)
+    with pytest.raises(ParameterError, match="strategy must be a name or a strategy"):
+        aggregate(df, DawidSkene)
+    with pytest.raises(ParameterError, match="no option 'tsk'"):
+        MajorityVote().fit(df, tsk="x")
+    with pytest.raises(ParameterError, match="for frames"):
+        MajorityVote().fit(Answers.from_arrays(**ROWS), task="task")
+    with pytest.raises(DataError, match=r"(?i)duplicate|unique|twice"):
+        MajorityVote().fit(pd.DataFrame([["t", "w", "l"]], columns=["task", "task", "label"]))
+
+
+def test_tables_as_frames():
+    result = DawidSkene().fit(pd.DataFrame(ROWS))
+    tasks = result.to_frame()
+    assert tasks.index.tolist() == ["t1", "t2"]
+    assert tasks["label"].tolist() == ["cat", "dog"]
+    assert result.to_frame("workers").index.name == "worker"
+    assert result.to_frame("posterior", "polars").columns == ["task", "cat", "dog"]
+    assert result.to_frame(kind="pyarrow").column_names[0] == "task"
+    assert isinstance(DawidSkene().fit(Answers.from_arrays(**ROWS)).to_frame(), pl.DataFrame)
+    with pytest.raises(ParameterError, match="tasks, workers or posterior"):
+        result.to_frame("task")
+    with pytest.raises(ParameterError, match="pandas, polars, pyarrow"):
+        result.to_frame(kind="excel")
+
+
+def test_one_worker():
+    result = DawidSkene().fit(pd.DataFrame(ROWS))
+    view = result.worker("c")
+    assert view.confusion.tolist() == result.confusion[2].tolist()
+    assert view.n_answers == 2
+    assert DawidSkene().fit(pd.DataFrame(NUMBERS)).worker(1).id == "1"
+    with pytest.raises(DataError, match="no worker 'd'"):
+        result.worker("d")
+
+
+class TestOptions:
+    def test_numpy_scalars(self):
+        result = DawidSkene(max_iter=np.int64(3), tol=np.float32(0), seed=np.uint8(1)).fit(
+            pd.DataFrame(ROWS)
+        )
+        assert result.diagnostics.n_iter == 3
+        assert {type(v) for v in result.options.values()} <= {int, float, str, bool}
+        with pytest.raises(ParameterError, match="max_iter must be int"):
+            DawidSkene(max_iter=np.float64(3.5)).fit(pd.DataFrame(ROWS))
+
+    def test_n_iter_is_max_iter(self):
+        assert DawidSkene(n_iter=7) == DawidSkene(max_iter=7)
+        assert GLAD(n_iter=7).max_iter == 7
+        with pytest.raises(ParameterError, match="max_iter must be at least 1"):
+            DawidSkene(n_iter=0).fit(pd.DataFrame(ROWS))
+
+    def test_params(self):
+        model = DawidSkene()
+        assert model.get_params()["max_iter"] == model.max_iter
+        assert model.set_params(max_iter=np.int64(5)) is model
+        assert model == DawidSkene(max_iter=5)
+        with pytest.raises(ParameterError, match="did you mean 'max_iter'"):
+            model.set_params(max_itr=6)
+        with pytest.raises(ParameterError, match="at least 1"):
+            model.set_params(seed=3, max_iter=0)
+        assert model == DawidSkene(max_iter=5)
+
+    def test_clone(self):
+        base = pytest.importorskip("sklearn.base")
+        model = DawidSkene(max_iter=5, ties="first")
+        copy = base.clone(model)
+        assert copy == model
+        assert copy is not model
+        from peerannot.identification.registry import METHODS
+
+        method = METHODS["entropy"]()
+        assert base.clone(method) == method
