@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Lints and formats the script of the report's page; settings in biome.json.
+BIOME := npx --yes @biomejs/biome@2.6.8
 
 .PHONY: help demo test faults check docs format clean
 
@@ -23,11 +25,13 @@ test: $(VENV)/.installed ## Run the whole test suite, with coverage
 faults: $(VENV)/.installed ## Kill every command that writes, everywhere, and look at what is left
 	$(BIN)/python -m pytest -n 2 tests/faults
 
-check: $(VENV)/.installed ## Lint, types and import direction
+check: $(VENV)/.installed ## Lint, types and import direction, and lint of the page's script
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@if $(BIOME) --version >/dev/null 2>&1; then $(BIOME) check; \
+	else echo "The page's script is not linted: Biome needs npm and, the first time, a network"; fi
 
 docs: $(VENV)/.installed ## Build the site of the docs into docs/_build
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
@@ -36,6 +40,7 @@ docs: $(VENV)/.installed ## Build the site of the docs into docs/_build
 format: $(VENV)/.installed ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	@if $(BIOME) --version >/dev/null 2>&1; then $(BIOME) check --write; fi
 
 clean: ## Remove what these commands made
 	rm -rf $(VENV) demo docs/_build build dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

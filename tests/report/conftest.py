@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+from peerannot.report._script import bundle, variable
 
 EVIL = ("<script>alert(1)</script>", "</script><img src=x onerror=alert(1)>", "a&b\"'\u2028")
 FLAGS = (
@@ -85,6 +89,38 @@ def evil(tmp_path: Path) -> Path:
     document["name"] = "<script>alert(1)<b>\u2028'\""
     (root / "metadata.json").write_text(json.dumps(document))
     return root
+
+
+Script = Callable[..., Any]
+
+
+@pytest.fixture
+def script(request: pytest.FixtureRequest) -> Script:
+    """The value of an expression of JavaScript; ``m`` is a module of the page, ``x`` the argument.
+
+    Node runs the module as it is, a browser runs what the page gets; either of them will do.
+    """
+    node = shutil.which("node")
+    driver = None if node else request.getfixturevalue("_driver")
+
+    def call(module: str, expression: str, argument: Any) -> Any:
+        if node is None:
+            code = f"{bundle(module)}const m = {variable(module)}, x = arguments[0];"
+            return driver.execute_script(f"{code} return {expression};", argument)
+        place = files("peerannot.report") / "page" / "script" / module
+        code = (
+            f"import * as m from {json.dumps(place.as_uri())};\n"
+            "import { readFileSync } from 'node:fs';\n"
+            "const x = JSON.parse(readFileSync(0, 'utf8'));\n"
+            f"process.stdout.write(JSON.stringify(await {expression}));"
+        )
+        command = [node, "--input-type=module", "--eval", code]
+        said = json.dumps(argument)
+        done = subprocess.run(command, input=said, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return call
 
 
 @pytest.fixture(scope="session")

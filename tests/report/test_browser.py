@@ -54,6 +54,7 @@ def test_draws_without_complaint(crowd, show, browser):
     browser.until("return document.querySelector('#between table') !== null")
     browser.js("document.getElementById('explorer').scrollIntoView()")
     browser.until("return document.querySelector('.tile img').naturalWidth === 32")
+    assert browser.js("return typeof module_main") == "undefined"
     assert browser.complaints == []
 
 
@@ -64,11 +65,11 @@ def test_sort_and_filter(crowd, show, browser):
     tasks = document["tasks"]
     assert len(ids(browser)) == 40
     browser.choose("#sort", "lowest confidence")
-    by_id = dict(zip(tasks["id"], tasks["conf"], strict=True))
+    by_id = dict(zip(tasks["id"], tasks["confidence"], strict=True))
     shown = [by_id[i] for i in ids(browser)]
     assert shown == sorted(shown)
     browser.choose("#sort", "disagreement of strategies")
-    by_id = dict(zip(tasks["id"], tasks["dis"], strict=True))
+    by_id = dict(zip(tasks["id"], tasks["disagreement"], strict=True))
     assert [by_id[i] for i in ids(browser)] == sorted(by_id.values(), reverse=True)
     browser.choose("#sort", "task id")
     assert ids(browser) == [str(i) for i in range(40)]

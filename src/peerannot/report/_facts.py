@@ -51,7 +51,7 @@ def facts(source: Source, *, n_tasks: int = 1000) -> dict[str, Any]:
         "name": source.name,
         "classes": list(answers.classes),
         "main": list(source.results).index(source.main),
-        "whyMain": source.why_main,
+        "why_main": source.why_main,
         "totals": {
             "tasks": answers.n_tasks,
             "workers": int((answers.answers_per_worker > 0).sum()),
@@ -66,22 +66,22 @@ def facts(source: Source, *, n_tasks: int = 1000) -> dict[str, Any]:
             "flagged": int(workers.flagged.sum()),
             "accuracy": short(source.accuracy(source.labels)),
             "known": 0 if source.checked is None else int((source.checked[0] >= 0).sum()),
-            "checkedBy": "" if source.checked is None else source.checked[1],
+            "checked_by": "" if source.checked is None else source.checked[1],
         },
-        "limit": AMBIGUOUS,
+        "ambiguous_below": AMBIGUOUS,
         "alpha": {"value": short(alpha.value), "low": short(alpha.low), "high": short(alpha.high)},
         "bars": {
-            "perTask": bars(answers.answers_per_task, whole=True),
-            "perWorker": bars(
+            "answers_per_task": bars(answers.answers_per_task, whole=True),
+            "answers_per_worker": bars(
                 answers.answers_per_worker[answers.answers_per_worker > 0], whole=True
             ),
             "confidence": bars(confidence),
-            "entropy": bars(_normalised(source)),
+            "votes_entropy": bars(_normalised(source)),
         },
         "balance": _balance(source),
         "confusion": _confusion(source),
         "strategies": _strategies(source),
-        "agreement": _between(source),
+        "strategy_agreement": _between(source),
         "workers": _titled(source, table["columns"]),
         "tasks": tasks,
         "notes": list(source.notes),
@@ -92,7 +92,7 @@ def facts(source: Source, *, n_tasks: int = 1000) -> dict[str, Any]:
 
 
 def _titled(source: Source, columns: dict[str, Any]) -> dict[str, Any]:
-    names = {k: columns[k] and source.title(columns[k]) for k in ("skillBy", "spamBy")}
+    names = {k: columns[k] and source.title(columns[k]) for k in ("skill_by", "spam_score_by")}
     return {**columns, **names}
 
 
@@ -157,7 +157,6 @@ def _strategies(source: Source) -> list[dict[str, Any]]:
             "changed": None
             if plain is None
             else int((result.labels[voted] != plain.labels[voted]).sum()),
-            "iterations": result.diagnostics.n_iter,
             "converged": result.diagnostics.converged,
         }
         for name, result in source.results.items()

@@ -15,6 +15,8 @@ from peerannot._optional import require
 from peerannot._progress import Progress, silent
 from peerannot._version import __version__
 from peerannot.report._facts import facts
+from peerannot.report._format import count, counted, score, share
+from peerannot.report._script import bundle
 from peerannot.report._source import Source
 from peerannot.report._thumbs import thumbnails
 
@@ -22,7 +24,6 @@ __all__ = ["LIMIT", "Page", "draw", "render"]
 
 LIMIT = 5_000_000  # bytes of the whole file
 _PICTURES = 3_600_000
-_SCRIPTS = ("dom.js", "charts.js", "workers.js", "explorer.js", "task.js", "main.js")
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def draw(
     safe = require("markupsafe", extra="report", feature="the report").Markup
     document = facts(source, n_tasks=n_tasks)
     shown = document.pop("position").tolist()
-    document["edit"] = editable
+    document["editable"] = editable
     lost: list[tuple[Path, str]] = []
     if source.images is not None:
         paths = [source.images[i] for i in shown]
@@ -86,21 +87,23 @@ def draw(
         if lost:
             path, why = lost[0]
             document["notes"].append(
-                f"{len(lost):,} images cannot be read, the first is {path.name} ({why})"
+                f"{count(len(lost))} images cannot be read, the first is {path.name} ({why})"
             )
         left = sum(p is not None for p in paths) - len(lost) - sum(map(bool, pictures))
         if left:
-            document["notes"].append(f"{left:,} images are left out to keep the file small")
+            document["notes"].append(f"{count(left)} images are left out to keep the file small")
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     style = _text("style.css")
-    script = "(() => {\n'use strict';\n" + "".join(map(_text, _SCRIPTS)) + "})();"
+    script = bundle()
     page = environment.from_string(_text("report.html.j2")).render(
         d=document,
         version=__version__,
         figures=_figures(document),
-        percent=_percent,
+        count=count,
+        counted=counted,
+        share=share,
         explorer_lead=_lead(document, n_tasks),
         # Only what was written here is marked as safe.
         style=safe(style),
@@ -137,16 +140,13 @@ def _policy(style: str, script: str, editable: bool) -> str:
     )
 
 
-def _percent(share: float | None, digits: int = 0) -> str:
-    return "–" if share is None else f"{share:.{digits}%}"
-
-
 def _lead(document: dict[str, Any], n_tasks: int) -> str:
     total, shown = document["totals"]["tasks"], len(document["tasks"]["id"])
     if shown < total:
         return (
-            f"The {shown:,} most uncertain of {total:,} tasks, by the entropy of the posterior and"
-            f" then of the votes; sorting and filters act on these. For more: --tasks N."
+            f"The {count(shown)} most uncertain of {counted(total, 'task')}, by the entropy of the"
+            " posterior and then of the votes; sorting and filters act on these. For more:"
+            " --tasks N."
         )
     return "Every task, the most uncertain first. Open one to see who answered what."
 
@@ -157,21 +157,19 @@ def _figures(document: dict[str, Any]) -> Sequence[tuple[str, str, str]]:
     repeated = max(totals["repeated"], 1)
     figures = [
         (
-            "–" if alpha["value"] is None else f"{alpha['value']:.2f}",
+            score(alpha["value"]),
             "agreement",
             "Krippendorff's alpha",
         ),
-        (_percent(totals["unanimous"] / repeated), "unanimous", "tasks of two answers or more"),
-        (_percent(totals["confidence"]), "confidence", "mean probability of the label"),
+        (share(totals["unanimous"] / repeated), "unanimous", "tasks of two answers or more"),
+        (share(totals["confidence"]), "confidence", "mean probability of the label"),
         (
-            f"{totals['ambiguous']:,}",
+            count(totals["ambiguous"]),
             "ambiguous tasks",
-            f"confidence under {document['limit']:.0%}",
+            f"confidence under {share(document['ambiguous_below'])}",
         ),
-        (f"{totals['flagged']:,}", "workers to look at", f"of {totals['workers']:,}"),
+        (count(totals["flagged"]), "workers to look at", f"of {count(totals['workers'])}"),
     ]
     if totals["accuracy"] is not None:
-        figures.insert(
-            3, (_percent(totals["accuracy"], 1), "accuracy", "by " + totals["checkedBy"])
-        )
+        figures.insert(3, (share(totals["accuracy"]), "accuracy", "by " + totals["checked_by"]))
     return figures

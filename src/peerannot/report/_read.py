@@ -17,6 +17,7 @@ from peerannot.aggregation import STRATEGIES, Result, build
 from peerannot.answers import Answers, gold_labels
 from peerannot.dataset import Dataset
 from peerannot.errors import ConvergenceWarning, DataError, ParameterError, PeerannotError
+from peerannot.report._format import average
 from peerannot.report._gold import GOLD, read_gold
 from peerannot.report._source import Source
 from peerannot.selection import choose
@@ -145,8 +146,8 @@ def _choose(answers: Answers, results: Mapping[str, Result]) -> tuple[str, str]:
     for kind in ("glad", "wds"):
         if kind in by_kind:
             why = (
-                f"{answers.n_answers / max(active, 1):,.0f} answers a worker are few for confusion"
-                f" matrices of {answers.n_classes} x {answers.n_classes}"
+                f"{average(answers.n_answers / max(active, 1))} answers a worker are few for"
+                f" confusion matrices of {answers.n_classes} x {answers.n_classes}"
             )
             return by_kind[kind], why if "dawid-skene" in by_kind else ""
     return next(iter(results)), ""

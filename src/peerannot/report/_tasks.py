@@ -53,18 +53,18 @@ def task_table(
     columns = {
         "id": [answers.tasks[int(t)] for t in shown],
         "label": result.labels[shown].tolist(),
-        "conf": shorts(result.confidence[shown]),
-        "ent": shorts(result.entropy[shown], 3),
-        "vent": shorts(source.vote_entropy[shown], 3),
-        "dis": shorts(source.disagreement[shown], 3),
+        "confidence": shorts(result.confidence[shown]),
+        "entropy": shorts(result.entropy[shown], 3),
+        "votes_entropy": shorts(source.vote_entropy[shown], 3),
+        "disagreement": shorts(source.disagreement[shown], 3),
         "waum": None if source.waum is None else shorts(source.waum[shown]),
         "truth": truth,
         "gold": gold,
-        "n": answers.answers_per_task[shown].tolist(),
+        "answers": answers.answers_per_task[shown].tolist(),
         "counts": [[x for k in np.flatnonzero(c) for x in (int(k), int(c[k]))] for c in counts],
         "votes": votes,
-        "post": _posterior(result.posterior, shown),
-        "by": source.stacked[:, shown].T.tolist(),
+        "posterior": _posterior(result.posterior, shown),
+        "by_strategy": source.stacked[:, shown].T.tolist(),
     }
     return columns, workers.astype(np.int64)
 

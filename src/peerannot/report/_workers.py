@@ -139,12 +139,12 @@ class WorkerFacts:
         return order[count[order] > 0]
 
     def table(self, wanted: NDArray[np.int64]) -> dict[str, Any]:
-        """Columns for the page. The first ``cards`` workers have a confusion matrix.
+        """Columns for the page. Only the first workers have a confusion matrix.
 
         ``wanted`` are workers that must have a name and a skill, if no card.
         """
         order = self.order()
-        cards, cells = self._cells(order[:_CARDS])
+        cells = self._cells(order[:_CARDS])
         kept = order[: len(cells)]
         rest = np.setdiff1d(wanted, kept)
         shown = np.concatenate((kept, rest)).astype(np.int64)
@@ -153,29 +153,32 @@ class WorkerFacts:
         low, high = self.interval
         spam = None if self.spam is None else shorts(self.spam[0][shown], 3)
         skill = None if self.skill is None else shorts(self.skill[0][shown], 3)
-        flags = self.near_chance.astype(np.int64) + 2 * self.one_class + 4 * self.straight
+        flags = (
+            ("near-chance", self.near_chance),
+            ("one-class", self.one_class),
+            ("straight-lining", self.straight),
+        )
         return {
             "position": shown,
             "columns": {
                 "id": [answers.workers[int(w)] for w in shown],
-                "n": answers.answers_per_worker[shown].tolist(),
-                "agree": shorts(self.agreement[shown], 3),
+                "answers": answers.answers_per_worker[shown].tolist(),
+                "agreement": shorts(self.agreement[shown], 3),
                 "low": shorts(low[shown], 3),
                 "high": shorts(high[shown], 3),
-                "top": top[shown].tolist(),
-                "share": shorts(most[shown], 3),
-                "flag": flags[shown].tolist(),
+                "favourite": top[shown].tolist(),
+                "favourite_share": shorts(most[shown], 3),
+                "flags": [[name for name, has in flags if has[w]] for w in shown],
                 "skill": skill,
-                "spam": spam,
-                "cards": cards,
-                "cells": cells,
+                "spam_score": spam,
+                "confusion": cells,
                 "total": len(order),
-                "skillBy": None if self.skill is None else self.skill[1],
-                "spamBy": None if self.spam is None else self.spam[1],
+                "skill_by": None if self.skill is None else self.skill[1],
+                "spam_score_by": None if self.spam is None else self.spam[1],
             },
         }
 
-    def _cells(self, kept: NDArray[np.int64]) -> tuple[int, list[list[int]]]:
+    def _cells(self, kept: NDArray[np.int64]) -> list[list[int]]:
         """Confusion counts [label, answer, count, ...] of the first workers that fit."""
         answers = self.source.answers
         slot = np.full(answers.n_workers, -1, np.int64)
@@ -192,4 +195,4 @@ class WorkerFacts:
         ends = np.searchsorted(owner, np.arange(len(kept)), side="right")
         n = int(np.searchsorted(ends, _CELLS, side="right"))
         starts = np.concatenate(([0], ends))
-        return n, [cells[starts[i] : ends[i]].ravel().tolist() for i in range(n)]
+        return [cells[starts[i] : ends[i]].ravel().tolist() for i in range(n)]
