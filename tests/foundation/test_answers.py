@@ -159,3 +159,36 @@ def test_pickle_and_repr():
 def test_read_finds_the_form_of_a_file(tmp_path):
     (tmp_path / "votes.csv").write_text("task,worker,label\n1,a,cat\n2,a,dog\n")
     assert list(Answers.read(tmp_path / "votes.csv").classes) == ["cat", "dog"]
+
+
+def test_truth_values_are_names():
+    for label in ([True, False, True], np.array([True, False, True])):
+        answers = Answers.from_arrays("aab", "uvu", label)
+        assert list(answers.classes) == ["false", "true"]
+        assert answers.label.tolist() == [1, 0, 1]
+    given = Answers.from_arrays("aab", "uvu", [True, False, True], classes=[True, False])
+    assert list(given.classes) == ["true", "false"]
+    assert gold_labels(given, {"b": False}).tolist() == [-1, 1]
+    with pytest.raises(DataError, match="not a truth value"):
+        Answers.from_arrays("aa", "uv", [True, 3])
+
+
+def test_gold_as_a_series():
+    pd = pytest.importorskip("pandas")
+    answers = Answers.from_arrays("aabb", "uvuv", [1, 2, 2, 2])
+    for series in (pd.Series({"a": 2}), pd.Series({"a": 2.0, "b": None}), pd.Series({"a": "2"})):
+        assert gold_labels(answers, series).tolist() == [1, -1]
+    with pytest.raises(DataError, match="label '3' of task 'a' is not one of 1, 2"):
+        gold_labels(answers, pd.Series({"a": 3}))
+
+
+def test_without_workers():
+    answers = Answers.from_arrays("aabb", "uvuw", ["x", "y", "x", "z"], weight=[1, 2, 3, 4])
+    left = answers.without_workers(["u"])
+    assert list(left.workers) == ["v", "w"]
+    assert (list(left.tasks), list(left.classes)) == (list("ab"), list("xyz"))
+    assert left.task.tolist() == [0, 1]
+    assert left.worker.tolist() == [0, 1]
+    assert left.weight.tolist() == [2, 4]
+    with pytest.raises(DataError, match="workers to remove that have no entry in the answers: q"):
+        answers.without_workers(["q"])

@@ -101,6 +101,26 @@ def test_numbers_of_pandas():
     assert votes(read(frame)) == {("1", "7"): "1", ("1", "8"): "x"}
 
 
+@pytest.mark.parametrize("categories", [["low", "mid", "high"], [3, 1, 2], [2.5, 0.5, 1.0]])
+def test_an_ordered_categorical_keeps_its_order(categories):
+    names = ["3" if c == 3 else str(c).removesuffix(".0") for c in categories]
+    at = [0, 1, None, 1]
+    labels = pd.Categorical.from_codes(
+        [-1 if i is None else i for i in at], categories=categories, ordered=True
+    )
+    frame = pd.DataFrame({"task": [1, 1, 2, 2], "worker": [1, 2, 1, 2], "label": labels})
+    assert list(read_answers(frame).classes) == names
+    assert read_answers(frame).label.tolist() == [0, 1, 1]
+    known = pl.DataFrame(
+        {"label": [None if i is None else names[i] for i in at]}, schema={"label": pl.Enum(names)}
+    )
+    same = pl.DataFrame({"task": [1, 1, 2, 2], "worker": [1, 2, 1, 2]}).hstack(known)
+    assert read_answers(same) == read_answers(frame)
+    assert list(read_answers(frame, classes=sorted(names)).classes) == sorted(names)
+    frame["label"] = frame["label"].cat.as_unordered()
+    assert read_answers(frame).n_classes == 2
+
+
 def test_an_index_holds_the_tasks():
     wide = pd.DataFrame({"r1": ["x", "y"], "r2": ["x", None]}, index=["a.png", "b.png"])
     assert votes(read(wide)) == {("a.png", "r1"): "x", ("a.png", "r2"): "x", ("b.png", "r1"): "y"}

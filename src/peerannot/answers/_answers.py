@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from itertools import chain
@@ -325,24 +325,33 @@ class Answers:
         DataError
             A task is not one of these.
         """
-        ids = list(removed)
-        codes = self.tasks.codes(ids)
-        if (codes < 0).any():
-            unknown = [i for i, c in zip(ids, codes, strict=True) if c < 0]
-            raise DataError(f"tasks to remove that have no entry in the answers: {few(unknown)}")
-        keep = np.ones(self.n_tasks, np.bool_)
-        keep[codes] = False
+        keep = _kept(self.tasks, removed, "tasks")
         new_code = np.cumsum(keep, dtype=np.int32) - np.int32(1)
         rows = keep[self.task]
+        tasks = self.tasks.take(np.flatnonzero(keep))
+        return replace(self._rows(rows), task=new_code[self.task[rows]], tasks=tasks)
+
+    def without_workers(self, removed: Iterable[str]) -> Answers:
+        """These answers without those of some workers; tasks and classes stay.
+
+        Raises
+        ------
+        DataError
+            A worker is not one of these.
+        """
+        keep = _kept(self.workers, removed, "workers")
+        new_code = np.cumsum(keep, dtype=np.int32) - np.int32(1)
+        rows = keep[self.worker]
+        workers = self.workers.take(np.flatnonzero(keep))
+        return replace(self._rows(rows), worker=new_code[self.worker[rows]], workers=workers)
+
+    def _rows(self, rows: NDArray[np.bool_]) -> Answers:
+        """The answers of these rows; the vocabularies stay."""
+        weight = None if self.weight is None else self.weight[rows]
         return Answers(
-            new_code[self.task[rows]],
-            self.worker[rows],
-            self.label[rows],
-            self.tasks.take(np.flatnonzero(keep)),
-            self.workers,
-            self.classes,
-            None if self.weight is None else self.weight[rows],
-        )
+            self.task[rows], self.worker[rows], self.label[rows], self.tasks, self.workers,
+            self.classes, weight,
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return self.n_answers
@@ -369,6 +378,18 @@ def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def _kept(ids: Ids, removed: Iterable[str], what: str) -> NDArray[np.bool_]:
+    """A mark of each id that is not removed."""
+    listed = [str(i) for i in removed]
+    codes = ids.codes(listed)
+    if (codes < 0).any():
+        unknown = [i for i, c in zip(listed, codes, strict=True) if c < 0]
+        raise DataError(f"{what} to remove that have no entry in the answers: {few(unknown)}")
+    keep = np.ones(len(ids), np.bool_)
+    keep[codes] = False
+    return keep
 
 
 def _code(

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from peerannot._text import did_you_mean, few
 from peerannot.answers._answers import Answers
 from peerannot.answers._ids import Ids
+from peerannot.answers._labels import as_name
 from peerannot.errors import DataError
 
 __all__ = ["gold_labels", "gold_names"]
@@ -24,8 +25,9 @@ def gold_labels(answers: Answers, gold: Mapping[str, Any] | ArrayLike | None) ->
     answers
         The votes whose tasks and classes the gold labels speak of.
     gold
-        None; a mapping from task id to class (its name as a text, or its position as an int); or
-        an int array (n_tasks,) of positions of classes with -1 for unknown.
+        None; a mapping from task id to class (its name as a text, or its position as an int); a
+        Series of pandas indexed by task, of names; or an int array (n_tasks,) of positions of
+        classes with -1 for unknown.
 
     Raises
     ------
@@ -36,6 +38,9 @@ def gold_labels(answers: Answers, gold: Mapping[str, Any] | ArrayLike | None) ->
     n_tasks, n_classes = len(answers.tasks), len(answers.classes)
     if gold is None:
         return np.full(n_tasks, -1, np.int32)
+    series: Any = gold
+    if hasattr(series, "index") and callable(getattr(series, "items", None)):
+        gold = {t: as_name(c) for t, c in series.items() if c is not None and c == c}
     if not isinstance(gold, Mapping):
         array = np.asarray(gold)
         if array.shape != (n_tasks,) or array.dtype.kind not in "iu":

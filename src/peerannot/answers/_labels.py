@@ -20,6 +20,7 @@ from peerannot.errors import DataError
 __all__ = [
     "BadLabel",
     "Meaning",
+    "as_name",
     "as_texts",
     "as_values",
     "class_code",
@@ -60,14 +61,14 @@ def class_names(classes: Iterable[Any] | int) -> tuple[Ids, bool]:
     if isinstance(classes, int | np.integer):
         return Ids(int(classes)), False
     given = list(classes)
-    return Ids(map(_text, given)), any(isinstance(c, _NUMBERS) for c in given)
+    return Ids(map(as_name, given)), any(isinstance(c, _NUMBERS) for c in given)
 
 
 def class_code(label: Any, classes: Ids) -> int:
     """Position of a class given by its name (a text) or its position (an int); -1 if none."""
     if isinstance(label, int | np.integer) and not isinstance(label, bool):
         return int(label) if 0 <= label < len(classes) else -1
-    return classes.index_of.get(_text(label), -1)
+    return classes.index_of.get(as_name(label), -1)
 
 
 def code_labels(
@@ -99,10 +100,11 @@ def code_labels(
     whole = isinstance(values, np.ndarray) or set(map(type, values)) <= {int}
     if whole and not named:
         return _positions(values, ids), ids
-    texts = _label_texts(values)
+    counted = isinstance(classes, int | np.integer)
+    texts = _label_texts(values, truths=not counted)
     numbers = [isinstance(value, _NUMBERS) for value in values]
     # Counted classes are named by their positions, so that both meanings are one.
-    if named or isinstance(classes, int | np.integer) or not any(numbers):
+    if named or counted or not any(numbers):
         return _named(texts, ids), ids
     if not all(numbers):
         raise BadLabel(
@@ -141,22 +143,27 @@ def _named(texts: list[str], ids: Ids) -> NDArray[np.int32]:
     return codes
 
 
-def _label_texts(values: Sequence[Any] | NDArray[Any]) -> list[str]:
+def _label_texts(values: Sequence[Any] | NDArray[Any], *, truths: bool = True) -> list[str]:
+    """Labels as texts; truth values are names where they are alone and classes not counted."""
     texts = []
+    truths = truths and set(map(type, values)) <= {bool, np.bool_}
     for row, value in enumerate(values):
         if isinstance(value, str):
             texts.append(value)
             continue
         if value is None or value != value:
             raise BadLabel(row, "the label is missing")
-        if isinstance(value, bool | np.bool_ | list | dict):
+        if isinstance(value, list | dict) or (isinstance(value, bool | np.bool_) and not truths):
             raise BadLabel(row, f"a label must be a whole number or a name, not {kind_of(value)}")
-        texts.append(_text(value))
+        texts.append(as_name(value))
     return texts
 
 
-def _text(value: Any) -> str:
-    """A name as a text; 1.0 is 1, as where a column became floats beside an empty cell."""
+def as_name(value: Any) -> str:
+    """A name as a text; 1.0 is 1, as where a column became floats beside an empty cell, and a
+    truth value is ``true`` or ``false``, as in files."""
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value)).lower()
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return str(value)

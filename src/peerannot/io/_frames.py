@@ -70,6 +70,11 @@ def _column(series: Any) -> pl.Series:
             return column.fill_nan(None) if column.dtype.is_float() else column
     missing = series.is_null().to_list()
     values = [None if gone else v for v, gone in zip(series.to_list(), missing, strict=True)]
+    ordered = getattr(series.dtype, "categories", None)
+    if ordered is not None:
+        # An ordered Categorical of pandas: its order is that of the classes.
+        texts = [cell_text(v) for v in values]
+        return pl.Series(name, texts, dtype=pl.Enum([str(cell_text(c)) for c in ordered]))
     kinds = {type(v) for v in values if v is not None}
     if any(hasattr(kind, "__len__") and kind not in (str, bytes) for kind in kinds):
         return _nested(name, values)

@@ -121,6 +121,9 @@ class Table(Format):
             raise DataError(f"{source.name}: there are column names but no answers")
         for name in ("task", "worker"):
             frame = frame.with_columns(as_ids(frame[name], place, name))
+        kind = frame["label"].dtype
+        # A column with an order (an ordered Categorical, an Enum) says all classes and their order.
+        classes = tuple(kind.categories) if isinstance(kind, pl.Enum) else None
         frame = frame.with_columns(as_labels(frame["label"], place, "label"))
         if "weight" in wanted:
             frame = frame.with_columns(_weights(frame, place, comma=source.comma_is_decimal))
@@ -137,6 +140,7 @@ class Table(Format):
         return Votes(
             frame,
             place,
+            classes=classes,
             gold=known,
             guessed=guessed,
             ignored=tuple(c for c in names if c not in wanted.values()),
