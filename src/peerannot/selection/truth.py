@@ -17,6 +17,7 @@ from peerannot.answers import Answers, gold_labels
 from peerannot.errors import DataError
 from peerannot.io import Source, read_columns
 from peerannot.io._classes import are_positions
+from peerannot.io._float_ids import plain_ids
 
 __all__ = ["GoldOfTasks", "Truth", "read_gold", "read_truth"]
 
@@ -105,6 +106,8 @@ def _pairs(
         return [(str(task), label) for task, label in known.items()], places.__getitem__
     tasks = (*([task_col] if task_col else []), "task", "item", "id")
     frame, place = read_columns(source, {"task": tasks, "label": LABEL})
+    if source.shape == "table":
+        frame = frame.with_columns(task=plain_ids(frame["task"], place, "task"))
     return list(zip(frame["task"].to_list(), frame["label"].to_list(), strict=True)), place
 
 
