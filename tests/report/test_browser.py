@@ -161,6 +161,8 @@ def test_phone_has_no_sideways_scrolling(crowd, show, browser, k):
     browser.until("return document.querySelector('#scatter svg') !== null")
     wide = "return document.documentElement.scrollWidth"
     assert browser.js(wide) == 360
+    lines = "return [...document.querySelectorAll('nav li a')].map(a => a.getClientRects().length)"
+    assert set(browser.js(lines)) == {1}
     browser.js("document.querySelector('.tile').click()")
     assert browser.js("const d = document.getElementById('task'); return d.scrollWidth") <= 360
     assert browser.js(wide) == 360
