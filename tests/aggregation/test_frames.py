@@ -9,6 +9,7 @@ import pytest
 import peerannot
 from peerannot import Answers
 from peerannot.aggregation import GLAD, DawidSkene, MajorityVote, NaiveSoft, aggregate
+from peerannot.aggregation.known_confusions import posterior_of_confusions
 from peerannot.errors import DataError, ParameterError
 
 pd = pytest.importorskip("pandas")
@@ -19,6 +20,7 @@ ROWS = {
     "worker": ["a", "b", "c", "a", "b", "c"],
     "label": ["dog", "dog", "cat", "cat", "cat", "cat"],
 }
+ROWS_FRAME = pd.DataFrame(ROWS)
 NUMBERS = {"task": [12, 12, 12, 7, 7, 7], "worker": [1, 2, 3] * 2, "label": [2, 2, 1, 1, 1, 1]}
 
 
@@ -217,3 +219,43 @@ class TestOptions:
 
         method = METHODS["entropy"]()
         assert base.clone(method) == method
+
+
+class TestKnownConfusions:
+    def test_probabilities_are_one_step(self):
+        answers = Answers.from_arrays(**ROWS)
+        known = np.array([[[0.9, 0.1], [0.2, 0.8]], [[0.6, 0.4], [0.3, 0.7]], [[0.5, 0.5]] * 2])
+        share = np.array([[1, 0], [1 / 3, 2 / 3]])
+        expected = np.tile(share.mean(0), (2, 1))
+        for task, votes in enumerate(([0, 0, 0], [1, 1, 0])):
+            for worker, label in enumerate(votes):
+                expected[task] *= known[worker, :, label]
+        expected /= expected.sum(1, keepdims=True)
+        by_worker = dict(zip("abc", known, strict=True))
+        for form in (known, by_worker, by_worker | {"absent": known[0]}):
+            assert posterior_of_confusions(answers, form) == pytest.approx(expected)
+        frame = pd.DataFrame(
+            [known[w, :, y] for w in range(3) for y in range(2)],
+            index=pd.MultiIndex.from_product([list("abc"), ["cat", "dog"]]),
+            columns=["cat", "dog"],
+        )
+        assert posterior_of_confusions(answers, frame[["dog", "cat"]]) == pytest.approx(expected)
+        same = DawidSkene().fit(answers, init=expected)
+        assert np.allclose(DawidSkene().fit(ROWS_FRAME, init=frame).posterior, same.posterior)
+
+    def test_counts_are_added(self):
+        answers = Answers.from_arrays(**ROWS)
+        none = posterior_of_confusions(answers, {"a": np.zeros((2, 2))})
+        expert = {"c": np.diag([1000, 1000])}
+        assert none[1, 1] > 0.5
+        assert posterior_of_confusions(answers, expert)[1, 1] < 0.5
+
+    def test_faults(self):
+        answers = Answers.from_arrays(**ROWS)
+        for known, why in (
+            ({"q": np.eye(2)}, "none of its workers"), ({"a": np.eye(3)}, "worker a are of shape"),
+            (np.ones((1, 2, 2)), "shape"), ({"a": -np.eye(2)}, "not negative"),
+            (pd.DataFrame([[1, 2]], index=pd.MultiIndex.from_tuples([("a", "cow")])), "classes"),
+        ):  # fmt: skip
+            with pytest.raises(DataError, match=why):
+                DawidSkene().fit(answers, init=known)

@@ -16,6 +16,7 @@ from peerannot._progress import Progress, silent
 from peerannot._text import few
 from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.frames import Reading, as_answers, as_gold
+from peerannot.aggregation.known_confusions import are_confusions, posterior_of_confusions
 from peerannot.aggregation.partitions.parts import LocalParts, Parts, Size, Work
 from peerannot.aggregation.result import Diagnostics, Result
 from peerannot.aggregation.ties import label_rows
@@ -176,7 +177,7 @@ class Strategy(Options, ABC):
         answers: Answers | Any,
         gold: Mapping[str, Any] | ArrayLike | None = None,
         *,
-        init: Result | ArrayLike | None = None,
+        init: Result | ArrayLike | Mapping[str, ArrayLike] | None = None,
         progress: Progress | None = None,
         **reading: Unpack[Reading],
     ) -> Result:
@@ -193,7 +194,8 @@ class Strategy(Options, ABC):
         init
             A posterior (n_tasks, n_classes), or a `Result` of the same classes to start from.
             The result may be of other tasks: those that it has are found by their ids, the
-            others start from their vote shares.
+            others start from their vote shares. Or confusions that are known of workers, see
+            `peerannot.aggregation.known_confusions.posterior_of_confusions`.
         progress
             Told the iterations done.
         **reading
@@ -339,10 +341,12 @@ class Iterative(Strategy):
 
 
 def _start_posterior(
-    answers: Answers, init: Result | ArrayLike | None
+    answers: Answers, init: Result | ArrayLike | Mapping[str, ArrayLike] | None
 ) -> NDArray[np.float64] | None:
     if init is None:
         return None
+    if are_confusions(init):
+        return posterior_of_confusions(answers, init)
     if isinstance(init, Result):
         init = _of_known_tasks(answers, init)
     array = np.array(init, dtype=np.float64)

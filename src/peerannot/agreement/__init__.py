@@ -15,6 +15,7 @@ from peerannot.agreement._krippendorff import krippendorff_alpha
 from peerannot.agreement._pairs import WorkerPairs, wilson
 from peerannot.agreement._rates import fleiss_kappa, gwet_ac, percent_agreement
 from peerannot.agreement._resample import Coefficient
+from peerannot.agreement._skilled import consistency, entropy_threshold, uncertainty
 
 __all__ = [
     "Coefficient",
@@ -22,10 +23,13 @@ __all__ = [
     "WorkerPairs",
     "cohen_kappa",
     "coincidence_matrix",
+    "consistency",
+    "entropy_threshold",
     "fleiss_kappa",
     "gwet_ac",
     "krippendorff_alpha",
     "percent_agreement",
+    "uncertainty",
     "vote_entropy",
     "wilson",
 ]

@@ -12,7 +12,7 @@ from peerannot._compiled import compiled, prange
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
 
-__all__ = ["LabelCounts", "coincidence_matrix"]
+__all__ = ["LabelCounts", "check_matrix", "coincidence_matrix"]
 
 MATRIX_BYTES = 2**31  # of a table over pairs of classes, over which it is refused
 
@@ -97,6 +97,15 @@ class LabelCounts:
         return np.where(pairs > 0, agreeing / np.where(pairs > 0, pairs, 1.0), np.nan)
 
 
+def check_matrix(k: int) -> None:
+    """Refuse a table over pairs of so many classes that it takes over 2 GiB."""
+    if k * k * 8 > MATRIX_BYTES:
+        raise ParameterError(
+            f"coincidence matrix: {k} classes take {k * k * 8 / 2**30:.0f} GiB; the nominal,"
+            " ordinal and interval alpha do not need it"
+        )
+
+
 def coincidence_matrix(answers: Answers) -> NDArray[np.float64]:
     r"""Krippendorff's coincidence matrix, float64 (n_classes, n_classes), symmetric.
 
@@ -110,11 +119,7 @@ def coincidence_matrix(answers: Answers) -> NDArray[np.float64]:
         There are so many classes that it takes over 2 GiB.
     """
     k = answers.n_classes
-    if k * k * 8 > MATRIX_BYTES:
-        raise ParameterError(
-            f"coincidence matrix: {k} classes take {k * k * 8 / 2**30:.0f} GiB; the nominal,"
-            " ordinal and interval alpha do not need it"
-        )
+    check_matrix(k)
     counts = LabelCounts.of(answers).merged(at_least=2)
     matrix: NDArray[np.float64] = _coincidences(
         counts.ptr, counts.label, counts.count, counts.size, counts.tasks, k

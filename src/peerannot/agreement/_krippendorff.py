@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from peerannot._compiled import compiled
 from peerannot._progress import Progress
-from peerannot.agreement._counts import LabelCounts
+from peerannot.agreement._counts import LabelCounts, check_matrix
 from peerannot.agreement._resample import Coefficient, with_interval
 from peerannot.answers import Answers, Ids
 from peerannot.errors import DataError, ParameterError
@@ -22,7 +23,7 @@ Metric = Literal["nominal", "ordinal", "interval", "ratio"]
 
 def krippendorff_alpha(
     answers: Answers,
-    metric: Metric = "nominal",
+    metric: Metric | Callable[[str, str], float] | ArrayLike = "nominal",
     *,
     values: ArrayLike | None = None,
     n_boot: int = 0,
@@ -48,7 +49,8 @@ def krippendorff_alpha(
         The votes; tasks of fewer than two answers play no part.
     metric
         Level of measurement. For ``"ordinal"`` classes ascend in the order of
-        ``answers.classes``, which ``order`` of the result names.
+        ``answers.classes``, which ``order`` of the result names. Or the (squared) differences
+        themselves: a matrix (n_classes, n_classes), or a function of the names of two classes.
     values
         Value of each class for ``"interval"`` and ``"ratio"``; by default the names of the
         classes where all are numbers, else 0..K-1.
@@ -64,22 +66,43 @@ def krippendorff_alpha(
     ParameterError
         An option is out of range.
     DataError
-        ``values`` are not one finite number a class, or negative for ``"ratio"``.
+        ``values`` are not one finite number a class, or negative for ``"ratio"``; differences
+        are not finite, negative, not symmetric, or not 0 between equal classes.
 
     Notes
     -----
     Cost O(answers). The sum over pairs of values in a task needs no coincidence matrix: for
     interval it is :math:`2 (n \sum x^2 - (\sum x)^2)`, and ordinal is interval on mean ranks.
-    Ratio alone visits the pairs of distinct labels of a task, and of classes.
+    Ratio and given differences visit the pairs of distinct labels of a task, and of classes.
 
     References
     ----------
     Krippendorff, K. (2011). Computing Krippendorff's alpha-reliability. University of
     Pennsylvania, sections D and E.
     """
-    if metric not in get_args(Metric):
-        raise ParameterError(f"metric must be one of {', '.join(get_args(Metric))}, not {metric!r}")
     counts = LabelCounts.of(answers).merged(at_least=2)
+    if not isinstance(metric, str):
+        differences = _differences(metric, answers.classes)
+        between = _pairs_of(counts.ptr, counts.label, counts.count, differences)
+        between /= np.maximum(counts.size - 1, 1)
+
+        def given(tasks: NDArray[np.float64]) -> float:
+            margin = counts.margins(tasks)
+            expected = float(margin @ differences @ margin)
+            return (
+                1 - (margin.sum() - 1) * float(tasks @ between) / expected if expected else np.nan
+            )
+
+        return with_interval(
+            "krippendorff-alpha-custom", counts, given, n_boot=n_boot, confidence=confidence,
+            seed=seed, progress=progress,
+        )  # fmt: skip
+    if metric not in get_args(Metric):
+        raise ParameterError(
+            f"metric must be one of {', '.join(get_args(Metric))}, a function or a matrix,"
+            f" not {metric!r}"
+        )
+    metric = cast(Metric, metric)
     number = class_values(answers.classes, values, metric)
     fixed = None if metric == "ordinal" else _observed(counts, metric, number)
 
@@ -109,6 +132,27 @@ def krippendorff_alpha(
         progress=progress,
     )
     return replace(found, order=tuple(answers.classes)) if metric == "ordinal" else found
+
+
+def _differences(
+    metric: Callable[[str, str], float] | ArrayLike, classes: Ids
+) -> NDArray[np.float64]:
+    """Differences between classes as given, float64 (n_classes, n_classes)."""
+    k = len(classes)
+    check_matrix(k)
+    if callable(metric):
+        metric = [[metric(a, b) for b in classes] for a in classes]
+    try:
+        matrix = np.asarray(metric, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError("metric: the differences must be numbers") from None
+    if matrix.shape != (k, k):
+        raise DataError(f"metric: expected differences of shape {(k, k)}, not {matrix.shape}")
+    if not np.isfinite(matrix).all() or (matrix < 0).any():
+        raise DataError("metric: differences must be finite and not negative")
+    if np.diagonal(matrix).any() or not np.allclose(matrix, matrix.T):
+        raise DataError("metric: differences must be symmetric, and 0 between equal classes")
+    return matrix
 
 
 def class_values(
@@ -171,6 +215,16 @@ def _ratio_pairs(ptr: Any, label: Any, count: Any, number: Any) -> Any:  # pragm
             for f in range(ptr[i], e):
                 d = _ratio(number[label[e]], number[label[f]])
                 out[i] += 2.0 * count[e] * count[f] * d
+    return out
+
+
+@compiled()
+def _pairs_of(ptr: Any, label: Any, count: Any, difference: Any) -> Any:  # pragma: no cover
+    out = np.zeros(ptr.size - 1, np.float64)
+    for i in range(ptr.size - 1):
+        for e in range(ptr[i], ptr[i + 1]):
+            for f in range(ptr[i], e):
+                out[i] += 2.0 * count[e] * count[f] * difference[label[e], label[f]]
     return out
 
 

@@ -40,6 +40,9 @@ class Coefficient:
     n_answers: int
     order: tuple[str, ...] = ()
 
+    def __float__(self) -> float:
+        return float(self.value)
+
 
 def with_interval(
     name: str,
