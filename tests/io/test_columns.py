@@ -9,6 +9,7 @@ import pytest
 from exports import parquet
 from test_formats import load, votes
 
+from peerannot.aggregation.out_of_core import fit_shards
 from peerannot.errors import DataError, ParameterError
 
 
@@ -249,3 +250,26 @@ class TestWide:
         got = load(tmp_path, parquet(frame))
         assert list(got.answers.tasks) == ["p", "q", "s"]
         assert list(got.answers.classes) == ["1", "2"]
+
+
+class TestShards:
+    """Fits of shards go by the same rules as files."""
+
+    def fit(self, frame, tmp_path, **options):
+        path = tmp_path / "votes.parquet"
+        frame.write_parquet(path)
+        return fit_shards(path, "MV", output=tmp_path / "out", **options)
+
+    def test_columns(self, tmp_path):
+        frame = pl.read_csv(LONGQ)
+        with pytest.raises(DataError, match="is the task 'item_id' or 'question'"):
+            self.fit(frame, tmp_path)
+        frame = frame.rename({"question": "aspect"})
+        with pytest.raises(DataError, match="told apart by the column 'aspect'"):
+            self.fit(frame, tmp_path)
+
+    def test_no_answer(self, tmp_path):
+        rows = {"task": ["1", "2"], "worker": ["a", "a"], "label": ["x", "NA"]}
+        with pytest.raises(DataError, match="label 'NA' stands for no answer"):
+            self.fit(pl.DataFrame(rows), tmp_path)
+        assert self.fit(pl.DataFrame(rows), tmp_path, classes=["x", "NA"])

@@ -159,8 +159,8 @@ def _by_content(
     if doubtful:
         rest = [c for c in raters if c not in doubtful]
         raise DataError(
-            f"{where}: is {doubtful[0]!r} a worker, as {few(rest, 3)} are? name the columns of"
-            f" all workers: --worker-col {','.join(rest)}"
+            f"{where}: is {doubtful[0]!r} a worker{f', as {few(rest, 3)} are' if rest else ''}?"
+            f" name the columns of all workers: --worker-col {','.join(rest or raters)}"
         )
     for column in free:
         if column in raters or column == known:

@@ -15,6 +15,8 @@ from peerannot._progress import Progress
 from peerannot._text import few
 from peerannot.errors import DataError
 from peerannot.io._checksums import expected
+from peerannot.io._columns import find_roles
+from peerannot.io._sample import sample
 from peerannot.io._source import Source
 from peerannot.io.formats.table import (
     LABEL,
@@ -68,13 +70,18 @@ class Rows:
             if source.shape != "parquet" or not source.files:
                 raise DataError(f"{path}: not Parquet; out-of-core fits read shards of Parquet")
             files += source.files
-        names, heights = {}, []
+        names: dict[str, str] = {}
+        heights = []
         for file in files:
-            there = column_names(Source(str(file), (file,)))
-            names = {
-                what: pick(str(file), there, columns.get(what), usual, what)
-                for what, usual in COLUMNS.items()
-            }
+            one = Source(str(file), (file,))
+            there = column_names(one)
+            if not names:
+                # The first shard says what the columns are; the others must have them.
+                named = {what: columns.get(what) or "" for what in COLUMNS} | {"gold": "none"}
+                roles = find_roles(one.name, there, sample(one, there), named)
+                names = {what: roles.columns[what] for what in COLUMNS}
+            for what, column in names.items():
+                pick(one.name, there, column, (), what)
             try:
                 heights.append(int(pl.scan_parquet(file).select(pl.len()).collect().item()))
             except polars_errors as error:

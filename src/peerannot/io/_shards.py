@@ -23,6 +23,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from peerannot._files import read_json, sha256, storage_errors, write_json
+from peerannot._no_answer import NO_ANSWER
 from peerannot._progress import Progress, silent
 from peerannot.answers import Answers, DuplicatePolicy, Ids, Meaning
 from peerannot.errors import DataError, DataWarning, StorageError
@@ -286,6 +287,15 @@ class Coding:
         self._worker, self._label = _Coder(workers), _Coder(labels)
         self._duplicates: DuplicatePolicy = duplicates
         self.workers, self.classes = self._worker.ids, self._label.ids
+        if wanted is not None and not isinstance(wanted, int):
+            wanted = list(wanted)
+        named = set(map(str, wanted)) if isinstance(wanted, list) else set()
+        missing = [t for t in self.classes if t.strip() in NO_ANSWER and t not in named]
+        if missing:
+            raise DataError(
+                f"{where}: label {missing[0]!r} stands for no answer, and fits of shards take"
+                " answers only: leave these rows out, or name all classes with --classes"
+            )
         coding = code_labels(
             self.classes, np.arange(len(self.classes), dtype=np.int32), wanted, lambda row: where,
             meaning=meaning,
