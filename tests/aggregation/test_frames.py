@@ -8,7 +8,14 @@ import pytest
 
 import peerannot
 from peerannot import Answers
-from peerannot.aggregation import GLAD, DawidSkene, MajorityVote, NaiveSoft, aggregate
+from peerannot.aggregation import (
+    GLAD,
+    DawidSkene,
+    MajorityVote,
+    NaiveSoft,
+    aggregate,
+    label_quality,
+)
 from peerannot.aggregation.known_confusions import posterior_of_confusions
 from peerannot.errors import DataError, ParameterError
 
@@ -68,6 +75,16 @@ class TestSnippets:
         got = MajorityVote(ties="first").fit_predict(labels)
         assert got[[0, 1, 3]].tolist() == [0, 2, 0]
         assert np.isnan(got[2])
+
+
+def test_what_is_given_by_position_follows_the_rows():
+    wide = pd.DataFrame({"b": [0, 1, 0], "a": [1, 0, 1]}, index=["i2", "i10", "i1"])
+    start = np.array([[0.9, 0.1], [0.1, 0.9], [0.2, 0.8]])
+    result = DawidSkene(max_iter=1, tol=0).fit(wide, init=start)
+    assert list(result.tasks) == ["i2", "i10", "i1"]
+    assert list(result.workers) == ["b", "a"]
+    array = DawidSkene(max_iter=1, tol=0).fit(wide.to_numpy(), init=start)
+    assert array.posterior.tolist() == result.posterior.tolist()
 
 
 def test_values_come_back_as_they_were():
@@ -172,6 +189,12 @@ def test_tables_as_frames():
         result.to_frame(kind="excel")
 
 
+def test_ids_of_a_table_are_those_of_the_frame():
+    result = MajorityVote().fit(pd.DataFrame(NUMBERS))
+    assert result.to_frame().loc[12, "label"] == 2
+    assert result.to_frame("workers").index.tolist() == [1, 2, 3]
+
+
 def test_one_worker():
     result = DawidSkene().fit(pd.DataFrame(ROWS))
     view = result.worker("c")
@@ -259,3 +282,41 @@ class TestKnownConfusions:
         ):  # fmt: skip
             with pytest.raises(DataError, match=why):
                 DawidSkene().fit(answers, init=known)
+
+
+class TestLabelQuality:
+    """Numbers of cleanlab 2.9 (`get_label_quality_multiannotator`) on a small crowd."""
+
+    LABELS = pd.DataFrame(
+        {"a": [0, 1, np.nan, 2, 0], "b": [0, 1, 2, np.nan, 1], "c": [1, np.nan, 2, 2, 0]},
+        index=["t10", "t9", "t8", "t7", "t6"],
+    )
+    CHANCE = np.array(
+        [[0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.1, 0.2, 0.7], [0.3, 0.3, 0.4], [0.1, 0.8, 0.1]]
+    )
+
+    @pytest.mark.parametrize(
+        ("consensus", "tasks", "workers"),
+        [
+        ],
+    )  # fmt: skip
+    def test_equals_cleanlab(self, consensus, tasks, workers):
+        found = label_quality(self.LABELS, self.CHANCE, consensus=consensus)
+        quality, stats = found["label_quality"], found["annotator_stats"]
+        assert list(quality.columns) == [
+            "consensus_label", "consensus_quality_score", "annotator_agreement", "num_annotations",
+        ]  # fmt: skip
+        assert list(stats.columns) == [
+            "annotator_quality", "agreement_with_consensus", "worst_class", "num_examples_labeled",
+        ]  # fmt: skip
+        for frame, rows in ((quality, tasks), (stats, workers)):
+            assert frame.index.tolist() == [row[0] for row in rows]
+            assert np.allclose(frame.to_numpy(float), [row[1:] for row in rows], atol=1e-6)
+
+    def test_other_kinds(self):
+        assert label_quality(self.LABELS.to_numpy(), self.CHANCE)["label_quality"]["task"][0] == 0
+        table = pl.DataFrame(ROWS)
+        got = label_quality(table, np.array([[0.9, 0.1], [0.4, 0.6]]))["label_quality"]
+        assert got["consensus_label"].to_list() == ["cat", "dog"]
+        with pytest.raises(DataError, match="posterior of shape"):
+            label_quality(table, np.ones((3, 2)))

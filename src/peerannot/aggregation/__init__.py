@@ -13,6 +13,7 @@ from peerannot.aggregation.result import Diagnostics, Result
 
 if TYPE_CHECKING:
     from peerannot.aggregation._bootstrap import Bootstrap, bootstrap, with_bootstrap
+    from peerannot.aggregation._label_quality import label_quality
     from peerannot.aggregation.online import OnlineState
     from peerannot.aggregation.uncertainty import (
         Interval,
@@ -32,6 +33,7 @@ __all__ = [
     "aggregate",
     "bootstrap",
     "build",
+    "label_quality",
     "skill_intervals",
     "with_bootstrap",
     "with_intervals",
@@ -39,6 +41,7 @@ __all__ = [
 
 # Modules that need every strategy, or SciPy: imported when they are asked for.
 _LATER = {
+    "label_quality": "_label_quality",
     "OnlineState": "online",
     "Interval": "uncertainty",
     "accuracy_interval": "uncertainty",

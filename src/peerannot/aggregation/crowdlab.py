@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,9 @@ class CROWDLAB(Strategy):
 
     Parameters
     ----------
+    consensus
+        ``"majority_vote"`` as above, or ``"best_quality"``, cleanlab's default: the class that
+        one pass over the majority vote finds likeliest, with which a second one is made.
     probabilities
         File ``.npy``, (n_tasks, n_classes), of the classifier's probabilities, rows in the order
         of the tasks. Required, unless they are given as ``init``.
@@ -65,6 +68,9 @@ class CROWDLAB(Strategy):
 
     takes_init: ClassVar[bool] = True
 
+    consensus: Literal["majority_vote", "best_quality"] = option(
+        "majority_vote", help="what workers and the classifier are compared with"
+    )
     probabilities: Path | None = option(None, help="file .npy of the classifier's probabilities")
 
     def with_files(self) -> CROWDLAB:
@@ -75,13 +81,23 @@ class CROWDLAB(Strategy):
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         predicted = self._predicted(answers) if start.posterior is None else start.posterior
+        votes = MajorityVote().fit(answers).dense_posterior()
+        # Ties go to the class that the classifier finds likelier.
+        consensus = _best(np.where(votes > 0, predicted + FLOOR, 0.0))
+        fit = self._weighted(answers, predicted, consensus)
+        if self.consensus == "best_quality":
+            best = _best(fit.posterior)
+            fit = self._weighted(answers, predicted, _best(best * (1.0 + consensus)))
+        return fit
+
+    def _weighted(
+        self, answers: Answers, predicted: NDArray[np.float64], consensus: NDArray[np.float64]
+    ) -> Fit:
+        """Weights by a consensus, (n_tasks, n_classes) with rows that sum to 1, and the mean."""
         k, task, worker = answers.n_classes, answers.task, answers.worker
         weight = np.ones(answers.n_answers) if answers.weight is None else answers.weight
         size = np.bincount(task, weight, answers.n_tasks)
         guess = _best(predicted)
-        votes = MajorityVote().fit(answers).dense_posterior()
-        # Ties go to the class that the classifier finds likelier.
-        consensus = _best(np.where(votes > 0, predicted + FLOOR, 0.0))
         hit = weight * consensus[task, answers.label]
         judged = size > 1
         if judged.any():

@@ -6,14 +6,14 @@ Frames of pandas, Polars, pyarrow, and of any library that Narwhals knows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot.answers import Answers
+from peerannot.answers import Answers, Ids
 from peerannot.errors import DataError, ParameterError
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class Reading(TypedDict, total=False):
         All classes in their order; by default those that occur.
     missing_label : object
         What stands for no answer, beside NaN and None.
+    format : str
+        Name of the format, ``"wide"`` or ``"table"``; by default it is found by content.
     """
 
     task: str
@@ -45,6 +47,7 @@ class Reading(TypedDict, total=False):
     weight: str
     classes: Sequence[Any] | int
     missing_label: Any
+    format: str
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Origin:
         The library of the frame, as Narwhals names it; ``"numpy"`` for anything else.
     lazy : str or None
         The library of a lazy frame, which the results become.
-    tasks, classes : mapping
+    tasks, workers, classes : mapping
         The values that ids and names had in the data.
     rows : tuple of str or None
         Ids of the tasks in the order of the rows of a matrix, those without answers too.
@@ -68,6 +71,7 @@ class Origin:
     kind: str = "numpy"
     lazy: str | None = None
     tasks: Mapping[str, Any] = field(default_factory=dict)
+    workers: Mapping[str, Any] = field(default_factory=dict)
     classes: Mapping[str, Any] = field(default_factory=dict)
     rows: tuple[str, ...] | None = None
     missing: Any = None
@@ -122,6 +126,14 @@ class Origin:
         if further:
             native.columns = list(further)
         return native
+
+    def named(self, columns: Mapping[str, Any]) -> dict[str, Any]:
+        """A table with ids and labels as they were in the data."""
+        known = {"task": self.tasks, "worker": self.workers, "label": self.classes}
+        return {
+            name: [known[name].get(v, v) for v in column] if name in known else column
+            for name, column in columns.items()
+        }
 
     def _order(self, result: Result) -> tuple[list[Any], NDArray[np.int64]]:
         """Ids as they came, and the position of each in the result, -1 where it has none."""
@@ -205,27 +217,29 @@ def build_frame(columns: Mapping[str, Any], kind: str | None, origin: Origin) ->
     """
     if kind is not None and kind not in KINDS:
         raise ParameterError(f"to_frame: kind must be one of {', '.join(KINDS)}, not {kind!r}")
-    if kind is not None:
-        origin = Origin(kind)
-    elif origin.kind == "numpy":
-        origin = Origin("polars")
-    return origin.frame(columns)
+    if kind is None:
+        kind = "polars" if origin.kind == "numpy" else origin.kind
+        return replace(origin, kind=kind).frame(origin.named(columns))
+    return Origin(kind).frame(origin.named(columns))
 
 
 def _read(data: Any, given: Mapping[str, Any]) -> Answers:
     from peerannot.io import read_answers
 
-    options = {f"{k}_col": given[k] for k in ("task", "worker", "label", "weight") if k in given}
+    options: dict[str, Any] = {
+        f"{k}_col": given[k] for k in ("task", "worker", "label", "weight") if k in given
+    }
     if "missing_label" in given:
         options["no_answer"] = [str(given["missing_label"])]
-    return read_answers(data, classes=given.get("classes"), **options)
+    form = given.get("format")
+    return read_answers(data, format=form, classes=given.get("classes"), **options)
 
 
 def _of_matrix(data: Any, given: Mapping[str, Any]) -> tuple[Answers, Origin]:
     """A matrix (n_tasks, n_workers); a task or worker without answers stays one."""
     from peerannot.io import cell_text
 
-    for name in ("task", "worker", "label", "weight"):
+    for name in ("task", "worker", "label", "weight", "format"):
         if name in given:
             raise ParameterError(f"fit: a matrix has no columns to name; drop {name}")
     try:
@@ -257,7 +271,11 @@ def _of_matrix(data: Any, given: Mapping[str, Any]) -> tuple[Answers, Origin]:
     if "missing_label" not in given and array.dtype.kind == "O":
         missing = None
     return answers, Origin(
-        tasks={r: i for i, r in enumerate(rows)}, classes=_named(came), rows=rows, missing=missing
+        tasks={r: i for i, r in enumerate(rows)},
+        workers={str(i): i for i in range(array.shape[1])},
+        classes=_named(came),
+        rows=rows,
+        missing=missing,
     )
 
 
@@ -275,8 +293,10 @@ def _of_frame(frame: Any, given: Mapping[str, Any]) -> tuple[Answers, Origin]:
     columns = list(map(str, [*frame.columns, *held]))
     names = {what: given.get(what, what) for what in ("task", "worker", "label")}
     long = any(what in given for what in names) or set(names.values()) <= set(columns)
-    options = {**given, **names} if long else given
-    answers = _read(frame.to_native(), options)
+    if long:
+        answers = _read(frame.to_native(), {**given, **names})
+    else:
+        answers = _of_wide(frame.to_native(), columns[: len(frame.columns)], held, given)
     kind = str(frame.implementation.value)
     if long:
         inside = names["task"] not in held
@@ -286,16 +306,52 @@ def _of_frame(frame: Any, given: Mapping[str, Any]) -> tuple[Answers, Origin]:
             else index.get_level_values(names["task"]).unique().tolist()
         )
         labels = _values(frame[names["label"]].unique())
+        workers = _values(frame[names["worker"]].unique()) if names["worker"] not in held else []
         rows = None
     else:
         series = [*([] if index is None else [index]), *frame.iter_columns()]
         tasks = _ids_of(series, answers)
         labels = [v for s in frame.iter_columns() for v in _values(s.unique())]
-        rows = tuple(str(cell_text(v)) for v in tasks) or None
+        workers = list(frame.to_native().columns) if held else frame.columns
+        rows = tuple(str(cell_text(v)) for v in tasks)
+        answers = _in_order(answers, rows, map(str, workers))
     texts = set(answers.classes)
     came = {name: v for v in labels if (name := cell_text(v)) is not None and name in texts}
     return answers, Origin(
-        kind, lazy, {str(cell_text(v)): v for v in tasks}, _named(came), rows,
+        kind,
+        lazy,
+        {str(cell_text(v)): v for v in tasks},
+        {str(cell_text(v)): v for v in workers},
+        _named(came),
+        rows,
+    )
+
+
+def _of_wide(
+    native: Any, columns: Sequence[str], held: Sequence[Any], given: Mapping[str, Any]
+) -> Answers:
+    """Answers of a frame that is not long by the names of its columns."""
+    try:
+        return _read(native, given)
+    except (DataError, ParameterError):
+        numbered = not held or list(native.index) == [*range(len(native))]
+        if numbered or "format" in given or any("," in c for c in columns):
+            raise
+        # An index of tasks says that every column is a worker's, whatever the cells look like.
+        return _read(native, {**given, "format": "wide", "worker": ",".join(columns)})
+
+
+def _in_order(answers: Answers, rows: Iterable[str], columns: Iterable[str]) -> Answers:
+    """The answers with tasks in the order of rows, also those without answers, and workers in
+    that of columns: what is given by position (probabilities, a start) then fits."""
+    tasks = Ids(rows)
+    workers = Ids([c for c in columns if c in answers.workers])
+    if len(workers) < answers.n_workers:
+        workers = answers.workers
+    return Answers._ordered(
+        tasks.codes(list(answers.tasks))[answers.task],
+        workers.codes(list(answers.workers))[answers.worker],
+        answers.label, tasks, workers, answers.classes, answers.weight, "all",
     )  # fmt: skip
 
 
