@@ -45,7 +45,6 @@ BROKEN: dict[str, tuple[Callable[[Path], Any], list[str], int, str]] = {
     "task without workers": (answers({"0": 1}), [], 3, "task '0' has 1 instead of"),
     "label too large": (answers({"4": {"9": 2}}), [], 3, "worker '9': label 2 is not in 0..1"),
     "negative label": (answers({"4": {"9": -1}}), [], 3, "label -1 is not in 0..1"),
-    "missing label": (answers({"4": {"9": None}}), [], 3, "worker '9': the label is missing"),
     "fractional label": (answers({"4": {"9": 0.5}}), [], 3, "label '0.5' is not one of"),
     "NaN label": (answers('{"4": {"9": NaN}}'), [], 3, "answers.json line 1"),
     "task twice": (

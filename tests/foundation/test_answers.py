@@ -97,7 +97,6 @@ def test_exact_repeats_are_dropped_in_silence_and_contradictions_can_be_errors()
     [
         ({"5": {"a": 4}}, "task '5', worker 'a': label 4 is not in 0..2"),
         ({"5": {"a": -1}}, "label -1 is not in 0..2"),
-        ({"5": {"a": None}}, "task '5', worker 'a': the label is missing"),
         ({"5": {"a": 1.5}}, "label '1.5' is not one of"),
         ({"5": {"a": True}}, "not a truth value"),
         ({"5": {"a": [1]}}, "not a list"),
@@ -192,3 +191,20 @@ def test_without_workers():
     assert left.weight.tolist() == [2, 4]
     with pytest.raises(DataError, match="workers to remove that have no entry in the answers: q"):
         answers.without_workers(["q"])
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan"), "", "NA", "NaN", " null "])
+def test_a_missing_label_is_left_out_and_its_task_stays(nothing):
+    columns = (["1", "1", "2"], ["a", "b", "c"], ["x", nothing, nothing], [1, 2, 3])
+    with pytest.warns(DataWarning, match="2 of 3 labels are missing"):
+        answers = Answers.from_arrays(*columns)
+    assert (list(answers.tasks), list(answers.workers)) == (["1", "2"], ["a"])
+    assert list(answers.classes) == ["x"] and answers.weight.tolist() == [1]
+    votes = {"1": {"a": "x", "b": nothing}, "2": {"c": nothing}}
+    with pytest.warns(DataWarning, match="2 of 3 labels are missing"):
+        assert Answers.from_mapping(votes) == Answers.from_mapping({"1": {"a": "x"}, "2": {}})
+    if isinstance(nothing, str):
+        named = Answers.from_arrays(*columns[:3], classes=["x", nothing])
+        assert named.n_answers == 3
+    with pytest.warns(DataWarning), pytest.raises(DataError, match="worker 'd': label 'y' is not"):
+        Answers.from_mapping({"1": {"b": None, "c": "x"}, "2": {"d": "y"}}, classes=["x"])

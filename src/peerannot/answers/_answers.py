@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
@@ -25,6 +25,7 @@ from peerannot.answers._labels import (
     class_code,
     code_labels,
     kind_of,
+    rows_with_label,
 )
 from peerannot.errors import DataError, DataWarning, ParameterError
 
@@ -104,6 +105,8 @@ class Answers:
         label
             Texts are names of classes. Whole numbers are names where ``classes`` are given as
             numbers or not at all, and positions in ``classes`` where these are texts or a number.
+            What is missing (None, NaN, "", and texts as "NA" that pandas and R write for it and
+            that are no class) is left out with a `DataWarning`; its task stays a task.
         weight
             Weight of each answer, finite and not negative.
         tasks, workers
@@ -120,7 +123,7 @@ class Answers:
         Raises
         ------
         DataError
-            A label is missing or unknown, or a row is a duplicate under ``"error"``.
+            A label is unknown, or a row is a duplicate under ``"error"``.
 
         Examples
         --------
@@ -128,14 +131,22 @@ class Answers:
         Answers(2 tasks, 2 workers, 2 classes, 3 answers)
         """
         task_code, task_ids = _code(task, tasks, "task")
-        worker_code, worker_ids = _code(worker, workers, "worker")
-        label_code, class_ids = code_labels(label, classes)
-        if not task_code.size == worker_code.size == label_code.size:
+        who, given = as_values(worker), as_values(label)
+        if not task_code.size == len(who) == len(given):
             raise DataError(
                 "answers: task, worker and label differ in length:"
-                f" {task_code.size}, {worker_code.size}, {label_code.size}"
+                f" {task_code.size}, {len(who)}, {len(given)}"
             )
         weights = None if weight is None else np.asarray(weight, dtype=np.float64)
+        if classes is not None and not isinstance(classes, int | Ids):
+            classes = list(classes)
+        rows = rows_with_label(given, classes)
+        if rows is not None:
+            if weights is not None and weights.shape == task_code.shape:
+                weights = weights[rows]
+            task_code, who, given = task_code[rows], _take(who, rows), _take(given, rows)
+        worker_code, worker_ids = _code(who, workers, "worker")
+        label_code, class_ids = code_labels(given, classes)
         return cls._ordered(
             task_code, worker_code, label_code, task_ids, worker_ids, class_ids, weights, duplicates
         )
@@ -151,15 +162,15 @@ class Answers:
     ) -> Answers:
         """Build answers from ``{task: {worker: label}}``, the dataset's format.
 
-        Labels and ``classes`` are as `from_arrays` has them; ``labels="names"`` says that numbers
-        are names of classes whatever the type of ``classes``, ``labels="codes"`` that they are
-        positions. ``where`` is the file that messages name. Cost: linear, about half a second a
-        million answers.
+        Labels, missing ones too, and ``classes`` are as `from_arrays` has them;
+        ``labels="names"`` says that numbers are names of classes whatever the type of
+        ``classes``, ``labels="codes"`` that they are positions. ``where`` is the file that
+        messages name. Cost: linear, about half a second a million answers.
 
         Raises
         ------
         DataError
-            A task is not a mapping, or a label is missing, of a wrong type, or out of range;
+            A task is not a mapping, or a label is of a wrong type or out of range;
             the message has the task and the worker.
         """
         if not isinstance(votes, Mapping):
@@ -173,9 +184,16 @@ class Answers:
         keys = as_texts(list(votes))
         given = list(chain.from_iterable(row.values() for row in rows))
         names = as_texts(list(chain.from_iterable(rows)))
+        lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
+        task = np.repeat(np.arange(len(rows)), lengths)
+        if classes is not None and not isinstance(classes, int | Ids):
+            classes = list(classes)
+        kept = rows_with_label(given, classes)
+        if kept is not None:
+            task, given, names = task[kept], _take(given, kept), _take(names, kept)
 
         def place(i: int) -> str:
-            at = int(np.searchsorted(np.cumsum([len(r) for r in rows]), i, side="right"))
+            at = int(task[i])
             return f"task {keys[at]!r}, worker {names[i]!r}"
 
         try:
@@ -186,8 +204,7 @@ class Answers:
         if len(task_ids) != len(keys):
             raise DataError(f"{where}: a task occurs twice")
         worker_ids = Ids.sorted(names)
-        lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
-        task_code = np.repeat(task_ids.codes(keys), lengths)
+        task_code = task_ids.codes(keys)[task]
         worker_code = worker_ids.codes(names)
         return cls._ordered(
             task_code, worker_code, label_code, task_ids, worker_ids, class_ids, None, "last"
@@ -390,6 +407,10 @@ def _kept(ids: Ids, removed: Iterable[str], what: str) -> NDArray[np.bool_]:
     keep = np.ones(len(ids), np.bool_)
     keep[codes] = False
     return keep
+
+
+def _take(values: Sequence[Any] | NDArray[Any], rows: NDArray[np.int64]) -> list[Any]:
+    return [values[i] for i in rows.tolist()]
 
 
 def _code(

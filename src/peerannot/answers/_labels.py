@@ -7,15 +7,17 @@ names, see `peerannot.io._classes`.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from peerannot._no_answer import is_no_answer
 from peerannot._text import did_you_mean, few
 from peerannot.answers._ids import Ids
-from peerannot.errors import DataError
+from peerannot.errors import DataError, DataWarning
 
 __all__ = [
     "BadLabel",
@@ -27,6 +29,7 @@ __all__ = [
     "class_names",
     "code_labels",
     "kind_of",
+    "rows_with_label",
 ]
 
 Meaning = Literal["codes", "names"]
@@ -117,6 +120,36 @@ def code_labels(
         why = f"label {texts[fraction]!r} is not one of {few(ids, 12)}"
         raise BadLabel(fraction, why, number=texts[fraction] in ids)
     return _positions(list(map(int, values)), ids), ids
+
+
+def rows_with_label(
+    values: Sequence[Any] | NDArray[Any], classes: Iterable[Any] | int | None
+) -> NDArray[np.int64] | None:
+    """Rows whose label is one, and not what stands for no answer; None where all are.
+
+    A text that names a class is a label, whatever it looks like.
+    """
+    if isinstance(values, np.ndarray):
+        return None
+    try:
+        if not any(map(is_no_answer, set(values))):
+            return None
+    except TypeError:
+        pass  # a list or an object among them, which is refused later, with its row
+    known = class_names(classes)[0].index_of if classes is not None else {}
+    rows = [
+        i for i, v in enumerate(values)
+        if not is_no_answer(v) or (isinstance(v, str) and v in known)
+    ]  # fmt: skip
+    if len(rows) == len(values):
+        return None
+    warnings.warn(
+        f"{len(values) - len(rows)} of {len(values)} labels are missing or stand for no answer;"
+        " they are left out",
+        DataWarning,
+        stacklevel=4,
+    )
+    return np.array(rows, dtype=np.int64)
 
 
 def _positions(values: Sequence[Any] | NDArray[Any], ids: Ids) -> NDArray[np.int32]:
