@@ -229,11 +229,12 @@ class Answers:
         weight: NDArray[np.float64] | None,
         duplicates: DuplicatePolicy,
         *,
-        quiet: bool = False,
+        repeats: dict[str, int] | None = None,
     ) -> Answers:
         """Sort by (task, worker), apply the policy on duplicates, and build.
 
-        ``quiet`` is for callers that count themselves what was replaced, on many threads.
+        ``repeats`` is for callers that tell of them: it gets the rows beside the first of a worker
+        to a task, ``exact`` (a label given to the task before) and ``contradicting``.
         """
         from peerannot.answers import _order
 
@@ -261,9 +262,8 @@ class Answers:
                 task, worker, label = task[order], worker[order], label[order]
             weight = None if weight is None else weight[order]
             state = int(_order.in_order(task, worker))
-        if state == 0 and duplicates != "all":
+        if state == 0 and (duplicates != "all" or repeats is not None):
             exact = _order.duplicate_marks(task, worker, label, True, True)
-            keep_last = duplicates == "last"
             # Exact repeats go first, so that "error" speaks of contradictions only.
             if duplicates == "error":
                 task_, worker_, kept = task[~exact], worker[~exact], label[~exact]
@@ -276,17 +276,21 @@ class Answers:
                     )
                 drop = exact
             else:
-                drop = _order.duplicate_marks(task, worker, label, keep_last, False)
-            conflicts = int(drop.sum()) - int(exact.sum())
-            if conflicts > 0 and not quiet:
+                drop = _order.duplicate_marks(task, worker, label, duplicates != "first", False)
+            n_exact = int(exact.sum())
+            conflicts = int(drop.sum()) - n_exact
+            if repeats is not None:
+                repeats.update(exact=n_exact, contradicting=conflicts)
+            elif conflicts > 0:
                 warnings.warn(
                     f"{conflicts} answers replaced by another answer of the same worker to the"
                     f" same task (duplicates={duplicates})",
                     DataWarning,
                     stacklevel=3,
                 )
-            task, worker, label = task[~drop], worker[~drop], label[~drop]
-            weight = None if weight is None else weight[~drop]
+            if duplicates != "all":
+                task, worker, label = task[~drop], worker[~drop], label[~drop]
+                weight = None if weight is None else weight[~drop]
         return cls(task, worker, label, tasks, workers, classes, weight)
 
     @property

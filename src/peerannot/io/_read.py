@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,12 +15,12 @@ from peerannot._memory import too_many_classes
 from peerannot._options import from_text
 from peerannot.answers import Answers, DuplicatePolicy, Ids, Meaning
 from peerannot.answers._labels import class_names
-from peerannot.errors import DataError, DataWarning, ParameterError
+from peerannot.errors import DataError, ParameterError
 from peerannot.io._classes import GUESSED, LABELS, code_labels
 from peerannot.io._coding import encode
 from peerannot.io._float_ids import has_float_ids, without_float_ids
 from peerannot.io._labels import settle
-from peerannot.io._repeats import Repeats, by_time, count_repeats, refuse_contradictions
+from peerannot.io._repeats import Repeats, by_time, refuse_contradictions
 from peerannot.io._several import read_parts
 from peerannot.io._source import Source
 from peerannot.io.base import FORMATS, NO, Votes
@@ -378,16 +377,12 @@ def _finish(
     weight = frame["weight"].fill_null(1.0).to_numpy() if "weight" in frame.columns else None
     if duplicates == "error":
         refuse_contradictions(task, worker, label, (tasks, workers, coding.classes), place)
-    with warnings.catch_warnings():
-        # The report tells of answers replaced; other warnings are the user's to see.
-        warnings.filterwarnings("ignore", r"\d+ answers replaced", DataWarning)
-        answers = Answers._ordered(
-            task, worker, label, tasks, workers, coding.classes, weight, duplicates
-        )
+    counts: dict[str, int] = {}
+    answers = Answers._ordered(
+        task, worker, label, tasks, workers, coding.classes, weight, duplicates, repeats=counts
+    )
     n_rows = frame.height + sum(dropped.values())
-    repeats = Repeats(0, 0, timed)
-    if duplicates == "all" or answers.n_answers < frame.height:
-        repeats = count_repeats(task, worker, label, timed)
+    repeats = Repeats(**counts, timed=timed)
     dropped.update(repeats.dropped(duplicates))
     notes += filter(None, [repeats.note(duplicates)])
     gold = coding.gold(votes.gold, where)

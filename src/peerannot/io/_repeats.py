@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from peerannot.answers import DuplicatePolicy, Ids
 from peerannot.errors import DataError
 
-__all__ = ["Repeats", "by_time", "count_repeats", "refuse_contradictions"]
+__all__ = ["Repeats", "by_time", "refuse_contradictions"]
 
 EXACT = "the same answer of the same worker again"
 
@@ -31,9 +31,9 @@ class Repeats:
         Whether rows are in order of time.
     """
 
-    exact: int
-    contradicting: int
-    timed: bool
+    exact: int = 0
+    contradicting: int = 0
+    timed: bool = False
 
     def dropped(self, policy: DuplicatePolicy) -> dict[str, int]:
         """Rows that the policy leaves out, by reason; none where there are none."""
@@ -62,27 +62,6 @@ def by_time(
     return frame.drop("_row"), lambda row: place(int(rows[row]))
 
 
-def _pairs(task: NDArray[np.int32], worker: NDArray[np.int32]) -> NDArray[np.int64]:
-    return (task.astype(np.int64) << 32) | worker.astype(np.int64)
-
-
-def count_repeats(
-    task: NDArray[np.int32], worker: NDArray[np.int32], label: NDArray[np.int32], timed: bool
-) -> Repeats:
-    """Count the repeats among coded rows; two hash sets of the rows."""
-    if not task.size:
-        return Repeats(0, 0, timed)
-    n_workers, n_labels = int(worker.max()) + 1, int(label.max()) + 1
-    pair = task.astype(np.int64) * n_workers + worker  # below 2**62, as codes are int32
-    pairs = pl.Series(pair).n_unique()
-    if (int(task.max()) + 1) * n_workers * n_labels < 2**63:
-        # One number a row is hashed many times faster than two columns.
-        distinct = pl.Series(pair * n_labels + label).n_unique()
-    else:
-        distinct = pl.DataFrame({"pair": pair, "label": label}).n_unique()
-    return Repeats(task.size - distinct, distinct - pairs, timed)
-
-
 def refuse_contradictions(
     task: NDArray[np.int32],
     worker: NDArray[np.int32],
@@ -97,7 +76,8 @@ def refuse_contradictions(
     DataError
         There are some; the message has the places of the first two.
     """
-    rows = pl.DataFrame({"pair": _pairs(task, worker), "label": label}).with_row_index("row")
+    pair = (task.astype(np.int64) << 32) | worker.astype(np.int64)
+    rows = pl.DataFrame({"pair": pair, "label": label}).with_row_index("row")
     first = pl.col("label").first().over("pair")
     clash = rows.filter(pl.col("label") != first)
     if not clash.height:

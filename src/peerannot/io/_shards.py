@@ -324,7 +324,7 @@ class Coding:
         answers = Answers._ordered(
             np.repeat(np.arange(first.size, dtype=np.int32), sizes),
             codes["worker"].to_numpy(), codes["label"].to_numpy(),
-            known, self.workers, self.classes, None, self._duplicates, quiet=True,
+            known, self.workers, self.classes, None, self._duplicates, repeats={},
         )  # fmt: skip
         return ids, answers
 
