@@ -11,6 +11,7 @@ from test_formats import load, votes
 
 from peerannot.aggregation.out_of_core import fit_shards
 from peerannot.errors import DataError, ParameterError
+from peerannot.io import read
 
 
 def table(*rows: str) -> bytes:
@@ -273,3 +274,16 @@ class TestShards:
         with pytest.raises(DataError, match="label 'NA' stands for no answer"):
             self.fit(pl.DataFrame(rows), tmp_path)
         assert self.fit(pl.DataFrame(rows), tmp_path, classes=["x", "NA"])
+
+
+def test_a_column_of_times_is_proposed_where_the_last_row_counts(tmp_path):
+    rows = "1,ann,cat,2024-01-02 10:00:00,.9\n1,ann,dog,2024-01-01 10:00:00,.2\n2,ann,dog,,1\n"
+    path = tmp_path / "votes.csv"
+    path.write_text("task,worker,label,created_at,confidence\n" + rows)
+    notes = read(path).report.notes
+    assert any("--time-col created_at makes the newest count" in note for note in notes)
+    assert any("--weight-col confidence" in note for note in notes)
+    named = read(path, time_col="created_at", weight_col="confidence").report
+    assert not any("created_at" in note or "confidence" in note for note in named.notes)
+    path.write_text("task,worker,label,created_at\n1,ann,cat,2024-01-02\n2,ann,dog,2024-01-01\n")
+    assert not any("--time-col" in note for note in read(path).report.notes)

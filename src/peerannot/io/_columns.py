@@ -125,7 +125,8 @@ def find_roles(
     cells
         Its first rows.
     named
-        From the role to the column, where the user named one; the gold may be ``"none"``.
+        From the role (weight and time among them) to the column, where the user named one; the
+        gold may be ``"none"``.
 
     Raises
     ------
@@ -180,6 +181,14 @@ def find_roles(
         if plain(column) in map(plain, WEIGHT) and column not in used:
             notes.append(
                 f"the column {column!r} is not used; --weight-col {column} weighs answers by it"
+            )
+    if not named.get("time") and _contradicting(cells, picked) is not None:
+        held = set(cells.frame.columns) - used - cells.nested
+        times = [c for c in columns if c in held and _is_time(c, cells.frame[c])]
+        if times:
+            notes.append(
+                "workers gave different labels to one task, and the last row counts;"
+                f" --time-col {times[0]} makes the newest count"
             )
     order = [role for role in ("task", "worker", "label", "gold") if role in guessed]
     return Roles(picked, {role: guessed[role] for role in order}, tuple(notes))
@@ -254,17 +263,26 @@ def _must_agree(
             raise DataError(f"{where}: is the {role} {one!r} or {other!r}? {advice}")
 
 
-def _second_key(cells: Sample, picked: Mapping[str, str]) -> str | None:
-    """A column that tells apart different labels of the same worker to the same task."""
-    frame = cells.frame
-    if not set(picked.values()) <= set(frame.columns):
+def _contradicting(cells: Sample, picked: Mapping[str, str]) -> pl.DataFrame | None:
+    """Workers who gave several labels to a task, with their share; None where there are none."""
+    if not set(picked.values()) <= set(cells.frame.columns):
         return None
     task, worker, label = (picked[role] for role in ("task", "worker", "label"))
-    rows = frame.drop_nulls([task, worker, label])
-    groups = rows.group_by(task, worker).agg(n=pl.len(), labels=pl.col(label).n_unique())
+    rows = cells.frame.drop_nulls([task, worker, label])
+    groups = rows.group_by(task, worker).agg(labels=pl.col(label).n_unique())
     several = groups.filter(pl.col("labels") > 1)
-    if several.height < OFTEN * max(groups.height, 1) or several.height == 0:
+    share = pl.lit(several.height / max(groups.height, 1))
+    return several.select(task, worker, share=share) if several.height else None
+
+
+def _second_key(cells: Sample, picked: Mapping[str, str]) -> str | None:
+    """A column that tells apart different labels of the same worker to the same task."""
+    several = _contradicting(cells, picked)
+    if several is None or several["share"][0] < OFTEN:
         return None
+    frame = cells.frame
+    task, worker, label = (picked[role] for role in ("task", "worker", "label"))
+    rows = frame.drop_nulls([task, worker, label])
     doubtful = rows.join(several.select(task, worker), on=[task, worker])
     usual = {plain(name) for name in flat(TASK)}
     for column in frame.columns:

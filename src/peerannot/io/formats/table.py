@@ -105,7 +105,7 @@ class Table(Format):
             names,
             sample(source, names),
             {"task": self.task_col, "worker": self.worker_col, "label": self.label_col,
-             "gold": self.gold_col},
+             "gold": self.gold_col, "weight": self.weight_col, "time": self.time_col},
         )  # fmt: skip
         wanted = dict(roles.columns)
         for what, named in (("weight", self.weight_col), ("time", self.time_col)):
