@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,3 +47,38 @@ def test_every_end_to_end_strategy_says_how_workers_of_few_answers_share():
     named = [name for row in rows for name in row.split("|")[1].replace("[", "").split()]
     said = {name.partition("]")[0] for name in named}
     assert said == set(strategy_names())
+
+
+COMING_FROM = sorted((ROOT / "docs" / "coming-from").glob("*.md"))
+
+
+def _pairs(page):
+    """Code of another package and ours, in turn."""
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), flags=re.DOTALL | re.M)
+    return list(zip(blocks[::2], blocks[1::2], strict=True))
+
+
+@pytest.mark.parametrize("page", COMING_FROM, ids=lambda page: page.stem)
+def test_code_beside_that_of_a_peer_is_not_longer_and_runs(page):
+    pd = pytest.importorskip("pandas")
+    df = pd.DataFrame(
+        [("t1", "w1", "cat"), ("t1", "w2", "cat"), ("t1", "w3", "dog"), ("t2", "w1", "dog")],
+        columns=["task", "worker", "label"],
+    )
+    index = pd.MultiIndex.from_product([["w1"], ["cat", "dog"]], names=["worker", "label"])
+    given = {
+        "df": df,
+        "gold": pd.Series({"t1": "cat"}),
+        "history": pd.DataFrame([[9, 1], [1, 9]], index=index, columns=["cat", "dog"]),
+        "labels": np.array([[1, 1, np.nan], [0, np.nan, 0], [1, 0, 1]]),
+        "given": np.array([1, 0, 1]),
+        "pred_probs": np.array([[0.1, 0.9], [0.8, 0.2], [0.9, 0.1]]),
+        "y": np.array([[0, 1, -1, 2], [1, -1, 1, 1], [-1, -1, -1, -1]]),
+        "answers": {0: {0: 1, 1: 1}, 1: {0: 0, 1: 0, 2: 1}},
+    }
+    assert _pairs(page)
+    for theirs, ours in _pairs(page):
+        assert not theirs.startswith("# here")
+        assert ours.startswith("# here")
+        assert len(ours.splitlines()) <= len(theirs.splitlines())
+        exec(ours, dict(given))

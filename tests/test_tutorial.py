@@ -25,6 +25,7 @@ PAGES = {
     "coming-from/cleanlab.md": (False, "wide.csv"),
     "coming-from/crowd-kit.md": (False, "votes.csv"),
     "coming-from/peerannot.md": (False, "same.py"),
+    "coming-from/skactiveml.md": (False, "same.py"),
 }
 
 

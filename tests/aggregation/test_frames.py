@@ -142,6 +142,11 @@ def test_anything_else():
     assert MajorityVote().fit_predict(answers).tolist() == ["cat", "dog"]
     assert MajorityVote().fit_predict_proba(answers).tolist() == [[1, 0], [0, 1]]
     assert MajorityVote().fit({"t": {"w": "x"}}).label_names() == ["x"]
+    votes = {0: {0: 1, 1: 1}, 1: {0: 0}}
+    assert MajorityVote().fit_predict(votes, classes=2).tolist() == [1, 0]
+    assert MajorityVote().fit_predict(votes, classes=["no", "yes"]).tolist() == ["yes", "no"]
+    with pytest.raises(ParameterError, match="classes and nothing else"):
+        MajorityVote().fit(votes, task="task")
 
 
 def test_a_path(tmp_path):

@@ -169,12 +169,16 @@ def as_answers(data: Any, reading: Reading | None = None) -> tuple[Answers, Orig
     unknown = [name for name in given if name not in known]
     if unknown:
         raise ParameterError(f"fit: no option {unknown[0]!r}; it has {', '.join(known)}")
-    if isinstance(data, Answers | Mapping):
-        if given and (isinstance(data, Answers) or set(given) != {"classes"}):
+    if isinstance(data, Answers):
+        if given:
             raise ParameterError(f"fit: {next(iter(given))} is for frames, matrices and files")
-        return (
-            data if isinstance(data, Answers) else Answers.from_mapping(data, **given)
-        ), Origin()
+        return data, Origin()
+    if isinstance(data, Mapping):
+        if set(given) - {"classes"}:
+            raise ParameterError("fit: {task: {worker: label}} takes classes and nothing else")
+        answers = Answers.from_mapping(data, **given)
+        numbers = {str(y): y for row in data.values() for y in row.values() if type(y) is int}
+        return answers, Origin(classes=numbers if set(numbers) <= set(answers.classes) else {})
     if isinstance(data, str | Path):
         return _read(data, given), Origin()
     if isinstance(data, list | tuple) and data and all(isinstance(d, str | Path) for d in data):
