@@ -28,8 +28,14 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(out_of_core, "PART", 40)
 
 
-def shards(folder: Path, *, text: bool = False, shuffled: bool = False, seed: int = 0) -> str:
-    """600 answers in three shards, with gaps in ids and repeated answers; the pattern of files."""
+def shards(
+    folder: Path, *, text: bool = False, shuffled: bool = False, seed: int = 0,
+    weighted: bool = False,
+) -> str:  # fmt: skip
+    """600 answers in three shards, with gaps in ids and repeated answers; the pattern of files.
+
+    Where they have weights, some are 0.
+    """
     rng = np.random.default_rng(seed)
     truth = rng.integers(3, size=200)
     task = np.repeat(np.arange(200), rng.integers(1, 6, 200))
@@ -37,8 +43,11 @@ def shards(folder: Path, *, text: bool = False, shuffled: bool = False, seed: in
     right = rng.random(task.size) < 0.7
     label = np.where(right, truth[task], rng.integers(3, size=task.size))
     frame = pl.DataFrame({"task": task * 3 + 7, "worker": worker * 2, "label": label})
+    if weighted:
+        frame = frame.with_columns(w=rng.uniform(-1, 5, task.size).clip(0).round(1))
     if text:
         frame = frame.select(
+            pl.col("^w$"),
             pl.format("t{}", pl.col("task").cast(pl.String).str.zfill(5)).alias("task"),
             pl.format("w-{}", "worker").alias("worker"),
             pl.col("label").replace_strict({0: "cat", 1: "dog", 2: "eel"}),
@@ -110,6 +119,52 @@ def test_gold_and_all_strategies_as_in_memory(tmp_path: Path, spec: str, text: b
             equals(tmp_path / "out", here)
             assert there.diagnostics.n_iter == here.diagnostics.n_iter
     assert not list((tmp_path / "out").glob(".scratch*"))
+
+
+@pytest.mark.parametrize("spec", [*SPECS, *OTHERS])
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_weights_of_answers_as_in_memory(tmp_path: Path, spec: str, shuffled: bool) -> None:
+    pattern = shards(tmp_path / "in", text=shuffled, shuffled=shuffled, weighted=True)
+    answers = read_answers(pattern, weight_col="w")
+    assert answers.weight is not None
+    for known in (some_gold(pattern), None):
+        if known is not None or spec != "GoldMV":
+            there = fit_shards(pattern, spec, output=tmp_path / "out", gold=known, weight_col="w")
+            here = build(spec).fit(answers, gold=known)
+            equals(tmp_path / "out", here)
+            assert there.diagnostics.n_iter == here.diagnostics.n_iter
+
+
+def test_weights_are_coded_where_they_are_asked_for(tmp_path: Path) -> None:
+    pattern, scratch = shards(tmp_path / "in", weighted=True), tmp_path / "scratch"
+    options: dict[str, Any] = {"output": tmp_path / "out", "scratch": scratch}
+    coded = scratch / "coded-answers"
+    for name, weight_col in (("a", "w"), ("b", None), ("c", "w")):
+        fit_shards(pattern, "MV", weight_col=weight_col, **options)
+        assert (coded / "weight.bin").exists() == (weight_col is not None), name
+        equals(tmp_path / "out", build("MV").fit(read_answers(pattern, weight_col=weight_col)))
+    with (coded / "weight.bin").open("r+b") as file:
+        file.write(b"8 bytes.")
+    with pytest.raises(DataError, match=r"damaged \(weight\.bin is not what was written"):
+        fit_shards(pattern, "MV", weight_col="w", **options)
+
+
+def test_weights_that_are_none_are_told(tmp_path: Path) -> None:
+    pattern, out = shards(tmp_path / "in", weighted=True), tmp_path / "out"
+    with pytest.raises(DataError, match=r"no column 'wieght'; there are .*--weight-col"):
+        fit_shards(pattern, "MV", output=out, weight_col="wieght")
+    with pytest.raises(DataError, match="one column serves twice"):
+        fit_shards(pattern, "MV", output=out, weight_col="label")
+    second = tmp_path / "in" / "answers-1.parquet"
+    for weight in (None, -1.0, float("nan"), float("inf")):
+        frame = pl.read_parquet(second)
+        frame[4, "w"] = weight
+        frame.write_parquet(second)
+        with pytest.raises(
+            DataError, match=r"answers-1\.parquet row 5: the weight .* is not a num"
+        ):
+            fit_shards(pattern, "MV", output=out, weight_col="w")
+    assert not (out / "manifest.json").exists()
 
 
 def test_every_strategy_that_runs_on_partitions_is_tried_here() -> None:
@@ -321,3 +376,13 @@ def test_command(tmp_path: Path, run: Any) -> None:
     assert "p_0" not in table(out).columns
     assert json.loads((out / "manifest.json").read_text())["n_iter"] == 3
     assert "--output" in run("aggregate", pattern, "--out-of-core", code=2).stderr
+
+
+def test_command_with_weights(tmp_path: Path, run: Any) -> None:
+    pattern, out = shards(tmp_path / "in", weighted=True), tmp_path / "out"
+    weights = ("--weight-col", "w", "-s", "DS")
+    run("aggregate", pattern, *weights, "--out-of-core", "--output", out)
+    equals(out, build("DS").fit(read_answers(pattern, weight_col="w")))
+    told = run("aggregate", pattern, "--weight-col", "x", "--out-of-core", "-o", out, "--force",
+               code=3).stderr  # fmt: skip
+    assert "'x'" in told and "Traceback" not in told

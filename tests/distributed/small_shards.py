@@ -17,9 +17,13 @@ ORDERS = ("sorted", "shuffled", "reversed")
 
 
 def shards(
-    folder: Path, *, text: bool = False, order: str = "sorted", n_tasks: int = 200, n: int = 3
-) -> str:
-    """About 3 answers a task in n shards, with gaps in ids and repeated answers; their pattern."""
+    folder: Path, *, text: bool = False, order: str = "sorted", n_tasks: int = 200, n: int = 3,
+    weighted: bool = False,
+) -> str:  # fmt: skip
+    """About 3 answers a task in n shards, with gaps in ids and repeated answers; their pattern.
+
+    Weights, where they have some, stand in a column "w".
+    """
     rng = np.random.default_rng(0)
     truth = rng.integers(3, size=n_tasks)
     task = np.repeat(np.arange(n_tasks), rng.integers(1, 6, n_tasks))
@@ -27,8 +31,11 @@ def shards(
     right = rng.random(task.size) < 0.7
     label = np.where(right, truth[task], rng.integers(3, size=task.size))
     frame = pl.DataFrame({"task": task * 3 + 7, "worker": worker * 2, "label": label})
+    if weighted:
+        frame = frame.with_columns(w=rng.uniform(0, 5, task.size).round(1))
     if text:
         frame = frame.select(
+            pl.col("^w$"),
             pl.format("t{}", pl.col("task").cast(pl.String).str.zfill(7)).alias("task"),
             pl.format("w-{}", "worker").alias("worker"),
             pl.col("label").replace_strict({0: "cat", 1: "dog", 2: "eel"}),

@@ -37,6 +37,15 @@ def test_equals_one_machine(tmp_path: Path, client: Any, spec: str) -> None:
     assert_as_on_one_machine(tmp_path / "out", pattern, spec)
 
 
+@pytest.mark.parametrize("spec", SPECS)
+def test_weights_of_answers_as_on_one_machine(tmp_path: Path, client: Any, spec: str) -> None:
+    # In no order, they are shuffled between partitions.
+    order = "shuffled" if SPECS.index(spec) % 2 else "sorted"
+    pattern = shards(tmp_path / "in", n_tasks=40, weighted=True, order=order)
+    fit(pattern, spec, output=tmp_path / "out", client=client, partitions=3, weight_col="w")
+    assert_as_on_one_machine(tmp_path / "out", pattern, spec, weight_col="w")
+
+
 def test_every_strategy_that_runs_on_partitions_is_tried_here() -> None:
     # Gold labels, and what needs them, are tried in test_engine.py.
     tried = {build(spec).name for spec in SPECS} | {"gold-majority-vote"}

@@ -102,7 +102,6 @@ MISSING = {
 """Why strategies of the registry lack a capability, by capability and name: all that is missing."""
 
 _OF_SHARDS = {
-    "weights": "shards have columns of tasks, workers and labels only",
     "init": "a fit begins from the votes, or from its checkpoint",
     "online": "a state is held in memory",
     "intervals": "they need answers and posterior in memory",

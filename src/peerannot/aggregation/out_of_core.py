@@ -97,6 +97,7 @@ def fit_shards(
     task_col: str | None = None,
     worker_col: str | None = None,
     label_col: str | None = None,
+    weight_col: str | None = None,
     progress: Progress | None = None,
 ) -> OutOfCore:
     """Fit a strategy to shards of Parquet that need not fit in memory.
@@ -110,7 +111,8 @@ def fit_shards(
     output
         Folder of the result; what an earlier result left there is replaced.
     scratch
-        Folder of the memory-mapped files, 4 to 6 bytes an answer and 4 to 12 bytes a task. It is
+        Folder of the memory-mapped files, 4 to 6 bytes an answer (8 more with weights) and
+        4 to 12 bytes a task. It is
         kept, and used again while the shards stay as they are. By default a folder inside
         ``output`` that is removed at the end, also when the fit fails.
     hard
@@ -122,6 +124,8 @@ def fit_shards(
         See `peerannot.io.read`.
     task_col, worker_col, label_col
         Names of the columns where they are not usual ones.
+    weight_col
+        Column of the weights of answers, numbers >= 0; by default every answer counts 1.
     progress
         Told the rows coded, then the iterations done, then the tasks written.
 
@@ -161,7 +165,12 @@ def fit_shards(
         coded = code_shards(
             paths,
             home,
-            columns={"task": task_col, "worker": worker_col, "label": label_col},
+            columns={
+                "task": task_col,
+                "worker": worker_col,
+                "label": label_col,
+                "weight": weight_col,
+            },
             classes=classes,
             labels=labels,
             duplicates=duplicates,

@@ -280,7 +280,7 @@ def shard_reading(reading: Mapping[str, Any], engine: str) -> dict[str, Any]:
     """
     from peerannot.io import read_classes
 
-    taken = ("classes", "labels", "task_col", "worker_col", "label_col")
+    taken = ("classes", "labels", "task_col", "worker_col", "label_col", "weight_col")
     for name in _given(reading):
         if name not in taken:
             raise click.UsageError(

@@ -65,6 +65,7 @@ def fit(
     task_col: str | None = None,
     worker_col: str | None = None,
     label_col: str | None = None,
+    weight_col: str | None = None,
     progress: Progress | None = None,
 ) -> DistributedResult:
     """Fit a strategy to shards of Parquet on a Dask cluster.
@@ -103,6 +104,8 @@ def fit(
         See `peerannot.io.read`.
     task_col, worker_col, label_col
         Names of the columns where they are not usual ones.
+    weight_col
+        Column of the weights of answers, numbers >= 0; by default every answer counts 1.
     progress
         Told the shards surveyed, the partitions loaded, the iterations, the partitions written.
 
@@ -121,9 +124,10 @@ def fit(
 
     Notes
     -----
-    Cost: shards are read twice. Memory of a worker: 12 bytes an answer and 16 a task of its
-    partitions, what the model adds to that, and while it loads about as much again. Memory of the
-    client and of the scheduler: vocabularies of workers and classes, and the parameters.
+    Cost: shards are read twice. Memory of a worker: 12 bytes an answer (20 with weights) and
+    16 a task of its partitions, what the model adds to that, and while it loads about as much
+    again. Memory of the client and of the scheduler: vocabularies of workers and classes, and the
+    parameters.
     The posterior equals that of one machine to the rounding of sums.
     """
     if checkpoint_every < 1:
@@ -142,7 +146,7 @@ def fit(
     store, told = Store(output), progress or silent
     if any(url.startswith(store.at("tasks/")) for url in urls):
         raise ParameterError(f"{store.at('tasks')} holds the answers; choose another output folder")
-    columns = {"task": task_col, "worker": worker_col, "label": label_col}
+    columns = {"task": task_col, "worker": worker_col, "label": label_col, "weight": weight_col}
     wanted = None if classes is None else classes if isinstance(classes, int) else list(classes)
     sums = checksums(urls)
     run = {
@@ -284,7 +288,8 @@ def _load(
     machine.settle(futures, lambda done: told(min(done, n), n, "loading"), graph.homes)
     sizes = machine.wait(futures[n:])
     told(n, n, "loading")
-    shape = Shape(sum(size[0] for size in sizes), sum(size[1] for size in sizes), workers, classes)
+    n_tasks, n_answers = (sum(size[i] for size in sizes) for i in (0, 1))
+    shape = Shape(n_tasks, n_answers, workers, classes, weighted=vocabulary.weighted)
     place = Graph("partition")
     of_all = place.add(_same, _Whole(shape))
     first = np.concatenate(([0], np.cumsum([size[0] for size in sizes])))

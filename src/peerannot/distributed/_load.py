@@ -44,7 +44,7 @@ class Vocabulary:
         What the user says that labels are.
     duplicates : DuplicatePolicy
     columns : mapping
-        Names of columns where they are not usual ones.
+        Names of columns where they are not usual ones, and of weights where there are some.
     name : str
         Of the shards, for messages.
     """
@@ -57,6 +57,16 @@ class Vocabulary:
     duplicates: DuplicatePolicy
     columns: Mapping[str, str | None]
     name: str
+
+    @property
+    def weighted(self) -> bool:
+        """Whether answers have weights."""
+        return bool(self.columns.get("weight"))
+
+    def nothing(self) -> pl.DataFrame:
+        """Codes of no answers."""
+        schema = {"task": self.kinds["task"], "worker": pl.Int32, "label": pl.Int32}
+        return pl.DataFrame(schema=schema | ({"weight": pl.Float64} if self.weighted else {}))
 
     def write(self, workers: pl.Series, labels: pl.Series) -> None:
         """Write the distinct ids that occur."""
@@ -104,7 +114,8 @@ class Loaded:
 
     def __sizeof__(self) -> int:
         # A scheduler weighs by this whether to move a partition or the work.
-        return 12 * self.answers.n_answers + 16 * self.answers.n_tasks
+        each = 12 if self.answers.weight is None else 20
+        return each * self.answers.n_answers + 16 * self.answers.n_tasks
 
     def size(self) -> tuple[int, int, int]:
         """Tasks, answers, and rows dropped."""
@@ -133,7 +144,7 @@ def load_range(
             mine = block if whole else block.filter(_within(block["task"], low, high))
             if mine.height:
                 blocks.append(coding.codes(mine))
-    return _loaded(blocks, coding)
+    return _loaded(blocks, vocabulary)
 
 
 def cut_shard(shard: Shard, cuts: pl.Series, vocabulary: Vocabulary) -> list[pl.DataFrame]:
@@ -145,10 +156,7 @@ def cut_shard(shard: Shard, cuts: pl.Series, vocabulary: Vocabulary) -> list[pl.
         codes = coding.codes(block).with_columns(of)
         for (number,), some in codes.group_by("range", maintain_order=True):
             pieces[int(number)].append(some.drop("range"))
-    empty = pl.DataFrame(
-        schema={"task": vocabulary.kinds["task"], "worker": pl.Int32, "label": pl.Int32}
-    )
-    return [pl.concat(own) if own else empty for own in pieces]
+    return [pl.concat(own) if own else vocabulary.nothing() for own in pieces]
 
 
 def piece_of(pieces: list[pl.DataFrame], number: int) -> pl.DataFrame:
@@ -158,7 +166,7 @@ def piece_of(pieces: list[pl.DataFrame], number: int) -> pl.DataFrame:
 
 def join_pieces(pieces: Sequence[pl.DataFrame], vocabulary: Vocabulary) -> Loaded:
     """The answers of one range, from the pieces of all shards in their order."""
-    return _loaded([piece for piece in pieces if piece.height], vocabulary.coding())
+    return _loaded([piece for piece in pieces if piece.height], vocabulary)
 
 
 def part_of(loaded: Loaded, index: int, first_task: int, shape: Shape) -> Part:
@@ -167,10 +175,10 @@ def part_of(loaded: Loaded, index: int, first_task: int, shape: Shape) -> Part:
     return Part(index, first_task, answers, np.full(answers.n_tasks, -1, np.int32), shape)
 
 
-def _loaded(blocks: list[pl.DataFrame], coding: Coding) -> Loaded:
+def _loaded(blocks: list[pl.DataFrame], vocabulary: Vocabulary) -> Loaded:
+    coding = vocabulary.coding()
     if not blocks:
-        none = pl.DataFrame(schema={"task": pl.Int64, "worker": pl.Int32, "label": pl.Int32})
-        return Loaded(coding.answers(none, np.empty(0, np.int64))[1], 0)
+        return Loaded(coding.answers(vocabulary.nothing(), np.empty(0, np.int64))[1], 0)
     codes = pl.concat(blocks)
     blocks.clear()
     if not codes["task"].is_sorted():

@@ -26,6 +26,7 @@ from peerannot.io.formats.table import (
     column_names,
     pick,
     polars_errors,
+    weights,
 )
 
 __all__ = ["Rows", "Survey", "partitioned", "survey"]
@@ -57,10 +58,12 @@ class Rows:
 
         ``may_be_empty`` allows that they have no rows.
 
+        ``columns`` may name one of weights, too.
+
         Raises
         ------
         DataError
-            There are no such files, they are not Parquet, or a column is missing.
+            There are no such files, they are not Parquet, or a column is missing or serves twice.
         """
         several = [paths] if isinstance(paths, str | Path) else list(paths)
         name = few(several, 1)
@@ -80,6 +83,13 @@ class Rows:
                 named = {what: columns.get(what) or "" for what in COLUMNS} | {"gold": "none"}
                 roles = find_roles(one.name, there, sample(one, there), named)
                 names = {what: roles.columns[what] for what in COLUMNS}
+                if weight := columns.get("weight"):
+                    names["weight"] = pick(one.name, there, weight, (), "weight")
+                if len(set(names.values())) < len(names):
+                    raise DataError(
+                        f"{one.name}: one column serves twice ({few(names.values())}); name them"
+                        " with --task-col, --worker-col and --label-col"
+                    )
             for what, column in names.items():
                 pick(one.name, there, column, (), what)
             try:
@@ -103,7 +113,10 @@ class Rows:
         return [dict(self.columns), marks, sums]
 
     def blocks(self, kinds: Mapping[str, Any] | None = None) -> Iterator[pl.DataFrame]:
-        """Frames of task, worker and label; ``kinds`` are the types that all blocks share."""
+        """Frames of task, worker, label and, where it was named, weight.
+
+        ``kinds`` are the types that all blocks share.
+        """
         picked = [pl.col(column).alias(what) for what, column in self.columns.items()]
         for file, height in zip(self.files, self.heights, strict=True):
             for lo in range(0, height, BLOCK):
@@ -115,9 +128,10 @@ class Rows:
                     frame = pl.scan_parquet(file).slice(lo, BLOCK).select(picked).collect()
                 except polars_errors as error:
                     raise _damaged(file, error) from None
-                frame = pl.DataFrame(
-                    [as_ids(frame[what], place, what).alias(what) for what in COLUMNS]
-                )
+                columns = [as_ids(frame[what], place, what).alias(what) for what in COLUMNS]
+                if "weight" in self.columns:
+                    columns.append(weights(frame, place))
+                frame = pl.DataFrame(columns)
                 yield frame if kinds is None else frame.cast(pl.Schema(kinds))
 
 

@@ -2,12 +2,14 @@
 
 One file holds the (worker, label) pair of each answer, in order of task, another the number of
 answers of each task: what passes over confusion matrices and votes need, two to four bytes an
-answer. A manifest is written last; a folder with a manifest of the same shards is taken as it is,
-any other is made anew.
+answer. Weights of answers, where there are some, are in a third, eight bytes an answer. A manifest
+is written last; a folder with a manifest of the same shards is taken as it is, any other is made
+anew.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -16,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import polars as pl
@@ -34,7 +36,7 @@ from peerannot.io._rows import Rows, Survey, partitioned, survey
 
 __all__ = ["Coded", "Coding", "code_shards"]
 
-VERSION = 2  # of the files in the scratch folder
+VERSION = 3  # of the files in the scratch folder
 MOST_MARKED = 2**28  # (worker, label) combinations up to which a table marks those that occur
 MOST_SPAN = 2**26  # span of whole numbers up to which a table gives their codes
 STEP = 2**22  # entries of a mapped file worked on at a time
@@ -54,6 +56,8 @@ class Coded:
         (Worker, label) pair of each answer.
     size : int32 array (n_tasks,), mapped
         Answers of each task.
+    weight : float64 array (n_answers,), mapped, or None
+        Weight of each answer; None where all are 1.
     pair_worker, pair_label : int32 arrays (n_pairs,)
         In order of (worker, label); only pairs that occur.
     pair_answers : int64 array (n_pairs,)
@@ -72,6 +76,7 @@ class Coded:
     folder: Path
     pair: NDArray[Any]
     size: NDArray[np.int32]
+    weight: NDArray[np.float64] | None
     pair_worker: NDArray[np.int32]
     pair_label: NDArray[np.int32]
     pair_answers: NDArray[np.int64]
@@ -92,11 +97,6 @@ class Coded:
     def n_tasks(self) -> int:
         return int(self.size.size)
 
-    @property
-    def weight(self) -> None:
-        """Every answer counts 1."""
-        return None
-
     @cached_property
     def worker_answers(self) -> NDArray[np.int64]:
         """Answers of each worker, int64 (n_workers,)."""
@@ -109,6 +109,11 @@ class Coded:
         ptr = np.zeros(last - first + 1, np.int64)
         np.cumsum(self.size[first:last], out=ptr[1:])
         return ptr, self.pair[start:end]
+
+    def chunk_weight(self, c: int) -> NDArray[np.float64] | None:
+        """Weights of the answers of a chunk."""
+        start, end = self.chunks[c : c + 2, 1]
+        return None if self.weight is None else self.weight[start:end]
 
     def task_ids(self) -> Iterator[pl.Series]:
         """Ids of the tasks of each chunk, in their own type."""
@@ -157,7 +162,8 @@ def code_shards(
     folder
         Where the files go. They are kept, and used again while the shards stay as they are.
     columns
-        Names of the columns ``task``, ``worker`` and ``label`` where they are not usual ones.
+        Names of the columns ``task``, ``worker`` and ``label`` where they are not usual ones, and
+        of ``weight`` where answers have weights.
     classes, labels, duplicates
         See `peerannot.io.read`.
     progress
@@ -190,13 +196,14 @@ def code_shards(
         _clean(folder)
     seen = survey(rows, progress)
     _check_room(folder, rows, seen)
+    weighted = "weight" in rows.columns
     blocks = rows.blocks(seen.kinds)
     if not seen.in_order:
         blocks = partitioned(rows, seen, folder / "partitions", progress)
     coding = Coding(seen.workers, seen.labels, wanted, duplicates, rows.name, labels)
     if coding.guessed:
         warnings.warn(f"{rows.name}: {GUESSED}", DataWarning, stacklevel=2)
-    writer = _Writer(folder, seen, coding)
+    writer = _Writer(folder, seen, coding, weighted=weighted)
     with storage_errors(folder):
         writer.write(blocks, lambda done: progress(rows.n_rows + done, 2 * rows.n_rows, "coding"))
         shutil.rmtree(folder / "partitions", ignore_errors=True)
@@ -212,24 +219,24 @@ def _piece(folder: Path, number: int) -> Path:
 
 def _coded_files(folder: Path) -> list[Path]:
     names = ("pair.bin", "size.bin", "workers.parquet", "pairs.parquet")
-    return [*(folder / name for name in names), *sorted(folder.glob("tasks-*.parquet"))]
+    several = (*sorted(folder.glob("weight.bin")), *sorted(folder.glob("tasks-*.parquet")))
+    return [*(folder / name for name in names), *several]
 
 
 def _clean(folder: Path) -> None:
     """Remove what an earlier or interrupted conversion left, the manifest first."""
     (folder / "manifest.json").unlink(missing_ok=True)
-    for name in ("code.bin", "pair.bin", "size.bin", "workers.parquet", "pairs.parquet"):
-        (folder / name).unlink(missing_ok=True)
-    for piece in folder.glob("tasks-*.parquet"):
-        piece.unlink()
+    for file in (folder / "code.bin", *_coded_files(folder)):
+        file.unlink(missing_ok=True)
     shutil.rmtree(folder / "partitions", ignore_errors=True)
 
 
 def _check_room(folder: Path, rows: Rows, seen: Survey) -> None:
     """Refuse before the disk is full; an estimate from above for sorted shards."""
-    need = rows.n_rows * 6 + seen.n_tasks * 12
+    of_weight = 8 if "weight" in rows.columns else 0
+    need = rows.n_rows * (6 + of_weight) + seen.n_tasks * 12
     if not seen.in_order:
-        need += rows.n_rows * 24
+        need += rows.n_rows * (24 + of_weight)
     free = shutil.disk_usage(folder).free
     if need > free:
         raise StorageError(
@@ -303,9 +310,9 @@ class Coding:
         self._to_class, self.classes, self.guessed = coding.codes, coding.classes, coding.guessed
 
     def codes(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The frame with codes of workers and classes, int32, instead of ids."""
+        """The frame with codes of workers and classes, int32, instead of ids; weights stay."""
         label = self._to_class[self._label(frame["label"])]
-        return frame.select("task").with_columns(
+        return frame.drop("worker", "label").with_columns(
             worker=pl.Series(self._worker(frame["worker"]), dtype=pl.Int32),
             label=pl.Series(label, dtype=pl.Int32),
         )
@@ -321,10 +328,11 @@ class Coding:
         ids = codes["task"].gather(first)
         known = Ids.of_column(ids if ids.dtype == pl.String else ids.to_numpy())
         sizes = np.diff(np.append(first, codes.height))
+        weight = codes["weight"].to_numpy() if "weight" in codes.columns else None
         answers = Answers._ordered(
             np.repeat(np.arange(first.size, dtype=np.int32), sizes),
             codes["worker"].to_numpy(), codes["label"].to_numpy(),
-            known, self.workers, self.classes, None, self._duplicates, repeats={},
+            known, self.workers, self.classes, weight, self._duplicates, repeats={},
         )  # fmt: skip
         return ids, answers
 
@@ -332,8 +340,8 @@ class Coding:
 class _Writer:
     """Writes the files of one conversion."""
 
-    def __init__(self, folder: Path, seen: Survey, coding: Coding) -> None:
-        self.folder, self.coding = folder, coding
+    def __init__(self, folder: Path, seen: Survey, coding: Coding, *, weighted: bool) -> None:
+        self.folder, self.coding, self.weighted = folder, coding, weighted
         self.classes = self.coding.classes
         seen.workers.to_frame("worker").write_parquet(folder / "workers.parquet")
         n_codes = len(self.coding.workers) * len(self.classes)
@@ -346,22 +354,22 @@ class _Writer:
     def write(self, blocks: Iterable[pl.DataFrame], told: Callable[[int], None]) -> None:
         """Write codes and sizes of all blocks; a task may go on in the next block."""
         done, carry = 0, None
-        with (self.folder / "code.bin").open("wb") as codes, (
-            self.folder / "size.bin"
-        ).open("wb") as sizes:  # fmt: skip
+        names = ("code.bin", "size.bin", *(["weight.bin"] if self.weighted else []))
+        with contextlib.ExitStack() as stack:
+            files = [stack.enter_context((self.folder / name).open("wb")) for name in names]
             for frame in blocks:
                 done += frame.height
                 whole = frame if carry is None else pl.concat((carry, frame))
                 starts = _starts(whole["task"])
                 carry = whole.slice(int(starts[-1]))
                 if starts.size > 1:
-                    self._piece(whole.head(int(starts[-1])), starts[:-1], codes, sizes)
+                    self._piece(whole.head(int(starts[-1])), starts[:-1], files)
                 told(done)
             if carry is not None:
-                self._piece(carry, np.zeros(1, np.int64), codes, sizes)
+                self._piece(carry, np.zeros(1, np.int64), files)
 
     def _piece(
-        self, frame: pl.DataFrame, starts: NDArray[np.int64], codes: Any, sizes: Any
+        self, frame: pl.DataFrame, starts: NDArray[np.int64], files: Sequence[IO[bytes]]
     ) -> None:
         ids, answers = self.coding.answers(self.coding.codes(frame), starts)
         self.dropped += frame.height - answers.n_answers
@@ -370,8 +378,12 @@ class _Writer:
             self.marks[code] = True
         else:
             self.known = np.union1d(self.known, code)
-        codes.write(np.ascontiguousarray(code).data)
-        sizes.write(answers.answers_per_task.astype(np.int32).data)
+        columns: list[NDArray[Any]] = [np.ascontiguousarray(code)]
+        columns.append(answers.answers_per_task.astype(np.int32))
+        if answers.weight is not None:
+            columns.append(answers.weight)
+        for file, column in zip(files, columns, strict=True):
+            file.write(column.data)
         ids.to_frame("task").write_parquet(_piece(self.folder, len(self.pieces)))
         self.pieces.append(starts.size)
 
@@ -403,7 +415,7 @@ class _Writer:
             "fingerprint": fingerprint, "n_answers": n_answers, "pieces": self.pieces,
             "pair": np.dtype(kind).name, "classes": list(self.classes), "dropped": self.dropped,
             "chunks": _chunks(self.folder / "size.bin", k).tolist(),
-            "n_shards": n_shards, "n_checked": n_checked,
+            "n_shards": n_shards, "n_checked": n_checked, "weighted": self.weighted,
             "sha256": {path.name: sha256(path) for path in _coded_files(self.folder)},
         }  # fmt: skip
         write_json(self.folder / "manifest.json", facts, indent=None)
@@ -447,6 +459,10 @@ def _load(folder: Path, fingerprint: str, *, verify: bool) -> Coded | None:
                 raise ValueError(f"{name} is not what was written")
         pair = np.memmap(folder / "pair.bin", facts["pair"], "r", shape=(facts["n_answers"],))
         size = np.memmap(folder / "size.bin", np.int32, "r", shape=(int(chunks[-1, 0]),))
+        weight = None
+        if facts["weighted"]:
+            mapped = np.memmap(folder / "weight.bin", np.float64, "r", shape=pair.shape)
+            weight = np.asarray(mapped)
         pairs = pl.read_parquet(folder / "pairs.parquet")
         workers = encode(pl.read_parquet(folder / "workers.parquet")["worker"])[1]
     except (OSError, ValueError) as error:
@@ -455,7 +471,7 @@ def _load(folder: Path, fingerprint: str, *, verify: bool) -> Coded | None:
         ) from None
     key, k = pairs["key"].to_numpy(), len(facts["classes"])
     return Coded(
-        folder, np.asarray(pair), np.asarray(size), (key // k).astype(np.int32),
+        folder, np.asarray(pair), np.asarray(size), weight, (key // k).astype(np.int32),
         (key % k).astype(np.int32), pairs["answers"].to_numpy(), workers, Ids(facts["classes"]),
         chunks, tuple(facts["pieces"]), facts["dropped"], facts["n_shards"],
         facts["n_checked"], fingerprint,

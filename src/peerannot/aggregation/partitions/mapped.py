@@ -38,7 +38,10 @@ class MappedParts:
 
     def __init__(self, coded: Coded) -> None:
         self._coded = coded
-        self.shape = Shape(coded.n_tasks, coded.n_answers, coded.workers, coded.classes)
+        self.shape = Shape(
+            coded.n_tasks, coded.n_answers, coded.workers, coded.classes,
+            weighted=coded.weight is not None,
+        )  # fmt: skip
         self.pairs = Pairs.coded(
             np.empty(0, np.int32), coded.pair_worker, coded.pair_label, len(coded.workers),
             len(coded.classes), model="", columns=0,
@@ -107,7 +110,8 @@ class _MappedAnswers(Answers):
         ptr, pair = coded.chunk(c)
         known = {
             "_coded": coded, "_chunk": c, "task_ptr": _read_only(ptr), "workers": coded.workers,
-            "classes": coded.classes, "weight": None, "pair": pair.astype(np.int32, copy=False),
+            "classes": coded.classes, "weight": coded.chunk_weight(c),
+            "pair": pair.astype(np.int32, copy=False),
         }  # fmt: skip
         self.__dict__.update(known)
 

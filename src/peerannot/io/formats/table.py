@@ -39,6 +39,7 @@ __all__ = [
     "read_columns",
     "read_rows",
     "scan",
+    "weights",
     "whole",
 ]
 
@@ -126,7 +127,7 @@ class Table(Format):
         classes = tuple(kind.categories) if isinstance(kind, pl.Enum) else None
         frame = frame.with_columns(as_labels(frame["label"], place, "label"))
         if "weight" in wanted:
-            frame = frame.with_columns(_weights(frame, place, comma=source.comma_is_decimal))
+            frame = frame.with_columns(weights(frame, place, comma=source.comma_is_decimal))
         if "time" in wanted:
             times = seconds(frame["time"], place, wanted["time"], self.time_format)
             frame = frame.with_columns(times.alias("time"))
@@ -439,8 +440,14 @@ def _from_floats(column: pl.Series, place: Callable[[int], str], what: str) -> p
     return pl.select(spelled.alias(column.name)).to_series()
 
 
-def _weights(frame: pl.DataFrame, place: Callable[[int], str], *, comma: bool) -> pl.Series:
-    """Weights as numbers; of a row without an answer it may be missing."""
+def weights(frame: pl.DataFrame, place: Callable[[int], str], *, comma: bool = False) -> pl.Series:
+    """Weights as numbers; of a row without an answer it may be missing.
+
+    Raises
+    ------
+    DataError
+        One is missing, negative, or no number.
+    """
     column = frame["weight"]
     numbers = column.cast(pl.Float64, strict=False)
     if comma and column.dtype == pl.String:
