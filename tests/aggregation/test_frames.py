@@ -149,6 +149,14 @@ def test_anything_else():
         MajorityVote().fit(votes, task="task")
 
 
+def test_answers_that_keep_coming():
+    state = DawidSkene().partial_fit(pd.DataFrame(ROWS))
+    state = DawidSkene().partial_fit(
+        pl.DataFrame({"task": ["t3"], "worker": ["a"], "label": ["dog"]}), state
+    )
+    assert state.result().label_names() == ["cat", "dog", "dog"]
+
+
 def test_a_path(tmp_path):
     pd.DataFrame(ROWS).to_csv(tmp_path / "votes.csv", index=False)
     assert aggregate(str(tmp_path / "votes.csv"), "DS").label_names() == ["cat", "dog"]

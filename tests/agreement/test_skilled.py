@@ -9,6 +9,7 @@ import pytest
 
 from peerannot import Answers
 from peerannot.agreement import (
+    cohen_kappa,
     consistency,
     entropy_threshold,
     krippendorff_alpha,
@@ -105,3 +106,11 @@ def test_alpha_of_given_differences() -> None:
             krippendorff_alpha(answers, bad)
     with pytest.raises(ParameterError, match="a function or a matrix"):
         krippendorff_alpha(answers, "euclid")  # type: ignore[arg-type]
+
+
+def test_what_are_no_answers_is_said(answers: Answers) -> None:
+    for call in (krippendorff_alpha, vote_entropy, uncertainty, entropy_threshold, cohen_kappa):
+        with pytest.raises(
+            DataError, match=r"expected Answers, not a dict; peerannot\.read_answers"
+        ):
+            call({"task": ["x"] * 9999})  # type: ignore[arg-type]

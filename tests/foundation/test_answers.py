@@ -179,6 +179,10 @@ def test_gold_as_a_series():
         assert gold_labels(answers, series).tolist() == [1, -1]
     with pytest.raises(DataError, match="label '3' of task 'a' is not one of 1, 2"):
         gold_labels(answers, pd.Series({"a": 3}))
+    twice = pd.Series([1, 2], index=["a", "a"])
+    with pytest.raises(DataError, match="task 'a' has two labels"):
+        gold_labels(answers, twice)
+    assert gold_labels(answers, pd.Series([2, 2], index=["a", "a"])).tolist() == [1, -1]
 
 
 def test_without_workers():

@@ -251,7 +251,7 @@ class Strategy(Options, ABC):
 
     def partial_fit(
         self,
-        answers: Answers,
+        answers: Answers | Any,
         state: OnlineState | None = None,
         *,
         gold: Mapping[str, Any] | None = None,
@@ -262,7 +262,7 @@ class Strategy(Options, ABC):
         Parameters
         ----------
         answers
-            New answers; tasks and workers may be new, classes not.
+            New answers, as `fit` has them; tasks and workers may be new, classes not.
         state
             What earlier calls gave; None to begin. It is not changed.
         gold
@@ -277,7 +277,7 @@ class Strategy(Options, ABC):
         """
         from peerannot.aggregation.online import partial_fit
 
-        return partial_fit(self, answers, state, gold=gold, **options)
+        return partial_fit(self, as_answers(answers)[0], state, gold=gold, **options)
 
     def result_of(self, answers: Answers, fit: Fit) -> Result:
         """A fit with the vocabularies and counts of its answers."""

@@ -201,9 +201,7 @@ def as_answers(data: Any, reading: Reading | None = None) -> tuple[Answers, Orig
 
 def as_gold(gold: Any, origin: Origin) -> Any:
     """Gold labels by task id; beside a frame, numbers are names, as the frame has them."""
-    if gold is None or not callable(getattr(gold, "items", None)):
-        return gold
-    if not origin.tasks and isinstance(gold, Mapping):
+    if gold is None or not origin.tasks or not isinstance(gold, Mapping):
         return gold
     from peerannot.io import cell_text
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._compiled import compiled, prange
-from peerannot.answers import Answers
+from peerannot.answers import Answers, check_answers
 from peerannot.errors import ParameterError
 
 __all__ = ["LabelCounts", "check_matrix", "coincidence_matrix"]
@@ -44,6 +44,7 @@ class LabelCounts:
     @classmethod
     def of(cls, answers: Answers) -> LabelCounts:
         """One row a task, in order: O(answers x distinct labels of a task)."""
+        check_answers(answers)
         used, label, count = _count(answers.task_ptr, answers.label)
         ptr = np.concatenate(([0], np.cumsum(used))).astype(np.int64)
         label, count = _compact(answers.task_ptr, ptr, label, count)
@@ -118,6 +119,7 @@ def coincidence_matrix(answers: Answers) -> NDArray[np.float64]:
     ParameterError
         There are so many classes that it takes over 2 GiB.
     """
+    check_answers(answers)
     k = answers.n_classes
     check_matrix(k)
     counts = LabelCounts.of(answers).merged(at_least=2)

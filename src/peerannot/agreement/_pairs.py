@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._compiled import compiled, prange
-from peerannot.answers import Answers
+from peerannot.answers import Answers, check_answers
 from peerannot.errors import ParameterError
 
 __all__ = ["WorkerPairs", "wilson"]
@@ -54,6 +54,7 @@ class WorkerPairs:
         ParameterError
             ``min_shared`` is under 1.
         """
+        check_answers(answers)
         if min_shared < 1:
             raise ParameterError(f"min_shared must be at least 1, not {min_shared}")
         order = np.argsort(answers.worker, kind="stable")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from peerannot._text import few
-from peerannot.answers import Answers
+from peerannot.answers import Answers, check_answers
 from peerannot.errors import DataError, ParameterError
 
 __all__ = ["consistency", "entropy_threshold", "uncertainty"]
@@ -47,6 +47,7 @@ def uncertainty(
     -----
     Cost O(answers + rows x K). crowd-kit's metric of this name.
     """
+    check_answers(answers)
     if of not in ("tasks", "workers"):
         raise ParameterError(f"uncertainty: of must be tasks or workers, not {of!r}")
     row, n = (
@@ -97,6 +98,7 @@ def consistency(
     -----
     Products are taken in logarithms. Cost O(answers + tasks x K). crowd-kit's metric of this name.
     """
+    check_answers(answers)
     n, k = answers.n_tasks, answers.n_classes
     right = np.clip(_skills(answers, skill)[answers.worker], 1e-12, 1 - 1e-12)
     other = (1.0 - right) / max(k - 1, 1)
@@ -144,6 +146,7 @@ def entropy_threshold(
     """
     if not 0 <= percentile <= 100:
         raise ParameterError(f"entropy_threshold: percentile must be in 0..100, not {percentile}")
+    check_answers(answers)
     judged = answers.answers_per_worker >= max(min_answers, 1)
     if not judged.any():
         return answers

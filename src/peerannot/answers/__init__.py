@@ -1,8 +1,16 @@
 """The votes: who answered what about which task, validated once."""
 
-from peerannot.answers._answers import Answers, DuplicatePolicy
+from peerannot.answers._answers import Answers, DuplicatePolicy, check_answers
 from peerannot.answers._gold import gold_labels, gold_names
 from peerannot.answers._ids import Ids
 from peerannot.answers._labels import Meaning
 
-__all__ = ["Answers", "DuplicatePolicy", "Ids", "Meaning", "gold_labels", "gold_names"]
+__all__ = [
+    "Answers",
+    "DuplicatePolicy",
+    "Ids",
+    "Meaning",
+    "check_answers",
+    "gold_labels",
+    "gold_names",
+]

@@ -29,7 +29,7 @@ from peerannot.answers._labels import (
 )
 from peerannot.errors import DataError, DataWarning, ParameterError
 
-__all__ = ["Answers", "DuplicatePolicy"]
+__all__ = ["Answers", "DuplicatePolicy", "check_answers"]
 
 DuplicatePolicy = Literal["last", "first", "all", "error"]
 
@@ -392,6 +392,21 @@ class Answers:
         return (
             f"Answers({self.n_tasks} tasks, {self.n_workers} workers,"
             f" {self.n_classes} classes, {self.n_answers} answers)"
+        )
+
+
+def check_answers(data: Any) -> None:
+    """Say how answers are made where something else is given.
+
+    Raises
+    ------
+    DataError
+        The data are no `Answers`.
+    """
+    if not isinstance(data, Answers):
+        raise DataError(
+            f"answers: expected Answers, not a {type(data).__name__}; peerannot.read_answers makes"
+            " them of a frame or a file"
         )
 
 

@@ -40,7 +40,12 @@ def gold_labels(answers: Answers, gold: Mapping[str, Any] | ArrayLike | None) ->
         return np.full(n_tasks, -1, np.int32)
     series: Any = gold
     if hasattr(series, "index") and callable(getattr(series, "items", None)):
-        gold = {t: as_name(c) for t, c in series.items() if c is not None and c == c}
+        gold = {}
+        for task, label in series.items():
+            if label is None or label != label:
+                continue
+            if gold.setdefault(task, as_name(label)) != as_name(label):
+                raise DataError(f"gold: task {task!r} has two labels; a task has one class")
     if not isinstance(gold, Mapping):
         array = np.asarray(gold)
         if array.shape != (n_tasks,) or array.dtype.kind not in "iu":
