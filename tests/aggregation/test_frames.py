@@ -100,6 +100,21 @@ def test_values_come_back_as_they_were():
     assert got["task"].to_list() == [7, 12]
 
 
+def test_a_class_may_be_called_task():
+    rows = {**ROWS, "label": ["task"] * 6}
+    for frame in (pd.DataFrame(rows), pl.DataFrame(rows)):
+        assert NaiveSoft().fit_predict_proba(frame)["task"].to_list() == [1, 1]
+        assert NaiveSoft().fit(frame).to_frame("posterior")["task"].to_list() == [1, 1]
+
+
+def test_missing_labels_of_every_kind():
+    y = np.array([[1, pd.NA, None], [np.nan, 2, pd.NA]], dtype=object)
+    assert MajorityVote().fit_predict(y).tolist() == [1, 2]
+    frame = pd.DataFrame({**NUMBERS, "label": [2.0, 2, -1, 1, 1, -1]})
+    got = MajorityVote().fit(frame, missing_label=-1.0)
+    assert (list(got.classes), got.n_answers.tolist()) == (["1", "2"], [2, 2])
+
+
 def test_other_names_of_columns():
     df = pd.DataFrame(ROWS).rename(columns={"task": "x", "worker": "y", "label": "z"})
     with pytest.raises(DataError, match="column"):

@@ -19,7 +19,7 @@ from peerannot.errors import DataError, ParameterError
 if TYPE_CHECKING:
     from peerannot.aggregation.result import Result
 
-__all__ = ["Origin", "Reading", "as_answers", "as_gold", "build_frame", "shown"]
+__all__ = ["Origin", "Reading", "as_answers", "as_gold", "build_frame", "id_column", "shown"]
 
 KINDS = ("pandas", "polars", "pyarrow")
 
@@ -93,11 +93,13 @@ class Origin:
         """The posterior: a frame indexed by task with a column a class, or an array."""
         ids, at = self._order(result)
         posterior = result.dense_posterior()
-        posterior = np.where((at >= 0)[:, None], posterior[at], np.nan)
+        if self.rows is not None:
+            posterior = np.where((at >= 0)[:, None], posterior[at], np.nan)
         if self.kind == "numpy":
             return posterior
         names = [self.classes.get(c, c) for c in result.classes]
-        return self.frame({"task": ids}, dict(zip(names, posterior.T, strict=True)))
+        shares = dict(zip(names, posterior.T, strict=True))
+        return self.frame({id_column(result.classes): ids}, shares)
 
     def frame(
         self,
@@ -209,6 +211,14 @@ def as_gold(gold: Any, origin: Origin) -> Any:
     return {task: label for task, label in texts.items() if label is not None}
 
 
+def id_column(classes: Iterable[str]) -> str:
+    """Name of the column of tasks beside columns of classes."""
+    name = "task"
+    while name in classes:
+        name += "_"
+    return name
+
+
 def build_frame(columns: Mapping[str, Any], kind: str | None, origin: Origin) -> Any:
     """A table as a frame of a library, by default of the one that the data came in.
 
@@ -226,13 +236,13 @@ def build_frame(columns: Mapping[str, Any], kind: str | None, origin: Origin) ->
 
 
 def _read(data: Any, given: Mapping[str, Any]) -> Answers:
-    from peerannot.io import read_answers
+    from peerannot.io import cell_text, read_answers
 
     options: dict[str, Any] = {
         f"{k}_col": given[k] for k in ("task", "worker", "label", "weight") if k in given
     }
     if "missing_label" in given:
-        options["no_answer"] = [str(given["missing_label"])]
+        options["no_answer"] = [cell_text(given["missing_label"]) or ""]
     form = given.get("format")
     return read_answers(data, format=form, classes=given.get("classes"), **options)
 
@@ -255,9 +265,8 @@ def _of_matrix(data: Any, given: Mapping[str, Any]) -> tuple[Answers, Origin]:
         )
     missing = given.get("missing_label", np.nan)
     values = array.astype(object)
-    here = np.array(
-        [v is not None and v == v and v != missing for v in values.ravel()], np.bool_
-    ).reshape(values.shape)
+    marks = [not _is_missing(v) and v != missing for v in values.ravel()]
+    here = np.array(marks, np.bool_).reshape(values.shape)
     row, column = np.nonzero(here)
     found = values[here].tolist()
     classes: Any = given.get("classes")
@@ -295,32 +304,27 @@ def _of_frame(frame: Any, given: Mapping[str, Any]) -> tuple[Answers, Origin]:
     columns = list(map(str, [*frame.columns, *held]))
     names = {what: given.get(what, what) for what in ("task", "worker", "label")}
     long = any(what in given for what in names) or set(names.values()) <= set(columns)
+    native = frame.to_native()
+    rows: tuple[str, ...] | None = None
     if long:
-        answers = _read(frame.to_native(), {**given, **names})
-    else:
-        answers = _of_wide(frame.to_native(), columns[: len(frame.columns)], held, given)
-    kind = str(frame.implementation.value)
-    if long:
-        inside = names["task"] not in held
-        tasks = (
-            _values(frame[names["task"]].unique())
-            if inside
-            else index.get_level_values(names["task"]).unique().tolist()
+        answers = _read(native, {**given, **names})
+        tasks, workers, labels = (
+            index.get_level_values(name).unique().tolist()
+            if name in held
+            else _values(frame[name].unique())
+            for name in names.values()
         )
-        labels = _values(frame[names["label"]].unique())
-        workers = _values(frame[names["worker"]].unique()) if names["worker"] not in held else []
-        rows = None
     else:
-        series = [*([] if index is None else [index]), *frame.iter_columns()]
-        tasks = _ids_of(series, answers)
-        labels = [v for s in frame.iter_columns() for v in _values(s.unique())]
-        workers = list(frame.to_native().columns) if held else frame.columns
+        answers = _of_wide(native, columns[: len(frame.columns)], held, given)
+        tasks = _ids_of([*([] if index is None else [index]), *frame.iter_columns()], answers)
+        workers = list(frame.columns if index is None else native.columns)
+        labels = [value for column in frame.iter_columns() for value in _values(column.unique())]
         rows = tuple(str(cell_text(v)) for v in tasks)
         answers = _in_order(answers, rows, map(str, workers))
     texts = set(answers.classes)
     came = {name: v for v in labels if (name := cell_text(v)) is not None and name in texts}
     return answers, Origin(
-        kind,
+        str(frame.implementation.value),
         lazy,
         {str(cell_text(v)): v for v in tasks},
         {str(cell_text(v)): v for v in workers},
@@ -367,6 +371,11 @@ def _ids_of(series: Iterable[Any], answers: Answers) -> list[Any]:
         if wanted <= {cell_text(v) for v in values} and len(set(values)) == len(values):
             return list(values)
     return list(answers.tasks)
+
+
+def _is_missing(value: Any) -> bool:
+    # The NA of pandas is neither equal nor unequal to itself.
+    return value is None or type(value).__name__ == "NAType" or value != value
 
 
 def _values(series: Any) -> list[Any]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from peerannot._files import load_npy, read_json, write_csv, write_json, write_npy
 from peerannot._text import did_you_mean
 from peerannot._version import __version__
-from peerannot.aggregation.frames import Origin, build_frame
+from peerannot.aggregation.frames import Origin, build_frame, id_column
 from peerannot.answers import Ids
 from peerannot.errors import DataError, ParameterError
 
@@ -215,7 +215,7 @@ class Result:
             table = self.worker_table()
         elif of == "posterior":
             shares = dict(zip(self.classes, self.dense_posterior().T, strict=True))
-            table = {"task": list(self.tasks), **shares}
+            table = {id_column(self.classes): list(self.tasks), **shares}
         else:
             raise ParameterError(f"to_frame: of must be tasks, workers or posterior, not {of!r}")
         return build_frame(table, kind, self.origin)
