@@ -287,3 +287,32 @@ def test_a_column_of_times_is_proposed_where_the_last_row_counts(tmp_path):
     assert not any("created_at" in note or "confidence" in note for note in named.notes)
     path.write_text("task,worker,label,created_at\n1,ann,cat,2024-01-02\n2,ann,dog,2024-01-01\n")
     assert not any("--time-col" in note for note in read(path).report.notes)
+
+
+def test_bars_between_cells(tmp_path):
+    got = load(tmp_path, table("task|worker|label", "1|ann|a,b", "2|bob|c;d"))
+    assert votes(got) == {("1", "ann"): "a,b", ("2", "bob"): "c;d"}
+    got = load(tmp_path, table("task,worker,label,why|how|who", "1,ann,a,x|y"))
+    assert votes(got) == {("1", "ann"): "a"}
+
+
+def test_a_matrix_of_numbers_with_numbered_columns(tmp_path):
+    got = load(tmp_path, table("0,1,2", "0,1,-1", "1,1,0"))
+    assert votes(got) == {
+        ("0", "0"): "0", ("0", "1"): "1", ("1", "0"): "1", ("1", "1"): "1", ("1", "2"): "0",
+    }  # fmt: skip
+    assert got.report.guessed["workers"] == "0, 1, 2"
+
+
+def test_known_labels_that_nobody_gave_are_said(tmp_path):
+    flag = table("task,worker,label,is_gold", "1,ann,cat,0", "2,ann,dog,1")
+    notes = load(tmp_path, flag, gold_col="is_gold").report.notes
+    assert any("known labels hold '0', '1', which no worker gave" in note for note in notes)
+
+
+def test_advice_names_the_option(tmp_path):
+    with pytest.raises(DataError, match=r"did you mean 'wroker'\? give --worker-col"):
+        load(tmp_path, table("task,wroker,label", "1,ann,cat"))
+    ages = table("image,r1,r2,r3,age", "x,a,b,a,31", "y,b,b,,25", "z,a,a,b,44")
+    notes = load(tmp_path, ages).report.notes
+    assert any("--worker-col r1,r2,r3,age" in note for note in notes)

@@ -105,10 +105,9 @@ def missing_column(
         problem, near = f"no column {named!r}", did_you_mean(named, columns)
     else:
         problem = f"no column for the {what} ({', '.join(known[:4])}, ...)"
-        near = next((hint for name in known if (hint := did_you_mean(name, columns))), "")
-    return DataError(
-        f"{where}: {problem}; there are {few(columns, 12)}{near or f'; give --{what}-col'}"
-    )
+        near = next((hint for name in known if (hint := did_you_mean(name, columns))), ";")
+        near += f" give --{what}-col"
+    return DataError(f"{where}: {problem}; there are {few(columns, 12)}{near}")
 
 
 def find_roles(

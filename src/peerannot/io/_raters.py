@@ -51,7 +51,7 @@ def looks_wide(columns: Sequence[str], cells: Sample) -> bool:
     """Whether a table without named options is wide.
 
     At least two columns share their values. Text says so by itself; numbers may be anything, so
-    a cell must be empty, or the columns be numbered alike (``rater1``, ``rater2``).
+    a cell must be empty, or the columns be numbered alike (``rater1``, ``rater2``; ``0``, ``1``).
     """
     if cells.nested or cells.frame.height == 0:
         return False
@@ -73,6 +73,7 @@ def looks_wide(columns: Sequence[str], cells: Sample) -> bool:
         return False
     stems = {re.sub(r"\d+$", "", c) for c in names if re.search(r"\D\d+$", c)}
     numbered = len(stems) == 1 and all(re.search(r"\D\d+$", c) for c in names)
+    numbered |= names == list(map(str, range(len(names))))
     unanswered = any(cells.filled(c) == 0 for c in cells.frame.columns)
     return numbered or unanswered or n_cells < len(names) * cells.frame.height
 
@@ -178,7 +179,7 @@ def _by_content(
     if other:
         notes.append(
             f"{few(map(repr, other), 6)} are no workers, since what they hold is no label; else"
-            f" name all workers with --worker-col {','.join([*raters[:2], other[0]])}"
+            f" name all workers with --worker-col {','.join([*raters, other[0]])}"
         )
     return raters, known, notes
 

@@ -9,10 +9,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from peerannot._memory import too_many_classes
 from peerannot._options import from_text
+from peerannot._text import few
 from peerannot.answers import Answers, DuplicatePolicy, Ids, Meaning
 from peerannot.answers._labels import class_names
 from peerannot.errors import DataError, ParameterError
@@ -386,6 +388,10 @@ def _finish(
     dropped.update(repeats.dropped(duplicates))
     notes += filter(None, [repeats.note(duplicates)])
     gold = coding.gold(votes.gold, where)
+    if gold:
+        given = {answers.classes[int(k)] for k in np.unique(answers.label)}
+        if unseen := sorted({*gold.values()} - given):
+            notes.append(f"known labels hold {few(map(repr, unseen))}, which no worker gave")
     report = ImportReport(
         name, n_rows, answers.n_answers, dict(dropped), len(gold), repeats.contradicting,
         dict(guessed), votes.ignored, tuple(notes),

@@ -369,12 +369,16 @@ class Source:
 
     @cached_property
     def separator(self) -> str:
-        """What a line ``sep=;`` names; else the most of comma, tab and semicolon in the header."""
+        """What a line ``sep=;`` names; else the most of comma, tab and semicolon in the header.
+
+        A bar counts where the header has none of these.
+        """
         said = _SEPARATOR.match(self.head)
         if said is not None:
             return said[1].decode()
         line = self.head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").partition(b"\n")[0]
-        return max(",\t;", key=lambda mark: line.count(mark.encode()))
+        return max(",\t;|", key=lambda mark: (mark != "|" and mark.encode() in line,
+                                             line.count(mark.encode())))  # fmt: skip
 
     @property
     def comma_is_decimal(self) -> bool:
