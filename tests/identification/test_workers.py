@@ -10,7 +10,8 @@ import pytest
 from crowds import crowd, diagonal, spammer
 
 from peerannot import Answers
-from peerannot.aggregation import DawidSkene
+from peerannot.aggregation import DawidSkene, build, skill_intervals
+from peerannot.aggregation.expected_counts import expected_counts
 from peerannot.errors import ConvergenceWarning, DataError
 from peerannot.identification import (
     METHODS,
@@ -20,7 +21,7 @@ from peerannot.identification import (
     spam_score,
     worker_cards,
 )
-from peerannot.identification.workers import answer_counts, false_discovery
+from peerannot.identification.workers import false_discovery
 
 pytestmark = pytest.mark.filterwarnings(
     f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning"
@@ -88,7 +89,59 @@ def test_counts_equal_a_plain_sum() -> None:
     slow = np.zeros((6, 3, 3))
     for i, j, y in zip(answers.task, answers.worker, answers.label, strict=True):
         slow[j, :, y] += posterior[i]
-    np.testing.assert_allclose(answer_counts(answers, posterior), slow, atol=1e-12)
+    np.testing.assert_allclose(expected_counts(answers, posterior), slow, atol=1e-12)
+    heavy = with_weights(answers, np.random.default_rng(1).uniform(0, 3, answers.n_answers))
+    slow[:] = 0
+    for i, j, y, w in zip(heavy.task, heavy.worker, heavy.label, heavy.weight, strict=True):
+        slow[j, :, y] += w * posterior[i]
+    np.testing.assert_allclose(expected_counts(heavy, posterior), slow, atol=1e-12)
+    of_all = expected_counts(heavy, posterior, of_all=True)
+    np.testing.assert_allclose(of_all, slow.sum(0, keepdims=True), atol=1e-12)
+
+
+def with_weights(answers: Answers, weight: np.ndarray) -> Answers:
+    return Answers(
+        answers.task, answers.worker, answers.label, answers.tasks, answers.workers,
+        answers.classes, weight,
+    )  # fmt: skip
+
+
+def test_an_answer_of_weight_two_counts_as_two() -> None:
+    once, _ = crowd([diagonal(3, 0.7)] * 6, 50, 3, seed=1)
+    twice = np.random.default_rng(0).integers(1, 3, once.n_answers)
+    repeated = Answers.from_arrays(
+        *(np.repeat(column, twice) for column in (once.task, once.worker, once.label)),
+        classes=3, duplicates="all",
+    )  # fmt: skip
+    heavy = with_weights(once, twice.astype(float))
+    several, weighted = (DawidSkene().fit(a) for a in (repeated, heavy))
+    columns, confusion = worker_cards(repeated, several)
+    found, found_confusion = worker_cards(heavy, weighted)
+    np.testing.assert_allclose(found_confusion, confusion, atol=1e-9)
+    for name in ("agreement", "skill", "spam_score", "confused_rate", "bias", "top_share"):
+        np.testing.assert_allclose(found[name], columns[name], atol=1e-9, err_msg=name)
+    pairs, found = confused_classes(repeated, several), confused_classes(heavy, weighted)
+    for name in ("rate", "first_as_second", "second_as_first", "answers"):
+        np.testing.assert_allclose(found[name], pairs[name], atol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("name", ["dawid-skene", "one-coin", "wawa"])
+def test_cards_have_the_skills_and_intervals_of_the_fit(name: str) -> None:
+    answers, _ = crowd([diagonal(3, s) for s in (0.5, 0.6, 0.7, 0.9)], 60, 3, seed=3)
+    result = build(name).fit(answers)
+    columns, _ = worker_cards(answers, result, confidence=0.8)
+    low, high = skill_intervals(result, answers, level=0.8)
+    np.testing.assert_array_equal(columns["skill"], result.skill)
+    np.testing.assert_array_equal((columns["skill_low"], columns["skill_high"]), (low, high))
+
+
+def test_cards_of_a_vote_have_skills() -> None:
+    rates = np.linspace(0.5, 0.95, 8)
+    answers, _ = crowd([diagonal(3, s) for s in rates], 400, 6, seed=3)
+    columns, _ = worker_cards(answers, build("majority-vote").fit(answers))
+    np.testing.assert_allclose(columns["skill"], rates, atol=0.08)
+    assert ((columns["skill_low"] < columns["skill"]) & (columns["skill"] < 1)).all()
+    assert (columns["skill"] < columns["skill_high"]).all()
 
 
 def test_skill_intervals_hold_the_true_skill() -> None:
@@ -107,14 +160,19 @@ def test_skill_intervals_hold_the_true_skill() -> None:
 def test_skill_interval_is_that_of_the_dirichlet() -> None:
     answers, truth = crowd([diagonal(3, 0.7)] * 3, 40, 3, seed=4)
     result = DawidSkene().fit(answers, gold=truth)
-    columns, _ = worker_cards(answers, result, prior=2.0)
-    assert result.prior is not None
-    counts = answer_counts(answers, result.dense_posterior())
+    columns, confusion = worker_cards(answers, result, prior=2.0)
+    assert result.prior is not None and result.skill is not None
+    counts = expected_counts(answers, result.dense_posterior())
     mean = counts.sum(0) + 1 / 3
     given = counts[1] + 2.0 * mean / mean.sum(1, keepdims=True)
+    np.testing.assert_allclose(confusion[1], given / given.sum(1, keepdims=True), atol=1e-12)
+    assert columns["skill"][1] == result.skill[1]
+    # One pseudo-answer a class, right at the worker's mean rate.
+    rate = (np.trace(counts[1]) + 0.5) / (counts[1].sum() + 1)
+    given = counts[1] + np.where(np.eye(3) == 1, rate, (1 - rate) / 2)
     rng = np.random.default_rng(0)
-    draws = sum(result.prior[k] * rng.dirichlet(given[k], 200_000)[:, k] for k in range(3))
-    assert columns["skill"][1] == pytest.approx(float(np.mean(draws)), abs=2e-3)
+    prior = rng.dirichlet(40 * result.prior + 1, 200_000)
+    draws = sum(prior[:, k] * rng.dirichlet(given[k], 200_000)[:, k] for k in range(3))
     assert columns["skill_low"][1] == pytest.approx(np.quantile(draws, 0.025), abs=6e-3)
     assert columns["skill_high"][1] == pytest.approx(np.quantile(draws, 0.975), abs=6e-3)
 
@@ -194,7 +252,7 @@ def test_evidence_of_a_pair_equals_its_definition() -> None:
     answers, _ = crowd([diagonal(3, 0.8)] * 4, 30, 3, seed=3)
     result = DawidSkene().fit(answers)
     found = copied_pairs(answers, result, min_shared=5)
-    counts = answer_counts(answers, result.dense_posterior())
+    counts = expected_counts(answers, result.dense_posterior())
     mean = counts.sum(0) + 1 / 3
     pi = counts + 4 * mean / mean.sum(1, keepdims=True)
     pi /= pi.sum(2, keepdims=True)

@@ -54,11 +54,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from peerannot.aggregation.expected_counts import expected_counts
 from peerannot.aggregation.result import Result
 from peerannot.answers import Answers
 from peerannot.errors import DataError, ParameterError
 
-__all__ = ["Interval", "accuracy_interval", "skill_intervals", "with_intervals"]
+__all__ = ["Interval", "accuracy_interval", "skill_intervals", "with_intervals", "worker_skills"]
 
 EXACT = 2000  # tasks up to which the number of right labels has its exact distribution
 MOST_MISSING = 0.9  # share of missing information past which nothing more is believed of it
@@ -129,16 +130,36 @@ def skill_intervals(
     ParameterError
         ``level`` is not between 0 and 1.
     """
-    _check_level(level)
     if result.skill is None:
         raise DataError(f"{result.strategy} does not estimate skills: no interval to give")
+    _, low, high = worker_skills(result, answers, level=level)
+    return low, high
+
+
+def worker_skills(
+    result: Result, answers: Answers, *, level: float = 0.95
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Skill of each worker and its interval, float64 (n_workers,) value, low and high.
+
+    The skill is that of the result. Of a result without skills it is the mean given its
+    posterior, as of a model with confusion matrices whose prior are the classes of the tasks
+    answered.
+
+    Raises
+    ------
+    DataError
+        The answers are not those of the result.
+    ParameterError
+        ``level`` is not between 0 and 1.
+    """
+    _check_level(level)
     _check_same(result, answers)
-    moments = _of_skill if result.confusion is None else _of_confusion
-    mean, variance = moments(result, answers)
+    by_rate = result.skill is not None and result.confusion is None
+    mean, variance = (_of_skill if by_rate else _of_confusion)(result, answers)
     low, high = _beta_interval(mean, variance, level)
     # The estimate itself may be 0 or 1, where the prior never reaches (Brown et al., 4.1.1).
-    skill = np.clip(result.skill, 0.0, 1.0)
-    return np.minimum(low, skill), np.maximum(high, skill)
+    skill = np.clip(mean if result.skill is None else result.skill, 0.0, 1.0)
+    return skill, np.minimum(low, skill), np.maximum(high, skill)
 
 
 def accuracy_interval(result: Result, answers: Answers, *, level: float = 0.95) -> Interval:
@@ -230,11 +251,15 @@ def _of_confusion(
     result: Result, answers: Answers
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and variance of skills read off confusion matrices."""
-    assert result.confusion is not None
     n, k = answers.n_workers, answers.n_classes
     weight, posterior = _weights(answers), result.dense_posterior()
-    rho = np.full(k, 1.0 / k) if result.prior is None else result.prior
-    counts = _counts(answers, posterior)
+    counts = expected_counts(answers, posterior)
+    if result.prior is not None:
+        rho = result.prior
+    elif result.confusion is not None:
+        rho = np.full(k, 1.0 / k)
+    else:
+        rho = counts.sum((0, 2)) / max(counts.sum(), 1e-300)
     beta = _prior(counts)
     right, size = (counts + beta)[:, np.arange(k), np.arange(k)], (counts + beta).sum(2)
     rate = right / size
@@ -257,7 +282,7 @@ def _of_confusion(
 def _without_own(result: Result, answers: Answers) -> NDArray[np.float64]:
     """Posterior of each task by what the workers do on all other tasks, (n_tasks, n_classes)."""
     k, weight, posterior = answers.n_classes, _weights(answers), result.dense_posterior()
-    counts = _counts(answers, posterior)
+    counts = expected_counts(answers, posterior)
     counts += _prior(counts)
     size = counts.sum(2)
     rho = np.full(k, 1.0 / k) if result.prior is None else result.prior
@@ -269,18 +294,6 @@ def _without_own(result: Result, answers: Answers) -> NDArray[np.float64]:
         np.add.at(score, i, w[:, None] * np.log(np.minimum(chance, 1.0)))
     score = np.exp(score - score.max(1, keepdims=True))
     return np.asarray(score / score.sum(1, keepdims=True))
-
-
-def _counts(answers: Answers, posterior: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Expected answers (n_workers, true, answered)."""
-    n, k, weight = answers.n_workers, answers.n_classes, _weights(answers)
-    pair = answers.worker.astype(np.int64) * k + answers.label
-    counts = np.zeros((k, n * k))
-    for rows in _chunks(answers.n_answers, k):
-        z = posterior[answers.task[rows]]
-        for c in range(k):
-            counts[c] += np.bincount(pair[rows], weight[rows] * z[:, c], minlength=n * k)
-    return np.ascontiguousarray(counts.reshape(k, n, k).transpose(1, 0, 2))
 
 
 def _prior(counts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from peerannot._options import option
 from peerannot.aggregation import Result
+from peerannot.aggregation.expected_counts import expected_counts
 from peerannot.agreement import coincidence_matrix
 from peerannot.answers import Answers
 from peerannot.errors import DataError
@@ -24,7 +25,8 @@ def confused_classes(answers: Answers, result: Result) -> dict[str, Any]:
     Parameters
     ----------
     result
-        An aggregation of these answers; its posterior stands for the truth.
+        An aggregation of these answers; its posterior stands for the truth. Weights of answers
+        count in all but ``lift``.
 
     Returns
     -------
@@ -51,10 +53,7 @@ def confused_classes(answers: Answers, result: Result) -> dict[str, Any]:
     k = answers.n_classes
     pairs = coincidence_matrix(answers)
     posterior = result.dense_posterior()
-    counts = np.zeros((k, k))
-    for label in range(k):
-        rows = answers.task[answers.label == label]
-        counts[:, label] = np.bincount(rows, minlength=answers.n_tasks) @ posterior
+    counts = expected_counts(answers, posterior, of_all=True)[0]
     first, second = np.triu_indices(k, 1)
     of_class = counts.sum(1)
     swapped = counts[first, second] + counts[second, first]

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from peerannot._compiled import compiled, prange
 from peerannot._options import option
 from peerannot.aggregation import Result
+from peerannot.aggregation.expected_counts import expected_counts
 from peerannot.agreement import WorkerPairs
 from peerannot.answers import Answers
 from peerannot.errors import DataError
 from peerannot.identification.base import Evidence, Findings, Method
 from peerannot.identification.registry import METHODS
-from peerannot.identification.workers import answer_counts, false_discovery
+from peerannot.identification.workers import false_discovery
 
 __all__ = ["Copies", "copied_pairs"]
 
@@ -83,7 +84,7 @@ def copied_pairs(
     if result.tasks != answers.tasks or result.classes != answers.classes:
         raise DataError("copied pairs: the result is not one of these answers")
     pairs = WorkerPairs.of(answers, min_shared)
-    confusion, prior = _smooth(answer_counts(answers, result.dense_posterior()))
+    confusion, prior = _smooth(expected_counts(answers, result.dense_posterior()))
     log_confusion = np.log(confusion)
     score = _scores(answers.task_ptr, answers.worker, answers.label, np.log(prior), log_confusion)
     agreements, expected, log_evidence = _evidence(

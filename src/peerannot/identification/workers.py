@@ -8,59 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._compiled import compiled, prange
+from peerannot._compiled import compiled
 from peerannot._options import option
 from peerannot.aggregation import Result
+from peerannot.aggregation.expected_counts import expected_counts, rows_by_worker
+from peerannot.aggregation.uncertainty import worker_skills
 from peerannot.answers import Answers
-from peerannot.errors import DataError, ParameterError
+from peerannot.errors import DataError
 from peerannot.identification.base import Evidence, Findings, Method, worst_first
 from peerannot.identification.confusion import spam_score
 from peerannot.identification.registry import METHODS
 
-__all__ = ["Workers", "answer_counts", "false_discovery", "worker_cards"]
-
-_MOST_BYTES = 2**33
-
-
-def answer_counts(answers: Answers, posterior: NDArray[np.float64]) -> NDArray[np.float64]:
-    r"""Expected counts :math:`\sum_i z_{ik} 1[y_{ij} = l]`, float64 (n_workers, true, answered).
-
-    Raises
-    ------
-    ParameterError
-        They take over 8 GiB.
-    """
-    n, k = answers.n_workers, answers.n_classes
-    if n * k * k * 8 > _MOST_BYTES:
-        raise ParameterError(
-            f"confusion matrices of {n} workers over {k} classes take {n * k * k * 8 / 2**30:.0f}"
-            " GiB; leave out workers or classes"
-        )
-    order, ptr = _by_worker(answers)
-    counts: NDArray[np.float64] = _counts(
-        ptr, order, answers.task, answers.label, np.ascontiguousarray(posterior)
-    )
-    return counts
-
-
-def _by_worker(answers: Answers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows in order of worker, and where each worker's begin."""
-    order = np.argsort(answers.worker, kind="stable")
-    return order, np.concatenate(([0], np.cumsum(answers.answers_per_worker))).astype(np.int64)
-
-
-@compiled(parallel=True)
-def _counts(
-    ptr: Any, order: Any, task: Any, label: Any, posterior: Any
-) -> Any:  # pragma: no cover - compiled
-    n, k = ptr.size - 1, posterior.shape[1]
-    out = np.zeros((n, k, k), np.float64)
-    for j in prange(n):
-        for at in range(ptr[j], ptr[j + 1]):
-            row = order[at]
-            for c in range(k):
-                out[j, c, label[row]] += posterior[task[row], c]
-    return out
+__all__ = ["Workers", "false_discovery", "worker_cards"]
 
 
 def worker_cards(
@@ -77,7 +36,7 @@ def worker_cards(
     Parameters
     ----------
     answers
-        The votes.
+        The votes; their weights count in all but numbers of answers and runs.
     result
         An aggregation of these votes; its posterior stands for the truth.
     prior
@@ -94,10 +53,11 @@ def worker_cards(
     columns, one row a worker in the order of ``answers.workers``
         ``worker``, ``n_answers``; ``agreement``: mean posterior of the classes answered;
         ``skill`` with ``skill_low``, ``skill_high``: probability to be right on a task drawn
-        with the class prior; ``spam_score``; ``confused_true``, ``confused_answered``,
-        ``confused_rate``: the wrong answer expected most often, and how often it is given when
-        the first is true; ``bias_class``, ``bias``: the class given too often, and by how much
-        its share exceeds what the tasks hold; ``bias_total``: half the sum of all such
+        with the class prior, see `peerannot.aggregation.uncertainty`; ``spam_score``;
+        ``confused_true``, ``confused_answered``, ``confused_rate``: the wrong answer expected most
+        often, and how often it is given when the first is true; ``bias_class``, ``bias``: the
+        class given too often, and by how much its share exceeds what the tasks hold;
+        ``bias_total``: half the sum of all such
         differences, 0..1; ``top_class``, ``top_share``; ``longest_run`` of one answer;
         ``run_z``: surprise of the number of repeats, in standard deviations; ``pattern``:
         ``"one class"``, ``"straight-lining"`` or empty.
@@ -114,8 +74,9 @@ def worker_cards(
     Notes
     -----
     Row k of a confusion matrix is Dirichlet with the expected counts plus ``prior`` times the
-    crowd's mean row, so its diagonal is a Beta; the skill is their mean under the class prior,
-    and its interval that of the Beta with the same mean and variance.
+    crowd's mean row. The skill is that of the result, and its interval the one of
+    `peerannot.aggregation.skill_intervals`, which allows for what the posterior does not know; a
+    result without skills has the mean under the classes of the tasks answered.
 
     A worker is straight-lining when consecutive tasks (in order of key, which is all that the
     data tell of the order of work) get the same answer more often than the classes of those
@@ -125,36 +86,23 @@ def worker_cards(
 
     Cost O(answers x K^2).
     """
-    from scipy.special import betaincinv, ndtr
+    from scipy.special import ndtr
 
     if result.tasks != answers.tasks or result.classes != answers.classes:
         raise DataError("worker cards: the result is not one of these answers")
     k = answers.n_classes
     n_answers = answers.answers_per_worker
     posterior = result.dense_posterior()
-    counts = answer_counts(answers, posterior)
+    counts = expected_counts(answers, posterior)
     crowd = counts.sum(0) + 1 / k
     given = counts + prior * crowd / crowd.sum(1, keepdims=True)
     confusion = given / given.sum(2, keepdims=True)
-    rate = np.bincount(answers.task, minlength=answers.n_tasks) @ posterior if k else np.empty(0)
-    class_prior = result.prior if result.prior is not None else rate / max(rate.sum(), 1.0)
+    skill, low, high = worker_skills(result, answers, level=confidence)
 
-    right = np.einsum("jkk->jk", given)
-    rest = given.sum(2) - right
-    total = right + rest
-    mean = np.einsum("jk,k->j", right / total, class_prior)
-    variance = np.einsum("jk,k->j", right * rest / (total**2 * (total + 1)), class_prior**2)
-    # Beta with this mean and variance; a variance of 0 (one class) leaves a point.
-    strength = np.where(variance > 0, mean * (1 - mean) / np.where(variance > 0, variance, 1), 2)
-    strength = np.maximum(strength - 1, 1e-9)
-    tail = (1 - confidence) / 2
-    low = betaincinv(mean * strength, (1 - mean) * strength, tail)
-    high = betaincinv(mean * strength, (1 - mean) * strength, 1 - tail)
-    point = variance <= 0
-    low, high = np.where(point, mean, low), np.where(point, mean, high)
-
-    true_share = counts.sum(2) / np.maximum(n_answers, 1)[:, None]
-    said_share = counts.sum(1) / np.maximum(n_answers, 1)[:, None]
+    weight = counts.sum((1, 2))
+    scale = np.where(weight > 0, weight, 1.0)
+    true_share = counts.sum(2) / scale[:, None]
+    said_share = counts.sum(1) / scale[:, None]
     excess = said_share - true_share
     wrong = counts.copy()
     wrong[:, np.arange(k), np.arange(k)] = 0
@@ -165,7 +113,7 @@ def worker_cards(
     missed = wrong[worker, true, answered]
     erred = missed > 0
 
-    order, ptr = _by_worker(answers)
+    order, ptr = rows_by_worker(answers)
     longest, repeats, expected, spread = _runs(
         ptr, answers.task[order], answers.label[order], posterior, confusion
     )
@@ -179,13 +127,13 @@ def worker_cards(
         & (top_share >= one_class)
         & (true_share[worker, top] < top_share - 0.1)
     )
-    agreement = np.einsum("jkk->j", counts) / np.where(n_answers > 0, n_answers, np.nan)
+    agreement = np.einsum("jkk->j", counts) / np.where(weight > 0, weight, np.nan)
     names = np.array([*answers.classes, ""], dtype=object)
     columns = {
         "worker": list(answers.workers),
         "n_answers": n_answers,
         "agreement": agreement,
-        "skill": mean,
+        "skill": skill,
         "skill_low": low,
         "skill_high": high,
         "spam_score": spam_score(confusion),

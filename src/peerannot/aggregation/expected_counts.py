@@ -1,0 +1,77 @@
+"""How often each worker is expected to have given each label to tasks of each class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot._compiled import compiled, prange
+from peerannot.answers import Answers
+from peerannot.errors import ParameterError
+
+__all__ = ["expected_counts", "rows_by_worker"]
+
+MOST_BYTES = 2**33
+
+
+def expected_counts(
+    answers: Answers, posterior: NDArray[np.float64], *, of_all: bool = False
+) -> NDArray[np.float64]:
+    r"""Expected counts :math:`\sum_i w_{ij} z_{ik} 1[y_{ij} = l]`, (n_workers, true, answered).
+
+    Parameters
+    ----------
+    answers
+        The votes; their weights :math:`w` count.
+    posterior
+        :math:`z`, (n_tasks, n_classes).
+    of_all
+        All workers as one, (1, true, answered).
+
+    Raises
+    ------
+    ParameterError
+        They take over 8 GiB.
+
+    Notes
+    -----
+    Cost: O(answers x K). Sums are in order of rows, for any number of threads.
+    """
+    n, k = 1 if of_all else answers.n_workers, answers.n_classes
+    if n * k * k * 8 > MOST_BYTES:
+        raise ParameterError(
+            f"confusion matrices of {n} workers over {k} classes take {n * k * k * 8 / 2**30:.0f}"
+            " GiB; leave out workers or classes"
+        )
+    if of_all:
+        order, ptr = np.arange(answers.n_answers), np.array([0, answers.n_answers])
+    else:
+        order, ptr = rows_by_worker(answers)
+    weight = np.empty(0) if answers.weight is None else answers.weight
+    counts: NDArray[np.float64] = _counts(
+        ptr, order, answers.task, answers.label, weight, np.ascontiguousarray(posterior)
+    )
+    return counts
+
+
+def rows_by_worker(answers: Answers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows in order of worker, and where each worker's begin."""
+    order = np.argsort(answers.worker, kind="stable")
+    return order, np.concatenate(([0], np.cumsum(answers.answers_per_worker))).astype(np.int64)
+
+
+@compiled(parallel=True)
+def _counts(
+    ptr: Any, order: Any, task: Any, label: Any, weight: Any, posterior: Any
+) -> Any:  # pragma: no cover - compiled
+    n, k = ptr.size - 1, posterior.shape[1]
+    out = np.zeros((n, k, k), np.float64)
+    for j in prange(n):
+        for at in range(ptr[j], ptr[j + 1]):
+            row = order[at]
+            w = weight[row] if weight.size else 1.0
+            for c in range(k):
+                out[j, c, label[row]] += w * posterior[task[row], c]
+    return out
