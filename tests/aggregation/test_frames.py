@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import polars as pl
 import pytest
@@ -17,7 +19,7 @@ from peerannot.aggregation import (
     label_quality,
 )
 from peerannot.aggregation.known_confusions import posterior_of_confusions
-from peerannot.errors import DataError, ParameterError
+from peerannot.errors import DataError, MissingDependencyError, ParameterError
 
 pd = pytest.importorskip("pandas")
 pa = pytest.importorskip("pyarrow")
@@ -215,6 +217,13 @@ def test_tables_as_frames():
         result.to_frame("task")
     with pytest.raises(ParameterError, match="pandas, polars, pyarrow"):
         result.to_frame(kind="excel")
+
+
+def test_a_library_that_is_not_here_is_named(monkeypatch):
+    result = MajorityVote().fit(Answers.from_arrays(**ROWS))
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingDependencyError, match="pip install pyarrow"):
+        result.to_frame(kind="pyarrow")
 
 
 def test_ids_of_a_table_are_those_of_the_frame():

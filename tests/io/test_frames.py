@@ -121,6 +121,16 @@ def test_an_ordered_categorical_keeps_its_order(categories):
     assert read_answers(frame).n_classes == 2
 
 
+def test_ordered_columns_of_a_wide_frame_keep_their_order():
+    levels = pd.CategoricalDtype(["low", "mid", "high"], ordered=True)
+    values = {"a": ["low", "high", None, "low"], "b": ["low", "high", "low", "high"]}
+    wide = pd.DataFrame(values, index=["t1", "t2", "t3", "t4"])
+    got = read_answers(wide.astype(levels), format="wide")
+    assert list(got.classes) == ["low", "mid", "high"]
+    assert got.label.tolist() == [0, 0, 2, 2, 0, 0, 2]
+    assert read_answers(wide, format="wide").n_classes == 2
+
+
 def test_an_index_holds_the_tasks():
     wide = pd.DataFrame({"r1": ["x", "y"], "r2": ["x", None]}, index=["a.png", "b.png"])
     assert votes(read(wide)) == {("a.png", "r1"): "x", ("a.png", "r2"): "x", ("b.png", "r1"): "y"}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot.answers import Answers, Ids
-from peerannot.errors import DataError, ParameterError
+from peerannot.errors import DataError, MissingDependencyError, ParameterError
 
 if TYPE_CHECKING:
     from peerannot.aggregation.result import Result
@@ -226,12 +227,18 @@ def build_frame(columns: Mapping[str, Any], kind: str | None, origin: Origin) ->
     ------
     ParameterError
         The library is none of pandas, polars, pyarrow.
+    MissingDependencyError
+        It is not installed.
     """
     if kind is not None and kind not in KINDS:
         raise ParameterError(f"to_frame: kind must be one of {', '.join(KINDS)}, not {kind!r}")
     if kind is None:
         kind = "polars" if origin.kind == "numpy" else origin.kind
         return replace(origin, kind=kind).frame(origin.named(columns))
+    try:
+        import_module(kind)
+    except ImportError:
+        raise MissingDependencyError(f"to_frame: {kind} is not here: pip install {kind}") from None
     return Origin(kind).frame(origin.named(columns))
 
 

@@ -72,6 +72,8 @@ class Cleanlab(Format):
             )  # fmt: skip
         if any(frame[c].dtype.is_nested() or frame[c].dtype == pl.Object for c in wide.workers):
             raise DataError(f"{source.name}: a cell holds a list or an object, expected one label")
+        kinds = {frame[c].dtype for c in wide.workers}
+        ordered = next(iter(kinds)) if len(kinds) == 1 else None
         tasks = _tasks(source, frame, wide.task)
         if not wide.workers or not tasks:
             raise DataError(f"{source.name}: no workers or no tasks in it")
@@ -96,6 +98,8 @@ class Cleanlab(Format):
             long,
             place,
             tasks=tuple(tasks),
+            # Columns of one order (ordered Categoricals, Enums) say all classes and their order.
+            classes=tuple(ordered.categories) if isinstance(ordered, pl.Enum) else None,
             gold=gold,
             matrix=True,
             coded=coded,
