@@ -16,10 +16,14 @@ from peerannot.aggregation import (
     MajorityVote,
     NaiveSoft,
     aggregate,
+    bootstrap,
+    build,
     label_quality,
+    with_intervals,
 )
 from peerannot.aggregation.known_confusions import posterior_of_confusions
 from peerannot.errors import DataError, MissingDependencyError, ParameterError
+from peerannot.selection import compare
 
 pd = pytest.importorskip("pandas")
 pa = pytest.importorskip("pyarrow")
@@ -174,6 +178,13 @@ def test_answers_that_keep_coming():
     assert state.result().label_names() == ["cat", "dog", "dog"]
 
 
+def test_bootstrap_and_comparison_take_frames():
+    df = pd.DataFrame(NUMBERS)
+    drawn = bootstrap("DS", df, 3, gold={12: 2})
+    assert drawn.accuracy is not None
+    assert {row.strategy for row in compare(df, ["MV", "DS"], folds=2)} == {"MV", "DS"}
+
+
 def test_a_path(tmp_path):
     pd.DataFrame(ROWS).to_csv(tmp_path / "votes.csv", index=False)
     assert aggregate(str(tmp_path / "votes.csv"), "DS").label_names() == ["cat", "dog"]
@@ -196,6 +207,16 @@ def test_misuse_is_said():
         aggregate(df, df)
     with pytest.raises(ParameterError, match="strategy must be a name or a strategy"):
         aggregate(df, DawidSkene)
+    with pytest.raises(ParameterError, match="not the class DawidSkene"):
+        aggregate(df, DawidSkene)
+    with pytest.raises(ParameterError, match="must be a name such as"):
+        build(DawidSkene())
+    with pytest.raises(DataError, match="gold: expected a Series"):
+        DawidSkene().fit(df, gold=df)
+    with pytest.raises(DataError, match="init: expected a posterior"):
+        DawidSkene().fit(df, init="x")
+    with pytest.raises(DataError, match="expected Answers, not a DataFrame"):
+        with_intervals(DawidSkene().fit(df), df)
     with pytest.raises(ParameterError, match="no option 'tsk'"):
         MajorityVote().fit(df, tsk="x")
     with pytest.raises(ParameterError, match="for frames"):

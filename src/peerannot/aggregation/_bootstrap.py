@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from peerannot._progress import Progress, silent
 from peerannot.aggregation.base import Strategy
+from peerannot.aggregation.frames import as_answers, as_gold
 from peerannot.aggregation.registry import build
 from peerannot.aggregation.result import Result
 from peerannot.aggregation.uncertainty import Interval
@@ -56,7 +57,7 @@ class Bootstrap:
 
 def bootstrap(
     strategy: Strategy | str,
-    answers: Answers,
+    answers: Answers | Any,
     n: int = 200,
     seed: int = 0,
     *,
@@ -79,7 +80,7 @@ def bootstrap(
     strategy
         A strategy, or its name with options in brackets.
     answers
-        The votes.
+        The votes, as `Strategy.fit` has them.
     n
         Draws; 200 are enough for a 95 % interval (Efron and Tibshirani, section 13.3, ask for
         1,000 where its ends must be sharp).
@@ -113,6 +114,8 @@ def bootstrap(
     5.2 (the basic interval).
     """
     rule = build(strategy) if isinstance(strategy, str) else strategy
+    answers, origin = as_answers(answers)
+    gold = as_gold(gold, origin)
     if n < 1:
         raise ParameterError(f"bootstrap: n must be at least 1, not {n!r}")
     if not 0 < level < 1:

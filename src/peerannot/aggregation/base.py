@@ -15,7 +15,7 @@ from peerannot._options import Options, check, option
 from peerannot._progress import Progress, silent
 from peerannot._text import few
 from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
-from peerannot.aggregation.frames import Reading, as_answers, as_gold
+from peerannot.aggregation.frames import Reading, as_answers, as_gold, shown
 from peerannot.aggregation.known_confusions import are_confusions, posterior_of_confusions
 from peerannot.aggregation.partitions.parts import LocalParts, Parts, Size, Work
 from peerannot.aggregation.result import Diagnostics, Result
@@ -349,7 +349,10 @@ def _start_posterior(
         return posterior_of_confusions(answers, init)
     if isinstance(init, Result):
         init = _of_known_tasks(answers, init)
-    array = np.array(init, dtype=np.float64)
+    try:
+        array = np.array(init, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"init: expected a posterior or a Result, not {shown(init)}") from None
     shape = (answers.n_tasks, answers.n_classes)
     if array.shape != shape:
         raise DataError(f"init: expected a posterior of shape {shape}, not {array.shape}")

@@ -401,4 +401,6 @@ def _whole(value: Any) -> Any:
 def shown(value: Any) -> str:
     """A value for a message, in short: what is no plain value is named by its type."""
     plain = value is None or isinstance(value, str | int | float)
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
     return repr(value)[:60] if plain else f"a {type(value).__name__}"

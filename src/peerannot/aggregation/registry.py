@@ -34,6 +34,10 @@ def build(spec: str, options: Mapping[str, str] | None = None) -> Strategy:
     ParameterError
         The name or an option is unknown, or a value is out of its range.
     """
+    if not isinstance(spec, str):
+        raise ParameterError(
+            f"strategy must be a name such as 'DS[max_iter=50]', not {shown(spec)}"
+        )
     name, bracketed = parse_spec(spec)
     return from_text(STRATEGIES[name], {**bracketed, **(options or {})})
 

@@ -56,7 +56,7 @@ from numpy.typing import NDArray
 
 from peerannot.aggregation.expected_counts import expected_counts
 from peerannot.aggregation.result import Result
-from peerannot.answers import Answers
+from peerannot.answers import Answers, check_answers
 from peerannot.errors import DataError, ParameterError
 
 __all__ = ["Interval", "accuracy_interval", "skill_intervals", "with_intervals", "worker_skills"]
@@ -209,6 +209,7 @@ def _check_level(level: float) -> None:
 
 
 def _check_same(result: Result, answers: Answers) -> None:
+    check_answers(answers)
     if result.tasks != answers.tasks or result.workers != answers.workers:
         raise DataError("answers: not those that the result was made from")
 

@@ -39,6 +39,8 @@ def gold_labels(answers: Answers, gold: Mapping[str, Any] | ArrayLike | None) ->
     if gold is None:
         return np.full(n_tasks, -1, np.int32)
     series: Any = gold
+    if hasattr(series, "columns"):
+        raise DataError("gold: expected a Series indexed by task or {task: label}, not a frame")
     if hasattr(series, "index") and callable(getattr(series, "items", None)):
         gold = {}
         for task, label in series.items():

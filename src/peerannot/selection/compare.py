@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from peerannot._progress import Progress, silent
 from peerannot.aggregation import STRATEGIES, build
+from peerannot.aggregation.frames import as_answers
 from peerannot.answers import Answers
 from peerannot.errors import ConvergenceWarning, DataError, ParameterError
 from peerannot.selection.heldout import deal, predictive
@@ -67,7 +68,7 @@ class Comparison:
 
 
 def compare(
-    answers: Answers,
+    answers: Answers | Any,
     strategies: Iterable[str] | None = None,
     *,
     truth: ArrayLike | dict[str, Any] | None = None,
@@ -81,7 +82,7 @@ def compare(
     Parameters
     ----------
     answers
-        The votes.
+        The votes, as `Strategy.fit` has them.
     strategies
         Names with their options in brackets; by default every registered strategy.
     truth
@@ -103,6 +104,7 @@ def compare(
     """
     if folds < 2:
         raise ParameterError(f"folds must be at least 2, not {folds}")
+    answers = as_answers(answers)[0]
     if answers.n_answers == 0:
         raise DataError("answers: there are none; nothing to compare")
     chosen = list(STRATEGIES) if strategies is None else list(strategies)
@@ -135,7 +137,7 @@ def compare(
 
 
 def choose(
-    answers: Answers,
+    answers: Answers | Any,
     strategies: Iterable[str] | None = None,
     *,
     seed: int = 0,
