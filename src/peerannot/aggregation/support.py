@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from peerannot._compiled import compiled, prange
 from peerannot.aggregation.ties import TIE, Ties, pick
 from peerannot.answers import Answers
+from peerannot.answers.distinct import distinct_labels
 
 __all__ = ["Support", "answer_blocks", "clamped", "is_dense", "one_hot", "posterior_of"]
 
@@ -43,7 +44,7 @@ class Support:
     @classmethod
     def of(cls, answers: Answers) -> Support:
         """Find the distinct labels of every task: O(answers x distinct labels of a task)."""
-        return cls(answers.task_ptr, *_support(answers.task_ptr, answers.label))
+        return cls(answers.task_ptr, *distinct_labels(answers))
 
     def votes(self, answers: Answers, worker_weight: Any = None) -> NDArray[np.float64]:
         """Sum of weights on each slot: of the worker (default 1) times of the answer."""
@@ -203,39 +204,6 @@ def one_hot(support: Support, labels: NDArray[np.int32]) -> NDArray[np.float64]:
 def _zero(score: NDArray[np.float64]) -> float:
     """Below this, a score is the rounding noise of a sum that is zero."""
     return 1e-12 * max(float(score.max(initial=0.0)), -float(score.min(initial=0.0)))
-
-
-@compiled(parallel=True)
-def _support(ptr: Any, label: Any) -> Any:  # pragma: no cover - compiled
-    n_tasks = ptr.size - 1
-    size = np.empty(n_tasks, np.int64)
-    slots = np.empty(label.size, np.int32)
-    slot = np.empty(label.size, np.int32)
-    for i in prange(n_tasks):
-        start = ptr[i]
-        n = 0
-        for a in range(start, ptr[i + 1]):
-            y = label[a]
-            s = n
-            while s > 0 and slots[start + s - 1] >= y:
-                s -= 1
-            if s < n and slots[start + s] == y:
-                continue
-            for t in range(n, s, -1):
-                slots[start + t] = slots[start + t - 1]
-            slots[start + s] = y
-            n += 1
-        size[i] = n
-        for a in range(start, ptr[i + 1]):
-            low, high = 0, n - 1
-            while low < high:
-                middle = (low + high) // 2
-                if slots[start + middle] < label[a]:
-                    low = middle + 1
-                else:
-                    high = middle
-            slot[a] = low
-    return size, slots, slot
 
 
 @compiled(parallel=True)

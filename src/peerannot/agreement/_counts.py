@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from peerannot._compiled import compiled, prange
 from peerannot.answers import Answers, check_answers
+from peerannot.answers.distinct import distinct_labels
 from peerannot.errors import ParameterError
 
 __all__ = ["LabelCounts", "check_matrix", "coincidence_matrix"]
@@ -45,9 +46,9 @@ class LabelCounts:
     def of(cls, answers: Answers) -> LabelCounts:
         """One row a task, in order: O(answers x distinct labels of a task)."""
         check_answers(answers)
-        used, label, count = _count(answers.task_ptr, answers.label)
+        used, label, place = distinct_labels(answers)
         ptr = np.concatenate(([0], np.cumsum(used))).astype(np.int64)
-        label, count = _compact(answers.task_ptr, ptr, label, count)
+        label, count = _gather(answers.task_ptr, ptr, label, place)
         ones = np.ones(answers.n_tasks, np.int64)
         return cls(ptr, label, count, answers.answers_per_task, ones, answers.n_classes)
 
@@ -130,40 +131,14 @@ def coincidence_matrix(answers: Answers) -> NDArray[np.float64]:
 
 
 @compiled(parallel=True)
-def _count(ptr: Any, label: Any) -> Any:  # pragma: no cover - compiled
-    n = ptr.size - 1
-    used = np.empty(n, np.int64)
-    slots = np.empty(label.size, np.int32)
-    count = np.empty(label.size, np.int32)
-    for i in prange(n):
-        start = ptr[i]
-        m = 0
-        for a in range(start, ptr[i + 1]):
-            y = label[a]
-            s = m
-            while s > 0 and slots[start + s - 1] > y:
-                s -= 1
-            if s > 0 and slots[start + s - 1] == y:
-                count[start + s - 1] += 1
-                continue
-            for t in range(m, s, -1):
-                slots[start + t] = slots[start + t - 1]
-                count[start + t] = count[start + t - 1]
-            slots[start + s] = y
-            count[start + s] = 1
-            m += 1
-        used[i] = m
-    return used, slots, count
-
-
-@compiled(parallel=True)
-def _compact(wide: Any, ptr: Any, label: Any, count: Any) -> Any:  # pragma: no cover - compiled
+def _gather(wide: Any, ptr: Any, label: Any, place: Any) -> Any:  # pragma: no cover - compiled
     out_label = np.empty(ptr[-1], np.int32)
-    out_count = np.empty(ptr[-1], np.int32)
+    out_count = np.zeros(ptr[-1], np.int32)
     for i in prange(ptr.size - 1):
         for s in range(ptr[i + 1] - ptr[i]):
             out_label[ptr[i] + s] = label[wide[i] + s]
-            out_count[ptr[i] + s] = count[wide[i] + s]
+        for a in range(wide[i], wide[i + 1]):
+            out_count[ptr[i] + place[a]] += 1
     return out_label, out_count
 
 
