@@ -42,6 +42,8 @@ class SavedState:
         What makes two runs the same fit.
     kept : str or None
         Name of what the partitions keep.
+    number : int
+        Checkpoints that the fit had saved before, in all runs.
     state : mapping
         What the fit saved.
     """
@@ -49,6 +51,7 @@ class SavedState:
     file: str
     run: Mapping[str, Any]
     kept: str | None
+    number: int
     state: Mapping[str, Any]
 
     @property
@@ -85,6 +88,7 @@ class SavedRun:
         self._saved = saved
         # File and kept parts of the newest state that can be gone on from.
         self._newest: tuple[str, str | None] | None = None
+        self._next = 0
         self.resumed_at = 0
         self.n_written = 0
 
@@ -99,6 +103,7 @@ class SavedRun:
                 _say_older(error, self._saved[i + 1])
                 continue
             self._newest, self.resumed_at = (saved.file, saved.kept), saved.n_iter
+            self._next = saved.number + 1
             return dict(saved.state)
         return None
 
@@ -110,8 +115,10 @@ class SavedRun:
         kept = self._parts.save_kept(self._store, n_iter)
         before = self._newest
         file = STATES[before is not None and before[0] == STATES[0]]
-        self._store.write(file, _packed({**state, "run": self._run, "kept": kept}))
-        self._newest = (file, kept)
+        self._store.write(
+            file, _packed({**state, "run": self._run, "kept": kept, "number": self._next})
+        )
+        self._newest, self._next = (file, kept), self._next + 1
         named = {kept} if before is None else {kept, before[1]}
         for old in self._store.names(FOLDER):
             if old.startswith("kept-") and old.rpartition("-")[0] not in named:
@@ -142,7 +149,8 @@ def read_checkpoint(store: Store, run: Mapping[str, Any]) -> list[SavedState]:
             damaged.append(error)
     if damaged and not found:
         raise damaged[0]
-    found.sort(key=lambda saved: saved.n_iter, reverse=True)
+    # Iterations are counted anew with each restart of a fit.
+    found.sort(key=lambda saved: saved.number, reverse=True)
     known = json.loads(json.dumps(dict(run), default=str))
     differs = [key for key in known if found and found[0].run.get(key) != known[key]]
     if differs:
@@ -179,5 +187,5 @@ def _unpacked(content: bytes, file: str, where: str) -> SavedState:
         plain: dict[str, Any] = json.loads(str(state.pop("_plain")))
     except Exception:
         raise DataError(f"{where}: a damaged checkpoint; drop --resume to begin anew") from None
-    run, kept = plain.pop("run"), plain.pop("kept")
-    return SavedState(file, run, kept, {**state, **plain})
+    run, kept, number = plain.pop("run"), plain.pop("kept"), plain.pop("number", 0)
+    return SavedState(file, run, kept, number, {**state, **plain})
