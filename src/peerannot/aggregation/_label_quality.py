@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from peerannot.aggregation.crowdlab import CROWDLAB
-from peerannot.aggregation.frames import Reading, as_answers, build_frame
+from peerannot.aggregation.frames import Reading, as_answers
+from peerannot.aggregation.origin import build_frame
 from peerannot.aggregation.result import Result
 from peerannot.answers import Answers
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from peerannot._files import load_npy, read_json, write_csv, write_json, write_npy
 from peerannot._text import did_you_mean
 from peerannot._version import __version__
-from peerannot.aggregation.frames import Origin, build_frame, id_column
+from peerannot.aggregation.origin import Origin, build_frame, id_column
 from peerannot.answers import Ids
 from peerannot.errors import DataError, ParameterError
 
