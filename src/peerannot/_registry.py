@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Generic, TypeVar
 
+from peerannot._options import from_text, parse_spec
 from peerannot._text import did_you_mean, plain
 from peerannot.errors import ParameterError
 
 __all__ = ["Registry", "import_siblings"]
 
+S = TypeVar("S")
 T = TypeVar("T", bound=type)
 
 
@@ -49,6 +51,24 @@ class Registry(Generic[T]):
             return cls
 
         return enter
+
+    def build(self: Registry[type[S]], spec: str, options: Mapping[str, str] | None = None) -> S:
+        """An entry with its options, from what a user types: ``"DS[max_iter=50]"``.
+
+        Parameters
+        ----------
+        spec
+            A name, with options in brackets.
+        options
+            Those given apart (``-P``); they go over the ones in brackets.
+
+        Raises
+        ------
+        ParameterError
+            The name or an option is unknown, or a value is out of its range.
+        """
+        name, bracketed = parse_spec(spec)
+        return from_text(self[name], {**bracketed, **(options or {})})
 
     def _ready(self) -> None:
         if self._load is not None:

@@ -123,3 +123,16 @@ def test_registry_is_blind_to_spelling_and_names_near_matches():
         things["bgthing"]
     with pytest.raises(ValueError, match="already belongs"):
         things.register("other", "bt")(type("Other", (), {}))
+
+
+def test_options_given_apart_go_over_those_in_brackets() -> None:
+    from peerannot import aggregation, identification, simulation
+
+    built = [
+        (aggregation.build("DS[max_iter=3,tol=0.5]", {"max-iter": "7"}), "max_iter", 7),
+        (identification.build("workers[max_iter=3]", {"max_iter": "7"}), "max_iter", 7),
+        (simulation.build("glad[ability_mean=3]", {"ability_mean": "7"}), "ability_mean", 7),
+    ]
+    for thing, name, value in built:
+        assert getattr(thing, name) == value, thing
+    assert aggregation.STRATEGIES.build("DS[tol=0.5]") == aggregation.build("DS", {"tol": "0.5"})

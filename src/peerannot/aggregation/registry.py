@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
-from peerannot._options import from_text, parse_spec
 from peerannot._progress import Progress
 from peerannot._registry import Registry, import_siblings
 from peerannot.aggregation.frames import Reading, shown
@@ -38,8 +37,7 @@ def build(spec: str, options: Mapping[str, str] | None = None) -> Strategy:
         raise ParameterError(
             f"strategy must be a name such as 'DS[max_iter=50]', not {shown(spec)}"
         )
-    name, bracketed = parse_spec(spec)
-    return from_text(STRATEGIES[name], {**bracketed, **(options or {})})
+    return STRATEGIES.build(spec, options)
 
 
 def aggregate(

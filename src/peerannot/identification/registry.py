@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from peerannot._options import from_text, parse_spec
 from peerannot._registry import Registry, import_siblings
 
 if TYPE_CHECKING:
@@ -29,5 +28,4 @@ def build(spec: str, options: Mapping[str, str] | None = None) -> Method:
     ParameterError
         The name or an option is unknown, or a value is out of its range.
     """
-    name, bracketed = parse_spec(spec)
-    return from_text(METHODS[name], {**(options or {}), **bracketed})
+    return METHODS.build(spec, options)

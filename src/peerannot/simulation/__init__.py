@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._options import from_text, parse_spec
 from peerannot._progress import Progress, silent
 from peerannot._text import did_you_mean
 from peerannot.errors import ParameterError
@@ -58,8 +57,7 @@ def build(spec: str, options: Mapping[str, str] | None = None) -> Simulator:
     ParameterError
         The name or an option is unknown, or a value is out of its range.
     """
-    name, bracketed = parse_spec(spec)
-    return from_text(SIMULATIONS[name], {**bracketed, **(options or {})})
+    return SIMULATIONS.build(spec, options)
 
 
 def simulate(

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from peerannot._options import from_text, parse_spec
 from peerannot._registry import Registry
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
@@ -178,8 +177,7 @@ def make_strategy(spec: str | EndToEnd) -> tuple[EndToEnd, str]:
     """
     if isinstance(spec, EndToEnd):
         return spec, spec.name
-    name, raw = parse_spec(spec)
-    return from_text(STRATEGIES[name], raw), spec.strip()
+    return STRATEGIES.build(spec), spec.strip()
 
 
 def rows_of(table: Tensor, index: Tensor) -> Tensor:
