@@ -316,3 +316,14 @@ def test_advice_names_the_option(tmp_path):
     ages = table("image,r1,r2,r3,age", "x,a,b,a,31", "y,b,b,,25", "z,a,a,b,44")
     notes = load(tmp_path, ages).report.notes
     assert any("--worker-col r1,r2,r3,age" in note for note in notes)
+
+
+@pytest.mark.parametrize("name", ["count", "n", "labels", "row", "share", "index", "literal"])
+def test_names_of_columns_clash_with_none_of_ours(tmp_path, name):
+    wide = table(f"image,r1,r2,r3,{name}", "a,0,0,1,31", "b,1,,1,25", "c,0,0,0,47")
+    assert sorted(load(tmp_path, wide).answers.workers) == ["r1", "r2", "r3"]
+    rows = ("1,a,x,p", "1,a,y,q", "2,a,x,p", "2,a,y,p", "3,a,x,p")
+    for role in ("task", "worker", "label", "extra"):
+        columns = "task,worker,label,extra".replace(role, name)
+        named = {f"{role}_col": name} if role != "extra" else {}
+        assert load(tmp_path, table(columns, *rows), **named).report.kept == 3

@@ -266,12 +266,18 @@ def _contradicting(cells: Sample, picked: Mapping[str, str]) -> pl.DataFrame | N
     """Workers who gave several labels to a task, with their share; None where there are none."""
     if not set(picked.values()) <= set(cells.frame.columns):
         return None
-    task, worker, label = (picked[role] for role in ("task", "worker", "label"))
-    rows = cells.frame.drop_nulls([task, worker, label])
-    groups = rows.group_by(task, worker).agg(labels=pl.col(label).n_unique())
+    groups = (
+        _answers(cells, picked).group_by("task", "worker").agg(labels=pl.col("label").n_unique())
+    )
     several = groups.filter(pl.col("labels") > 1)
     share = pl.lit(several.height / max(groups.height, 1))
-    return several.select(task, worker, share=share) if several.height else None
+    return several.select("task", "worker", share=share) if several.height else None
+
+
+def _answers(cells: Sample, picked: Mapping[str, str], key: str | None = None) -> pl.DataFrame:
+    """Rows with an answer under the names of roles, with which no name of a user can clash."""
+    own = {role: picked[role] for role in ROLES} | ({"key": key} if key is not None else {})
+    return cells.frame.select(**own).drop_nulls(list(ROLES))
 
 
 def _second_key(cells: Sample, picked: Mapping[str, str]) -> str | None:
@@ -279,21 +285,19 @@ def _second_key(cells: Sample, picked: Mapping[str, str]) -> str | None:
     several = _contradicting(cells, picked)
     if several is None or several["share"][0] < OFTEN:
         return None
-    frame = cells.frame
-    task, worker, label = (picked[role] for role in ("task", "worker", "label"))
-    rows = frame.drop_nulls([task, worker, label])
-    doubtful = rows.join(several.select(task, worker), on=[task, worker])
     usual = {plain(name) for name in flat(TASK)}
-    for column in frame.columns:
-        if column in picked.values() or column in cells.nested or _is_time(column, rows[column]):
+    for column in cells.frame.columns:
+        if column in picked.values() or column in cells.nested:
             continue
-        own = rows[column]
+        rows = _answers(cells, picked, column)
+        own = rows["key"]
         distinct, named = own.n_unique(), plain(column) in usual
         if own.null_count() or distinct < 2 or (distinct == rows.height and not named):
             continue
-        if _are_measures(own) or _is_code(rows, column, label):
+        if _is_time(column, own) or _are_measures(own) or _is_code(rows, "key", "label"):
             continue
-        left = doubtful.group_by(task, worker, column).agg(labels=pl.col(label).n_unique())
+        doubtful = rows.join(several.select("task", "worker"), on=["task", "worker"])
+        left = doubtful.group_by("task", "worker", "key").agg(labels=pl.col("label").n_unique())
         if not (left["labels"] > 1).any():
             return column
     return None

@@ -218,7 +218,7 @@ def _groups(cells: Sample, free: Sequence[str]) -> list[list[str]]:
     columns = Counter(value for values in held.values() for value in values)
     groups: list[tuple[set[str], list[str]]] = []
     for column, values in held.items():
-        counted = cells.frame[column].drop_nulls().value_counts()
+        counted = cells.frame[column].drop_nulls().alias("value").value_counts()
         shared = sum(n for value, n in counted.iter_rows() if columns[value] > 1)
         if shared < SHARED * cells.filled(column):
             continue
