@@ -58,15 +58,15 @@ def _show_one(name: str, as_json: bool) -> None:
         emit_json("agginfo", {**fact, "can": [w for w in can if can[w]], "cannot": cannot})
         return
     also = f" ({', '.join(cls.aliases)})" if cls.aliases else ""
-    click.echo(f"{cls.name}{also}: {fact['summary']}")
+    emit(f"{cls.name}{also}: {fact['summary']}")
     for item in fact["options"]:  # type: ignore[attr-defined]
-        click.echo(f"  {item['name']} = {item['default']} ({item['type']}): {item['help']}")
+        emit(f"  {item['name']} = {item['default']} ({item['type']}): {item['help']}")
     for what, has in can.items():
         mark, text = ("yes", CAPABILITIES[what]) if has else ("no", cannot[what])
-        click.echo(f"  {what:<12}{mark:<5}{text}")
+        emit(f"  {what:<12}{mark:<5}{text}")
     if can["out of core"]:
         for what, why in ENGINES["out of core"].items():
-            click.echo(f"  out of core and on a cluster no {what}: {why}")
+            emit(f"  out of core and on a cluster no {what}: {why}")
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import polars as pl
 from peerannot._files import read_json
 from peerannot.answers import gold_names
 from peerannot.dataset import Dataset
-from peerannot.errors import DataError
+from peerannot.errors import DataError, DataWarning
 from peerannot.io._source import Source
 from peerannot.io.base import CERTAIN, FORMATS, NO, Format, Votes
 from peerannot.io.formats.table import read_rows
@@ -38,7 +39,9 @@ class DatasetFolder(Format):
         if source.folder is None:
             raise DataError(f"{source.name}: expected the folder of a data set")
         dataset = Dataset.open(source.folder)
-        answers, details = dataset.answers(), dataset.details()
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", DataWarning)
+            answers, details = dataset.answers(), dataset.details()
         table = source.folder / "tasks.csv"
         rows = read_rows(Source.open(table), ("key", "task", "image")) if table.exists() else []
         task_of = {row["key"]: row["task"] for row in rows}
@@ -70,6 +73,7 @@ class DatasetFolder(Format):
             gold=_gold(source.folder / "gold.json", dataset, task_of),
             images={row["task"]: row["image"] for row in rows if row["image"]},
             duplicates=None if details is None else details.duplicates,
+            notes=[str(warning.message) for warning in told],
         )
 
 
