@@ -137,7 +137,7 @@ def back_and_forth(answers: Answers, folder: Path) -> None:
         for meaning in ("codes", "names"):
             file = folder / f"{to}-{meaning}.json"
             export(Export(answers), file, to, labels=meaning)
-            assert read_answers(file, format=to, classes=known) == answers
+            assert read_answers(file, format=to, classes=known, labels=meaning) == answers
             if meaning == "names":
                 assert said(read_answers(file, format=to)) == said(answers)
 
@@ -146,13 +146,38 @@ def test_numbers_of_json_are_positions_and_texts_names(tmp_path):
     (tmp_path / "codes.json").write_text('{"a": {"w": 1}, "b": {"w": 0}, "c": {"w": 2}}')
     (tmp_path / "names.json").write_text('{"a": {"w": "1"}, "b": {"w": "0"}, "c": {"w": "2"}}')
     names = ["2", "1", "0"]
-    assert said(read_answers(tmp_path / "codes.json", classes=names))[("b", "w")] == "2"
+    with pytest.raises(DataError, match=r"task 'b', worker 'w': label 0 .* of class '2'; give"):
+        read_answers(tmp_path / "codes.json", classes=names)
+    positions = read_answers(tmp_path / "codes.json", classes=names, labels="codes")
+    assert said(positions)[("b", "w")] == "2"
     assert said(read_answers(tmp_path / "names.json", classes=names))[("b", "w")] == "0"
     for labels, file in (("names", "codes.json"), (None, "codes.json")):
         numbers = read_answers(tmp_path / file, classes=[2, 1, 0], labels=labels)
         assert said(numbers)[("b", "w")] == "0"
     with pytest.raises(ParameterError, match="codes or names"):
         read_answers(tmp_path / "codes.json", labels="both")
+
+
+@pytest.mark.parametrize("kind", ["json", "npy", "txt", "several"])
+def test_numbers_that_may_be_positions_or_names_are_asked_about(tmp_path, kind):
+    path: Any = tmp_path / f"v.{kind}"
+    if kind == "npy":
+        np.save(path, [[1, 1], [4, 4]])
+    elif kind == "txt":
+        path.write_text("1 1 -1\n4 4 -1\n")
+    else:
+        path.write_text('{"0": {"x": 1, "y": 1}, "1": {"x": 4, "y": 4}}')
+    if kind == "several":
+        path = [path, table(tmp_path / "more.csv", [("0", "z", 1)])]
+    with pytest.raises(DataError, match=r"label 1 may be .*; give --labels codes or --labels nam"):
+        read(path, classes=list("12345"))
+    for labels, found in (("codes", "25"), ("names", "14")):
+        answers = read_answers(path, classes=list("12345"), labels=labels)
+        assert [answers.classes[k] for k in np.unique(answers.label)[-2:]] == list(found)
+    # Position and name are one: no question, nothing to say. Words: positions, which is said.
+    if kind != "several":
+        assert "labels" not in read(path, classes=list("01234")).report.guessed
+        assert read(path, classes=list("abcde")).report.guessed["labels"] == "codes"
 
 
 def test_positions_that_nobody_gave_are_classes_and_said(tmp_path):
@@ -264,8 +289,10 @@ def test_updates_hold_positions_in_json_and_names_in_tables(tmp_path, run):
     (tmp_path / "more.json").write_text('{"e": {"w": 2, "v": 2}}')
     run("import", "r.csv", "--to", "D", "--classes", "2,1,0", cwd=tmp_path)
     run("aggregate", "D", "-s", "MV", "--save-state", cwd=tmp_path)
-    for more in ("more.csv", "more.json"):
-        run("aggregate", "D", "-s", "MV", "--update", more, cwd=tmp_path)
+    update = ("aggregate", "D", "-s", "MV", "--update")
+    run(*update, "more.csv", cwd=tmp_path)
+    assert "--labels codes or" in run(*update, "more.json", cwd=tmp_path, code=3).stderr
+    run(*update, "more.json", "--labels", "codes", cwd=tmp_path)
     rows = pl.read_csv(tmp_path / "D/labels/labels_D_MV.csv", infer_schema=False)
     assert dict(rows.select("task", "label").rows()) == {
         "a": "1", "b": "0", "c": "2", "d": "2", "e": "0",

@@ -2,7 +2,8 @@
 
 Whole numbers of JSON and of ``.npy`` arrays are positions, texts and cells of tables are names.
 Cells are positions in one case, which is said: classes are given, none of them is a whole number,
-and all labels are whole numbers 0..K-1.
+and all labels are whole numbers 0..K-1. Whole numbers by type are asked about in one case: classes
+are given that are numbers, and labels could be names of other classes than those at the positions.
 """
 
 from __future__ import annotations
@@ -20,7 +21,15 @@ from peerannot.answers._class_order import is_number
 from peerannot.answers._labels import class_names
 from peerannot.errors import DataError
 
-__all__ = ["GUESSED", "LABELS", "ClassCodes", "are_positions", "code_cells", "code_labels"]
+__all__ = [
+    "GUESSED",
+    "LABELS",
+    "ClassCodes",
+    "are_positions",
+    "code_cells",
+    "code_labels",
+    "either_way",
+]
 
 LABELS = ("codes", "names")
 # Positions go up to the number of classes; a label above that stands alone is rather an id.
@@ -43,7 +52,7 @@ class ClassCodes:
         Position in the classes of each label that occurs.
     classes : Ids
     guessed : bool
-        Whether cells were taken as positions by their content, which is to be said.
+        Whether labels were taken as positions of classes that have names, and nobody said so.
     note : str
         What a user should read, or empty.
     meaning : "codes", "names" or None
@@ -108,7 +117,8 @@ def code_labels(
     Raises
     ------
     DataError
-        A label is no class, or no position; the message has the place of the first.
+        A label is no class, or no position, or could be either; the message has the place of the
+        first.
     """
     texts = list(labels)
 
@@ -133,7 +143,13 @@ def code_labels(
         return _positions_alone(texts, [*gold], first)
     if meaning is None and not by_position and not isinstance(wanted, int):
         by_position = guessed = are_positions(texts, ids)
+    said: Meaning | None = "codes" if by_position and not guessed else meaning
     codes = code_cells(texts, ids, by_position)
+    if by_position and meaning is None and not isinstance(wanted, int):
+        for text, why in either_way(texts, ids).items():
+            at, _ = first(np.array([t == text for t in texts]))
+            raise DataError(f"{at}: {why}; give --labels codes or --labels names")
+        guessed = ids != Ids(len(ids))
     if (codes < 0).any():
         at, text = first(codes < 0)
         if by_position and not _whole(text):
@@ -147,7 +163,6 @@ def code_labels(
             if _whole(text) and int(text) < len(ids):
                 why += "; numbers among names are no positions of classes"
         raise DataError(f"{at}: {why}")
-    said: Meaning | None = "codes" if by_position and not guessed else meaning
     return ClassCodes(codes, ids, guessed, meaning=said)
 
 
@@ -184,6 +199,19 @@ def are_positions(texts: Sequence[str], classes: Ids, *, said: bool = False) -> 
     name of a class is a number, unless it is ``said`` that the answers are positions."""
     numbers = all(_whole(t) and int(t) < len(classes) for t in texts)
     return bool(texts) and numbers and (said or not any(map(is_number, classes)))
+
+
+def either_way(texts: Sequence[str], classes: Ids) -> dict[str, str]:
+    """Labels that are the name of one class and the position of another, with what to say of
+    each; none where one of both readings is impossible, or both are the same."""
+    names, places = (code_cells(texts, classes, by_position) for by_position in (False, True))
+    if (names < 0).any() or (places < 0).any():
+        return {}
+    return {
+        text: f"label {text} may be the name of a class or the position of class {classes[place]!r}"
+        for text, name, place in zip(texts, names.tolist(), places.tolist(), strict=True)
+        if name != place
+    }
 
 
 def code_cells(texts: Sequence[str], classes: Ids, positions: bool) -> NDArray[np.int32]:

@@ -13,6 +13,7 @@ import polars as pl
 from peerannot._text import few
 from peerannot.answers import Ids
 from peerannot.errors import DataError
+from peerannot.io._classes import either_way
 from peerannot.io._labels import settle
 from peerannot.io.base import Votes
 
@@ -31,12 +32,15 @@ class Part:
     votes : Votes
     positions : bool
         Whether its labels are positions of classes, and not names.
+    said : bool
+        Whether the user said so.
     """
 
     where: str
     format: str
     votes: Votes
     positions: bool
+    said: bool = False
 
 
 def join(parts: Sequence[Part], classes: Iterable[str] | None) -> Votes:
@@ -123,6 +127,10 @@ def _named(part: Part, names: Sequence[str]) -> Votes:
 
     label = votes.frame["label"].cast(pl.String)
     known = {text: name(text) for text in label.drop_nulls().unique(maintain_order=True).to_list()}
+    doubt = {} if part.said or votes.classes else either_way(list(known), ids)
+    for text, why in doubt.items():
+        at = votes.place(int((label == text).arg_max() or 0))
+        raise DataError(f"{at}: {why}; give --labels codes or --labels names")
     gold = {task: name(text) for task, text in votes.gold.items()}
     bad = [(text, votes.place(int((label == text).arg_max() or 0)))
            for text, found in known.items() if found is None][:1]  # fmt: skip

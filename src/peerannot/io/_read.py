@@ -161,7 +161,8 @@ def read(
         Whether labels are positions of classes (``"codes"``) or their ``"names"``. By default
         whole numbers of JSON and ``.npy`` are positions; texts, and cells of tables, are names,
         unless names without a number are given and all cells are whole numbers 0..K-1, which
-        the report says. Where ``classes`` are given as numbers, numbers are names.
+        the report says. Where ``classes`` are given as numbers, numbers are names; where as
+        texts that are numbers, and both readings are possible, it must be said.
     duplicates
         Which of several answers of a worker to a task counts, see `Answers.from_arrays`: by
         default that of a dataset folder among the sources, else the last, by time where there

@@ -93,4 +93,4 @@ def _part(
             " the numbers are names too"
         )
     positions = not folder and (labels == "codes" or (labels is None and bool(votes.coded)))
-    return Part(source.name, name, votes, positions), set(own)
+    return Part(source.name, name, votes, positions, labels is not None), set(own)
