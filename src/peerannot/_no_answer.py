@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["NO_ANSWER", "is_no_answer"]
+__all__ = ["NO_ANSWER", "WIDE_BLANK", "is_no_answer"]
 
 # As pandas and R write them, exactly; "none" in small letters is a word that a class may have.
 NO_ANSWER = frozenset(
@@ -11,6 +11,9 @@ NO_ANSWER = frozenset(
         "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "NaT", "n/a", "nan", "null",
     }
 )  # fmt: skip
+
+# In a wide table every worker has a cell for every task: there these are no answer in any case.
+WIDE_BLANK = frozenset({"nan", "none"})
 
 
 def is_no_answer(value: object) -> bool:

@@ -327,3 +327,66 @@ def test_names_of_columns_clash_with_none_of_ours(tmp_path, name):
         columns = "task,worker,label,extra".replace(role, name)
         named = {f"{role}_col": name} if role != "extra" else {}
         assert load(tmp_path, table(columns, *rows), **named).report.kept == 3
+
+
+@pytest.mark.parametrize("name", [
+    "batch", "difficulty", "split", "n_labels", "sex", "model_pred", "agg", "label", "score", "zed",
+])  # fmt: skip
+def test_names_that_do_not_go_with_the_workers_are_asked(tmp_path, name):
+    text = table(f"image,{name},r1,r2,r3", "a,1,1,2,1", "b,1,2,2,", "c,2,1,1,1", "d,2,2,2,1")
+    with pytest.raises(DataError, match=f"is '{name}' a worker, .*: --worker-col r1,r2,r3$"):
+        load(tmp_path, text)
+    assert load(tmp_path, text, worker_col="r1,r2,r3").answers.n_workers == 3
+    assert load(tmp_path, text, worker_col=f"{name},r1,r2,r3").answers.n_workers == 4
+
+
+def test_names_of_people_are_no_stem(tmp_path):
+    rows = ("a,x,y,x", "b,y,y,x")
+    assert load(tmp_path, table("image,Anna,Bob,Zed", *rows)).answers.n_workers == 3
+    assert load(tmp_path, table("image,score_1,score_2,score_3", *rows)).answers.n_workers == 3
+    with pytest.raises(DataError, match=r"is 'sex' a worker, .*--worker-col Anna,Bob$"):
+        load(tmp_path, table("image,Anna,Bob,sex", *rows))
+    with pytest.raises(DataError, match=r"""--worker-col '"Roe, A",Bob'$"""):
+        load(tmp_path, table('image,"Roe, A",Bob,sex', *rows))
+    got = load(tmp_path, table('image,"Roe, A",Bob,sex', *rows), worker_col='"Roe, A",Bob')
+    assert list(got.answers.workers) == ["Bob", "Roe, A"]
+
+
+def test_flags_beside_workers_are_asked(tmp_path):
+    text = table("id,r1,r2,r3,is_gold", "1,True,False,True,False", "2,False,False,,True",
+                 "3,True,True,True,False")  # fmt: skip
+    with pytest.raises(DataError, match=r"'is_gold' \(False, True\) holds known labels, or marks"):
+        load(tmp_path, text)
+    got = load(tmp_path, text, gold_col="none", worker_col="r1,r2,r3")
+    assert (got.answers.n_workers, len(got.gold)) == (3, 0)
+    assert len(load(tmp_path, text, gold_col="is_gold").gold) == 3
+
+
+def test_wide_tables_whose_ids_look_like_labels(tmp_path):
+    got = load(tmp_path, table("task,a,b", "1,0,1", "2,,1"))
+    assert votes(got) == {("1", "a"): "0", ("1", "b"): "1", ("2", "b"): "1"}
+    rows = ("1,3,3,3,2", "2,2,1,2,2", "3,1,3,1,1")
+    with pytest.raises(DataError, match=r"is 'age' a worker, .*--worker-col r1,r2,r3$"):
+        load(tmp_path, table("id,age,r1,r2,r3", *rows))
+    with pytest.raises(DataError, match=r"wide table.*--worker-col Anna,Bob --task-col image$"):
+        load(tmp_path, table("image,Anna,Bob,label", "a,cat,cat,cat", "b,dog,,dog"))
+    with pytest.raises(DataError, match=r"is 'group' a worker, .*--worker-col r1,r2$"):
+        load(tmp_path, table("group,image,r1,r2", "1,a,0,1", "1,b,1,1"))
+
+
+def test_nan_and_none_in_any_case_are_missing_in_wide_tables(tmp_path):
+    got = load(tmp_path, table("id,r1,r2,r3", "1,mild,none,NONE", "2,NAN,mild,bad", "3,bad,bad,"))
+    assert list(got.answers.classes) == ["bad", "mild"]
+    assert got.report.kept == 5
+    assert any("'NAN', 'NONE', 'none' is read as no answer" in n for n in got.report.notes)
+    long = table("task,worker,label", "1,a,none", "1,b,mild")
+    assert list(load(tmp_path, long).answers.classes) == ["mild", "none"]
+    named = load(
+        tmp_path, table("id,r1,r2", "1,mild,none", "2,none,mild"), classes=["none", "mild"]
+    )
+    assert named.report.kept == 4
+
+
+def test_a_last_line_without_an_end_counts(tmp_path):
+    got = load(tmp_path, b"image,r1,r2\nx,cat,\ny,dog,cat")
+    assert list(got.answers.workers) == ["r1", "r2"]

@@ -18,15 +18,18 @@ from peerannot.errors import DataError
 from peerannot.io._sample import Sample
 
 __all__ = [
+    "FLAGS",
     "GOLD",
     "LABEL",
     "TASK",
     "WORKER",
+    "MissingColumnError",
     "Roles",
     "find_column",
     "find_roles",
     "flat",
     "holds_labels",
+    "is_flag",
     "missing_column",
 ]
 
@@ -97,9 +100,17 @@ def find_column(
     return next((by_fold[plain(name)] for name in known if plain(name) in by_fold), None)
 
 
+class MissingColumnError(DataError):
+    """No column has a role; the problem and the advice apart, for readers that know better."""
+
+    def __init__(self, problem: str, advice: str = "") -> None:
+        super().__init__(problem + advice)
+        self.problem = problem
+
+
 def missing_column(
     where: str, columns: Sequence[str], named: str | None, known: Sequence[str], what: str
-) -> DataError:
+) -> MissingColumnError:
     """An error that lists the columns and the nearest."""
     if named:
         problem, near = f"no column {named!r}", did_you_mean(named, columns)
@@ -107,7 +118,7 @@ def missing_column(
         problem = f"no column for the {what} ({', '.join(known[:4])}, ...)"
         near = next((hint for name in known if (hint := did_you_mean(name, columns))), ";")
         near += f" give --{what}-col"
-    return DataError(f"{where}: {problem}; there are {few(columns, 12)}{near}")
+    return MissingColumnError(f"{where}: {problem}; there are {few(columns, 12)}", near)
 
 
 def find_roles(
@@ -344,7 +355,11 @@ def _gold(
                     f"the column {column!r} ({few(sorted(held), 3)}) holds no label, so it is not"
                     f" used; --gold-col {column} takes it as known labels"
                 )
-            elif held and group is GOLD[-1] and _is_flag(cells, column, picked["label"]):
+            elif (
+                held
+                and group is GOLD[-1]
+                and is_flag(column, cells.frame[column], cells.frame[picked["label"]])
+            ):
                 raise DataError(
                     f"{where}: the column {column!r} ({few(sorted(held), 3)}) holds known labels,"
                     " or marks test questions? give --gold-col"
@@ -369,14 +384,16 @@ def holds_labels(column: str, gold: Iterable[str], labels: Iterable[str]) -> boo
     return by_name and numbers[0] == numbers[1] and not known <= FLAGS
 
 
-def _is_flag(cells: Sample, column: str, label: str) -> bool:
+def is_flag(name: str, gold: pl.Series, label: pl.Series) -> bool:
     """Whether a column that has the labels' values may be a mark of yes and no all the same.
 
     Known labels agree with answers more often than by chance, and are not known of all tasks.
     """
-    pairs = cells.frame.select(own=column, label=label)
-    if pairs["own"].null_count() or not {v.casefold() for v in cells.values(column)} <= FLAGS:
+    pairs = pl.DataFrame([gold.alias("own"), label.alias("label")])
+    if pairs["own"].null_count() or not {v.casefold() for v in gold.unique()} <= FLAGS:
         return False
+    if plain(name).startswith("is"):
+        return True
     pairs = pairs.drop_nulls()
     agree = float((pairs["own"] == pairs["label"]).mean() or 0)  # type: ignore[arg-type]
     share = {c: dict(pairs[c].value_counts(normalize=True).iter_rows()) for c in pairs.columns}

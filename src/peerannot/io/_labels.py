@@ -80,6 +80,7 @@ def settle(
         raise ParameterError(f"{value!r} is named in --classes and in --no-answer")
     every = _distinct(label, any_number=bool(more)) | known
     missing = {t for t in every - kept if t.strip() in NO_ANSWER or t.strip() in more}
+    missing |= {t for t in every - kept if t.strip().casefold() in votes.blank}
     notes = [*votes.notes, *_unheard(more, every, label)]
     spelled = sorted(t for t in missing if t.strip() and t.strip() not in more)
     if spelled:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from peerannot._text import few, plain
 from peerannot.errors import DataError
 from peerannot.io._columns import (
+    FLAGS,
     GOLD,
     LABEL,
     NUMBERS,
@@ -19,18 +21,24 @@ from peerannot.io._columns import (
     WORKER,
     find_column,
     flat,
+    is_flag,
     missing_column,
 )
 from peerannot.io._sample import Sample
 
-__all__ = ["Wide", "find_raters", "looks_wide", "named_columns"]
+__all__ = ["Wide", "find_raters", "looks_wide", "named_columns", "wide_advice"]
 
 INDEX = ("", "index", "id", "Unnamed: 0", *flat(TASK))
-# Columns that share the labels of workers and are none.
-RESULTS = (
-    "consensus", "majority", "majority_vote", "final", "final_label", "adjudicated", "agreed",
-    "prediction", "predicted", "pred", "model", "expected", "actual", "reference", "suggestion",
-)  # fmt: skip
+# Words in names of columns that may share the labels of workers and are none.
+OTHERS = frozenset({
+    "consensus", "majority", "final", "adjudicated", "agreed", "agg", "aggregate", "aggregated",
+    "prediction", "predicted", "pred", "preds", "model", "expected", "actual", "reference",
+    "suggestion", "label", "labels", "class", "category", "target", "truth", "gold",
+    "batch", "difficulty", "split", "fold", "sex", "gender", "age", "n", "num", "number", "count",
+    "counts", "total", "round", "group", "site", "score", "level", "stage", "phase", "week", "day",
+    "month", "year", "version", "source", "country", "language", "priority", "status", "cluster",
+    "stratum", "condition", "confidence", "weight", "rank", "id",
+})  # fmt: skip
 SHARED = 0.5  # share of the cells of a worker that hold what another column holds
 
 
@@ -55,10 +63,16 @@ def looks_wide(columns: Sequence[str], cells: Sample) -> bool:
     """
     if cells.nested or cells.frame.height == 0:
         return False
-    if any(find_column(columns, None, flat(names)) is not None for names in (WORKER, LABEL)):
+    if find_column(columns, None, flat(WORKER)) is not None:
         return False
     task = _task_column(columns, cells, "")
     groups = _groups(cells, [c for c in columns if c != task])
+    label = find_column(columns, None, flat(LABEL))
+    if label is not None:
+        # Beside workers that are numbered alike, a label may be what they agreed on.
+        return any(label in group and len(_numbered(group)) > 1 for group in groups)
+    if not groups:
+        return _is_export(columns, cells)
     if len(groups) != 1:
         return bool(groups)  # the reader asks which
     names = [c for c in groups[0] if plain(c) not in map(plain, flat(GOLD))]
@@ -71,11 +85,79 @@ def looks_wide(columns: Sequence[str], cells: Sample) -> bool:
         return len(values) <= max(2, n_cells / 2)
     if len(values) > NUMBERS or not all(re.fullmatch(r"-?\d+", value) for value in values):
         return False
-    stems = {re.sub(r"\d+$", "", c) for c in names if re.search(r"\D\d+$", c)}
-    numbered = len(stems) == 1 and all(re.search(r"\D\d+$", c) for c in names)
-    numbered |= names == list(map(str, range(len(names))))
+    numbered = 2 * len(_numbered(names)) >= len(names)
     unanswered = any(cells.filled(c) == 0 for c in cells.frame.columns)
     return numbered or unanswered or n_cells < len(names) * cells.frame.height
+
+
+def wide_advice(columns: Sequence[str], cells: Sample) -> str:
+    """Options that read a table as a wide one, where it may be one; else an empty string."""
+    task = _task_column(columns, cells, "")
+    free = [c for c in columns if c != task and c in cells.frame.columns]
+    groups = [*_groups(cells, free), _numbered(free)]
+    raters = max(groups, key=len)
+    raters = [c for c in raters if c not in _doubtful(raters)]
+    if len(raters) < 2:
+        return ""
+    task_col = f" --task-col {shlex.quote(task)}" if task is not None else ""
+    return f"; a wide table? give --worker-col {_listed(raters)}{task_col}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names as the value of an option, quoted as `named_columns` reads them."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(names)
+    return shlex.quote(line.getvalue())
+
+
+def _stem(name: str) -> str:
+    """What numbered names share (``r1``, ``rater_2``), or names with one first word."""
+    numbered = re.fullmatch(r"(.*?)[-_. ]?\d+", name)
+    if numbered:
+        return numbered[1].casefold() + "#"
+    first = re.match(r"(.+?)[-_.]", name)
+    return first[1].casefold() + "_" if first else ""
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """The names that are numbered alike, where two or more are; the largest such set."""
+    stems = Counter(stem for stem in map(_stem, names) if stem.endswith("#"))
+    stem, n = max(stems.items(), key=lambda pair: pair[1], default=("", 0))
+    return [c for c in names if _stem(c) == stem] if n > 1 else []
+
+
+def _doubtful(raters: Sequence[str]) -> list[str]:
+    """Columns whose names say that they are no workers, or do not go with the others' names."""
+    stems = Counter(map(_stem, raters))
+    shared = {stem for stem, n in stems.items() if stem and n > 1 and 2 * n >= len(raters)}
+    words = {c: set(re.split(r"[-_. ]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", c).casefold()))
+             for c in raters}  # fmt: skip
+    often = Counter(word for own in words.values() for word in own)
+    usual = {word for word, n in often.items() if 2 * n > len(raters)}
+    names = {*map(plain, flat(LABEL)), *map(plain, flat(GOLD))}
+    found = []
+    for column in raters:
+        if _stem(column) in shared:
+            continue
+        alone = (bool(shared) and stems[_stem(column)] == 1) or (bool(shared) and not _stem(column))
+        other = not OTHERS.isdisjoint(words[column] - usual) or plain(column) in names
+        if alone or other:
+            found.append(column)
+    return found
+
+
+def _is_export(columns: Sequence[str], cells: Sample) -> bool:
+    """A first column named task and whole numbers with empty cells, as our own export writes.
+
+    Workers of few answers may share no label, so that their columns do not say what they are.
+    """
+    rest = columns[1:]
+    if plain(columns[0]) != "task" or len(rest) < 2 or cells.nested:
+        return False
+    values = {value for c in rest for value in cells.values(c)}
+    whole = all(re.fullmatch(r"-?\d+", value) for value in values)
+    n_cells = sum(cells.filled(c) for c in rest)
+    return whole and len(values) <= NUMBERS and n_cells < len(rest) * cells.frame.height
 
 
 def find_raters(
@@ -148,7 +230,7 @@ def _by_content(
     if len(groups) > 1:
         raise DataError(
             f"{where}: which columns are workers: {'; or '.join(few(g, 4) for g in groups)}? give"
-            f" --worker-col {','.join(groups[0][:3])}"
+            f" --worker-col {_listed(groups[0])}"
         )
     if not groups:
         return list(free), known, []
@@ -156,32 +238,54 @@ def _by_content(
     if ask_gold and len(raters) > 2:
         known = find_column(raters, None, flat(GOLD))
         raters = [c for c in raters if c != known]
-    doubtful = [c for c in raters if plain(c) in map(plain, RESULTS)]
+        if known is not None:
+            _ask_flag(where, cells, known, raters)
+    doubtful = _doubtful(raters)
     if doubtful:
         rest = [c for c in raters if c not in doubtful]
+        alike = set(map(_stem, _numbered(rest)))
+        rest = [c for c in free if c in rest or _stem(c) in alike]
         raise DataError(
             f"{where}: is {doubtful[0]!r} a worker{f', as {few(rest, 3)} are' if rest else ''}?"
-            f" name the columns of all workers: --worker-col {','.join(rest or raters)}"
+            f" name the columns of all workers: --worker-col {_listed(rest or raters)}"
         )
     for column in free:
         if column in raters or column == known:
             continue
-        if cells.filled(column) == 0 and column not in cells.nested:
+        empty = cells.filled(column) == 0 and column not in cells.nested
+        if empty and column not in _doubtful([*raters, column]):
             raters.append(column)  # a worker without answers
+        elif column in _numbered([*raters, column]) and not _is_other(cells, column, raters):
+            raters.append(column)  # named as the others are
         elif not _is_other(cells, column, raters):
             raise DataError(
                 f"{where}: is {column!r} a worker? it holds {few(sorted(cells.values(column)), 3)},"
                 f" which no other does; name the columns of all workers: --worker-col"
-                f" {','.join(raters[:3])}"
+                f" {_listed(raters)}"
             )
     raters = [c for c in free if c in raters]
     other = [c for c in free if c not in raters and c != known]
     if other:
         notes.append(
             f"{few(map(repr, other), 6)} are no workers, since what they hold is no label; else"
-            f" name all workers with --worker-col {','.join([*raters, other[0]])}"
+            f" name all workers with --worker-col {_listed([*raters, other[0]])}"
         )
     return raters, known, notes
+
+
+def _ask_flag(where: str, cells: Sample, known: str, raters: Sequence[str]) -> None:
+    held = cells.values(known)
+    if plain(known) not in map(plain, GOLD[-1]) or not {v.casefold() for v in held} <= FLAGS:
+        return
+    long = cells.frame.select(own=known, **{f"r{i}": c for i, c in enumerate(raters)}).unpivot(
+        index="own", variable_name="rater", value_name="label"
+    )
+    if is_flag(known, long["own"], long["label"]):
+        raise DataError(
+            f"{where}: the column {known!r} ({few(sorted(held), 3)}) holds known labels, or marks"
+            f" test questions? give --gold-col {known} or --gold-col none with --worker-col"
+            f" {_listed(raters)}"
+        )
 
 
 def _is_other(cells: Sample, column: str, raters: Sequence[str]) -> bool:

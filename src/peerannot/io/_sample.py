@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import polars as pl
 
-from peerannot._no_answer import NO_ANSWER
+from peerannot._no_answer import NO_ANSWER, WIDE_BLANK
 from peerannot.io._cells import cell_text
 from peerannot.io._source import Source
 
@@ -49,8 +49,10 @@ class Sample:
         return set(self.frame[column].drop_nulls().unique().to_list())
 
 
-def sample(source: Source, columns: tuple[str, ...]) -> Sample:
+def sample(source: Source, columns: tuple[str, ...], *, wide: bool = False) -> Sample:
     """Up to 10,000 rows from the start of a table; none where they cannot be read.
+
+    In a ``wide`` one, nan and none are no answer in capitals and small letters alike.
 
     Faults of a file are left to its reader, which knows their line.
     """
@@ -64,6 +66,8 @@ def sample(source: Source, columns: tuple[str, ...]) -> Sample:
     for column in frame:
         text = texts(column).str.replace(_WHOLE, "$1")
         gone = text.str.strip_chars().is_in(blank)
+        if wide:
+            gone |= text.str.strip_chars().str.to_lowercase().is_in(sorted(WIDE_BLANK))
         cells.append(pl.select(pl.when(~gone).then(text).alias(column.name)).to_series())
     table = pl.DataFrame(cells)
     for name, value in source.where:
@@ -95,7 +99,7 @@ def _head(source: Source, columns: tuple[str, ...]) -> pl.DataFrame:
     if source.shape == "table":
         start = source.start
         return pl.read_csv(
-            io.BytesIO(start[: start.rfind(b"\n") + 1] or start),
+            io.BytesIO(start if source.is_whole else start[: start.rfind(b"\n") + 1] or start),
             separator=source.separator,
             skip_rows=source.preamble,
             n_rows=ROWS,

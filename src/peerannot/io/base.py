@@ -118,6 +118,8 @@ class Votes:
     coded : bool or None
         Whether labels are positions of classes, 0..K-1 (whole numbers of JSON), and not names;
         None where some are numbers and others names.
+    blank : frozenset of str
+        Texts in small letters that, in any case, stand for no answer here.
     matrix : bool
         Whether rows are cells of a matrix: a cell without an answer is no row, and -1 may stand
         for it.
@@ -140,6 +142,7 @@ class Votes:
     dropped: Counter[str] = field(default_factory=Counter)
     coded: bool | None = False
     matrix: bool = False
+    blank: frozenset[str] = frozenset()
     duplicates: DuplicatePolicy | None = None
     guessed: dict[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from peerannot._no_answer import is_no_answer
+from peerannot._no_answer import WIDE_BLANK, is_no_answer
 from peerannot._options import option
 from peerannot.errors import DataError
 from peerannot.io._raters import Wide, find_raters, looks_wide, named_columns
@@ -30,7 +30,8 @@ class Cleanlab(Format):
     Column names are workers: those columns whose cells share values. A column named task, id,
     index, image or filename, without a name, or whose values all differ, holds the tasks, else
     rows are numbered from 0. Whole numbers that became floats (``1.0``, because NaN is a float)
-    are whole numbers again; -1 among whole numbers from 0 is no answer.
+    are whole numbers again; -1 among whole numbers from 0 is no answer, and so are nan and none
+    in any case.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ class Cleanlab(Format):
         named = named_columns(columns, given.get("worker_col", ""))
         if len(named) > 1 and set(named) <= set(columns):
             return PLAUSIBLE
-        return PLAUSIBLE if looks_wide(columns, sample(source, columns)) else NO
+        return PLAUSIBLE if looks_wide(columns, sample(source, columns, wide=True)) else NO
 
     def read(self, source: Source) -> Votes:
         if source.shape == "npy":
@@ -67,7 +68,7 @@ class Cleanlab(Format):
         else:
             frame = whole(source)
             wide = find_raters(
-                source.name, frame.columns, sample(source, tuple(frame.columns)),
+                source.name, frame.columns, sample(source, tuple(frame.columns), wide=True),
                 task=self.task_col, workers=self.worker_col, gold=self.gold_col,
             )  # fmt: skip
         if any(frame[c].dtype.is_nested() or frame[c].dtype == pl.Object for c in wide.workers):
@@ -102,6 +103,7 @@ class Cleanlab(Format):
             classes=tuple(ordered.categories) if isinstance(ordered, pl.Enum) else None,
             gold=gold,
             matrix=True,
+            blank=WIDE_BLANK,
             coded=coded,
             guessed=dict(wide.guessed),
             ignored=wide.ignored,

@@ -20,7 +20,15 @@ from peerannot.answers._ids import DIGITS_LOST
 from peerannot.errors import DataError
 from peerannot.io import _columns
 from peerannot.io._checksums import check
-from peerannot.io._columns import find_column, find_roles, flat, holds_labels, missing_column
+from peerannot.io._columns import (
+    MissingColumnError,
+    find_column,
+    find_roles,
+    flat,
+    holds_labels,
+    missing_column,
+)
+from peerannot.io._raters import wide_advice
 from peerannot.io._sample import sample, texts
 from peerannot.io._source import Source, check_header
 from peerannot.io._times import seconds
@@ -101,17 +109,22 @@ class Table(Format):
     def read(self, source: Source) -> Votes:
         names = column_names(source)
         source.check_where(names)
-        roles = find_roles(
-            source.name,
-            names,
-            sample(source, names),
-            {"task": self.task_col, "worker": self.worker_col, "label": self.label_col,
-             "gold": self.gold_col, "weight": self.weight_col, "time": self.time_col},
-        )  # fmt: skip
+        cells = sample(source, names)
+        named = {
+            "task": self.task_col, "worker": self.worker_col, "label": self.label_col,
+            "gold": self.gold_col, "weight": self.weight_col, "time": self.time_col,
+        }  # fmt: skip
+        try:
+            roles = find_roles(source.name, names, cells, named)
+        except MissingColumnError as error:
+            advice = "" if any(named.values()) else wide_advice(names, cells)
+            if advice:
+                raise DataError(error.problem + advice) from None
+            raise
         wanted = dict(roles.columns)
-        for what, named in (("weight", self.weight_col), ("time", self.time_col)):
-            if named:
-                wanted[what] = pick(source.name, names, named, (), what)
+        for what, column in (("weight", self.weight_col), ("time", self.time_col)):
+            if column:
+                wanted[what] = pick(source.name, names, column, (), what)
         if len(set(wanted.values())) < len(wanted):
             raise DataError(
                 f"{source.name}: one column serves twice ({few(wanted.values())}); name them with"
