@@ -261,7 +261,13 @@ def test_gold_by_the_same_rule(tmp_path):
         ("names.json", [2, 1, 0]),
         ("names.csv", [2, 1, 0]),
     ):
-        assert read_truth(tmp_path / name, answers).codes.tolist() == codes
+        said = "codes" if name.startswith("codes") else None
+        assert read_truth(tmp_path / name, answers, labels=said).codes.tolist() == codes
+    for name in ("codes.json", "codes.npy"):
+        with pytest.raises(DataError, match=r"label 0 may be the name .* give --labels codes or"):
+            read_truth(tmp_path / name, answers)
+        named = read_truth(tmp_path / name, answers, labels="names")
+        assert named.codes.tolist() == [2, 1, 0]
     pets = Answers.from_arrays(["a", "b"], ["w"] * 2, ["cat", "dog"])
     (tmp_path / "p.csv").write_text("task,label\na,1\nb,0\n")
     assert read_truth(tmp_path / "p.csv", pets).codes.tolist() == [1, 0]

@@ -161,7 +161,7 @@ def aggregate_on_cluster(
             fitted,
             output=output,
             hard=hard,
-            gold=None if gold is None else read_gold(gold),
+            gold=None if gold is None else read_gold(gold, labels=reading.get("labels")),
             progress=progress,
             **shard_reading(reading, "--engine dask"),
             **engine.options,

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from peerannot.cli._common import note, progress_bar, spoken_warnings
-from peerannot.cli._votes import load_votes, only_for_files, read_keywords, say
+from peerannot.cli._votes import (
+    load_votes,
+    only_for_files,
+    read_keywords,
+    say,
+    truth_keywords,
+    without_truth,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,6 +91,7 @@ def learn(
     home = Path(dataset) / "identification" / strategy.name / "state"
     name = Dataset.open(dataset, metadata_path=metadata).name
     before, facts = 0, dict[str, Any]()
+    said = truth_keywords(reading)
     known = update is not None and (home / "manifest.json").exists()
     if known:
         if path_remove is not None:
@@ -98,11 +106,11 @@ def learn(
         if update is not None:
             note(f"no saved state yet: begun with the votes of {answers_file}")
         if update is None:
-            only_for_files(reading, dataset)
+            only_for_files(without_truth(reading, gold), dataset)
         votes = load_votes(
             dataset, answers_file=answers_file, metadata=metadata, path_remove=path_remove
         )
-        known_now = None if update is not None else _by_id(gold, votes.answers)
+        known_now = None if update is not None else _by_id(gold, votes.answers, **said)
         with spoken_warnings():
             state = strategy.partial_fit(votes.answers, begin="fit", gold=known_now)
     if update is not None:
@@ -110,25 +118,27 @@ def learn(
         answers = _new_answers(update, state, facts, **reading)
         with spoken_warnings():
             state = strategy.partial_fit(
-                answers, state, gold=_by_id(gold, state.memory.answers, answers)
+                answers, state, gold=_by_id(gold, state.memory.answers, answers, **said)
             )
     facts |= {"state": str(home), "updates": state.updates, "n_answers_before": before}
     return state, name, facts
 
 
-def known_labels(file: Path | None, answers: Answers) -> NDArray[np.int32] | None:
+def known_labels(file: Path | None, answers: Answers, **said: Any) -> NDArray[np.int32] | None:
     """Known classes (n_tasks,), -1 for unknown, from a file; None without one."""
     if file is None:
         return None
     from peerannot.selection import read_truth
 
-    known = read_truth(file, answers)
+    known = read_truth(file, answers, **said)
+    if known.missing:
+        note(f"{file}: {known.missing} of its tasks have no label")
     if known.without_answers:
         note(f"{file}: {known.without_answers} of its tasks have no answers")
     return known.codes
 
 
-def _by_id(file: Path | None, *votes: Answers) -> dict[str, str] | None:
+def _by_id(file: Path | None, *votes: Answers, **said: Any) -> dict[str, str] | None:
     """Known labels by the ids of tasks, of any of several votes with the same classes."""
     if file is None:
         return None
@@ -138,7 +148,7 @@ def _by_id(file: Path | None, *votes: Answers) -> dict[str, str] | None:
 
     tasks, nothing = {task: None for one in votes for task in one.tasks}, np.empty(0, np.int32)
     every = Answers(nothing, nothing, nothing, Ids(list(tasks)), Ids(0), votes[0].classes)
-    codes = known_labels(file, every)
+    codes = known_labels(file, every, **said)
     assert codes is not None
     names = every.classes
     return {

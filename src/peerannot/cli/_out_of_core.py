@@ -60,7 +60,7 @@ def aggregate_shards(
             output=output,
             scratch=scratch,
             hard=hard,
-            gold=None if gold is None else read_gold(gold),
+            gold=None if gold is None else read_gold(gold, labels=reading.get("labels")),
             progress=progress,
             **shard_reading(reading, "--out-of-core"),
         )

@@ -26,9 +26,13 @@ __all__ = [
     "reading_options",
     "say",
     "shard_reading",
+    "truth_keywords",
+    "without_truth",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_FOR_TRUTH = ("task_col", "label_col", "labels")
 
 # The name of each is that of a keyword of `peerannot.io.read` or of an option of a format, so a
 # new one needs no more than its entry here; --read is taken apart by `read_keywords`.
@@ -216,15 +220,26 @@ def only_for_files(reading: Mapping[str, Any], path: str) -> None:
         )
 
 
+def truth_keywords(reading: Mapping[str, Any]) -> dict[str, Any]:
+    """What `reading_options` gave, as keywords of `peerannot.selection.read_truth`."""
+    return {name: reading.get(name) for name in _FOR_TRUTH}
+
+
+def without_truth(reading: Mapping[str, Any], truth: Path | None) -> dict[str, Any]:
+    """The options less those that a file of truth takes too, where there is one."""
+    return {k: v for k, v in reading.items() if truth is None or k not in _FOR_TRUTH}
+
+
 def load_votes(
     path: str,
     *,
     answers_file: str = "answers.json",
     metadata: Path | None = None,
     path_remove: Path | None = None,
+    truth: Path | None = None,
     **reading: Any,
 ) -> Votes:
-    """Read the votes of a dataset folder or of a file.
+    """Read the votes of a dataset folder or of a file; some options may be for a file of truth.
 
     Raises
     ------
@@ -236,7 +251,7 @@ def load_votes(
     if is_dataset(path, metadata=metadata):
         from peerannot.dataset import Dataset
 
-        only_for_files(reading, path)
+        only_for_files(without_truth(reading, truth), path)
         folder = Dataset.open(path, metadata_path=metadata)
         answers = folder.answers(answers_file, path_remove=path_remove)
 

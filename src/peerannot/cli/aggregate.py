@@ -20,7 +20,7 @@ from peerannot.cli._common import (
 )
 from peerannot.cli._distributed import Engine, PathOrUrl, aggregate_on_cluster, engine_options
 from peerannot.cli._online import known_labels, learn, learning_options, surely
-from peerannot.cli._votes import is_dataset, load_votes, reading_options
+from peerannot.cli._votes import is_dataset, load_votes, reading_options, truth_keywords
 
 if TYPE_CHECKING:
     import numpy as np
@@ -202,10 +202,11 @@ def aggregate(
             answers_file=answers_file,
             metadata=metadata_path,
             path_remove=path_remove,
+            truth=gold,
             **reading,
         )
         answers, name, facts = votes.answers, votes.name, dict(votes.facts)
-        known = known_labels(gold, answers)
+        known = known_labels(gold, answers, **truth_keywords(reading))
         if fitted is None:
             from peerannot.selection import choose
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from peerannot.cli._common import emit_json, json_option, note, progress_bar, spoken_warnings
-from peerannot.cli._votes import load_votes, reading_options
+from peerannot.cli._votes import load_votes, reading_options, truth_keywords
 
 if TYPE_CHECKING:
     from peerannot.selection import Comparison
@@ -73,10 +73,10 @@ def compare(
     from peerannot.selection import compare as run
     from peerannot.selection import read_truth
 
-    votes = load_votes(dataset, answers_file=answers_file, **reading)
+    votes = load_votes(dataset, answers_file=answers_file, truth=truth, **reading)
     known: Any = None
     if truth is not None:
-        known = read_truth(truth, votes.answers, task_col=reading["task_col"]).codes
+        known = read_truth(truth, votes.answers, **truth_keywords(reading)).codes
     elif votes.gold:
         known = gold_labels(votes.answers, votes.gold)
         note(f"{len(votes.gold)} gold labels came with the votes; scores are against them")

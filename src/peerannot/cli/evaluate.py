@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from peerannot.cli._common import emit_json, json_option, note, progress_bar, spoken_warnings
-from peerannot.cli._votes import load_votes, reading_options
+from peerannot.cli._votes import load_votes, reading_options, truth_keywords
 
 __all__ = ["evaluate"]
 
@@ -53,8 +53,8 @@ def evaluate(
     """
     from peerannot.selection import compare, read_truth
 
-    votes = load_votes(dataset, answers_file=answers_file, **reading)
-    known = read_truth(truth, votes.answers, task_col=reading["task_col"])
+    votes = load_votes(dataset, answers_file=answers_file, truth=truth, **reading)
+    known = read_truth(truth, votes.answers, **truth_keywords(reading))
     names = None if "all" in strategies else strategies
     with spoken_warnings(), progress_bar("evaluate") as progress:
         rows = compare(votes.answers, names, truth=known.codes, progress=progress)
@@ -89,4 +89,5 @@ def evaluate(
         if row.problem is not None:
             note(f"{row.strategy} left out: {row.problem}")
     lost = known.without_answers
-    note(f"{n} tasks with truth" + (f"; {lost} more have no answers" if lost else ""))
+    missing = f"; {known.missing} have no label" if known.missing else ""
+    note(f"{n} tasks with truth" + (f"; {lost} more have no answers" if lost else "") + missing)
