@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from itertools import chain
@@ -12,11 +13,12 @@ import orjson
 
 from peerannot.errors import DataError
 
-__all__ = ["load"]
+__all__ = ["load", "parse"]
 
 _BLOCK = 1 << 20
 _QUOTE, _COLON = ord('"'), ord(":")
 _ESCAPE = re.compile(rb"\\.", re.DOTALL)
+_CONSTANTS = {"NaN": None, "Infinity": float("inf"), "-Infinity": float("-inf")}
 _TOKEN = re.compile(rb'("(?:[^"\\]|\\.)*")(\s*:)?|[{}]', re.DOTALL)
 
 
@@ -37,6 +39,10 @@ def load(raw: bytes, place: str, *, first_line: int | None = 1) -> Any:
     DataError
         It is not JSON, or an object has a key twice; the message has the line.
 
+    See Also
+    --------
+    parse : What it does with ``NaN``.
+
     Notes
     -----
     Parsers keep one of two equal keys, and not the same one. Every key has one colon outside of
@@ -45,7 +51,7 @@ def load(raw: bytes, place: str, *, first_line: int | None = 1) -> Any:
     """
     raw = raw.removeprefix(b"\xef\xbb\xbf")
     try:
-        document = orjson.loads(raw)
+        document = parse(raw)
     except orjson.JSONDecodeError as error:
         if first_line is None:
             raise DataError(f"{place}: not JSON ({error.msg})") from None
@@ -59,6 +65,26 @@ def load(raw: bytes, place: str, *, first_line: int | None = 1) -> Any:
         where = place if first_line is None else f"{place} line {first_line + at}"
         raise DataError(f"{where}: the key {key!r} occurs twice in one object; keep one")
     return document
+
+
+def parse(raw: bytes) -> Any:
+    """JSON, or what Python and pandas write for it: ``NaN`` is null, ``Infinity`` a float.
+
+    Raises
+    ------
+    orjson.JSONDecodeError
+        It is neither.
+    """
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        if b"NaN" not in raw and b"Infinity" not in raw:
+            raise
+        try:
+            return json.loads(raw, parse_constant=lambda name: _CONSTANTS[name])
+        except (ValueError, RecursionError):
+            pass
+        raise
 
 
 def _keys(document: Any, most: int) -> int:

@@ -19,6 +19,7 @@ from peerannot.answers import Answers, gold_labels
 from peerannot.dataset import Dataset
 from peerannot.errors import DataError, ParameterError
 from peerannot.io import Export, export, read, read_answers, write_dataset
+from peerannot.io._numbers import one_number
 from peerannot.selection import read_truth
 
 WORDS = ["007", "7", "-1", "1.0", "1", "0", "2", "10", "0.5", "1e3", "cat", "Ünï 名", "a,b", "no"]
@@ -67,6 +68,12 @@ def test_the_case_of_swapped_labels(tmp_path, run):
     assert json.loads((tmp_path / "D/metadata.json").read_text())["labels"] == "codes"
 
 
+def as_read(votes: dict[Any, str], classes: Any = ()) -> dict[Any, str]:
+    """Names as they are read where only ``classes`` are known: whole numbers alone lose .0."""
+    merged = one_number(set(votes.values()), classes)
+    return {key: merged.get(label, label) for key, label in votes.items()}
+
+
 names = st.lists(st.sampled_from(WORDS), min_size=1, max_size=6, unique=True)
 
 
@@ -112,7 +119,7 @@ def test_import_read_and_export_keep_every_name(crowd, listed):
         folder = Path(name)
         for file in sources(folder, votes).values():
             imported = read_any(file, wanted)
-            assert said(imported.answers) == votes
+            assert said(imported.answers) == (votes if listed else as_read(votes))
             if listed:
                 assert list(imported.answers.classes) == classes
             home = folder / f"set-{file.name}"
@@ -121,7 +128,7 @@ def test_import_read_and_export_keep_every_name(crowd, listed):
             assert again == imported.answers
             result = MajorityVote().fit(again)
             for task, code in zip(result.tasks, result.labels.tolist(), strict=True):
-                votes_of = [label for (t, _), label in votes.items() if t == task]
+                votes_of = [label for (t, _), label in said(again).items() if t == task]
                 assert votes_of.count(result.classes[code]) == max(map(votes_of.count, votes_of))
             back_and_forth(again, folder / file.name.replace(".", "-"))
 
@@ -139,7 +146,7 @@ def back_and_forth(answers: Answers, folder: Path) -> None:
             export(Export(answers), file, to, labels=meaning)
             assert read_answers(file, format=to, classes=known, labels=meaning) == answers
             if meaning == "names":
-                assert said(read_answers(file, format=to)) == said(answers)
+                assert said(read_answers(file, format=to)) == as_read(said(answers))
 
 
 def test_numbers_of_json_are_positions_and_texts_names(tmp_path):

@@ -10,11 +10,13 @@ from itertools import accumulate
 import numpy as np
 import polars as pl
 
+from peerannot._no_answer import NO_ANSWER
 from peerannot._text import few
 from peerannot.answers import Ids
 from peerannot.errors import DataError
 from peerannot.io._classes import either_way
-from peerannot.io._labels import settle
+from peerannot.io._labels import respelled, settle
+from peerannot.io._numbers import one_number, said
 from peerannot.io.base import Votes
 
 __all__ = ["Part", "join"]
@@ -85,14 +87,22 @@ def join(parts: Sequence[Part], classes: Iterable[str] | None) -> Votes:
 
     tasks = [v.tasks or tuple(v.frame["task"].unique(maintain_order=True).cast(pl.String))
              for v in votes]  # fmt: skip
+    positions = not names and all(p.positions for p in parts)
+    given = {*frame["label"].drop_nulls().unique().to_list()}
+    given |= {label for v in votes for label in v.gold.values()}
+    merged = (
+        {} if positions else one_number({t for t in given if t.strip() not in NO_ANSWER}, names)
+    )
+    if merged:
+        frame = frame.with_columns(pl.col("label").replace(merged))
+        votes = [respelled(v, merged) for v in votes]
     dropped: Counter[str] = Counter()
     images: dict[str, str] = {}
     for v in votes:
         dropped.update(v.dropped)
         images = {**v.images, **images}
-    positions = not names and all(p.positions for p in parts)
     others = _others(frame, votes, names) if names else []
-    notes = _notes(parts, votes, tasks)
+    notes = [*_notes(parts, votes, tasks), *said(merged, given)]
     if others:
         notes.append(f"{len(others)} labels are none of the {len(names)} classes, and are put after"
                      f" them: {few(others)}")  # fmt: skip

@@ -13,10 +13,12 @@ import polars as pl
 
 from peerannot._no_answer import NO_ANSWER
 from peerannot._text import did_you_mean, few
+from peerannot.answers import Meaning
 from peerannot.errors import DataError, ParameterError
+from peerannot.io._numbers import number, one_number, said
 from peerannot.io.base import Votes
 
-__all__ = ["settle"]
+__all__ = ["respelled", "settle"]
 
 MANY = 100_000  # distinct labels over which twins are not looked for
 
@@ -38,6 +40,7 @@ def settle(
     classes: Sequence[str] | None,
     no_answer: Sequence[str] = (),
     normalize: bool = False,
+    meaning: Meaning | None = None,
 ) -> Votes:
     """Null where a label stands for no answer, and one spelling of each label.
 
@@ -52,14 +55,18 @@ def settle(
     no_answer
         More values that stand for no answer.
     normalize
-        Merge labels that differ only in case, in spaces around or between words, or in the way
-        that Unicode composes accents; the most frequent spelling is kept, or that of a class.
+        Merge labels that differ only in case, in spaces around or between words, in the way that
+        Unicode composes accents, or in zeros of a number; the most frequent spelling is kept, or
+        that of a class.
+    meaning
+        What the user says that labels are; positions are not spelled as classes are.
 
     Returns
     -------
     Votes
         The same, its notes longer. Cells of a matrix without an answer are no rows; elsewhere a
-        row without an answer has a null label.
+        row without an answer has a null label. Where all labels are numbers, equal numbers are
+        one label, see `one_number`.
 
     Raises
     ------
@@ -79,9 +86,18 @@ def settle(
     for value in sorted(more & set(classes or ())):
         raise ParameterError(f"{value!r} is named in --classes and in --no-answer")
     every = _distinct(label, any_number=bool(more)) | known
+    notes = [*votes.notes, *_unheard(more, every, label)]
+    if not (votes.coded and meaning is None):
+        strong = [] if meaning == "codes" else (classes or votes.classes or ())
+        numbers = {t for t in every if not _is_silence(t, more, votes.blank)}
+        spelled_as = one_number(numbers, strong)
+        if spelled_as:
+            votes = respelled(votes, spelled_as)
+            label, known = votes.frame["label"], set(votes.gold.values())
+            every = {spelled_as.get(t, t) for t in every}
+            notes += said(spelled_as, numbers)
     missing = {t for t in every - kept if t.strip() in NO_ANSWER or t.strip() in more}
     missing |= {t for t in every - kept if t.strip().casefold() in votes.blank}
-    notes = [*votes.notes, *_unheard(more, every, label)]
     spelled = sorted(t for t in missing if t.strip() and t.strip() not in more)
     if spelled:
         notes.append(
@@ -105,7 +121,7 @@ def settle(
     if not normalize and (twins := _twins(rest)):
         notes.append(
             f"labels {'; '.join(map(_quoted, twins[:3]))}{'; ...' if len(twins) > 3 else ''} differ"
-            " only in case, spaces or accents; --normalize-labels merges them"
+            " only in case, spaces, accents or zeros; --normalize-labels merges them"
         )
     # Where -1 is a class, whole numbers are names and no positions.
     out = replace(votes, notes=notes, coded=votes.coded and "-1" not in rest & kept)
@@ -123,6 +139,22 @@ def _distinct(label: pl.Series, *, any_number: bool) -> set[str]:
         if lowest is None or lowest >= 0:
             return set()  # nothing that may stand for no answer, nothing spelled twice
     return set(label.unique().drop_nulls().cast(pl.String).to_list())
+
+
+def _is_silence(text: str, more: set[str], blank: frozenset[str]) -> bool:
+    text = text.strip()
+    words = blank | DOUBTFUL - {"-1", "-99", "999"}
+    return text in NO_ANSWER or text in more or text.casefold() in words
+
+
+def respelled(votes: Votes, spelling: Mapping[str, str]) -> Votes:
+    """The same with other spellings of labels, in answers and gold."""
+    label = votes.frame["label"].cast(pl.String).replace(dict(spelling))
+    return replace(
+        votes,
+        frame=votes.frame.with_columns(label.alias("label")),
+        gold={task: spelling.get(text, text) for task, text in votes.gold.items()},
+    )
 
 
 def _unheard(more: set[str], every: set[str], label: pl.Series) -> Iterator[str]:
@@ -147,7 +179,8 @@ def _from_zero(labels: set[str], where: str) -> bool:
 def _key(label: str) -> str:
     """What twins share."""
     text = unicodedata.normalize("NFC", label.replace("\ufeff", "").replace("\u200b", ""))
-    return unicodedata.normalize("NFC", " ".join(text.split()).casefold())
+    text = unicodedata.normalize("NFC", " ".join(text.split()).casefold())
+    return number(text) or text
 
 
 def _groups(labels: Iterable[str]) -> dict[str, list[str]]:

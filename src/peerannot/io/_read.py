@@ -222,6 +222,7 @@ def read(
             classes=names,
             no_answer=more,
             normalize=normalize_labels,
+            meaning=labels,
         )
         return _finish(
             votes, name, source.name, classes, labels, duplicates, typed=source.shape != "table"

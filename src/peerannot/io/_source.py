@@ -293,7 +293,7 @@ class Source:
             return None if record is None else _filled(record)
         if self.shape == "ndjson":
             line = self.head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0]
-            return orjson.loads(line)
+            return _json.parse(line)
         if self.shape != "json":
             return None
         if isinstance(self.document, list):
@@ -487,7 +487,7 @@ def _object(record: Any, place: str) -> dict[str, Any]:
 
 def _is_object(line: bytes) -> bool:
     try:
-        return isinstance(orjson.loads(line), dict)
+        return isinstance(_json.parse(line), dict)
     except orjson.JSONDecodeError:
         return False
 

@@ -20,6 +20,7 @@ from peerannot.errors import DataError
 from peerannot.io import Source
 from peerannot.io._classes import are_positions, either_way
 from peerannot.io._float_ids import plain_ids
+from peerannot.io._numbers import one_number
 from peerannot.io._sample import texts
 from peerannot.io.formats.table import TABULAR, as_ids, column_names, find_column, pick, scan
 
@@ -114,6 +115,9 @@ def read_truth(
             lost += 1
             continue
         code = answers.class_code(label)
+        if code < 0 and isinstance(label, str):
+            # 1 and 1.0 are one number in answers, so they are in what is known of them.
+            code = answers.class_code(one_number([label], answers.classes).get(label, label))
         if code < 0:
             known_as = "one of" if isinstance(label, str) else "a position of"
             named = not isinstance(label, str) and str(label) in answers.classes

@@ -56,12 +56,13 @@ class Labelbox(RowFormat):
             labels = list(_labels(record, project, place))
             if not labels:
                 yield Skip("", task, image)
-            references = {
-                str(_part(label, "performance_details").get("benchmark_reference_label"))
+            named = (
+                _part(label, "performance_details").get("benchmark_reference_label")
                 for label, _ in labels
-            }
+            )
+            references = {str(reference) for reference in named if reference is not None}
             for label, where in labels:
-                gold = str(label.get("id")) in references
+                gold = label.get("id") is not None and str(label["id"]) in references
                 yield self._answer(label, task, image, control, where, gold)
 
     def _answer(
