@@ -7,6 +7,7 @@ import json
 import polars as pl
 import pytest
 
+from peerannot.errors import DataError
 from peerannot.io import read
 from peerannot.selection import read_truth
 
@@ -89,3 +90,13 @@ def test_known_labels_by_the_same_rule(tmp_path):
     answers = read(doors(tmp_path, ["1.0", "0.0"])[0]).answers
     (tmp_path / "truth.csv").write_text("task,label\nt0,1.0\nt1,0.0\n")
     assert read_truth(tmp_path / "truth.csv", answers).codes.tolist() == [1, 0]
+
+
+def test_ids_from_two_to_the_53_are_no_floats(tmp_path):
+    (tmp_path / "v.csv").write_text("task,worker,label\n9007199254740992.0,a,1\n2.0,b,0\n")
+    frame = pl.DataFrame({"task": [2.0**53, 2.0], "worker": ["a", "b"], "label": [1, 0]})
+    for source in (tmp_path / "v.csv", frame):
+        with pytest.raises(DataError, match="from 2\\*\\*53 on"):
+            read(source)
+    below = frame.with_columns(task=pl.Series([2.0**53 - 1, 2.0]))
+    assert sorted(read(below).answers.tasks) == ["2", "9007199254740991"]

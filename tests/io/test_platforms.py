@@ -305,6 +305,15 @@ class TestLabelbox:
         assert votes(got) == {("1", "ann"): "cat"}
         assert dict(got.gold) == {"1": "dog"}
 
+    def test_labels_without_an_id_are_no_references(self, tmp_path):
+        label = labelbox_label(
+            "ann", "cat", performance_details={"benchmark_reference_label": None}
+        )
+        del label["id"]
+        got = load(tmp_path, [labelbox("1", label, labelbox_label("bob", "dog", id=None))])
+        assert votes(got) == {("1", "ann"): "cat", ("1", "bob"): "dog"}
+        assert not got.gold
+
     def test_several_projects_and_names_of_tasks(self, tmp_path):
         row = labelbox("1", labelbox_label("ann", "cat"))
         row["projects"]["q"] = {"name": "More", "labels": [labelbox_label("bob", "dog")]}

@@ -452,7 +452,7 @@ def _code(
     for row, value in enumerate(values):
         if value is None or value != value:
             raise DataError(f"answers row {row + 1}: the {what} is missing")
-        if isinstance(value, float) and abs(value) > 2**53:
+        if isinstance(value, float) and abs(value) >= 2**53:
             raise DataError(f"answers row {row + 1}: the {what} {value!r} {DIGITS_LOST}")
     if all(isinstance(value, float) and value.is_integer() for value in values):
         values = list(map(int, values))

@@ -14,7 +14,7 @@ from peerannot.answers._class_order import in_class_order
 
 __all__ = ["DIGITS_LOST", "Ids"]
 
-DIGITS_LOST = "is a float over 2**53, which has lost digits; give ids as texts or whole numbers"
+DIGITS_LOST = "is a float from 2**53 on, which has lost digits; give ids as texts or whole numbers"
 
 _WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 

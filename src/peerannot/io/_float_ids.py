@@ -54,15 +54,17 @@ def plain_ids(ids: pl.Series, place: Callable[[int], str], what: str) -> pl.Seri
     Raises
     ------
     DataError
-        All are numbers, and one is written as a power of ten over 2**53: its digits are lost.
+        All are numbers, and one is a float (``1e+16``, ``9007199254740992.0``) from 2**53 on: its
+        digits are lost.
     """
     if ids.dtype != pl.String:
         return ids
-    if bool(ids.str.ends_with(".0").any()) and bool(ids.str.contains(_WHOLE).all()):
-        return ids.str.replace(r"\.0+$", "")
     power = ids.str.contains(_POWER).fill_null(False)
-    if bool(power.any()) and bool((power | ids.str.contains(_WHOLE)).all()):
-        lost = (power & (ids.cast(pl.Float64, strict=False).abs() > 2**53)).arg_true()
-        if lost.len():
-            raise DataError(f"{place(lost[0])}: the {what} {ids[lost[0]]} {DIGITS_LOST}")
-    return ids
+    dotted = ids.str.ends_with(".0").fill_null(False)
+    if not bool((power | dotted).any()) or not bool((power | ids.str.contains(_WHOLE)).all()):
+        return ids
+    large = ids.cast(pl.Float64, strict=False).abs() >= 2**53
+    lost = ((power | dotted) & large).arg_true()
+    if lost.len():
+        raise DataError(f"{place(lost[0])}: the {what} {ids[lost[0]]} {DIGITS_LOST}")
+    return ids if bool(power.any()) else ids.str.replace(r"\.0+$", "")

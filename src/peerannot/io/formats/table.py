@@ -395,7 +395,7 @@ def _from_records(source: Source, columns: list[str]) -> pl.DataFrame:
                     f"{place}: {column!r} holds a list or an object, expected one value"
                 )
             if isinstance(value, float) and value.is_integer():
-                if abs(value) > 2**53:
+                if abs(value) >= 2**53:
                     raise DataError(f"{place}: {column!r} {value!r} {DIGITS_LOST}")
                 value = int(value)
             if isinstance(value, bool):
@@ -441,7 +441,7 @@ def _from_floats(column: pl.Series, place: Callable[[int], str], what: str) -> p
 
     A value has the same text whatever stands beside it, so that blocks of a column agree.
     """
-    lost = (column.abs() > 2**53).fill_null(False)
+    lost = (column.abs() >= 2**53).fill_null(False)
     if what != "label" and bool(lost.any()):
         row = lost.arg_true()[0]
         raise DataError(f"{place(row)}: the {what} {column[row]!r} {DIGITS_LOST}")
