@@ -320,4 +320,21 @@ def test_names_of_classes_stand_beside_exported_positions(tmp_path, run):
     assert run(*back, cwd=tmp_path).stdout == run("aggregate", "r.csv", cwd=tmp_path).stdout
 
 
+@pytest.mark.parametrize("to", ["text-matrix", "cleanlab", "answers-json", "worker-first"])
+def test_an_export_of_positions_says_how_to_read_it_back(tmp_path, run, to):
+    table(tmp_path / "r.csv", [("0", "0", 1), ("1", "0", 0), ("2", "0", 2)])
+    run("import", "r.csv", "--to", "Q", "--classes", "2,1,0", cwd=tmp_path)
+    out = "x" + {"text-matrix": ".txt", "cleanlab": ".csv"}.get(to, ".json")
+    done = run("export", "Q", "--to", to, "-o", out, cwd=tmp_path)
+    way = f"--classes {out}.classes.json --labels codes"
+    assert f"read back with {way}" in done.stderr
+    bare = run("aggregate", out, "--format", to, cwd=tmp_path)
+    assert f"which were not read; give --classes {out}.classes.json --labels codes" in " ".join(
+        bare.stderr.split()
+    )
+    back = run("aggregate", out, "--format", to, *way.split(), cwd=tmp_path)
+    assert [line.split(",")[1] for line in back.stdout.splitlines()[1:4]] == ["1", "0", "2"]
+    assert "not read" not in back.stderr
+
+
 assert not NO_ANSWER & set(WORDS)

@@ -49,7 +49,9 @@ def test_cleanlab_round_trip_and_what_it_refuses(tmp_path):
     )
     job = Export(lonely, build("MV").fit(lonely))
     notes = export(job, tmp_path / "o.csv", "cleanlab")
-    assert notes == ["1 tasks without answers left out", "1 workers without answers left out"]
+    assert notes[:2] == ["1 tasks without answers left out", "1 workers without answers left out"]
+    assert "--labels codes" in notes[2]
+    assert len(notes) == 3
     assert (tmp_path / "o.csv").read_text() == "task,ann\n1,0\n2,1\n"
     assert json.loads((tmp_path / "o.csv.classes.json").read_text()) == ["cat", "dog"]
     assert np.load(tmp_path / "o.csv.pred_probs.npy").tolist() == [[1, 0], [0, 1]]

@@ -39,6 +39,9 @@ __all__ = [
 
 ABSTAINED = "no answer given"
 
+# Formats whose exports hold positions of classes, see `peerannot.io.writers.answers`.
+_WITH_POSITIONS = ("answers-json", "worker-first", "text-matrix", "cleanlab")
+
 
 @dataclass(frozen=True)
 class ImportReport:
@@ -224,12 +227,24 @@ def read(
             normalize=normalize_labels,
             meaning=labels,
         )
+        if name in _WITH_POSITIONS and classes is None and labels != "names":
+            votes.notes = [*votes.notes, *_names_beside(source)]
         return _finish(
             votes, name, source.name, classes, labels, duplicates, typed=source.shape != "table"
         )
     except DataError as error:
         # Ids and names of columns may hold line breaks; a message is one line.
         raise DataError(" ".join(str(error).split())) from error.__cause__
+
+
+def _names_beside(source: Source) -> list[str]:
+    """What to say where an export of positions has the names of the classes beside it."""
+    beside = [file.with_name(f"{file.name}.classes.json") for file in source.files[:1]]
+    return [
+        f"{file} has names of classes, which were not read; give --classes {file} --labels codes"
+        for file in beside
+        if file.is_file()
+    ]
 
 
 def read_answers(

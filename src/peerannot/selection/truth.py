@@ -81,8 +81,8 @@ def read_truth(
         array = _array(source)
         if array.shape != (answers.n_tasks,):
             raise DataError(
-                f"{source.name}: expected {answers.n_tasks} labels (-1 for unknown), not an array"
-                f" of shape {array.shape}"
+                f"{source.name}: expected {answers.n_tasks} whole numbers (-1 for unknown),"
+                f" not an array of shape {array.shape}"
             )
         known = np.flatnonzero(array != -1).tolist()
         pairs: list[tuple[str, Any]] = [(answers.tasks[i], int(array[i])) for i in known]

@@ -99,7 +99,7 @@ class Cleanlab(Writer):
             pl.Series(answers.workers[int(j)], matrix[rows, j]).replace(-1, None) for j in columns
         )
         write_table(output, {name: frame[name] for name in frame.columns})
-        write_json(output.with_name(f"{output.name}.classes.json"), list(answers.classes))
+        named = _write_names(output, answers.classes, always=True)
         if job.result is not None:
             probabilities = job.result.dense_posterior()[rows]
             write_npy(output.with_name(f"{output.name}.pred_probs.npy"), probabilities)
@@ -107,7 +107,7 @@ class Cleanlab(Writer):
             "tasks": answers.n_tasks - rows.size,
             "workers": answers.n_workers - columns.size,
         }
-        return [f"{n} {what} without answers left out" for what, n in lost.items() if n]
+        return [f"{n} {what} without answers left out" for what, n in lost.items() if n] + named
 
 
 @WRITERS.register("answers-json", "answers.json", "peerannot", "task-first")
@@ -166,21 +166,33 @@ def _write_votes(
         )
         return []
     write_json(output, document, indent=None)
-    if names == Ids(len(names)):
+    return _write_names(output, names)
+
+
+def _write_names(output: Path, names: Ids, *, always: bool = False) -> list[str]:
+    """Write the names of classes beside their positions, which may tell them; and how to read."""
+    beside, told = output.with_name(f"{output.name}.classes.json"), names == Ids(len(names))
+    if always or not told:
+        write_json(beside, list(names))
+    if told:
         return []
-    beside = output.with_name(f"{output.name}.classes.json")
-    write_json(beside, list(names))
-    return [f"labels are positions of classes; their names are in {beside}, for --classes"]
+    return [
+        f"labels are positions of classes; their names are in {beside}: read back with"
+        f" --classes {beside} --labels codes"
+    ]
 
 
 @WRITERS.register("text-matrix", "rodrigues")
 @dataclass(frozen=True, kw_only=True)
 class TextMatrix(Writer):
-    """Rodrigues' text matrix: a row a task, a column a worker, -1 for no answer."""
+    """Rodrigues' text matrix: a row a task, a column a worker, -1 for no answer.
+
+    Names of classes that are not their positions go to ``<output>.classes.json``.
+    """
 
     suffixes: ClassVar[tuple[str, ...]] = (".txt",)
 
     def write(self, job: Export, output: Path) -> list[str]:
         with atomic_write(output) as handle:
             np.savetxt(handle, _dense(job, "the text matrix"), fmt="%d")
-        return []
+        return _write_names(output, job.answers.classes)
