@@ -320,6 +320,16 @@ def test_names_of_classes_stand_beside_exported_positions(tmp_path, run):
     assert run(*back, cwd=tmp_path).stdout == run("aggregate", "r.csv", cwd=tmp_path).stdout
 
 
+def test_counted_classes_from_one_are_told_how_to_be_named(tmp_path):
+    rows = table(tmp_path / "r.csv", [(str(i), "w", i) for i in range(1, 6)])
+    with pytest.raises(DataError, match=r"not in 0..4; if .* name them: --classes 1,2,3,4,5$"):
+        read(rows, classes=5)
+    (tmp_path / "v.json").write_text('{"a": {"x": 1, "y": 5}}')
+    with pytest.raises(DataError, match=r"--classes 1,2,3,4,5 --labels names$"):
+        read(tmp_path / "v.json", classes=5)
+    assert read(rows, classes=list("12345")).answers.n_classes == 5
+
+
 @pytest.mark.parametrize("to", ["text-matrix", "cleanlab", "answers-json", "worker-first"])
 def test_an_export_of_positions_says_how_to_read_it_back(tmp_path, run, to):
     table(tmp_path / "r.csv", [("0", "0", 1), ("1", "0", 0), ("2", "0", 2)])

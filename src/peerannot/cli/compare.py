@@ -76,7 +76,10 @@ def compare(
     votes = load_votes(dataset, answers_file=answers_file, truth=truth, **reading)
     known: Any = None
     if truth is not None:
-        known = read_truth(truth, votes.answers, **truth_keywords(reading)).codes
+        read = read_truth(truth, votes.answers, **truth_keywords(reading))
+        known = read.codes
+        if read.missing:
+            note(f"{truth}: {read.missing} of its tasks have no label")
     elif votes.gold:
         known = gold_labels(votes.answers, votes.gold)
         note(f"{len(votes.gold)} gold labels came with the votes; scores are against them")

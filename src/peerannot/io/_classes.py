@@ -158,6 +158,12 @@ def code_labels(
             why = f"label {text if by_position else repr(text)} is not in 0..{len(ids) - 1}"
             if text in ids.index_of:
                 why += f" ({few(ids, 12)}); give --labels names if it is the name of a class"
+            elif isinstance(wanted, int) and _from_one(texts, wanted):
+                named = (
+                    ",".join(map(str, range(1, wanted + 1))) if wanted < 13 else f"1,...,{wanted}"
+                )
+                why += f"; if classes are 1 to {wanted}, name them: --classes {named}"
+                why += " --labels names" * by_position
         else:
             why = f"label {text!r} is not one of {few(ids, 12)}" + did_you_mean(text, ids)
             if _whole(text) and int(text) < len(ids):
@@ -221,6 +227,11 @@ def code_cells(texts: Sequence[str], classes: Ids, positions: bool) -> NDArray[n
     n = len(classes)
     values = [int(t) if _whole(t) and len(t) < 12 else -1 for t in texts]
     return np.array([v if v < n else -1 for v in values], dtype=np.int32)
+
+
+def _from_one(texts: Sequence[str], n: int) -> bool:
+    """Whether labels are whole numbers 1..n."""
+    return all(_whole(t) and len(t) < 12 and 1 <= int(t) <= n for t in texts)
 
 
 def _whole(text: str) -> bool:
