@@ -21,6 +21,7 @@ from peerannot.errors import DataError, ParameterError
 from peerannot.io._classes import GUESSED, LABELS, code_labels
 from peerannot.io._coding import encode
 from peerannot.io._float_ids import has_float_ids, without_float_ids
+from peerannot.io._ids_said import doubtful_ids
 from peerannot.io._labels import settle
 from peerannot.io._repeats import Repeats, by_time, refuse_contradictions
 from peerannot.io._several import read_parts
@@ -294,6 +295,8 @@ def detect(source: Source, given: Mapping[str, str], *, strict: bool = True) -> 
     if source.shape in ("table", "parquet", "ndjson"):
         # The table's own error lists the columns and what is near.
         return "table"
+    if source.shape == "json" and source.document in ({}, []):
+        raise DataError(f"{source.name}: no answers in it")
     what = {"json": "JSON", "xml": "XML", "zip": "a zip archive", "npy": "a NumPy array"}
     raise DataError(
         f"{source.name}: {what.get(source.shape, f'a {source.shape}')} of no known format; say"
@@ -404,6 +407,7 @@ def _finish(
     repeats = Repeats(**counts, timed=timed)
     dropped.update(repeats.dropped(duplicates))
     notes += filter(None, [repeats.note(duplicates)])
+    notes += doubtful_ids(tasks, workers)
     gold = coding.gold(votes.gold, where)
     if gold:
         given = {answers.classes[int(k)] for k in np.unique(answers.label)}

@@ -15,6 +15,7 @@ from peerannot.io.base import moment
 __all__ = ["seconds"]
 
 # From 1e11 on, a count of seconds lies beyond the year 5000, one of milliseconds after 1973.
+_NOW = (5e8, 5e9)  # seconds of the years 1985 to 2128
 _UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 _SLASHED = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?:[ T,]+(.*))?")
 _CLOCKS = ("%H:%M:%S", "%H:%M:%S.%f", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
@@ -53,7 +54,8 @@ def seconds(
     if kind.is_temporal():
         return column.cast(pl.Datetime("us")).dt.timestamp("us") / 1e6
     if kind.is_numeric():
-        return _scaled(column.cast(pl.Float64).fill_nan(None))
+        numbers = column.cast(pl.Float64).fill_nan(None)
+        return _scaled(numbers, lambda row: f"{place(row)}: {name}")
     texts = column.cast(pl.String).str.strip_chars()
     distinct = [text for text in texts.unique(maintain_order=True).to_list() if text]
     known = _read(distinct, pattern, lambda text: f"{place(_row(texts, text))}: {name}")
@@ -67,7 +69,16 @@ def _row(texts: pl.Series, text: str) -> int:
     return int((texts == text).arg_max() or 0)
 
 
-def _scaled(numbers: pl.Series) -> pl.Series:
+def _scaled(numbers: pl.Series, where: Callable[[int], str]) -> pl.Series:
+    """Seconds; dates of this time in two units are refused, as one would be the older by far."""
+    found = [(numbers / unit).is_between(*_NOW).fill_null(False) for unit in (1.0, 1e3, 1e6, 1e9)]
+    seen = [rows for rows in found if rows.any()]
+    if len(seen) > 1 and sum(int(rows.sum()) for rows in seen) == numbers.count():
+        first, other = (int(rows.arg_max() or 0) for rows in seen[:2])
+        raise DataError(
+            f"{where(max(first, other))}: times are in two units ({numbers[first]:.0f},"
+            f" {numbers[other]:.0f}): seconds, milliseconds or finer; give all in one"
+        )
     most = numbers.abs().max()
     for limit, unit in _UNITS:
         if isinstance(most, float) and most >= limit:
@@ -84,7 +95,8 @@ def _read(
         return {text: _by_pattern(text, pattern, where) for text in texts}
     numbers = pl.Series(texts).cast(pl.Float64, strict=False)
     if numbers.null_count() == 0 and bool(numbers.is_finite().all()):
-        return dict(zip(texts, _scaled(numbers).to_list(), strict=True))
+        scaled = _scaled(numbers, lambda row: where(texts[row]))
+        return dict(zip(texts, scaled.to_list(), strict=True))
     found, dates = {}, {}
     for text in texts:
         time = None if text.isdecimal() else moment(re.sub(r" ?(UTC|GMT)$", "+00:00", text))

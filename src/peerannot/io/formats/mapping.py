@@ -34,7 +34,9 @@ class AnswersJson(Format):
         if not isinstance(document, dict) or not document:
             return NO
         rows = all(isinstance(row, dict) for row in document.values())
-        return CERTAIN if rows and all(map(_is_vote, _inner(document))) else NO
+        # What is wrong with a fraction is said when it is read.
+        one = rows and not any(isinstance(x, dict | list) for x in _inner(document))
+        return CERTAIN if one else NO
 
     def read(self, source: Source) -> Votes:
         outer, inner, labels, keys = _flatten(source, ("task", "worker"))
@@ -103,7 +105,14 @@ class TextMatrix(Format):
 
 def _is_vote(value: Any) -> bool:
     """A name, a number, or null for no answer."""
-    return value is None or (isinstance(value, int | str) and not isinstance(value, bool))
+    return value is None or isinstance(value, int | str)
+
+
+def _plain(value: Any) -> Any:
+    """A whole float as the number it is, and a boolean as its name, as in tables."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _inner(document: Mapping[str, Mapping[str, Any]]) -> chain[Any]:
@@ -122,14 +131,14 @@ def _flatten(
                 f"{source.name}: {names[0]} {key!r} has {type(row).__name__} instead of"
                 f" {{{names[1]}: label}}"
             )
-    labels = list(_inner(document))
+    labels = list(map(_plain, _inner(document)))
     outer = list(chain.from_iterable([key] * len(row) for key, row in document.items()))
     inner = list(chain.from_iterable(document.values()))
     for i, label in enumerate(labels):
         if not _is_vote(label):
             raise DataError(
                 f"{source.name}: {names[0]} {outer[i]!r}, {names[1]} {inner[i]!r}: the label"
-                f" {label!r} is no name or number"
+                f" {label!r} is no name or number of a class; write names as texts"
             )
     return outer, inner, labels, list(document)
 
