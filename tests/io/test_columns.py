@@ -390,3 +390,37 @@ def test_nan_and_none_in_any_case_are_missing_in_wide_tables(tmp_path):
 def test_a_last_line_without_an_end_counts(tmp_path):
     got = load(tmp_path, b"image,r1,r2\nx,cat,\ny,dog,cat")
     assert list(got.answers.workers) == ["r1", "r2"]
+
+
+def test_equal_answers_hide_no_second_key(tmp_path):
+    text = table("image,question,worker,answer", "a,q1,u,yes", "a,q2,u,no", "b,q1,u,yes",
+                 "b,q2,u,no")  # fmt: skip
+    with pytest.raises(DataError, match="is the task 'question' or 'image'"):
+        load(tmp_path, text)
+    got = load(tmp_path, text, task_col="image", where=["question=q1"])
+    assert votes(got) == {("a", "u"): "yes", ("b", "u"): "yes"}
+    text = table("classification_id,user,task,subject,answer", "1,u,T0,5,cat", "2,u,T1,5,2",
+                 "3,v,T0,5,cat", "4,v,T1,5,3")  # fmt: skip
+    with pytest.raises(DataError, match=r"is the task 'task' or 'subject'\?"):
+        load(tmp_path, text)
+    text = table("image,attribute,worker,label", "a,wet,u,yes", "a,red,u,yes", "b,wet,u,no",
+                 "b,red,u,no")  # fmt: skip
+    with pytest.raises(DataError, match="told apart by the column 'attribute'; give --where attr"):
+        load(tmp_path, text)
+    got = load(tmp_path, text, task_col="image")
+    assert "--where attribute=wet" in got.report.notes[0]
+
+
+def test_batches_that_contradict_are_said(tmp_path):
+    text = table("worker,task,batch,label", "u,1,b1,cat", "u,1,b2,dog", "v,1,b1,cat", "v,2,b2,dog")
+    notes = load(tmp_path, text).report.notes
+    assert any("told apart by the column 'batch'" in note for note in notes)
+
+
+def test_another_column_of_labels_is_said(tmp_path):
+    text = table("image,worker,label,category", "a,u,x,p", "a,v,x,q", "b,u,y,q")
+    notes = load(tmp_path, text).report.notes
+    assert [n for n in notes if "--label-col category" in n]
+    assert not load(tmp_path, text, label_col="label").report.notes
+    codes = table("image,worker,label,category", "a,u,x,1", "a,v,x,1", "b,u,y,2")
+    assert not load(tmp_path, codes).report.notes

@@ -54,6 +54,8 @@ GOLD = (
     ("truth", "true_label", "gold_label", "ground_truth_label", "true_class"),
     ("gold", "ground_truth", "groundtruth", "golden", "_golden", "is_gold"),
 )
+# Names of a task that may as well be the question asked about it.
+QUESTIONS = frozenset({"task", "taskid", "question", "questionid"})
 WEIGHT = ("weight", "confidence", "trust", "_trust", "certainty")
 ROLES = {"task": TASK, "worker": WORKER, "label": LABEL}
 
@@ -174,6 +176,10 @@ def find_roles(
             task = f"--task-col {key if known else picked['task']}"
             raise DataError(f"{where}: {text}; {advice}, or {task}")
         notes.append(f"{text}; {advice}")
+    else:
+        notes += _repeats(where, cells, picked, named)
+    if "label" in guessed:
+        notes += _other_labels(cells, picked, named)
     gold, why = _gold(where, columns, cells, picked, named.get("gold"))
     if gold is not None:
         picked["gold"] = gold
@@ -218,7 +224,10 @@ def _choose(
         fit = [c for c in found if c not in unfit]
         if role == "task" and len(fit) > 1:
             # One value for all rows may be the question that was asked, but hardly the task.
-            fit = [c for c in fit if cells.distinct(c) > 1] or fit[:1]
+            every, fit = fit, [c for c in fit if cells.distinct(c) > 1] or fit[:1]
+            asked = {c for c in every if plain(c) in QUESTIONS}
+            if asked.issuperset(fit) and asked != {*every} and cells.distinct(fit[0]) < SOME:
+                fit = every  # few questions about one item
         if fit:
             _must_agree(where, cells, fit, picked, role)
             return min(fit, key=lambda c: cells.frame[c].null_count())
@@ -312,6 +321,68 @@ def _second_key(cells: Sample, picked: Mapping[str, str]) -> str | None:
         if not (left["labels"] > 1).any():
             return column
     return None
+
+
+def _repeats(
+    where: str, cells: Sample, picked: Mapping[str, str], named: Mapping[str, str]
+) -> list[str]:
+    """Tell of a column that tells apart the rows of one worker and task, or ask.
+
+    Equal labels hide a second key; rows of other questions would be left out as said again.
+    """
+    if not set(picked.values()) <= set(cells.frame.columns):
+        return []
+    pairs = _answers(cells, picked).group_by("task", "worker").len("rows")
+    share = float((pairs["rows"] > 1).mean() or 0)  # type: ignore[arg-type]
+    if not share:
+        return []
+    task = picked["task"]
+    usual = {plain(name) for name in flat(TASK)} if plain(task) in QUESTIONS else set()
+    spelled = {plain(name) for name in (*flat(LABEL), *flat(GOLD), *WEIGHT)}
+    for column in cells.frame.columns:
+        if column in {*picked.values(), *named.values()} or column in cells.nested:
+            continue
+        rows = _answers(cells, picked, column)
+        own = rows["key"]
+        other = plain(column) in usual
+        if own.null_count() or plain(column) in spelled or own.n_unique() < 2:
+            continue
+        if not other and own.n_unique() > min(SOME, rows.height - 1):
+            continue
+        if _is_time(column, own) or _are_measures(own):
+            continue
+        if rows.select("task", "worker", "key").is_duplicated().any():
+            continue
+        text = (
+            f"the same workers answer the same {task!r} several times, told apart by the column"
+            f" {column!r}"
+        )
+        advice = f"give --where {column}={own[0]} to read one of them"
+        if named.get("task") or share < OFTEN or _is_code(rows, "key", "label"):
+            return [f"{text}; {advice}"]
+        if other:
+            advice = (
+                f"is the task {task!r} or {column!r}? give --task-col {column}, with --where"
+                f" {task}={_first(cells, task)} to read one {task} only"
+            )
+        raise DataError(f"{where}: {text}; {advice}, or --task-col {task}")
+    return []
+
+
+def _other_labels(cells: Sample, picked: Mapping[str, str], named: Mapping[str, str]) -> list[str]:
+    """Tell of a column that may be the label as well, and says something else."""
+    label, usual = picked["label"], {plain(name) for name in flat(LABEL)}
+    for column in cells.frame.columns:
+        if plain(column) not in usual or column in {*picked.values(), *named.values()}:
+            continue
+        if cells.distinct(column) < 2 or _unfit(cells, column, "label") is not None:
+            continue
+        pairs = cells.frame.select(own=column, label=label).drop_nulls().unique()
+        if pairs["own"].is_duplicated().any() or pairs["label"].is_duplicated().any():
+            return [
+                f"{label!r} is read as the label; --label-col {column} takes the column {column!r}"
+            ]
+    return []
 
 
 def _is_code(rows: pl.DataFrame, column: str, label: str) -> bool:
