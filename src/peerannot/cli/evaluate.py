@@ -70,6 +70,7 @@ def evaluate(
             {
                 "n_truth": n,
                 "n_truth_without_answers": known.without_answers,
+                "n_truth_without_label": known.missing,
                 "results": results,
                 **votes.facts,
             },
