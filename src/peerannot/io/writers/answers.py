@@ -41,7 +41,7 @@ def _dense(job: Export, what: str) -> np.ndarray[tuple[int, ...], np.dtype[np.in
 class CrowdKit(Writer):
     """crowd-kit's long table: task, worker, label, and weight where answers have one.
 
-    A worker who saw a task and gave no label has a row with an empty label.
+    A worker who saw a task and gave no label has a row with an empty label, and no weight.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
@@ -66,8 +66,6 @@ class CrowdKit(Writer):
             ],
             how="diagonal",
         )
-        if a.weight is not None:
-            rows = rows.with_columns(pl.col("weight").fill_null(1.0))
         write_table(output, {name: rows[name] for name in rows.columns})
         seen = {task for task, _ in job.abstained}
         empty = np.flatnonzero(a.answers_per_task == 0).tolist()
