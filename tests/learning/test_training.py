@@ -206,14 +206,14 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(make, every_epoch) -> 
             raise KeyboardInterrupt
 
     with (
-        pytest.warns(DataWarning, match="checksum is wrong.*going on from the one before"),
+        pytest.warns(DataWarning, match="checksum is wrong.*trying the one before"),
         pytest.raises(KeyboardInterrupt),
     ):
         train(tiny.path, labels=labels, options=OPTIONS, resume=True, progress=stop_again)
     # The damaged one did not take the place of the whole one.
     assert before.read_bytes() == previous
     newest.write_bytes(newest.read_bytes()[:99])
-    with pytest.warns(DataWarning, match=r"damaged checkpoint.*going on from the one before it$"):
+    with pytest.warns(DataWarning, match=r"damaged checkpoint.*trying the one before it$"):
         report = train(tiny.path, labels=labels, options=OPTIONS, resume=True)
     assert report.resumed_at == 2
     assert report.weights_file.read_bytes() == want

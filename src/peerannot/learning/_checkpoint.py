@@ -82,7 +82,7 @@ class CheckpointFile:
                     raise
                 self._damaged = True
                 why = str(error).rpartition(";")[0]
-                warnings.warn(f"{why}; going on from the one before it", DataWarning, stacklevel=2)
+                warnings.warn(f"{why}; trying the one before it", DataWarning, stacklevel=2)
             else:
                 self._ours = True
                 return state
