@@ -66,6 +66,28 @@ def test_found_by_content_and_read_alike(tmp_path, name):
     assert again.answers == imported.answers
 
 
+# What each export leaves open, and must therefore be told of.
+OPEN = {
+    "label-studio": {"label", "image"}, "label-studio-min": {"label", "image"},
+    "label-studio-csv": {"label", "image"}, "argilla": {"task", "label"},
+    "argilla-1": {"task", "label"}, "huggingface": {"task", "worker", "label"},
+    "doccano": {"worker", "label"}, "doccano-csv": {"worker", "label"}, "cvat": {"worker"},
+    "mturk": {"task", "worker", "label"}, "prodigy": {"worker"}, "labelme": set(),
+    "toloka": {"task", "label", "image"}, "appen": {"label", "gold", "image"},
+    "zooniverse": {"label", "image"}, "panoptes-survey": {"label"},
+    "panoptes-question": {"label"}, "labelbox": {"label"}, "sagemaker": {"task", "label"},
+    "sagemaker-requests": {"label"}, "sagemaker-manifest": {"label"}, "answers-json": set(),
+    "worker-first": set(), "text-matrix": set(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_what_was_found_is_said(tmp_path, name):
+    case = CASES[name]
+    put(tmp_path, case.files)
+    assert set(read(f"{tmp_path}/{case.source}", **case.options).report.guessed) == OPEN[name]
+
+
 def test_every_format_has_a_case():
     assert {case.format for case in CASES.values()} == set(FORMATS)
 
@@ -289,6 +311,12 @@ class TestLists:
         assert got.report.dropped == {"response draft": 1, "no answer given": 1}
         assert got.abstained.rows() == [("1", "c")]
         assert got.report.guessed == {"task": "id", "label": "q"}
+
+    def test_argilla_a_question_that_is_empty_at_first(self, tmp_path):
+        rows = [{"id": "1", "q": []}, {"id": "2", "q": [{"user_id": "a", "value": "x"}]}]
+        got = load(tmp_path, rows, format="argilla")
+        assert votes(got) == {("2", "a"): "x"}
+        assert list(got.answers.tasks) == ["1", "2"]
 
     def test_argilla_ids_are_of_one_kind(self, tmp_path):
         row = {"q.responses.users": ["a"], "q.responses": ["x"]}

@@ -151,6 +151,15 @@ class TestZooniverse:
         with pytest.raises(DataError, match="is named 'T2'; there are T0, T1"):
             load(tmp_path, table(row), control="T2")
 
+    def test_a_question_that_depends_on_another(self, tmp_path):
+        rows = table(zooniverse("1", "ann", "cat"), zooniverse("1", "bob", "2", task="T1"),
+                     zooniverse("1", "eve", None, task="T1"))  # fmt: skip
+        got = load(tmp_path, rows, control="T1")
+        assert votes(got) == {("1", "bob"): "2"}
+        # Who was not asked has not abstained.
+        assert got.report.dropped["the question was not asked"] == 1
+        assert got.abstained.rows() == [("1", "eve")]
+
     @pytest.mark.parametrize(
         ("value", "label"),
         [("Yes, *really*", "Yes, *really*"), (["cat"], "cat"), (3, "3"), (True, "true"),

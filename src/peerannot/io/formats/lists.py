@@ -130,7 +130,8 @@ class Argilla(RowFormat):
         return CERTAIN if _questions(source) else NO
 
     def rows(self, source: Source) -> Iterator[Row | Skip | Said]:
-        found = _questions(source)
+        # A question that nobody answered in the first record may be answered in another.
+        found = list(dict.fromkeys(q for _, row in records(source) for q in _asked(row)))
         question = self.question
         if question is None and len(found) == 1:
             question = found[0]
@@ -172,16 +173,19 @@ def _is_empty(value: Any) -> bool:
 def _questions(source: Source) -> list[str]:
     if source.shape not in ("json", "ndjson", "parquet"):
         return []
-    columns = [str(c) for c in column_names(source)]
-    found = [c.removesuffix(".responses.users") for c in columns if c.endswith(".responses.users")]
-    if found:
-        return found
     first: Any = source.first if source.shape != "parquet" else _parquet_head(source)
-    if not isinstance(first, dict):
-        return []
-    return [
+    if source.shape == "parquet" and first is None:
+        first = dict.fromkeys(column_names(source))
+    return _asked(first) if isinstance(first, dict) else []
+
+
+def _asked(row: Mapping[str, Any]) -> list[str]:
+    """Questions of a record: by the columns of version 2, else by the lists of version 1."""
+    users = ".responses.users"
+    found = [str(c).removesuffix(users) for c in row if str(c).endswith(users)]
+    return found or [
         str(key)
-        for key, value in first.items()
+        for key, value in row.items()
         if isinstance(value, list)
         and value
         and all(isinstance(v, dict) and {"user_id", "value"} <= v.keys() for v in value)

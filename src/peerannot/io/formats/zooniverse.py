@@ -78,6 +78,10 @@ class Zooniverse(RowFormat):
             nobody += worker.startswith(NOBODY)
             values = [v for name, v in _annotations(row, place) if name == control]
             labels = [label for value in values for label in labels_of(value) or ()]
+            if not values:
+                # A workflow may ask one question by the answer to another.
+                yield Skip("the question was not asked", task, image)
+                continue
             if len(labels) > 1:
                 yield self.several(labels, place, task, image)
                 continue
