@@ -46,7 +46,7 @@ BROKEN: dict[str, tuple[Callable[[Path], Any], list[str], int, str]] = {
     "label too large": (answers({"4": {"9": 2}}), [], 3, "worker '9': label 2 is not in 0..1"),
     "negative label": (answers({"4": {"9": -1}}), [], 3, "label -1 is not in 0..1"),
     "fractional label": (answers({"4": {"9": 0.5}}), [], 3, "label '0.5' is not one of"),
-    "NaN label": (answers('{"4": {"9": NaN}}'), [], 3, "answers.json line 1"),
+    "NaN label": (answers('{"4": {"9": NaN}}'), [], 3, "answers.json: no answers in it"),
     "task twice": (
         answers('{"0": {"0": 1},\n "1": {"0": 1},\n "0": {"1": 0}}'), [], 3,
         "answers.json line 3: the key '0' occurs twice",

@@ -89,8 +89,8 @@ def test_truth_as_an_array(tmp_path):
         ("task,label\na,bird\n", "name all classes with --classes"),
         ("task,label\na,cat\na,dog\n", "line 3: task 'a' has two different labels"),
         ("task,label\nq,cat\n", r"none of its tasks \(q\) has answers"),
-        ("task,label\na,\n", "line 2: the label is missing"),
-        ("task,lable\na,cat\n", "no column for the label"),
+        ("task,label\na,\n", "no known label in it"),
+        ("task,lable,by\na,cat,ann\n", "no column for the label"),
         ('{"a": ["cat"]}', "expected one label"),
     ],
 )

@@ -161,8 +161,8 @@ class Dataset:
         Raises
         ------
         DataError
-            The file is missing, damaged, has a label out of range, or was changed since its
-            weights, repeated answers and abstentions were written beside it.
+            The file is missing, damaged, has a label out of range or none at all, or was changed
+            since its weights, repeated answers and abstentions were written beside it.
         """
         path = self.path / file
         if not path.exists() and Path(file).exists():
@@ -170,8 +170,9 @@ class Dataset:
         details = read_details(self.path, self.metadata, path)
         self._tell_changes(path)
         try:
+            document = read_json(path)
             answers = Answers.from_mapping(
-                read_json(path), classes=self.classes, labels=self.labels, where=str(path)
+                document, classes=self.classes, labels=self.labels, where=str(path)
             )
         except BadLabel as bad:
             # Published files of labels 1..K do not say what their numbers are.
@@ -182,6 +183,8 @@ class Dataset:
                 f" class_names into {self.metadata_path}, or make a data set of it:"
                 f" peerannot import {path} --to FOLDER --labels names"
             ) from None
+        if not answers.n_answers and any(document.values()):
+            raise DataError(f"{path}: no answers in it, every label is missing")
         if details is not None:
             answers = details.answers(answers)
         if path_remove is not None:
