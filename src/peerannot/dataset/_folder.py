@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,6 +16,7 @@ from peerannot._file_set import MANIFEST, changed_files, settle
 from peerannot._files import read_json
 from peerannot._memory import too_many_classes
 from peerannot._names import NAME_BYTES, classes_of_folders, plain_name
+from peerannot._no_answer import is_no_answer
 from peerannot._text import did_you_mean, few
 from peerannot.answers import Answers, Ids, Meaning
 from peerannot.answers._labels import BadLabel
@@ -171,6 +173,8 @@ class Dataset:
         self._tell_changes(path)
         try:
             document = read_json(path)
+            if _all_missing(document, self.classes):
+                raise DataError(f"{path}: no answers in it, every label is missing")
             answers = Answers.from_mapping(
                 document, classes=self.classes, labels=self.labels, where=str(path)
             )
@@ -183,8 +187,6 @@ class Dataset:
                 f" class_names into {self.metadata_path}, or make a data set of it:"
                 f" peerannot import {path} --to FOLDER --labels names"
             ) from None
-        if not answers.n_answers and any(document.values()):
-            raise DataError(f"{path}: no answers in it, every label is missing")
         if details is not None:
             answers = details.answers(answers)
         if path_remove is not None:
@@ -259,6 +261,15 @@ def _name_fault(name: Any) -> str | None:
     if len(name.encode()) > NAME_BYTES:
         return f"of at most {NAME_BYTES} bytes"
     return None
+
+
+def _all_missing(document: Any, classes: Ids) -> bool:
+    """Whether there are labels, and none of them is an answer."""
+    rows = document.values() if isinstance(document, dict) else ()
+    labels = chain.from_iterable(row.values() for row in rows if isinstance(row, dict))
+    kept = (not is_no_answer(label) or label in classes for label in labels)
+    first = next(kept, True)
+    return not first and not any(kept)
 
 
 def read_removed(path: str | Path) -> tuple[list[int], list[str] | None]:

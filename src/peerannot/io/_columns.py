@@ -115,7 +115,8 @@ def missing_column(
 ) -> MissingColumnError:
     """An error that lists the columns and the nearest."""
     if named:
-        problem, near = f"no column {named!r}", did_you_mean(named, columns)
+        problem = f"no column {named!r}"
+        near = did_you_mean(named, columns) or f"; give --{what}-col"
     else:
         problem = f"no column for the {what} ({', '.join(known[:4])}, ...)"
         near = next((hint for name in known if (hint := did_you_mean(name, columns))), ";")
