@@ -8,7 +8,7 @@ import resource
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -256,18 +256,7 @@ def test_names_of_300_characters(tmp_path, run, args):
     assert "longer than the file system allows" in done.stderr
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16k", "none", disk], capture_output=True
-    ).returncode:
-        pytest.skip("cannot mount a small file system here")
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
-
-
+@pytest.mark.parametrize("small_disk", ["16k"], indirect=True)
 @pytest.mark.parametrize("ending", ["csv", "tsv", "parquet"])
 def test_tables_on_a_full_disk(small_disk, tmp_path, run, ending):
     rng = np.random.default_rng(0)
