@@ -212,3 +212,65 @@ def test_a_missing_label_is_left_out_and_its_task_stays(nothing):
         assert named.n_answers == 3
     with pytest.warns(DataWarning), pytest.raises(DataError, match="worker 'd': label 'y' is not"):
         Answers.from_mapping({"1": {"b": None, "c": "x"}, "2": {"d": "y"}}, classes=["x"])
+
+
+@pytest.mark.parametrize("vocabulary", ["tasks", "workers", "classes"])
+def test_an_id_given_twice_is_named(vocabulary):
+    with pytest.raises(DataError, match=rf"answers: {vocabulary}: .*'a' is there twice"):
+        Answers.from_arrays(["a"], ["a"], ["a"], **{vocabulary: ["a", "b", "a"]})
+
+
+def weighted_table() -> Answers:
+    return Answers.from_arrays(
+        ["x", "x", "y", "z", "z", "z"], list("uvuvwu"), [0, 1, 1, 0, 1, 1],
+        [2.0, 0.5, 1.0, 3.0, 0.25, 4.0], classes=2, workers=["u", "v", "w", "idle"],
+    )  # fmt: skip
+
+
+def test_rows_keep_vocabularies_and_weights():
+    answers = weighted_table()
+    mark = answers.label == 1
+    for some in (answers.rows(mark), answers.rows(np.flatnonzero(mark))):
+        assert (some.tasks, some.workers, some.classes) == (
+            answers.tasks, answers.workers, answers.classes,
+        )  # fmt: skip
+        assert some.task.tolist() == answers.task[mark].tolist()
+        assert some.worker.tolist() == answers.worker[mark].tolist()
+        assert some.weight is not None
+        assert some.weight.tolist() == answers.weight[mark].tolist()
+    assert answers.rows(slice(2, 4)) == answers.rows(np.array([2, 3]))
+    assert answers.weighted(None).rows(mark).weight is None
+
+
+def test_answers_of_tasks_in_any_order_and_more_than_once():
+    answers = weighted_table()
+    turned = answers.of_tasks(np.array([2, 0]))
+    assert list(turned.tasks) == ["z", "x"]
+    assert turned.workers == answers.workers
+    assert turned.task.tolist() == [0, 0, 0, 1, 1]
+    assert turned.weight.tolist() == [4.0, 3.0, 0.25, 2.0, 0.5]
+    drawn = answers.of_tasks(np.array([1, 1, 0]))
+    assert list(drawn.tasks) == ["0", "1", "2"]
+    assert drawn.answers_per_task.tolist() == [1, 1, 2]
+    assert answers.of_tasks(np.array([], int)).n_answers == 0
+
+
+def test_weights_are_ones_without_memory_where_none_are_given():
+    answers = weighted_table()
+    assert answers.weights is answers.weight
+    assert answers.weight_per_worker.tolist() == [7.0, 3.5, 0.25, 0.0]
+    assert answers.weight_per_task.tolist() == [2.5, 1.0, 7.25]
+    assert answers.total_weight == 10.75
+    plain = answers.weighted(None)
+    assert plain.weights.tolist() == [1.0] * 6
+    assert plain.weights.strides == (0,)
+    assert plain.weight_per_worker.tolist() == [3.0, 2.0, 1.0, 0.0]
+    assert plain.weight_per_worker.dtype == np.float64
+    assert plain.total_weight == 6.0
+
+
+def test_no_answers_of_some_vocabularies():
+    answers = weighted_table()
+    none = Answers.empty(answers.tasks, answers.workers, answers.classes)
+    assert (none.n_tasks, none.n_workers, none.n_answers) == (3, 4, 0)
+    assert none.weight_per_task.tolist() == [0.0, 0.0, 0.0]

@@ -77,7 +77,7 @@ class Rows:
         tasks, old_task, new_task = _union(old.tasks, batch.tasks)
         workers, old_worker, new_worker = _union(old.workers, batch.workers)
         codes = new_task[batch.task], new_worker[batch.worker], label, tasks, workers, old.classes
-        tidy = Answers._ordered(*codes, batch.weight, self.duplicates)
+        tidy = Answers.from_codes(*codes, batch.weight, self.duplicates)
         task = [old_task[old.task], tidy.task]
         worker = [old_worker[old.worker], tidy.worker]
         weight = [_weights(old), _weights(tidy)]
@@ -88,7 +88,7 @@ class Rows:
             labels[1], weight[1] = labels[1][fresh], weight[1][fresh]
         row = np.arange(task[0].size + task[1].size)
         # The weights of this call carry the rows through the order and the policy.
-        merged = Answers._ordered(
+        merged = Answers.from_codes(
             np.concatenate(task),
             np.concatenate(worker),
             np.concatenate(labels),

@@ -226,7 +226,7 @@ def _in_order(answers: Answers, rows: Iterable[str], columns: Iterable[str]) -> 
     workers = Ids([c for c in columns if c in answers.workers])
     if len(workers) < answers.n_workers:
         workers = answers.workers
-    return Answers._ordered(
+    return Answers.from_codes(
         tasks.codes(list(answers.tasks))[answers.task],
         workers.codes(list(answers.workers))[answers.worker],
         answers.label, tasks, workers, answers.classes, answers.weight, "all",

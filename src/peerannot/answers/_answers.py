@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
-from itertools import chain
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from peerannot._text import did_you_mean, few
-from peerannot.answers._ids import DIGITS_LOST, Ids
+from peerannot.answers._coding import code_ids, ids_kept
+from peerannot.answers._duplicates import DuplicatePolicy, in_order
+from peerannot.answers._ids import Ids
 from peerannot.answers._labels import (
-    BadLabel,
     Meaning,
-    as_texts,
     as_values,
     class_code,
     code_labels,
-    kind_of,
     rows_with_label,
+    take,
 )
-from peerannot.errors import DataError, DataWarning, ParameterError
+from peerannot.answers._mapping import columns_of_mapping
+from peerannot.errors import DataError
 
-__all__ = ["Answers", "DuplicatePolicy", "check_answers"]
-
-DuplicatePolicy = Literal["last", "first", "all", "error"]
+__all__ = ["Answers", "check_answers"]
 
 MOST_WEIGHT = 1e12  # products and sums of any number of them stay far from overflow
 
@@ -130,7 +126,7 @@ class Answers:
         >>> Answers.from_arrays(["a", "a", "b"], [1, 2, 1], ["cat", "dog", "dog"])
         Answers(2 tasks, 2 workers, 2 classes, 3 answers)
         """
-        task_code, task_ids = _code(task, tasks, "task")
+        task_code, task_ids = code_ids(task, tasks, "task")
         who, given = as_values(worker), as_values(label)
         if not task_code.size == len(who) == len(given):
             raise DataError(
@@ -144,10 +140,10 @@ class Answers:
         if rows is not None:
             if weights is not None and weights.shape == task_code.shape:
                 weights = weights[rows]
-            task_code, who, given = task_code[rows], _take(who, rows), _take(given, rows)
-        worker_code, worker_ids = _code(who, workers, "worker")
+            task_code, who, given = task_code[rows], take(who, rows), take(given, rows)
+        worker_code, worker_ids = code_ids(who, workers, "worker")
         label_code, class_ids = code_labels(given, classes)
-        return cls._ordered(
+        return cls.from_codes(
             task_code, worker_code, label_code, task_ids, worker_ids, class_ids, weights, duplicates
         )
 
@@ -173,42 +169,7 @@ class Answers:
             A task is not a mapping, or a label is of a wrong type or out of range;
             the message has the task and the worker.
         """
-        if not isinstance(votes, Mapping):
-            raise DataError(f"{where}: expected {{task: {{worker: label}}}}, not a list or a value")
-        rows = list(votes.values())
-        if set(map(type, rows)) != {dict} and any(not isinstance(row, Mapping) for row in rows):
-            task = next(t for t, row in votes.items() if not isinstance(row, Mapping))
-            raise DataError(
-                f"{where}: task {task!r} has {kind_of(votes[task])} instead of {{worker: label}}"
-            )
-        keys = as_texts(list(votes))
-        given = list(chain.from_iterable(row.values() for row in rows))
-        names = as_texts(list(chain.from_iterable(rows)))
-        lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
-        task = np.repeat(np.arange(len(rows)), lengths)
-        if classes is not None and not isinstance(classes, int | Ids):
-            classes = list(classes)
-        kept = rows_with_label(given, classes)
-        if kept is not None:
-            task, given, names = task[kept], _take(given, kept), _take(names, kept)
-
-        def place(i: int) -> str:
-            at = int(task[i])
-            return f"task {keys[at]!r}, worker {names[i]!r}"
-
-        try:
-            label_code, class_ids = code_labels(given, classes, labels)
-        except BadLabel as bad:
-            raise bad.at(f"{where}: {place(bad.row)}") from None
-        task_ids = Ids.sorted(keys)
-        if len(task_ids) != len(keys):
-            raise DataError(f"{where}: a task occurs twice")
-        worker_ids = Ids.sorted(names)
-        task_code = task_ids.codes(keys)[task]
-        worker_code = worker_ids.codes(names)
-        return cls._ordered(
-            task_code, worker_code, label_code, task_ids, worker_ids, class_ids, None, "last"
-        )
+        return cls.from_codes(*columns_of_mapping(votes, classes, labels, where))
 
     @classmethod
     def read(cls, source: str | Path, **options: Any) -> Answers:
@@ -218,7 +179,7 @@ class Answers:
         return answers
 
     @classmethod
-    def _ordered(
+    def from_codes(
         cls,
         task: NDArray[np.int32],
         worker: NDArray[np.int32],
@@ -226,72 +187,39 @@ class Answers:
         tasks: Ids,
         workers: Ids,
         classes: Ids,
-        weight: NDArray[np.float64] | None,
-        duplicates: DuplicatePolicy,
+        weight: NDArray[np.float64] | None = None,
+        duplicates: DuplicatePolicy = "last",
         *,
         repeats: dict[str, int] | None = None,
     ) -> Answers:
-        """Sort by (task, worker), apply the policy on duplicates, and build.
+        """Build answers from positions in vocabularies, one row an answer, in any order.
 
-        ``repeats`` is for callers that tell of them: it gets the rows beside the first of a worker
-        to a task, ``exact`` (a label given to the task before) and ``contradicting``.
+        Parameters
+        ----------
+        task, worker, label, tasks, workers, classes, weight
+            As the attributes of `Answers`.
+        duplicates
+            As `from_arrays` has it.
+        repeats
+            For callers that tell of them: it gets the rows beside the first of a worker to a
+            task, ``exact`` (a label given to the task before) and ``contradicting``; by default
+            a `DataWarning` tells of the latter.
+
+        Raises
+        ------
+        DataError
+            A row is a duplicate under ``"error"``.
         """
-        from peerannot.answers import _order
+        columns = in_order(
+            task, worker, label, weight, tasks, workers, classes, duplicates, repeats=repeats
+        )
+        return cls(*columns[:3], tasks, workers, classes, columns[3])
 
-        if duplicates not in get_args(DuplicatePolicy):
-            raise ParameterError(
-                f"duplicates must be one of last, first, all, error, not {duplicates!r}"
-            )
-        state = int(_order.in_order(task, worker))
-        by_label = duplicates == "all"
-        if state < 0 or (by_label and state == 0):
-            sizes = np.bincount(task, minlength=len(tasks))
-            if int(sizes.max()) <= _order.INSERTION_LIMIT:
-                start = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
-                worker, label, order = _order.gather_by_task(
-                    task, start, worker, label, weight is not None
-                )
-                _order.sort_in_tasks(start, worker, label, order, by_label)
-                task = np.repeat(np.arange(len(tasks), dtype=np.int32), sizes)
-            else:
-                order = np.arange(task.size, dtype=np.int64)
-                if by_label:
-                    order = _order.counting_order(label, len(classes), order)
-                order = _order.counting_order(worker, len(workers), order)
-                order = _order.counting_order(task, len(tasks), order)
-                task, worker, label = task[order], worker[order], label[order]
-            weight = None if weight is None else weight[order]
-            state = int(_order.in_order(task, worker))
-        if state == 0 and (duplicates != "all" or repeats is not None):
-            exact = _order.duplicate_marks(task, worker, label, True, True)
-            # Exact repeats go first, so that "error" speaks of contradictions only.
-            if duplicates == "error":
-                task_, worker_, kept = task[~exact], worker[~exact], label[~exact]
-                clash = _order.duplicate_marks(task_, worker_, kept, False, False)
-                if clash.any():
-                    row = int(np.flatnonzero(clash)[0])
-                    raise DataError(
-                        f"answers: worker {workers[int(worker_[row])]!r} gave different answers to"
-                        f" task {tasks[int(task_[row])]!r}; choose duplicates=last, first or all"
-                    )
-                drop = exact
-            else:
-                drop = _order.duplicate_marks(task, worker, label, duplicates != "first", False)
-            n_exact = int(exact.sum())
-            conflicts = int(drop.sum()) - n_exact
-            if repeats is not None:
-                repeats.update(exact=n_exact, contradicting=conflicts)
-            elif conflicts > 0:
-                warnings.warn(
-                    f"{conflicts} answers replaced by another answer of the same worker to the"
-                    f" same task (duplicates={duplicates})",
-                    DataWarning,
-                    stacklevel=3,
-                )
-            if duplicates != "all":
-                task, worker, label = task[~drop], worker[~drop], label[~drop]
-                weight = None if weight is None else weight[~drop]
-        return cls(task, worker, label, tasks, workers, classes, weight)
+    @classmethod
+    def empty(cls, tasks: Ids, workers: Ids, classes: Ids) -> Answers:
+        """No answers, for what asks `Answers` for their vocabularies."""
+        nothing = np.empty(0, np.int32)
+        return cls(nothing, nothing, nothing, tasks, workers, classes)
 
     @property
     def n_tasks(self) -> int:
@@ -325,6 +253,32 @@ class Answers:
         """Number of answers of each worker, int64 (n_workers,)."""
         return _read_only(np.bincount(self.worker, minlength=self.n_workers).astype(np.int64))
 
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """Weight of each answer, read-only float64 (n_answers,).
+
+        Where none are given it is one 1 seen n_answers times, which takes no memory.
+        """
+        one = np.float64(1.0)
+        return np.broadcast_to(one, self.n_answers) if self.weight is None else self.weight
+
+    @property
+    def total_weight(self) -> float:
+        """Sum of the weights; the number of answers where none are given."""
+        return float(self.n_answers if self.weight is None else self.weight.sum())
+
+    @cached_property
+    def weight_per_task(self) -> NDArray[np.float64]:
+        """Sum of the weights of each task's answers, float64 (n_tasks,)."""
+        total = np.bincount(self.task, self.weight, self.n_tasks)
+        return _read_only(total.astype(np.float64, copy=False))
+
+    @cached_property
+    def weight_per_worker(self) -> NDArray[np.float64]:
+        """Sum of the weights of each worker's answers, float64 (n_workers,)."""
+        total = np.bincount(self.worker, self.weight, self.n_workers)
+        return _read_only(total.astype(np.float64, copy=False))
+
     def class_code(self, label: Any) -> int:
         """Position of a class given by its name (a text) or its position (an int); -1 if none."""
         return class_code(label, self.classes)
@@ -338,6 +292,40 @@ class Answers:
             state.update("\0".join(ids).encode() + b"\1")
         return state.hexdigest()
 
+    def rows(self, kept: NDArray[Any] | slice) -> Answers:
+        """Some of these answers; tasks, workers and classes stay.
+
+        Parameters
+        ----------
+        kept
+            A mark of each answer, bool (n_answers,), positions in order, or a slice.
+        """
+        return Answers(
+            self.task[kept], self.worker[kept], self.label[kept], self.tasks, self.workers,
+            self.classes, None if self.weight is None else self.weight[kept],
+        )  # fmt: skip
+
+    def of_tasks(self, positions: NDArray[Any]) -> Answers:
+        """The answers to some tasks, which are numbered anew; workers and classes stay.
+
+        Parameters
+        ----------
+        positions
+            Whole numbers, in any order. A task listed twice is two tasks; as ids must be
+            distinct, tasks are named by their place then.
+        """
+        positions = np.asarray(positions, dtype=np.int64)
+        size = self.answers_per_task[positions]
+        first = np.cumsum(size) - size
+        rows = np.arange(size.sum()) - np.repeat(first - self.task_ptr[positions], size)
+        task = np.repeat(np.arange(positions.size, dtype=np.int32), size)
+        distinct = bool((np.bincount(positions, minlength=self.n_tasks) < 2).all())
+        return Answers(
+            task, self.worker[rows], self.label[rows],
+            self.tasks.take(positions) if distinct else Ids(int(positions.size)), self.workers,
+            self.classes, None if self.weight is None else self.weight[rows],
+        )  # fmt: skip
+
     def without_tasks(self, removed: Iterable[str]) -> Answers:
         """These answers without some tasks; workers and classes stay.
 
@@ -346,11 +334,7 @@ class Answers:
         DataError
             A task is not one of these.
         """
-        keep = _kept(self.tasks, removed, "tasks")
-        new_code = np.cumsum(keep, dtype=np.int32) - np.int32(1)
-        rows = keep[self.task]
-        tasks = self.tasks.take(np.flatnonzero(keep))
-        return replace(self._rows(rows), task=new_code[self.task[rows]], tasks=tasks)
+        return self.of_tasks(np.flatnonzero(ids_kept(self.tasks, removed, "tasks")))
 
     def without_workers(self, removed: Iterable[str]) -> Answers:
         """These answers without those of some workers; tasks and classes stay.
@@ -360,19 +344,18 @@ class Answers:
         DataError
             A worker is not one of these.
         """
-        keep = _kept(self.workers, removed, "workers")
-        new_code = np.cumsum(keep, dtype=np.int32) - np.int32(1)
-        rows = keep[self.worker]
-        workers = self.workers.take(np.flatnonzero(keep))
-        return replace(self._rows(rows), worker=new_code[self.worker[rows]], workers=workers)
-
-    def _rows(self, rows: NDArray[np.bool_]) -> Answers:
-        """The answers of these rows; the vocabularies stay."""
-        weight = None if self.weight is None else self.weight[rows]
+        keep = ids_kept(self.workers, removed, "workers")
+        code = np.cumsum(keep, dtype=np.int32) - np.int32(1)
+        own, workers = self.rows(keep[self.worker]), self.workers.take(np.flatnonzero(keep))
         return Answers(
-            self.task[rows], self.worker[rows], self.label[rows], self.tasks, self.workers,
-            self.classes, weight,
-        )  # fmt: skip
+            own.task, code[own.worker], own.label, own.tasks, workers, own.classes, own.weight
+        )
+
+    def weighted(self, weight: NDArray[np.float64] | None) -> Answers:
+        """The same answers with other weights."""
+        return Answers(
+            self.task, self.worker, self.label, self.tasks, self.workers, self.classes, weight
+        )
 
     def __len__(self) -> int:
         return self.n_answers
@@ -414,48 +397,3 @@ def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     view = array.view()
     view.flags.writeable = False
     return view
-
-
-def _kept(ids: Ids, removed: Iterable[str], what: str) -> NDArray[np.bool_]:
-    """A mark of each id that is not removed."""
-    listed = [str(i) for i in removed]
-    codes = ids.codes(listed)
-    if (codes < 0).any():
-        unknown = [i for i, c in zip(listed, codes, strict=True) if c < 0]
-        raise DataError(f"{what} to remove that have no entry in the answers: {few(unknown)}")
-    keep = np.ones(len(ids), np.bool_)
-    keep[codes] = False
-    return keep
-
-
-def _take(values: Sequence[Any] | NDArray[Any], rows: NDArray[np.int64]) -> list[Any]:
-    return [values[i] for i in rows.tolist()]
-
-
-def _code(
-    column: Iterable[Any], vocabulary: Iterable[str] | None, what: str
-) -> tuple[NDArray[np.int32], Ids]:
-    values = as_values(column)
-    if vocabulary is not None:
-        ids = vocabulary if isinstance(vocabulary, Ids) else Ids(map(str, vocabulary))
-        codes = ids.codes(map(str, values))
-        if (codes < 0).any():
-            first = int(np.flatnonzero(codes < 0)[0])
-            raise DataError(
-                f"answers row {first + 1}: {what} {str(values[first])!r} is not one of the known"
-                + did_you_mean(str(values[first]), ids)
-            )
-        return codes, ids
-    if isinstance(values, np.ndarray):
-        unique, codes_ = np.unique(values, return_inverse=True)
-        return codes_.astype(np.int32), Ids.sorted(map(str, unique.tolist()))
-    for row, value in enumerate(values):
-        if value is None or value != value:
-            raise DataError(f"answers row {row + 1}: the {what} is missing")
-        if isinstance(value, float) and abs(value) >= 2**53:
-            raise DataError(f"answers row {row + 1}: the {what} {value!r} {DIGITS_LOST}")
-    if all(isinstance(value, float) and value.is_integer() for value in values):
-        values = list(map(int, values))
-    texts = as_texts(values)
-    ids = Ids.sorted(texts)
-    return ids.codes(texts), ids

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from peerannot._text import natural_key
 from peerannot.answers._class_order import in_class_order
+from peerannot.errors import DataError
 
 __all__ = ["DIGITS_LOST", "Ids"]
 
@@ -30,7 +31,7 @@ class Ids(Sequence[str]):
 
     Raises
     ------
-    ValueError
+    DataError
         An id occurs twice.
     """
 
@@ -45,7 +46,8 @@ class Ids(Sequence[str]):
         else:
             self._values = tuple(values)
             if len(self.index_of) != len(self._values):
-                raise ValueError("ids must be distinct")
+                twice = next(v for i, v in enumerate(self._values) if self.index_of[v] != i)
+                raise DataError(f"ids must be distinct: {twice!r} is there twice")
 
     @classmethod
     def sorted(cls, values: Iterable[str]) -> Ids:

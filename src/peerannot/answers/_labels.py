@@ -30,6 +30,7 @@ __all__ = [
     "code_labels",
     "kind_of",
     "rows_with_label",
+    "take",
 ]
 
 Meaning = Literal["codes", "names"]
@@ -64,7 +65,11 @@ def class_names(classes: Iterable[Any] | int) -> tuple[Ids, bool]:
     if isinstance(classes, int | np.integer):
         return Ids(int(classes)), False
     given = list(classes)
-    return Ids(map(as_name, given)), any(isinstance(c, _NUMBERS) for c in given)
+    try:
+        ids = Ids(map(as_name, given))
+    except DataError as twice:
+        raise DataError(f"answers: classes: {twice}; list each once") from None
+    return ids, any(isinstance(c, _NUMBERS) for c in given)
 
 
 def class_code(label: Any, classes: Ids) -> int:
@@ -223,3 +228,8 @@ def as_values(column: Iterable[Any]) -> Sequence[Any] | NDArray[Any]:
             raise DataError(f"answers: a column must have one dimension, not {values.ndim}")
         return values if values.dtype.kind in "iu" else values.tolist()
     return values if isinstance(values, list) else list(values)
+
+
+def take(values: Sequence[Any] | NDArray[Any], rows: NDArray[np.int64]) -> list[Any]:
+    """The values of some rows."""
+    return [values[i] for i in rows.tolist()]

@@ -62,7 +62,7 @@ class Details:
                 f"{self.path}: its answers are not those of answers.json; {_way_out(self.path)}"
             )
         weight = given["weight"].to_numpy() if "weight" in given.columns else None
-        return Answers._ordered(
+        return Answers.from_codes(
             task, worker, label, plain.tasks, plain.workers, plain.classes, weight, "all"
         )
 

@@ -400,7 +400,7 @@ def _finish(
     if duplicates == "error":
         refuse_contradictions(task, worker, label, (tasks, workers, coding.classes), place)
     counts: dict[str, int] = {}
-    answers = Answers._ordered(
+    answers = Answers.from_codes(
         task, worker, label, tasks, workers, coding.classes, weight, duplicates, repeats=counts
     )
     n_rows = frame.height + sum(dropped.values())

@@ -329,7 +329,7 @@ class Coding:
         known = Ids.of_column(ids if ids.dtype == pl.String else ids.to_numpy())
         sizes = np.diff(np.append(first, codes.height))
         weight = codes["weight"].to_numpy() if "weight" in codes.columns else None
-        answers = Answers._ordered(
+        answers = Answers.from_codes(
             np.repeat(np.arange(first.size, dtype=np.int32), sizes),
             codes["worker"].to_numpy(), codes["label"].to_numpy(),
             known, self.workers, self.classes, weight, self._duplicates, repeats={},
