@@ -97,7 +97,7 @@ def memory_child(folder: Path, spec: str) -> None:
 def mapped_child(folder: Path, spec: str) -> None:
     """Code into memory-mapped files, fit and write in this process; print seconds and memory."""
     warnings.simplefilter("ignore")
-    from peerannot.aggregation.out_of_core import fit_shards
+    from peerannot.aggregation.partitions.out_of_core import fit_shards
 
     clock = Clock()
     coding = [0.0]

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from peerannot.aggregation import build
-from peerannot.aggregation.output import write_labels
+from peerannot.aggregation.display.output import write_labels
 from peerannot.dataset import Dataset
 from peerannot.learning import TrainOptions, train, train_on_votes
 from peerannot.selection import evaluate

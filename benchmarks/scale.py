@@ -128,7 +128,7 @@ def fit_child(folder: Path, spec: str, posterior: bool) -> None:
     warnings.simplefilter("ignore")
     import polars as pl
 
-    from peerannot.aggregation.out_of_core import fit_shards
+    from peerannot.aggregation.partitions.out_of_core import fit_shards
 
     watch = Watch()
     out, scratch = folder / "out", folder / "scratch"

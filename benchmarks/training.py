@@ -32,11 +32,11 @@ from torchvision import datasets, transforms
 
 from peerannot.dataset import Dataset
 from peerannot.learning import TrainOptions, build_model
-from peerannot.learning._images import ImageStore
-from peerannot.learning._learner import CrowdVotes, Learner, Objective, SoftLabels
-from peerannot.learning._splits import Part, voted_splits
-from peerannot.learning._trainer import Trainer, reproducible
-from peerannot.learning.strategies._base import make_strategy
+from peerannot.learning.data.images import ImageStore
+from peerannot.learning.data.splits import Part, voted_splits
+from peerannot.learning.strategies.base import make_strategy
+from peerannot.learning.training.learner import CrowdVotes, Learner, Objective, SoftLabels
+from peerannot.learning.training.trainer import Trainer, reproducible
 
 # Strategies compared; VW+B shows the cost of a light one.
 STRATEGIES = ("crowdlayer", "conal", "tracereg", "aggnet", "madl", "max-mig")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 from typing import Generic, TypeVar
 
 from peerannot._options import from_text, parse_spec
@@ -111,6 +111,6 @@ class Registry(Generic[T]):
 
 
 def import_siblings(package: str) -> None:
-    """Import every module of a package, so that its classes register themselves."""
-    for module in iter_modules(import_module(package).__path__, f"{package}."):
+    """Import every module of a package and its folders, so that classes register themselves."""
+    for module in walk_packages(import_module(package).__path__, f"{package}."):
         import_module(module.name)

@@ -11,7 +11,7 @@ import numpy as np
 from peerannot._files import atomic_write
 from peerannot._progress import Progress, silent
 from peerannot.aggregation import build
-from peerannot.aggregation.output import write_labels
+from peerannot.aggregation.display.output import write_labels
 from peerannot.dataset import Dataset
 from peerannot.selection import evaluate
 

@@ -20,8 +20,8 @@ from peerannot.aggregation.capabilities import (
     capabilities,
     why_not,
 )
-from peerannot.aggregation.dawid_skene import DawidSkene
-from peerannot.aggregation.out_of_core import fit_shards
+from peerannot.aggregation.confusion.dawid_skene import DawidSkene
+from peerannot.aggregation.partitions.out_of_core import fit_shards
 from peerannot.answers import Answers
 from peerannot.errors import DataError, ParameterError
 

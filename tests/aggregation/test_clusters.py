@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from simulated import crowd
 
 from peerannot.aggregation import STRATEGIES
-from peerannot.aggregation.clusters import _ranked
+from peerannot.aggregation.confusion.dawid_skene_clust import _ranked
 from peerannot.answers import Answers
 
 DSWC = STRATEGIES["DSWC"]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from simulated import crowd
 
 from peerannot.aggregation import STRATEGIES
-from peerannot.aggregation.coins import Coins
+from peerannot.aggregation.passes.coins import Coins
 from peerannot.answers import Answers
 
 OneCoin, ZenCrowd = STRATEGIES["one-coin"], STRATEGIES["ZC"]

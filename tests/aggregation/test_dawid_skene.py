@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from simulated import crowd
 
 from peerannot.aggregation import STRATEGIES, build
-from peerannot.aggregation.confusions import EM
-from peerannot.aggregation.dawid_skene import FLOOR
+from peerannot.aggregation.confusion.dawid_skene import FLOOR
+from peerannot.aggregation.passes.confusions import EM
 from peerannot.answers import Answers
 from peerannot.errors import ConvergenceWarning
 

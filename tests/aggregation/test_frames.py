@@ -21,7 +21,7 @@ from peerannot.aggregation import (
     label_quality,
     with_intervals,
 )
-from peerannot.aggregation.known_confusions import posterior_of_confusions
+from peerannot.aggregation.passes.known_confusions import posterior_of_confusions
 from peerannot.errors import DataError, MissingDependencyError, ParameterError
 from peerannot.selection import compare
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from small_crowds import crowd
 
 from peerannot.aggregation import STRATEGIES, OnlineState, Result, build
-from peerannot.aggregation._memory import Counts
 from peerannot.aggregation.base import Strategy
 from peerannot.aggregation.capabilities import learns_online
+from peerannot.aggregation.online.memory import Counts
 from peerannot.answers import Answers
 from peerannot.errors import DataError, DataWarning, ParameterError
 
@@ -302,7 +302,7 @@ def test_a_save_that_fails_leaves_the_old_state(tmp_path: Any, monkeypatch: Any)
     def fail(*_: Any, **__: Any) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("peerannot.aggregation._state.write_json", fail)
+    monkeypatch.setattr("peerannot.aggregation.online.files.write_json", fail)
     with pytest.raises(OSError, match="disk full"):
         new.save(tmp_path)
     assert OnlineState.load(tmp_path).n_answers == 9

@@ -12,7 +12,7 @@ import pytest
 
 from peerannot.aggregation import STRATEGIES, Result, build, out_of_core
 from peerannot.aggregation.capabilities import runs_on_partitions
-from peerannot.aggregation.out_of_core import fit_shards
+from peerannot.aggregation.partitions.out_of_core import fit_shards
 from peerannot.errors import DataError, ParameterError, StorageError
 from peerannot.io import _rows, _shards, read_answers
 
@@ -223,7 +223,7 @@ def test_equals_the_fit_in_memory(tmp_path: Path, spec: str, text: bool, shuffle
 
 
 def test_threads_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from peerannot.aggregation import kernels
+    from peerannot.aggregation.passes import kernels
 
     pattern = shards(tmp_path / "in")
     fit_shards(pattern, "DS", output=tmp_path / "two")

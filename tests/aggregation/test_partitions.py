@@ -18,7 +18,7 @@ from peerannot._progress import silent
 from peerannot.aggregation import Result, build
 from peerannot.aggregation.base import Fitted, Strategy
 from peerannot.aggregation.capabilities import check_partitions
-from peerannot.aggregation.dawid_skene import DawidSkene
+from peerannot.aggregation.confusion.dawid_skene import DawidSkene
 from peerannot.aggregation.partitions.outcome import outcome
 from peerannot.aggregation.partitions.parts import LocalParts
 from peerannot.answers import Answers

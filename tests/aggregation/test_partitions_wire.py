@@ -20,10 +20,10 @@ from peerannot.aggregation.base import Fitted, Strategy
 from peerannot.aggregation.capabilities import check_partitions
 from peerannot.aggregation.partitions.outcome import outcome
 from peerannot.aggregation.partitions.parts import LocalParts
-from peerannot.aggregation.plantnet import PlantNet
-from peerannot.aggregation.signed_votes import largest_score, signed_vote_fit, write_signed
-from peerannot.aggregation.support import Support
-from peerannot.aggregation.weighted import WeightedVote
+from peerannot.aggregation.passes.signed_votes import largest_score, signed_vote_fit, write_signed
+from peerannot.aggregation.passes.support import Support
+from peerannot.aggregation.reliability.plantnet import PlantNet
+from peerannot.aggregation.votes.weighted_vote import WeightedVote
 from peerannot.answers import Answers
 from peerannot.errors import DataError, DataWarning, ParameterError
 
@@ -205,7 +205,7 @@ def test_partitions_are_as_sparse_as_all_tasks_would_be(
 ) -> None:
     answers, truth = crowd(60, 6, 4, 2, seed=4)
     gold = np.where(np.arange(60) % 9 == 0, truth, -1).astype(np.int32)
-    monkeypatch.setattr("peerannot.aggregation.support.DENSE_BYTES", 60 * 4 * 8 // 2)
+    monkeypatch.setattr("peerannot.aggregation.passes.support.DENSE_BYTES", 60 * 4 * 8 // 2)
     rule = build(spec)
     known = {str(i): int(gold[i]) for i in np.flatnonzero(gold >= 0)}
     one = rule.fit(answers, gold=known)
@@ -227,8 +227,8 @@ def test_single_precision_is_chosen_by_all_answers(monkeypatch: pytest.MonkeyPat
     answers, _ = crowd(60, 6, 3, 4, accuracy=(0.4, 0.8), seed=4)
     rule = build("DS[max_iter=12,tol=0]")
     double = rule.fit(answers).dense_posterior()
-    monkeypatch.setattr("peerannot.aggregation.kernels.SMALL", answers.n_answers)
-    monkeypatch.setattr("peerannot.aggregation.confusions.SINGLE_BYTES", 0)
+    monkeypatch.setattr("peerannot.aggregation.passes.kernels.SMALL", answers.n_answers)
+    monkeypatch.setattr("peerannot.aggregation.passes.confusions.SINGLE_BYTES", 0)
     one = rule.fit(answers).dense_posterior()
     assert np.abs(one - double).max() > 1e-9
     parts = LocalParts.of(answers, 3)

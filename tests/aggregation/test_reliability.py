@@ -180,7 +180,7 @@ def test_bwa_equals_its_transcription(options):
 
 
 def test_bwa_refuses_what_it_cannot_hold(monkeypatch):
-    from peerannot.aggregation import bwa
+    from peerannot.aggregation.reliability import bwa
 
     answers, _ = crowd()
     monkeypatch.setattr(bwa, "SCORE_BYTES", 100)
@@ -189,7 +189,7 @@ def test_bwa_refuses_what_it_cannot_hold(monkeypatch):
 
 
 def test_mmsr_step_equals_its_transcription():
-    from peerannot.aggregation.mmsr import _pairs, _reduce
+    from peerannot.aggregation.reliability.m_msr import _pairs, _reduce
 
     answers, _ = crowd(30, 9, 3, 5, seed=8, weighted=True)
     agree, common = _pairs(
@@ -240,7 +240,7 @@ def test_mmsr_finds_skills_and_adversaries():
 
 
 def test_mmsr_guards_its_memory(monkeypatch):
-    from peerannot.aggregation import mmsr
+    from peerannot.aggregation.reliability import m_msr as mmsr
 
     monkeypatch.setattr(mmsr, "MAX_WORKERS", 5)
     with pytest.raises(ParameterError, match="takes 5 at most, not 9; use one-coin"):

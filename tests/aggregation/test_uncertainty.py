@@ -22,8 +22,8 @@ from peerannot.aggregation import (
     with_bootstrap,
     with_intervals,
 )
-from peerannot.aggregation._bootstrap import of_tasks
-from peerannot.aggregation.uncertainty import right_distribution
+from peerannot.aggregation.uncertainty.bootstrap import of_tasks
+from peerannot.aggregation.uncertainty.intervals import right_distribution
 from peerannot.answers import Answers
 from peerannot.errors import DataError, ParameterError
 from peerannot.simulation import simulate
@@ -137,7 +137,7 @@ def test_accuracy_of_many_tasks_is_normal_and_of_few_exact(monkeypatch: Any) -> 
     answers, _ = crowd(400, 9, 3, 3, seed=3)
     result = build("one-coin").fit(answers)
     exact = accuracy_interval(result, answers)
-    monkeypatch.setattr("peerannot.aggregation.uncertainty.EXACT", 10)
+    monkeypatch.setattr("peerannot.aggregation.uncertainty.intervals.EXACT", 10)
     normal = accuracy_interval(result, answers)
     assert (exact.method, normal.method) == ("exact", "normal")
     assert exact.value == normal.value == pytest.approx(result.confidence.mean())

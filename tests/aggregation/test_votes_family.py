@@ -7,7 +7,7 @@ import pytest
 from small_crowds import agreement, best, crowd, dense_votes, rows
 
 from peerannot.aggregation import IWMV, MajorityVote, NaiveSoft, TwoThird, Wawa, support
-from peerannot.aggregation.signed_votes import signed_vote_fit
+from peerannot.aggregation.passes.signed_votes import signed_vote_fit
 from peerannot.answers import Answers
 
 CROWDS = [

@@ -94,7 +94,7 @@ def test_colour_spaces_palettes_and_what_is_transparent(tmp_path):
 
 
 def test_the_network_and_the_page_use_this_eye(tmp_path):
-    read_image = pytest.importorskip("peerannot.learning._images").read_image
+    read_image = pytest.importorskip("peerannot.learning.data.images").read_image
     turned(tmp_path / "x.jpg")
     np.testing.assert_array_equal(read_image(tmp_path / "x.jpg", 64), learned(tmp_path / "x.jpg"))
 

@@ -38,7 +38,7 @@ CALLS = ("replace", "rename", "unlink", "fsync", "rmdir")
 LEFT = (".tmp", ".peerannot.lock", ".peerannot.staged", ".peerannot.complete", ".install.partial",
         ".install.complete", ".install.old", ".scratch")  # fmt: skip
 HEAVY = ("polars", "scipy.sparse", "scipy.special", "PIL.Image", "filelock", "orjson",
-         "peerannot.aggregation.kernels", "peerannot.aggregation.out_of_core",
+         "peerannot.aggregation.passes.kernels", "peerannot.aggregation.partitions.out_of_core",
          "peerannot.io.formats.table", "peerannot.report",
          "peerannot.simulation.images")  # fmt: skip
 

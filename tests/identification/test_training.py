@@ -101,11 +101,11 @@ def test_watching_does_not_change_the_training(digits: tuple[Path, Any]) -> None
     import torch
 
     from peerannot.learning import TrainOptions
-    from peerannot.learning._images import ImageStore
-    from peerannot.learning._learner import Learner, SoftLabels
-    from peerannot.learning._models import build_model
-    from peerannot.learning._trainer import Trainer, reproducible
-    from peerannot.learning.dynamics import WatchedTraining
+    from peerannot.learning.data.images import ImageStore
+    from peerannot.learning.networks.models import build_model
+    from peerannot.learning.training.dynamics import WatchedTraining
+    from peerannot.learning.training.learner import Learner, SoftLabels
+    from peerannot.learning.training.trainer import Trainer, reproducible
 
     root, _ = digits
     paths = sorted((root / "train").rglob("*.png"))[:64]

@@ -11,7 +11,7 @@ from crowds import crowd, diagonal, spammer
 
 from peerannot import Answers
 from peerannot.aggregation import DawidSkene, build, skill_intervals
-from peerannot.aggregation.expected_counts import expected_counts
+from peerannot.aggregation.passes.expected_counts import expected_counts
 from peerannot.errors import ConvergenceWarning, DataError
 from peerannot.identification import (
     METHODS,

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from peerannot.aggregation.out_of_core import fit_shards
+from peerannot.aggregation.partitions.out_of_core import fit_shards
 from peerannot.answers import Answers
 from peerannot.errors import DataError
 from peerannot.io import read_answers

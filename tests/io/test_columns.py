@@ -9,7 +9,7 @@ import pytest
 from exports import parquet
 from test_formats import load, votes
 
-from peerannot.aggregation.out_of_core import fit_shards
+from peerannot.aggregation.partitions.out_of_core import fit_shards
 from peerannot.errors import DataError, ParameterError
 from peerannot.io import read
 

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from peerannot.answers import Answers
-from peerannot.learning.strategies._matrices import RATE
+from peerannot.learning.strategies.matrices import RATE
 
 # Images, workers, classes, features.
 N, W, K, D = 12, 5, 3, 7

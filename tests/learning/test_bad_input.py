@@ -79,7 +79,7 @@ def test_labels_of_another_dataset(make) -> None:
 def test_a_disk_that_fills_up_during_the_training(make, monkeypatch) -> None:
     import errno
 
-    monkeypatch.setattr("peerannot.learning._trainer._CHECKPOINT_SHARE", 1e9)
+    monkeypatch.setattr("peerannot.learning.training.trainer._CHECKPOINT_SHARE", 1e9)
     tiny = make(train=16)
     labels = tiny.save(tiny.soft)
     whole = train(tiny.path, labels=labels, options=OPTIONS, output_name="x")
@@ -99,13 +99,13 @@ def test_a_disk_that_fills_up_during_the_training(make, monkeypatch) -> None:
             yield Full() if len(calls) == 3 else handle
 
     # The state after the third epoch does not fit: the second's stays, and so do the results.
-    monkeypatch.setattr("peerannot.learning._checkpoint.atomic_write", filling)
+    monkeypatch.setattr("peerannot.learning.training.checkpoint.atomic_write", filling)
     with pytest.raises(StorageError, match="no space left on the disk"):
         train(tiny.path, labels=labels, options=OPTIONS, output_name="x")
     now = [f.read_bytes() for f in (whole.results_file, whole.weights_file, whole.model_file)]
     assert now == want
     assert not [p for p in tiny.path.rglob("*") if p.name.endswith(".tmp")]
-    monkeypatch.setattr("peerannot.learning._checkpoint.atomic_write", atomic_write)
+    monkeypatch.setattr("peerannot.learning.training.checkpoint.atomic_write", atomic_write)
     again = train(tiny.path, labels=labels, options=OPTIONS, output_name="x", resume=True)
     assert again.resumed_at == 2
     now = [f.read_bytes() for f in (whole.results_file, whole.weights_file, whole.model_file)]
@@ -136,7 +136,7 @@ def test_files_may_not_grow(make) -> None:
 
 
 def test_both_checkpoints_damaged_and_the_model_is_safe(make, monkeypatch) -> None:
-    monkeypatch.setattr("peerannot.learning._trainer._CHECKPOINT_SHARE", 1e9)
+    monkeypatch.setattr("peerannot.learning.training.trainer._CHECKPOINT_SHARE", 1e9)
     tiny = make(train=8)
     labels = tiny.save(tiny.soft)
     report = train(tiny.path, labels=labels, options=OPTIONS, output_name="x")

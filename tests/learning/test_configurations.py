@@ -17,7 +17,7 @@ from peerannot.cli._main import peerannot
 from peerannot.cli._training import take_options
 from peerannot.errors import PeerannotError
 from peerannot.learning import list_models
-from peerannot.learning.strategies._base import make_strategy
+from peerannot.learning.strategies.base import make_strategy
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs" / "configurations").glob("*.md"))

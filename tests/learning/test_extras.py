@@ -22,9 +22,9 @@ from peerannot.learning import (  # noqa: E402
     train,
     train_on_votes,
 )
-from peerannot.learning._images import ImageStore  # noqa: E402
-from peerannot.learning._learner import Learner, SoftLabels  # noqa: E402
-from peerannot.learning._trainer import Trainer  # noqa: E402
+from peerannot.learning.data.images import ImageStore  # noqa: E402
+from peerannot.learning.training.learner import Learner, SoftLabels  # noqa: E402
+from peerannot.learning.training.trainer import Trainer  # noqa: E402
 
 OPTIONS = TrainOptions(
     model="smallcnn", img_size=16, n_epochs=3, lr=0.05, batch_size=8, figures="none"
@@ -151,7 +151,7 @@ def test_mean_weights_follow_the_training_weights(make) -> None:
 
 
 def test_everything_at_once_resumes_exactly(make, monkeypatch) -> None:
-    monkeypatch.setattr("peerannot.learning._trainer._CHECKPOINT_SHARE", 1e9)
+    monkeypatch.setattr("peerannot.learning.training.trainer._CHECKPOINT_SHARE", 1e9)
     tiny = make(("a", "b", "c"), train=30)
     options = replace(OPTIONS, ema=0.8, clip=1.0, warmup=2, n_epochs=5, scheduler="cosine")
 

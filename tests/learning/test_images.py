@@ -9,8 +9,8 @@ from PIL import Image
 torch = pytest.importorskip("torch")
 
 from peerannot.errors import DataError  # noqa: E402
-from peerannot.learning._augment import apply_changes, draw_changes  # noqa: E402
-from peerannot.learning._images import ImageStore, read_image  # noqa: E402
+from peerannot.learning.data.augment import apply_changes, draw_changes  # noqa: E402
+from peerannot.learning.data.images import ImageStore, read_image  # noqa: E402
 
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 

@@ -10,7 +10,7 @@ import pytest
 from peerannot.dataset import Dataset
 from peerannot.errors import DataError, DataWarning
 from peerannot.learning import find_file, load_labels
-from peerannot.learning._splits import labelled_splits, voted_splits
+from peerannot.learning.data.splits import labelled_splits, voted_splits
 
 
 def load(tiny, labels, name="labels.npy"):

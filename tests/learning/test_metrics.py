@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from peerannot.learning._metrics import (  # noqa: E402
+from peerannot.learning.results.metrics import (  # noqa: E402
     calibration_error,
     score,
     soft_cross_entropy,

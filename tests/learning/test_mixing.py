@@ -11,10 +11,10 @@ torch = pytest.importorskip("torch")
 
 from peerannot.errors import ParameterError  # noqa: E402
 from peerannot.learning import TrainOptions, train, train_on_votes  # noqa: E402
-from peerannot.learning._learner import Learner, SoftLabels  # noqa: E402
-from peerannot.learning._mixing import Mixture, draw_mixture  # noqa: E402
-from peerannot.learning._models import build_model  # noqa: E402
-from peerannot.learning._plan import balanced_weights, plan_epoch  # noqa: E402
+from peerannot.learning.data.mixing import Mixture, draw_mixture  # noqa: E402
+from peerannot.learning.networks.models import build_model  # noqa: E402
+from peerannot.learning.training.learner import Learner, SoftLabels  # noqa: E402
+from peerannot.learning.training.plan import balanced_weights, plan_epoch  # noqa: E402
 
 OPTIONS = TrainOptions(
     model="smallcnn", img_size=16, n_epochs=3, lr=0.05, batch_size=8, figures="none"
@@ -102,7 +102,7 @@ def test_they_act_and_the_seed_decides(make) -> None:
 
 
 def test_a_resumed_run_mixes_on_exactly(make, monkeypatch) -> None:
-    monkeypatch.setattr("peerannot.learning._trainer._CHECKPOINT_SHARE", 1e9)
+    monkeypatch.setattr("peerannot.learning.training.trainer._CHECKPOINT_SHARE", 1e9)
     tiny = make(("a", "b", "c"), train=30)
     labels = tiny.save(tiny.soft)
     options = replace(
@@ -130,7 +130,7 @@ def test_a_resumed_run_mixes_on_exactly(make, monkeypatch) -> None:
 
 
 def test_what_a_watched_training_refuses(make) -> None:
-    from peerannot.learning.dynamics import WatchedTraining
+    from peerannot.learning.training.dynamics import WatchedTraining
 
     for change in ({"mixup": 1.0}, {"cutmix": 1.0}, {"weighted_sampling": True}, {"devices": 2}):
         with pytest.raises(ParameterError, match="drop"):

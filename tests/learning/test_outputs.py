@@ -19,8 +19,8 @@ from peerannot.errors import (  # noqa: E402
     ParameterError,
 )
 from peerannot.learning import TrainOptions, build_model, train  # noqa: E402
-from peerannot.learning._calibration import calibration, fit_temperature  # noqa: E402
-from peerannot.learning._metrics import class_scores, confusion_counts  # noqa: E402
+from peerannot.learning.results.calibration import calibration, fit_temperature  # noqa: E402
+from peerannot.learning.results.metrics import class_scores, confusion_counts  # noqa: E402
 
 OPTIONS = TrainOptions(
     model="smallcnn", img_size=16, n_epochs=2, lr=0.05, batch_size=8, figures="none"
@@ -126,8 +126,8 @@ def test_figures(make, kind, monkeypatch) -> None:
 
 def test_without_matplotlib_there_are_no_figures_and_that_is_said(make, monkeypatch) -> None:
     tiny = make(train=8, val=2, test=2)
-    monkeypatch.setattr("peerannot.learning._run.can_draw", lambda: False)
-    monkeypatch.setattr("peerannot.learning._outputs.can_draw", lambda: False)
+    monkeypatch.setattr("peerannot.learning.training.run.can_draw", lambda: False)
+    monkeypatch.setattr("peerannot.learning.results.outputs.can_draw", lambda: False)
     with pytest.warns(DataWarning, match=r"pip install 'peerannot\[report\]'"):
         report = train(
             tiny.path, labels=tiny.save(tiny.soft), options=replace(OPTIONS, figures="png")

@@ -16,8 +16,8 @@ torch = pytest.importorskip("torch")
 
 from peerannot.errors import ParameterError  # noqa: E402
 from peerannot.learning import TrainOptions, train_on_votes  # noqa: E402
-from peerannot.learning._checkpoint import CheckpointFile  # noqa: E402
-from peerannot.learning._parallel import Processes, make_fabric  # noqa: E402
+from peerannot.learning.training.checkpoint import CheckpointFile  # noqa: E402
+from peerannot.learning.training.parallel import Processes, make_fabric  # noqa: E402
 
 SCRIPT = Path(__file__).with_name("several.py")
 # Batch norm, mixing of labels and of votes, sampling, losses that look at a whole batch.

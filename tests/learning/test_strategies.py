@@ -12,9 +12,9 @@ from slow_strategies import SLOW, D, K, N, W, conditional, dense, each_vote  # n
 from peerannot.answers import Answers  # noqa: E402
 from peerannot.errors import ParameterError  # noqa: E402
 from peerannot.learning import STRATEGIES, TrainOptions, strategy_names, train_on_votes  # noqa: E402
-from peerannot.learning._learner import CrowdVotes  # noqa: E402
-from peerannot.learning._models import Outputs  # noqa: E402
-from peerannot.learning.strategies._base import make_strategy, rows_of  # noqa: E402
+from peerannot.learning.networks.models import Outputs  # noqa: E402
+from peerannot.learning.strategies.base import make_strategy, rows_of  # noqa: E402
+from peerannot.learning.training.learner import CrowdVotes  # noqa: E402
 
 
 @pytest.fixture
@@ -275,10 +275,10 @@ def test_doctor_net_weighs_workers_by_agreement(answers, outputs) -> None:
 def test_held_out_networks_never_saw_the_image(make) -> None:
     """A label that only one image has can be learned by those who saw it alone."""
     from peerannot.learning import build_model
-    from peerannot.learning._held_out import HeldOut
-    from peerannot.learning._images import ImageStore
-    from peerannot.learning._learner import Learner, SoftLabels
-    from peerannot.learning._trainer import Trainer, reproducible
+    from peerannot.learning.data.held_out import HeldOut
+    from peerannot.learning.data.images import ImageStore
+    from peerannot.learning.training.learner import Learner, SoftLabels
+    from peerannot.learning.training.trainer import Trainer, reproducible
 
     tiny = make(("a", "b"), train=12)
     paths = sorted((tiny.path / "train").rglob("*.png"), key=lambda p: int(p.stem[3:]))
@@ -369,7 +369,7 @@ def test_rows_of_is_indexing() -> None:
 
 @pytest.mark.parametrize("spec", ["annot-mix", "lfc[period=2]", "crowdlab[folds=2]"])
 def test_what_asks_the_run_resumes_exactly(make, monkeypatch, spec) -> None:
-    monkeypatch.setattr("peerannot.learning._trainer._CHECKPOINT_SHARE", 1e9)
+    monkeypatch.setattr("peerannot.learning.training.trainer._CHECKPOINT_SHARE", 1e9)
     tiny = make(("a", "b", "c"), train=30)
     options = TrainOptions(model="smallcnn", img_size=16, n_epochs=5, lr=0.05, batch_size=8)
 

@@ -19,7 +19,7 @@ torch = pytest.importorskip("torch")
 
 from peerannot.errors import DataError, DataWarning, ParameterError, PeerannotError  # noqa: E402
 from peerannot.learning import TrainOptions, train, train_on_votes  # noqa: E402
-from peerannot.learning._plan import batches_of  # noqa: E402
+from peerannot.learning.training.plan import batches_of  # noqa: E402
 
 OPTIONS = TrainOptions(
     model="smallcnn", img_size=16, n_epochs=4, lr=0.05, batch_size=8, figures="none"
@@ -29,7 +29,7 @@ OPTIONS = TrainOptions(
 @pytest.fixture
 def every_epoch(monkeypatch) -> None:
     """Write a checkpoint after each epoch, however long that takes."""
-    monkeypatch.setattr("peerannot.learning._trainer._CHECKPOINT_SHARE", 1e9)
+    monkeypatch.setattr("peerannot.learning.training.trainer._CHECKPOINT_SHARE", 1e9)
 
 
 def files(tiny) -> dict[str, str]:

@@ -12,15 +12,15 @@ from peerannot.aggregation.registry import STRATEGIES, aggregate, build
 from peerannot.aggregation.result import Diagnostics, Result
 
 if TYPE_CHECKING:
-    from peerannot.aggregation._bootstrap import Bootstrap, bootstrap, with_bootstrap
-    from peerannot.aggregation._label_quality import label_quality
-    from peerannot.aggregation.online import OnlineState
-    from peerannot.aggregation.uncertainty import (
+    from peerannot.aggregation.online.state import OnlineState
+    from peerannot.aggregation.uncertainty.bootstrap import Bootstrap, bootstrap, with_bootstrap
+    from peerannot.aggregation.uncertainty.intervals import (
         Interval,
         accuracy_interval,
         skill_intervals,
         with_intervals,
     )
+    from peerannot.aggregation.uncertainty.label_quality import label_quality
 
 __all__ = [
     "STRATEGIES",
@@ -41,15 +41,15 @@ __all__ = [
 
 # Modules that need every strategy, or SciPy: imported when they are asked for.
 _LATER = {
-    "label_quality": "_label_quality",
-    "OnlineState": "online",
-    "Interval": "uncertainty",
-    "accuracy_interval": "uncertainty",
-    "skill_intervals": "uncertainty",
-    "with_intervals": "uncertainty",
-    "Bootstrap": "_bootstrap",
-    "bootstrap": "_bootstrap",
-    "with_bootstrap": "_bootstrap",
+    "label_quality": "uncertainty.label_quality",
+    "OnlineState": "online.state",
+    "Interval": "uncertainty.intervals",
+    "accuracy_interval": "uncertainty.intervals",
+    "skill_intervals": "uncertainty.intervals",
+    "with_intervals": "uncertainty.intervals",
+    "Bootstrap": "uncertainty.bootstrap",
+    "bootstrap": "uncertainty.bootstrap",
+    "with_bootstrap": "uncertainty.bootstrap",
 }
 
 

@@ -14,17 +14,17 @@ from numpy.typing import ArrayLike, NDArray
 from peerannot._options import Options, check, option
 from peerannot._progress import Progress, silent
 from peerannot._text import few
-from peerannot.aggregation.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.frames import Reading, as_answers, as_gold, shown
-from peerannot.aggregation.known_confusions import are_confusions, posterior_of_confusions
+from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.parts import LocalParts, Parts, Size, Work
+from peerannot.aggregation.passes.known_confusions import are_confusions, posterior_of_confusions
+from peerannot.aggregation.passes.ties import label_rows
 from peerannot.aggregation.result import Diagnostics, Result
-from peerannot.aggregation.ties import label_rows
 from peerannot.answers import Answers, gold_labels
 from peerannot.errors import ConvergenceWarning, DataError, ParameterError
 
 if TYPE_CHECKING:
-    from peerannot.aggregation.online import OnlineState
+    from peerannot.aggregation.online.state import OnlineState
 
 __all__ = ["Content", "Fit", "Fitted", "Iterative", "Start", "Strategy"]
 
@@ -195,7 +195,7 @@ class Strategy(Options, ABC):
             A posterior (n_tasks, n_classes), or a `Result` of the same classes to start from.
             The result may be of other tasks: those that it has are found by their ids, the
             others start from their vote shares. Or confusions that are known of workers, see
-            `peerannot.aggregation.known_confusions.posterior_of_confusions`.
+            `peerannot.aggregation.passes.known_confusions.posterior_of_confusions`.
         progress
             Told the iterations done.
         **reading
@@ -257,7 +257,7 @@ class Strategy(Options, ABC):
         gold: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> OnlineState:
-        """Add answers to a state, without a refit; see `peerannot.aggregation.online`.
+        """Add answers to a state, without a refit; see `peerannot.aggregation.online.state`.
 
         Parameters
         ----------
@@ -275,7 +275,7 @@ class Strategy(Options, ABC):
         ParameterError
             The strategy is not additive, or the state is of other options.
         """
-        from peerannot.aggregation.online import partial_fit
+        from peerannot.aggregation.online.state import partial_fit
 
         return partial_fit(self, as_answers(answers)[0], state, gold=gold, **options)
 

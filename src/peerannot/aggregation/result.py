@@ -19,7 +19,7 @@ from peerannot.answers import Ids
 from peerannot.errors import DataError, ParameterError
 
 if TYPE_CHECKING:
-    from peerannot.aggregation.plots import Plots
+    from peerannot.aggregation.display.plots import Plots
 
 __all__ = ["Diagnostics", "Result", "WorkerView"]
 
@@ -346,12 +346,12 @@ class Result:
     @property
     def plot(self) -> Plots:
         """Figures of this result as matplotlib axes, see `Plots`."""
-        from peerannot.aggregation.plots import Plots
+        from peerannot.aggregation.display.plots import Plots
 
         return Plots(self)
 
     def _repr_html_(self) -> str:
-        from peerannot.aggregation.html import result_html
+        from peerannot.aggregation.display.html import result_html
 
         return result_html(self)
 

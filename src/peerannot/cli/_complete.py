@@ -26,7 +26,7 @@ def registered_names(folder: str, registry: str) -> list[str]:
     """Names and aliases that the modules in a folder of this package enter into a registry."""
     call = re.compile(rf"^@{registry}\.register\(([^)]*)\)", re.MULTILINE)
     found: set[str] = set()
-    for file in sorted((_HOME / folder).glob("*.py")):
+    for file in sorted((_HOME / folder).rglob("*.py")):
         for arguments in call.findall(file.read_text(encoding="utf-8")):
             found.update(re.findall(r'"([^"]+)"', arguments))
     return sorted(found, key=lambda name: (name.casefold(), name))
@@ -34,7 +34,7 @@ def registered_names(folder: str, registry: str) -> list[str]:
 
 def network_names() -> list[str]:
     """Networks of peerannot, and those that timm and torchvision register, if they are there."""
-    source = (_HOME / "learning" / "_models.py").read_text(encoding="utf-8")
+    source = (_HOME / "learning" / "networks" / "models.py").read_text(encoding="utf-8")
     own = re.search(r"^_OWN = \((.*?)\)", source, re.MULTILINE | re.DOTALL)
     found = set(re.findall(r'"([^"]+)"', own[1] if own else ""))
     call = re.compile(r"^@register_model(?:\([^)]*\))?\n(?:@.*\n)*def (\w+)\(", re.MULTILINE)

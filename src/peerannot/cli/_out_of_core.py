@@ -44,7 +44,7 @@ def aggregate_shards(
     """
     from peerannot._options import parse_pairs
     from peerannot.aggregation import build
-    from peerannot.aggregation.out_of_core import fit_shards
+    from peerannot.aggregation.partitions.out_of_core import fit_shards
     from peerannot.errors import ParameterError
     from peerannot.selection import read_gold
 

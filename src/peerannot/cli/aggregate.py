@@ -223,7 +223,7 @@ def aggregate(
         )
     facts = {"strategy": fitted.name, **facts}
     if in_folder and output is None:
-        from peerannot.aggregation.output import write_labels
+        from peerannot.aggregation.display.output import write_labels
 
         written = write_labels(
             result, fitted, Path(dataset), name, strategy, hard=hard, state=state
@@ -237,7 +237,7 @@ def aggregate(
         shown = str(written.labels)
     else:
         if state is not None:
-            from peerannot.aggregation.output import write_state
+            from peerannot.aggregation.display.output import write_state
 
             write_state(state, Path(dataset))
         shown = _to_table(result, output, hard, facts, as_json)

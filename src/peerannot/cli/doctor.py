@@ -147,7 +147,7 @@ def _caches() -> dict[str, dict[str, Any]]:
 
 def _kernel_cache() -> Path | None:
     """Where numba keeps compiled loops; None where it found no folder to write to."""
-    from peerannot.aggregation import kernels
+    from peerannot.aggregation.passes import kernels
 
     for item in vars(kernels).values():
         stats = getattr(item, "stats", None)

@@ -339,7 +339,7 @@ def _with_network(
 
     for module in ("torch", "torchvision", "timm", "lightning_fabric"):
         require(module, extra="deep", feature="training a network")
-    from peerannot.learning.dynamics import WatchedTraining
+    from peerannot.learning.training.dynamics import WatchedTraining
 
     answers = evidence.answers
     lost = [

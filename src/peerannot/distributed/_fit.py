@@ -16,8 +16,8 @@ from peerannot._progress import Progress, silent
 from peerannot._text import few
 from peerannot.aggregation.base import Strategy
 from peerannot.aggregation.capabilities import check_partitions
-from peerannot.aggregation.out_of_core import MOST_COLUMNS
 from peerannot.aggregation.partitions.known import Gold, KnownLabels
+from peerannot.aggregation.partitions.out_of_core import MOST_COLUMNS
 from peerannot.aggregation.partitions.parts import Part, Shape
 from peerannot.aggregation.registry import build
 from peerannot.answers import DuplicatePolicy, Ids, Meaning

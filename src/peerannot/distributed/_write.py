@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from peerannot.aggregation.base import Fit, Strategy
-from peerannot.aggregation.out_of_core import PART, manifest_of, task_frame, worker_frame
+from peerannot.aggregation.partitions.out_of_core import PART, manifest_of, task_frame, worker_frame
 from peerannot.aggregation.partitions.outcome import outcome
 from peerannot.aggregation.partitions.parts import Part, Shape, Work
 from peerannot.aggregation.result import Diagnostics
@@ -49,7 +49,7 @@ class DistributedResult:
     Attributes
     ----------
     folder : str
-        Path or URL of a folder as `peerannot.aggregation.out_of_core.OutOfCore` describes it.
+        Path or URL of a folder, see `peerannot.aggregation.partitions.out_of_core.OutOfCore`.
     strategy : str
     n_tasks, n_workers, n_classes, n_answers, n_undecided : int
     mean_confidence : float

@@ -20,7 +20,7 @@ __all__ = ["Evidence", "Findings", "Method", "Trainer", "worst_first"]
 
 
 class Trainer(Protocol):
-    """Trains a new network on samples and shows its logits; see `peerannot.learning.dynamics`.
+    """Trains a new network on samples, shows its logits; `peerannot.learning.training.dynamics`.
 
     ``task`` (n_samples,) int64 says whose image each sample has, as a position in the answers'
     tasks; ``label`` (n_samples,) int64 what to learn about it. A task may occur many times. One

@@ -9,7 +9,7 @@ import numpy as np
 
 from peerannot._options import option
 from peerannot.aggregation import Result
-from peerannot.aggregation.expected_counts import expected_counts
+from peerannot.aggregation.passes.expected_counts import expected_counts
 from peerannot.agreement import coincidence_matrix
 from peerannot.answers import Answers
 from peerannot.errors import DataError
@@ -95,7 +95,7 @@ class ConfusedClasses(Method):
     max_iter: int = option(50, at_least=1, help="most iterations of Dawid-Skene")
 
     def _run(self, evidence: Evidence) -> Findings:
-        from peerannot.aggregation.dawid_skene import DawidSkene
+        from peerannot.aggregation.confusion.dawid_skene import DawidSkene
 
         result = DawidSkene(max_iter=self.max_iter).fit(
             evidence.answers, progress=evidence.progress

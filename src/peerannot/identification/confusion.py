@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from peerannot._options import option
 from peerannot.aggregation import Result
-from peerannot.aggregation.dawid_skene import DawidSkene
+from peerannot.aggregation.confusion.dawid_skene import DawidSkene
 from peerannot.answers import Answers
 from peerannot.errors import DataError, ParameterError
 from peerannot.identification.base import Evidence, Findings, Method, worst_first

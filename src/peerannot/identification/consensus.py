@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot.aggregation.support import Support
+from peerannot.aggregation.passes.support import Support
 from peerannot.answers import Answers
 from peerannot.errors import DataError
 

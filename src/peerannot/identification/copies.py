@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from peerannot._compiled import compiled, prange
 from peerannot._options import option
 from peerannot.aggregation import Result
-from peerannot.aggregation.expected_counts import expected_counts
+from peerannot.aggregation.passes.expected_counts import expected_counts
 from peerannot.agreement import WorkerPairs
 from peerannot.answers import Answers
 from peerannot.errors import DataError
@@ -228,7 +228,7 @@ class Copies(Method):
     max_iter: int = option(50, at_least=1, help="most iterations of Dawid-Skene")
 
     def _run(self, evidence: Evidence) -> Findings:
-        from peerannot.aggregation.dawid_skene import DawidSkene
+        from peerannot.aggregation.confusion.dawid_skene import DawidSkene
 
         answers = evidence.answers
         result = DawidSkene(max_iter=self.max_iter).fit(answers, progress=evidence.progress)

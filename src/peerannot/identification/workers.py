@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from peerannot._compiled import compiled
 from peerannot._options import option
 from peerannot.aggregation import Result
-from peerannot.aggregation.expected_counts import expected_counts, rows_by_worker
-from peerannot.aggregation.uncertainty import worker_skills
+from peerannot.aggregation.passes.expected_counts import expected_counts, rows_by_worker
+from peerannot.aggregation.uncertainty.intervals import worker_skills
 from peerannot.answers import Answers
 from peerannot.errors import DataError
 from peerannot.identification.base import Evidence, Findings, Method, worst_first
@@ -53,7 +53,7 @@ def worker_cards(
     columns, one row a worker in the order of ``answers.workers``
         ``worker``, ``n_answers``; ``agreement``: mean posterior of the classes answered;
         ``skill`` with ``skill_low``, ``skill_high``: probability to be right on a task drawn
-        with the class prior, see `peerannot.aggregation.uncertainty`; ``spam_score``;
+        with the class prior, see `peerannot.aggregation.uncertainty.intervals`; ``spam_score``;
         ``confused_true``, ``confused_answered``, ``confused_rate``: the wrong answer expected most
         often, and how often it is given when the first is true; ``bias_class``, ``bias``: the
         class given too often, and by how much its share exceeds what the tasks hold;
@@ -222,7 +222,7 @@ class Workers(Method):
     confidence: float = option(0.95, above=0, below=1, help="of the interval of the skill")
 
     def _run(self, evidence: Evidence) -> Findings:
-        from peerannot.aggregation.dawid_skene import DawidSkene
+        from peerannot.aggregation.confusion.dawid_skene import DawidSkene
 
         answers = evidence.answers
         result = DawidSkene(max_iter=self.max_iter).fit(answers, progress=evidence.progress)

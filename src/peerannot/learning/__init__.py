@@ -11,16 +11,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from peerannot._optional import require
-from peerannot.learning._labels import find_file, load_labels
-from peerannot.learning._options import TrainOptions
+from peerannot.learning.data.labels import find_file, load_labels
+from peerannot.learning.options import TrainOptions
 from peerannot.learning.strategies import strategy_names
 
 if TYPE_CHECKING:
-    from peerannot.learning._models import build_model, list_models
-    from peerannot.learning._onnx import write_onnx
-    from peerannot.learning._predict import Predictions, TrainedModel, load_model, predict
-    from peerannot.learning._run import TrainReport, train, train_on_votes
-    from peerannot.learning.strategies._base import STRATEGIES
+    from peerannot.learning.networks.models import build_model, list_models
+    from peerannot.learning.networks.onnx import write_onnx
+    from peerannot.learning.results.predict import Predictions, TrainedModel, load_model, predict
+    from peerannot.learning.strategies.base import STRATEGIES
+    from peerannot.learning.training.run import TrainReport, train, train_on_votes
 
 __all__ = [
     "STRATEGIES",
@@ -41,17 +41,17 @@ __all__ = [
 ]
 
 _HOMES = {
-    "STRATEGIES": "strategies._base",
-    "Predictions": "_predict",
-    "TrainReport": "_run",
-    "TrainedModel": "_predict",
-    "build_model": "_models",
-    "list_models": "_models",
-    "load_model": "_predict",
-    "predict": "_predict",
-    "train": "_run",
-    "train_on_votes": "_run",
-    "write_onnx": "_onnx",
+    "STRATEGIES": "strategies.base",
+    "Predictions": "results.predict",
+    "TrainReport": "training.run",
+    "TrainedModel": "results.predict",
+    "build_model": "networks.models",
+    "list_models": "networks.models",
+    "load_model": "results.predict",
+    "predict": "results.predict",
+    "train": "training.run",
+    "train_on_votes": "training.run",
+    "write_onnx": "networks.onnx",
 }
 _NEEDS = ("torch", "lightning_fabric", "safetensors")
 

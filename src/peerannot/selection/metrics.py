@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from peerannot.aggregation import Result
-from peerannot.aggregation.ties import TIE
+from peerannot.aggregation.passes.ties import TIE
 from peerannot.answers import Ids
 from peerannot.errors import DataError
 

@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot.aggregation.base import Fit
-from peerannot.aggregation.coins import Coins
 from peerannot.aggregation.partitions.confusions import pairs_among
 from peerannot.aggregation.partitions.parts import Part, Parts, Size, size_of
 from peerannot.aggregation.partitions.support import as_held
+from peerannot.aggregation.passes.coins import Coins
 
 __all__ = ["PartsCoins", "coins_of", "coins_posterior"]
 
 
 @dataclass(frozen=True)
 class PartsCoins:
-    """Passes over partitions, see `peerannot.aggregation.coins.Coins`.
+    """Passes over partitions, see `peerannot.aggregation.passes.coins.Coins`.
 
     Attributes
     ----------

@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot.aggregation.confusions import EM, Pairs
 from peerannot.aggregation.partitions.parts import Part, Parts, Size, in_place, size_of
 from peerannot.aggregation.partitions.reductions import Union
-from peerannot.aggregation.support import clamped
-from peerannot.aggregation.votes import MajorityVote
+from peerannot.aggregation.passes.confusions import EM, Pairs
+from peerannot.aggregation.passes.support import clamped
+from peerannot.aggregation.votes.rules import MajorityVote
 
 __all__ = ["PartsEM", "common_pairs", "em_of", "pairs_among"]
 
 
 @dataclass(frozen=True)
 class PartsEM:
-    """E/M passes over partitions, see `peerannot.aggregation.confusions.EM`.
+    """E/M passes over partitions, see `peerannot.aggregation.passes.confusions.EM`.
 
     Attributes
     ----------

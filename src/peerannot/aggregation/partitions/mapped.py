@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot.aggregation.confusions import Pairs
 from peerannot.aggregation.partitions.known import KnownLabels
 from peerannot.aggregation.partitions.parts import Part, Shape, Work
+from peerannot.aggregation.passes.confusions import Pairs
 from peerannot.answers import Answers, Ids
 
 if TYPE_CHECKING:

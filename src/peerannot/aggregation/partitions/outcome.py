@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from peerannot.aggregation.base import Fit, Strategy
 from peerannot.aggregation.partitions.parts import Part, Work, stream
-from peerannot.aggregation.ties import label_rows
+from peerannot.aggregation.passes.ties import label_rows
 
 __all__ = ["outcome"]
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from peerannot.answers import Answers, Ids
 
 if TYPE_CHECKING:
-    from peerannot.aggregation.confusions import Pairs
+    from peerannot.aggregation.passes.confusions import Pairs
 
 __all__ = [
     "LocalParts",

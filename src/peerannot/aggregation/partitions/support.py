@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from peerannot.aggregation.partitions.parts import Part
-from peerannot.aggregation.support import Support, clamped, is_dense, posterior_of
+from peerannot.aggregation.passes.support import Support, clamped, is_dense, posterior_of
 
 __all__ = ["as_held", "support_of"]
 

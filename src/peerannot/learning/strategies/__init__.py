@@ -7,18 +7,18 @@ __all__ = ["MODULES", "strategy_names"]
 # Public name: the module that registers it. Written here so that names are known without torch.
 MODULES = {
     "aggnet": "aggnet",
-    "annot-mix": "annotmix",
+    "annot-mix": "annot_mix",
     "conal": "conal",
     "crowdlab": "crowdlab",
     "crowdlayer": "crowdlayer",
-    "doctor-net": "doctornet",
+    "doctor-net": "doctor_net",
     "geocrowdnet": "geocrowdnet",
     "lfc": "lfc",
     "madl": "madl",
-    "max-mig": "maxmig",
-    "soft-labels": "softlabels",
+    "max-mig": "max_mig",
+    "soft-labels": "soft_labels",
     "tracereg": "tracereg",
-    "union-net": "unionnet",
+    "union-net": "union_net",
 }
 
 

@@ -9,15 +9,15 @@ from torch import Tensor
 
 from peerannot._options import option
 from peerannot.answers import Answers
-from peerannot.learning._models import Outputs
-from peerannot.learning.strategies._base import (
+from peerannot.learning.networks.models import Outputs
+from peerannot.learning.strategies.base import (
     STRATEGIES,
     CrowdHead,
     EndToEnd,
     Votes,
     refuse_if_large,
 )
-from peerannot.learning.strategies._targets import EMHead
+from peerannot.learning.strategies.targets import EMHead
 
 __all__ = ["AggNet"]
 

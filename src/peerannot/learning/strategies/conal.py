@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from peerannot._options import option
 from peerannot.answers import Answers
-from peerannot.learning._models import Outputs
-from peerannot.learning.strategies._base import (
+from peerannot.learning.networks.models import Outputs
+from peerannot.learning.strategies.base import (
     STRATEGIES,
     CrowdHead,
     EndToEnd,
@@ -25,7 +25,7 @@ from peerannot.learning.strategies._base import (
     to_numpy,
     vote_loss,
 )
-from peerannot.learning.strategies._matrices import SharedStart
+from peerannot.learning.strategies.matrices import SharedStart
 
 __all__ = ["CoNAL"]
 

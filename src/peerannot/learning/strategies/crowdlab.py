@@ -12,8 +12,8 @@ from torch import Tensor
 from peerannot._options import option
 from peerannot.aggregation import CROWDLAB as Ensemble
 from peerannot.answers import Answers
-from peerannot.learning._models import Outputs
-from peerannot.learning.strategies._base import (
+from peerannot.learning.networks.models import Outputs
+from peerannot.learning.strategies.base import (
     STRATEGIES,
     CrowdHead,
     EndToEnd,
@@ -22,8 +22,8 @@ from peerannot.learning.strategies._base import (
     WorkerReport,
     to_numpy,
 )
-from peerannot.learning.strategies._matrices import counted_confusion
-from peerannot.learning.strategies._targets import first_labels, label_loss
+from peerannot.learning.strategies.matrices import counted_confusion
+from peerannot.learning.strategies.targets import first_labels, label_loss
 
 __all__ = ["CROWDLAB"]
 

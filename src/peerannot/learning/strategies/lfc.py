@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from peerannot._options import option
 from peerannot.answers import Answers
-from peerannot.learning.strategies._base import (
+from peerannot.learning.strategies.base import (
     STRATEGIES,
     CrowdHead,
     EndToEnd,
     Run,
     refuse_if_large,
 )
-from peerannot.learning.strategies._targets import EMHead
+from peerannot.learning.strategies.targets import EMHead
 
 __all__ = ["LFC"]
 

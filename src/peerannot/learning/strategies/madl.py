@@ -10,8 +10,8 @@ from torch import Tensor
 
 from peerannot._options import option
 from peerannot.answers import Answers
-from peerannot.learning._models import Outputs
-from peerannot.learning.strategies._base import (
+from peerannot.learning.networks.models import Outputs
+from peerannot.learning.strategies.base import (
     STRATEGIES,
     CrowdHead,
     EndToEnd,
@@ -22,8 +22,8 @@ from peerannot.learning.strategies._base import (
     rows_of,
     to_numpy,
 )
-from peerannot.learning.strategies._conditional import ConditionalConfusion
-from peerannot.learning.strategies._matrices import answer_log_probability
+from peerannot.learning.strategies.conditional import ConditionalConfusion
+from peerannot.learning.strategies.matrices import answer_log_probability
 
 __all__ = ["MaDL"]
 

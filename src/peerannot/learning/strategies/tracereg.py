@@ -8,8 +8,8 @@ from torch import Tensor
 
 from peerannot._options import option
 from peerannot.answers import Answers
-from peerannot.learning._models import Outputs
-from peerannot.learning.strategies._base import (
+from peerannot.learning.networks.models import Outputs
+from peerannot.learning.strategies.base import (
     STRATEGIES,
     CrowdHead,
     EndToEnd,
@@ -18,7 +18,7 @@ from peerannot.learning.strategies._base import (
     mean_diagonal,
     to_numpy,
 )
-from peerannot.learning.strategies._matrices import (
+from peerannot.learning.strategies.matrices import (
     WorkerMatrices,
     answer_columns,
     answer_log_probability,

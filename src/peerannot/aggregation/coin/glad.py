@@ -1,0 +1,386 @@
+"""GLAD: the ability of each worker against the difficulty of each task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot._compiled import compiled
+from peerannot._options import option
+from peerannot._progress import Progress
+from peerannot.aggregation.base import Fit, Fitted, Iterative
+from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
+from peerannot.aggregation.partitions.parts import Part, Parts, size_of
+from peerannot.aggregation.partitions.reductions import Largest
+from peerannot.aggregation.partitions.support import as_held
+from peerannot.aggregation.passes.coins import start_shares
+from peerannot.aggregation.passes.confusions import blocks_of, weights_of
+from peerannot.aggregation.passes.kernels import over_blocks
+from peerannot.aggregation.passes.support import Support, clamped, posterior_of
+from peerannot.aggregation.registry import STRATEGIES
+from peerannot.aggregation.result import Diagnostics, Result
+from peerannot.aggregation.votes.wawa import worker_weight
+from peerannot.answers import Answers
+
+__all__ = ["GLAD", "Easiness"]
+
+# Log inverse difficulties stay within +-30: exp(30) is far past any task that data can tell
+# from a trivial one, and far from overflow.
+BETA_LIMIT = 30.0
+
+
+@STRATEGIES.register("glad")
+@dataclass(frozen=True, kw_only=True)
+class GLAD(Iterative):
+    r"""Whitehill's model: able workers are right on easy tasks, and both are estimated.
+
+    .. math::
+        P(y_{ij} = z_i) = \sigma(\alpha_j e^{\beta_i}), \qquad
+        P(y_{ij} = l) = \frac{1 - \sigma(\alpha_j e^{\beta_i})}{K - 1} \text{ for } l \ne z_i
+
+    with classes equally frequent, :math:`\alpha_j \sim N(\mu_\alpha, 1)` and
+    :math:`\beta_i \sim N(\mu_\beta, 1)`. :math:`\alpha_j` is the ability of worker j (negative:
+    worse than chance), :math:`e^{\beta_i}` the easiness of task i.
+
+    Generalised EM. Given the posterior of its class, each task takes ``steps`` safeguarded
+    Newton steps in its own :math:`\beta_i`; each worker then takes one Newton step in
+    :math:`\alpha_j`, shortened so that it cannot overshoot (Bach 2010). Every pass therefore
+    raises the log-posterior, at any size, where the conjugate gradient of the original walks
+    all parameters on one common line.
+
+    Parameters
+    ----------
+    alpha_mean, beta_mean
+        Means of the priors of ability and of log inverse difficulty.
+    steps
+        Newton steps of each task in a pass.
+
+    Notes
+    -----
+    Task column ``beta`` and worker column ``alpha``. Skill is the expected share of right
+    answers of a worker. The objective is the log-posterior of :math:`\alpha, \beta`.
+
+    Cost: O(answers x steps) an iteration whatever the number of classes, as classes that a task
+    did not receive are all alike.
+
+    References
+    ----------
+    Whitehill, J., Wu, T., Bergsma, J., Movellan, J. and Ruvolo, P. (2009). Whose vote should
+    count more: optimal integration of labels from labelers of unknown expertise. NIPS 22.
+
+    Bach, F. (2010). Self-concordant analysis for logistic regression. Electronic Journal of
+    Statistics 4, 384-414, proposition 2.
+    """
+
+    takes_gold: ClassVar[bool] = True
+    takes_init: ClassVar[bool] = True
+
+    alpha_mean: float = option(1.0, help="mean of the prior of ability")
+    beta_mean: float = option(1.0, help="mean of the prior of log inverse difficulty")
+    steps: int = option(2, at_least=1, help="Newton steps of each task in an iteration")
+
+    def fit_parts(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
+    ) -> Fitted:
+        size, mean = size_of(parts), float(self.beta_mean)
+        alpha = np.full(len(parts.shape.workers), float(self.alpha_mean))
+        objective: list[float] = []
+        saved = checkpoint.load()
+        if saved is None:
+            parts.advance(_begin, mean)
+        else:
+            alpha, objective = saved["alpha"], list(map(float, saved["objective"]))
+        stopped = self.stops(objective, size)
+        while not stopped and len(objective) < self.max_iter:
+            gradient, curvature, reach, loglik = parts.advance(
+                _step, mean, alpha, self.steps, not objective
+            )
+            gap = alpha - self.alpha_mean
+            objective.append(float(loglik) - 0.5 * float(gap @ gap))
+            alpha = alpha + _safe_step(gradient - gap, curvature + 1.0, reach.value)
+            stopped = self.stops(objective, size)
+            checkpoint.save({"n_iter": len(objective), "objective": objective, "alpha": alpha})
+            progress(len(objective), self.max_iter, f"log-posterior {objective[-1]:.4f}")
+        converged = stopped or self.tol == 0
+        right, total = parts.sum(_right, mean, alpha)
+        fit = Fit(
+            None,
+            # The expected share of right answers; 0 without answers.
+            skill=np.where(total > 0, right / np.where(total > 0, total, 1.0), 0.0),
+            worker_columns={"alpha": alpha},
+            diagnostics=Diagnostics(len(objective), converged, tuple(objective)),
+        )
+        return Fitted(fit, _write, (mean, alpha))
+
+    def side_files(self, result: Result) -> dict[str, Any]:
+        """``difficulties.npy`` (n_tasks, 2): task, beta; ``abilities.npy`` (n_workers, 2).
+
+        Ids that a float cannot hold (texts, and numbers over 2**53) are replaced by positions.
+        """
+
+        def numbered(ids: Any, values: NDArray[Any]) -> NDArray[np.float64]:
+            numbers = ids.numbers()
+            if numbers is None or (
+                numbers.size and max(-int(numbers.min()), int(numbers.max())) > 2**53
+            ):
+                numbers = np.arange(len(ids))
+            return np.column_stack((numbers, values))
+
+        return {
+            "difficulties.npy": numbered(result.tasks, result.task_columns["beta"]),
+            "abilities.npy": numbered(result.workers, result.worker_columns["alpha"]),
+        }
+
+
+def _begin(part: Part, beta_mean: float) -> tuple[Any, tuple[int]]:
+    return np.full(part.answers.n_tasks, beta_mean), (part.answers.n_tasks,)
+
+
+def _easiness(part: Part, beta_mean: float) -> Easiness:
+    """The tasks with a beta of their own, so that what is kept stays as it is."""
+    made: Easiness = part.made("easiness", lambda: Easiness.of(part.answers, part.gold, beta_mean))
+    return replace(made, beta=part.kept.copy(), beta_mean=beta_mean)
+
+
+def _step(
+    part: Part, beta_mean: float, alpha: NDArray[np.float64], steps: int, is_first: bool
+) -> tuple[Any, tuple[Any, ...]]:
+    """Keep beta after Newton steps; derivatives by every alpha, and the log-likelihood."""
+    easiness = _easiness(part, beta_mean)
+    if is_first and part.start is not None:
+        easiness.given = start_shares(easiness.support, part.start)
+    gradient, curvature, reach, gain = easiness.step(alpha, steps)
+    return easiness.beta, (gradient, curvature, Largest(reach), gain)
+
+
+def _right(part: Part, beta_mean: float, alpha: NDArray[np.float64]) -> tuple[Any, ...]:
+    return _easiness(part, beta_mean).posterior(alpha)[1], worker_weight(part.answers)
+
+
+def _write(part: Part, beta_mean: float, alpha: NDArray[np.float64]) -> Fit:
+    easiness = _easiness(part, beta_mean)
+    posterior, _ = easiness.posterior(alpha)
+    return Fit(as_held(part, easiness.support, posterior), task_columns={"beta": easiness.beta})
+
+
+@dataclass
+class Easiness:
+    """Tasks, and the log inverse difficulty of each.
+
+    Attributes
+    ----------
+    beta : float64 array (n_tasks,)
+    beta_mean : float
+    given : float64 array (n_answers,) or (0,)
+        Posterior on the slots in place of that of the parameters.
+    """
+
+    answers: Answers
+    support: Support
+    bounds: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    gold: NDArray[np.int32]
+    beta: NDArray[np.float64]
+    beta_mean: float
+    given: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, answers: Answers, gold: NDArray[np.int32], beta_mean: float) -> Easiness:
+        """Prepare, with every task at the mean: O(answers)."""
+        bounds = blocks_of(answers, 3 * answers.n_workers, width=1)
+        beta = np.full(answers.n_tasks, beta_mean)
+        return cls(
+            answers, Support.of(answers), bounds, weights_of(answers), gold, beta, beta_mean,
+            np.empty(0),
+        )  # fmt: skip
+
+    def step(
+        self, alpha: NDArray[np.float64], steps: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
+        """Newton steps in every beta; then of each worker: gradient and curvature by alpha, and
+        the largest easiness met. Last the log-likelihood before the steps."""
+        sums, loglik = self._run(alpha, steps, np.empty(0), np.empty(0))
+        return *sums, loglik
+
+    def posterior(self, alpha: NDArray[np.float64]) -> tuple[Any, NDArray[np.float64]]:
+        """Posterior (n_tasks, n_classes), and expected right answers of each worker."""
+        k = self.answers.n_classes
+        share, rest = np.zeros(self.answers.n_answers), np.full(self.answers.n_tasks, 1.0 / k)
+        (right, *_), _ = self._run(alpha, 0, share, rest)
+        return clamped(posterior_of(self.support, share, k, rest), self.gold), right
+
+    def _run(self, alpha: Any, steps: int, share: Any, rest: Any) -> tuple[Any, float]:
+        support, answers, bounds = self.support, self.answers, self.bounds
+        sums = np.zeros((bounds.size - 1, 3, answers.n_workers))
+
+        def work(b: int) -> float:
+            return float(glad_block(
+                support.ptr, support.size, support.label, support.slot, answers.worker,
+                self.weight, self.gold, self.given, alpha, self.beta, self.beta_mean,
+                answers.n_classes, steps, bounds[b], bounds[b + 1], sums[b], share, rest,
+            ))  # fmt: skip
+
+        gains = over_blocks(work, bounds.size - 1)
+        return (*sums[:, :2].sum(0), sums[:, 2].max(0)), sum(gains)
+
+
+def _safe_step(
+    gradient: NDArray[np.float64], curvature: NDArray[np.float64], reach: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Newton steps, shortened where the curvature may change: ``reach`` bounds |d log curv|."""
+    step = gradient / curvature
+    stretch = reach * np.abs(step)
+    return np.where(stretch > 1e-8, step * np.log1p(stretch) / np.maximum(stretch, 1e-8), step)
+
+
+@compiled()
+def glad_block(
+    ptr: Any,
+    size: Any,
+    slot_label: Any,
+    slot: Any,
+    worker: Any,
+    weight: Any,
+    gold: Any,
+    given: Any,
+    alpha: Any,
+    beta: Any,
+    beta_mean: float,
+    k: int,
+    steps: int,
+    lo: int,
+    hi: int,
+    sums: Any,
+    share: Any,
+    rest: Any,
+) -> float:  # pragma: no cover - compiled
+    """E-step of tasks lo..hi, Newton steps in their beta, and derivatives by every alpha.
+
+    ``sums`` (3, n_workers) gets the gradient and curvature by alpha, without the prior, and the
+    largest easiness that each worker met. With ``steps == 0`` nothing moves: ``share`` gets the
+    posterior of each slot, ``rest`` that of each class that a task did not receive, and
+    ``sums[0]`` the expected right answers of each worker.
+
+    Returns
+    -------
+    Log-likelihood and log-prior of beta, before the steps.
+    """
+    log_wrong = np.log(max(k - 1, 1))
+    longest = 0
+    for i in range(lo, hi):
+        longest = max(longest, ptr[i + 1] - ptr[i])
+    score = np.empty(longest)
+    q = np.empty(longest)
+    gain = 0.0
+    for i in range(lo, hi):
+        first, last, n = ptr[i], ptr[i + 1], size[i]
+        if first == last:
+            continue
+        easy = np.exp(beta[i])
+        gain -= np.log(k) + 0.5 * (beta[i] - beta_mean) ** 2
+        for s in range(n):
+            score[s] = 0.0
+        for a in range(first, last):
+            v = weight[a] if weight.size else 1.0
+            x = alpha[worker[a]] * easy
+            gain -= v * (np.log1p(np.exp(-abs(x))) + max(x, 0.0) + log_wrong)
+            score[slot[a]] += v * (x + log_wrong)
+        other = 0.0
+        if gold[i] >= 0:
+            for s in range(n):
+                if slot_label[first + s] == gold[i]:
+                    gain += score[s]
+                    score[s] = 1.0
+                else:
+                    score[s] = 0.0
+        else:
+            top = 0.0 if n < k else -np.inf
+            for s in range(n):
+                top = max(top, score[s])
+            other = np.exp(-top)
+            total = (k - n) * other
+            for s in range(n):
+                score[s] = np.exp(score[s] - top)
+                total += score[s]
+            gain += top + np.log(total)
+            for s in range(n):
+                score[s] = given[first + s] if given.size else score[s] / total
+            other /= total
+        if steps == 0:
+            rest[i] = other
+            for s in range(n):
+                share[first + s] = score[s]
+            for a in range(first, last):
+                sums[0, worker[a]] += (weight[a] if weight.size else 1.0) * score[slot[a]]
+            continue
+        for a in range(first, last):
+            q[a - first] = score[slot[a]]
+        beta[i] = _newton(first, last, worker, weight, alpha, q, beta[i], beta_mean, steps)
+        easy = np.exp(beta[i])
+        for a in range(first, last):
+            v = weight[a] if weight.size else 1.0
+            j = worker[a]
+            p = 1.0 / (1.0 + np.exp(-alpha[j] * easy))
+            sums[0, j] += v * (q[a - first] - p) * easy
+            sums[1, j] += v * p * (1.0 - p) * easy * easy
+            sums[2, j] = max(sums[2, j], easy)
+    return gain
+
+
+@compiled()
+def _newton(
+    first: int,
+    last: int,
+    worker: Any,
+    weight: Any,
+    alpha: Any,
+    q: Any,
+    start: float,
+    mean: float,
+    steps: int,
+) -> Any:  # pragma: no cover - compiled
+    """Newton steps in the beta of one task, each halved until the expected log-posterior rises."""
+    now = start
+    value, slope, bend = _expected(first, last, worker, weight, alpha, q, now, mean)
+    for _ in range(steps):
+        step = min(max(slope / bend, -2.0), 2.0)
+        for _ in range(20):
+            to = min(max(now + step, -BETA_LIMIT), BETA_LIMIT)
+            new, new_slope, new_bend = _expected(first, last, worker, weight, alpha, q, to, mean)
+            if new >= value:
+                now, value, slope, bend = to, new, new_slope, new_bend
+                break
+            step *= 0.5
+        if abs(step) < 1e-6:
+            break
+    return now
+
+
+@compiled()
+def _expected(
+    first: int,
+    last: int,
+    worker: Any,
+    weight: Any,
+    alpha: Any,
+    q: Any,
+    beta: float,
+    mean: float,
+) -> Any:  # pragma: no cover - compiled
+    """Expected log-posterior of one beta, its slope, and a positive curvature (Fisher's)."""
+    easy = np.exp(beta)
+    value = -0.5 * (beta - mean) ** 2
+    slope = mean - beta
+    bend = 1.0
+    for a in range(first, last):
+        v = weight[a] if weight.size else 1.0
+        x = alpha[worker[a]] * easy
+        e = np.exp(-abs(x))
+        p = 1.0 / (1.0 + e) if x >= 0.0 else e / (1.0 + e)
+        value += v * (q[a - first] * x - np.log1p(e) - max(x, 0.0))
+        slope += v * (q[a - first] - p) * x
+        bend += v * p * (1.0 - p) * x * x
+    return value, slope, bend

@@ -1,0 +1,268 @@
+"""How additive models take up a batch of answers."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot._compiled import compiled
+from peerannot._progress import silent
+from peerannot.aggregation.base import Start
+from peerannot.aggregation.online.memory import Change, Rows
+from peerannot.aggregation.passes.confusions import EM, Pairs
+from peerannot.aggregation.passes.support import Support
+from peerannot.aggregation.passes.ties import drawn_best
+from peerannot.answers import Answers
+from peerannot.errors import ConvergenceWarning
+
+if TYPE_CHECKING:
+    from peerannot.aggregation.confusion.model import ConfusionModel
+    from peerannot.aggregation.votes.la import OnePassLA
+
+__all__ = ["Batch", "Sums", "move_counts", "read_once"]
+
+Sums = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a model is given to take up.
+
+    Attributes
+    ----------
+    memory : Rows
+        All answers, those of the batch among them.
+    before : Rows
+        The answers before.
+    change : Change
+        From before to now.
+    gold : int32 array (n_tasks,)
+        Known classes, -1 for unknown.
+    number : int
+        Batches before this one.
+    decay, passes, begin
+        See `peerannot.aggregation.online.state.OnlineState`.
+    """
+
+    memory: Rows
+    before: Rows
+    change: Change
+    gold: NDArray[np.int32]
+    number: int
+    decay: float
+    passes: int
+    begin: str
+
+    def touched(self) -> NDArray[np.bool_]:
+        """Tasks with a fresh answer, or without one that they had, bool (n_tasks,)."""
+        mark = np.zeros(len(self.memory.tasks), np.bool_)
+        mark[self.memory.answers.task[self.change.origin < 0]] = True
+        mark[self.change.task[self.before.answers.task[self.change.gone]]] = True
+        return mark
+
+
+def read_once(strategy: OnePassLA, sums: Sums, batch: Batch) -> Sums:
+    """LA: each answer is weighed once, by the skill of its worker when it came.
+
+    Sums: ``right`` and ``seen`` of each worker; ``credit`` (the skill that weighed it) and
+    ``hit`` (whether it won) of each answer, so that an answer that is replaced can be taken back.
+    """
+    answers, change = batch.memory.answers, batch.change
+    right, seen = strategy.begin(answers.n_workers)
+    fresh = change.origin < 0
+    credit, hit = np.zeros(fresh.size), np.zeros(fresh.size)
+    if sums:
+        right[change.worker], seen[change.worker] = sums["right"], sums["seen"]
+        credit[~fresh] = sums["credit"][change.origin[~fresh]]
+        hit[~fresh] = sums["hit"][change.origin[~fresh]]
+        _take_back(batch, sums, right, seen)
+    # The first batch draws as the fit does, so that both read tasks in the same order.
+    rng = np.random.default_rng([strategy.seed, batch.number] if batch.number else strategy.seed)
+    touched = np.zeros(answers.n_tasks, np.bool_)
+    touched[answers.task[fresh]] = True
+    order = np.flatnonzero(touched)
+    if strategy.order == "random":
+        order = rng.permutation(order)
+    one = strategy.ties in ("first", "random")
+    draw = rng.random(touched.size) if strategy.ties == "random" else np.zeros(touched.size)
+    support = Support.of(answers)
+    weight = np.ones(fresh.size) if answers.weight is None else answers.weight
+    _weigh(
+        order, support.ptr, support.size, support.slot, support.label, answers.worker, weight,
+        batch.gold, draw, one, fresh, credit, hit, right, seen,
+    )  # fmt: skip
+    return {"right": right, "seen": seen, "credit": credit, "hit": hit}
+
+
+def _take_back(
+    batch: Batch, sums: Sums, right: NDArray[np.float64], seen: NDArray[np.float64]
+) -> None:
+    """Take what replaced answers counted out of their workers' sums."""
+    gone, before = batch.change.gone, batch.before.answers
+    worker = batch.change.worker[before.worker[gone]]
+    weight = np.ones(gone.size) if before.weight is None else before.weight[gone]
+    np.subtract.at(right, worker, weight * sums["hit"][gone])
+    np.subtract.at(seen, worker, weight)
+    np.maximum(right, 0.0, out=right)
+    np.maximum(seen, 0.0, out=seen)
+
+
+def move_counts(strategy: ConfusionModel, reader: ConfusionModel, sums: Sums, batch: Batch) -> Sums:
+    """Dawid-Skene and IBCC: expected counts of confusions, updated with decaying steps.
+
+    Sums: ``counts`` (n_pairs, K) of the (worker, label) pairs ``pair_worker``, ``pair_label``,
+    and ``mass`` (K,), the class sums. ``reader`` is the model that reads the batch.
+    """
+    answers = batch.memory.answers
+    pairs = Pairs.of(answers, model=strategy.name)
+    part, gold = _part(answers, batch.gold, batch.touched())
+    given = None
+    if not sums and batch.begin == "fit":
+        fit = strategy._fit(part, Start(gold, None), silent)
+        given = fit.posterior
+        if not fit.diagnostics.converged:
+            warnings.warn(
+                f"{strategy.name} stopped after {fit.diagnostics.n_iter} iterations of the"
+                " first batch before it converged; raise max_iter or tol",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+    em = EM.of(part, gold, given, model=strategy.name)
+    place = _places(pairs, em.pairs, answers.n_classes)
+    read, read_mass = em.first()
+    old_counts, old_mass = np.zeros((len(pairs), answers.n_classes)), np.zeros(read_mass.size)
+    if sums:
+        old_counts = _carried(pairs, sums, batch.change, answers.n_classes)
+        old_mass = sums["mass"]
+    total, n_read = _by_worker(answers), _by_worker(part)
+    step = _share(n_read, total) ** batch.decay
+    # Totals stay those of the answers: a step moves the mean of the counts, not their number.
+    before = pairs.worker_sums(old_counts).sum(1)
+    keep = (1.0 - step) * _share(total, before)
+    # Workers of whom nothing was read keep their counts to the bit.
+    keep[(n_read == 0) & np.isclose(total, before)] = 1.0
+    gain = step * _share(total, n_read)
+    n_tasks = int((answers.answers_per_task > 0).sum())
+    rate = (int((part.answers_per_task > 0).sum()) / max(n_tasks, 1)) ** batch.decay
+
+    def moved() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        counts = keep[pairs.worker, None] * old_counts
+        counts[place] += gain[em.pairs.worker, None] * read
+        return counts, _blend(old_mass, read_mass, rate, n_tasks)
+
+    counts, mass = (old_counts, old_mass) if sums else moved()
+    for _ in range(batch.passes if given is None else 0):
+        table, log_prior = reader.tables(pairs, counts, mass)
+        read, read_mass, _ = em.step(table[place], log_prior)
+        counts, mass = moved()
+    return {
+        "pair_worker": pairs.worker,
+        "pair_label": pairs.label,
+        "counts": counts,
+        "mass": mass,
+    }
+
+
+def _part(
+    answers: Answers, gold: NDArray[np.int32], mark: NDArray[np.bool_]
+) -> tuple[Answers, NDArray[np.int32]]:
+    """The answers of some tasks and what is known of these; workers and classes stay."""
+    rows = mark[answers.task]
+    part = Answers(
+        (np.cumsum(mark, dtype=np.int32) - np.int32(1))[answers.task[rows]],
+        answers.worker[rows],
+        answers.label[rows],
+        answers.tasks.take(np.flatnonzero(mark)),
+        answers.workers,
+        answers.classes,
+        None if answers.weight is None else answers.weight[rows],
+    )
+    return part, gold[mark]
+
+
+def _by_worker(answers: Answers) -> NDArray[np.float64]:
+    """Weight of the answers of each worker."""
+    n = answers.n_workers
+    return np.bincount(answers.worker, answers.weight, minlength=n).astype(np.float64)
+
+
+def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ratios, 0 where there is nothing to divide by."""
+    return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)
+
+
+def _blend(
+    old: NDArray[np.float64], read: NDArray[np.float64], rate: float, n: int
+) -> NDArray[np.float64]:
+    """Class sums over n tasks: old frequencies moved by the rate towards those read."""
+    if rate == 0:
+        return old
+    a = old / old.sum() if old.sum() > 0 else np.full(old.size, 1.0 / old.size)
+    b = read / read.sum() if read.sum() > 0 else a
+    return np.asarray(n * ((1.0 - rate) * a + rate * b))
+
+
+def _places(pairs: Pairs, some: Pairs, k: int) -> NDArray[np.int64]:
+    """Positions of some pairs among all."""
+    key = pairs.worker.astype(np.int64) * k + pairs.label
+    return np.searchsorted(key, some.worker.astype(np.int64) * k + some.label)
+
+
+def _carried(pairs: Pairs, sums: Sums, change: Change, k: int) -> NDArray[np.float64]:
+    """Counts from before on the pairs of now; pairs whose answers were all replaced are left."""
+    counts = np.zeros((len(pairs), k))
+    if not len(pairs):
+        return counts
+    key = pairs.worker.astype(np.int64) * k + pairs.label
+    old = change.worker[sums["pair_worker"]].astype(np.int64) * k + sums["pair_label"]
+    place = np.minimum(np.searchsorted(key, old), key.size - 1)
+    same = key[place] == old
+    counts[place[same]] = sums["counts"][same]
+    return counts
+
+
+@compiled()
+def _weigh(
+    order: Any,
+    ptr: Any,
+    size: Any,
+    slot: Any,
+    slot_label: Any,
+    worker: Any,
+    weight: Any,
+    gold: Any,
+    draw: Any,
+    one: bool,
+    fresh: Any,
+    credit: Any,
+    hit: Any,
+    right: Any,
+    seen: Any,
+) -> None:  # pragma: no cover - compiled
+    """Weigh the fresh answers of tasks in order, decide, and count who was right."""
+    score = np.zeros(slot.size, np.float64)
+    for i in order:
+        start, end = ptr[i], ptr[i] + size[i]
+        for a in range(start, ptr[i + 1]):
+            j = worker[a]
+            if fresh[a]:
+                credit[a] = right[j] / seen[j] if seen[j] > 0.0 else 0.5
+            score[start + slot[a]] += weight[a] * credit[a]
+        chosen, floor, tied = drawn_best(score, start, end, draw[i])
+        for a in range(start, ptr[i + 1]):
+            if not fresh[a]:
+                continue
+            s = start + slot[a]
+            if gold[i] >= 0:
+                hit[a] = 1.0 if slot_label[s] == gold[i] else 0.0
+            elif one:
+                hit[a] = 1.0 if slot[a] == chosen else 0.0
+            else:
+                hit[a] = 1.0 / tied if score[s] >= floor else 0.0
+            right[worker[a]] += weight[a] * hit[a]
+            seen[worker[a]] += weight[a]

@@ -1,0 +1,338 @@
+"""Weighted votes on the labels that each task received; the number of classes costs nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot._compiled import compiled, prange
+from peerannot.aggregation.passes.ties import TIE, Ties, pick
+from peerannot.answers import Answers
+from peerannot.answers.distinct import distinct_labels
+
+__all__ = ["Support", "answer_blocks", "clamped", "is_dense", "one_hot", "posterior_of"]
+
+# Dense posteriors up to this many bytes; above, rows hold only the labels received.
+DENSE_BYTES = 2**31
+
+
+@dataclass(frozen=True)
+class Support:
+    """The distinct labels of each task, in order of label.
+
+    Attributes
+    ----------
+    ptr : int64 array (n_tasks + 1,)
+        Slots of task ``i`` start at ``ptr[i]``: the answers' own ``task_ptr``, so some slots
+        stay unused.
+    size : int64 array (n_tasks,)
+        Number of distinct labels of each task.
+    label : int32 array (n_answers,)
+        Label of each slot.
+    slot : int32 array (n_answers,)
+        Slot of each answer, counted from its task's first.
+    """
+
+    ptr: NDArray[np.int64]
+    size: NDArray[np.int64]
+    label: NDArray[np.int32]
+    slot: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, answers: Answers) -> Support:
+        """Find the distinct labels of every task: O(answers x distinct labels of a task)."""
+        return cls(answers.task_ptr, *distinct_labels(answers))
+
+    def votes(self, answers: Answers, worker_weight: Any = None) -> NDArray[np.float64]:
+        """Sum of weights on each slot: of the worker (default 1) times of the answer."""
+        none = np.empty(0, np.float64)
+        by_worker = none if worker_weight is None else np.asarray(worker_weight, np.float64)
+        by_answer = none if answers.weight is None else answers.weight
+        out: NDArray[np.float64] = _votes(self.ptr, self.slot, answers.worker, by_worker, by_answer)
+        return out
+
+    def winners(self, score: NDArray[np.float64], n_classes: int = 0) -> NDArray[np.float64]:
+        """Share of each slot among the best of its task: 1 for a sole winner, 1/m for m tied.
+
+        With ``n_classes``, the classes that a task did not receive compete with score 0: where
+        every score is negative they win, and no slot does.
+        """
+        zero = _zero(score) if n_classes else 0.0
+        out: NDArray[np.float64] = _winners(self.ptr, self.size, score, n_classes, zero)
+        return out
+
+    def decide(
+        self,
+        winner: NDArray[np.float64],
+        ties: Ties,
+        seed: int | np.random.Generator,
+        gold: NDArray[np.int32],
+    ) -> NDArray[np.float64]:
+        """Winners as a strategy should see them while it iterates.
+
+        Known classes win their tasks. Under ``"first"`` and ``"random"`` one of tied winners
+        is taken; else they stay tied, each with its share.
+        """
+        if ties in ("first", "random"):
+            labels = pick(self.ptr, self.size, self.label, winner, ties, seed)
+            winner = one_hot(self, labels)
+        if (gold >= 0).any():
+            known = one_hot(self, gold)
+            winner = np.where(np.repeat(gold >= 0, np.diff(self.ptr)), known, winner)
+        return winner
+
+    def shares(self, score: NDArray[np.float64], n_classes: int = 0) -> NDArray[np.float64]:
+        """Positive scores divided by their sum in each task; its winners where none is positive.
+
+        With ``n_classes`` see `winners`.
+        """
+        zero = _zero(score) if n_classes else 0.0
+        out: NDArray[np.float64] = _shares(self.ptr, self.size, score, n_classes, zero)
+        return out
+
+    def rest(self, share: NDArray[np.float64], n_classes: int) -> NDArray[np.float64]:
+        """What the shares leave of 1 for each class that a task did not receive, (n_tasks,)."""
+        task = np.repeat(np.arange(self.size.size), np.diff(self.ptr))
+        left = 1.0 - np.bincount(task, weights=share, minlength=self.size.size)
+        left[left < 1e-9] = 0.0
+        return np.asarray(left / np.maximum(n_classes - self.size, 1))
+
+    def values(self, posterior: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The entries of a posterior (n_tasks, n_classes) on the slots."""
+        out: NDArray[np.float64] = _values(self.ptr, self.size, self.label, posterior)
+        return out
+
+    def worker_sums(self, answers: Answers, value: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sum over each worker's answers of the value on the answer's slot, (n_workers,).
+
+        Answers' weights count. The sums of fixed blocks of answers are added in order, so the
+        result is the same for any number of threads.
+        """
+        weight = np.empty(0, np.float64) if answers.weight is None else answers.weight
+        bounds = answer_blocks(answers)
+        parts = _worker_sums(
+            self.ptr,
+            self.slot,
+            answers.task,
+            answers.worker,
+            weight,
+            value,
+            bounds,
+            answers.n_workers,
+        )
+        return np.asarray(parts.sum(0))
+
+    def confidence(self, share: NDArray[np.float64], winner: NDArray[np.float64]) -> Any:
+        """Share of the winner, and entropy of the shares, of each task."""
+        return _confidence(self.ptr, self.size, share, winner)
+
+
+def answer_blocks(answers: Answers, n_units: int | None = None) -> NDArray[np.int64]:
+    """Bounds of blocks of answers, for sums over each worker's (unit's) answers in parallel.
+
+    They depend on the answers alone, so sums added in their order do too.
+    """
+    units = answers.n_workers if n_units is None else n_units
+    blocks = 8 if units * 8 <= answers.n_answers else 1
+    return np.linspace(0, answers.n_answers, blocks + 1).astype(np.int64)
+
+
+def is_dense(n_tasks: int, n_classes: int) -> bool:
+    """Whether a posterior of this shape is held dense."""
+    return n_tasks * n_classes * 8 <= DENSE_BYTES
+
+
+def posterior_of(
+    support: Support,
+    share: NDArray[np.float64],
+    n_classes: int,
+    rest: NDArray[np.float64] | None = None,
+    prior: NDArray[np.float64] | None = None,
+    of_tasks: int | None = None,
+) -> Any:
+    """Posterior (n_tasks, n_classes) from shares on slots: dense where that is small, else CSR.
+
+    A task without answers is uniform in the dense form, and an empty row in the sparse one.
+    ``rest`` (n_tasks,) times ``prior`` (n_classes,) is the mass of each class that a task did
+    not receive (0 without ``rest``; ``prior`` is 1 by default); the sparse form has no room for
+    it and scales the shares to 1 instead, and leaves a row empty that has no shares.
+    ``of_tasks`` is the number of all tasks, by which the form is chosen, where these are a part.
+    """
+    n_tasks = support.size.size
+    if is_dense(of_tasks or n_tasks, n_classes):
+        other = np.empty(0) if rest is None else rest
+        factor = np.ones(n_classes) if prior is None else prior
+        return _dense(support.ptr, support.size, support.label, share, other, factor)
+    if rest is not None:
+        # Shares of a row without any mass would be those of its winners.
+        share = np.where(share > 0.0, support.shares(share), 0.0)
+    from scipy.sparse import csr_array
+
+    indptr = np.concatenate(([0], np.cumsum(support.size)))
+    used = _compact(support.ptr, support.size, indptr)
+    shape = (n_tasks, n_classes)
+    return csr_array((share[used], support.label[used], indptr), shape=shape)
+
+
+def clamped(posterior: Any, gold: NDArray[np.int32]) -> Any:
+    """The posterior with rows of known class (``gold >= 0``) certain; dense is changed in place."""
+    known = np.flatnonzero(gold >= 0)
+    if not known.size:
+        return posterior
+    if isinstance(posterior, np.ndarray):
+        posterior[known] = 0.0
+        posterior[known, gold[known]] = 1.0
+        return posterior
+    from scipy.sparse import csr_array, diags_array
+
+    sure = csr_array((np.ones(known.size), (known, gold[known])), shape=posterior.shape)
+    kept = csr_array(diags_array((gold < 0).astype(np.float64)) @ posterior + sure)
+    kept.eliminate_zeros()
+    kept.sort_indices()
+    return kept
+
+
+def one_hot(support: Support, labels: NDArray[np.int32]) -> NDArray[np.float64]:
+    """1 on the slot of each task's label, 0 elsewhere."""
+    out: NDArray[np.float64] = _one_hot(support.ptr, support.size, support.label, labels)
+    return out
+
+
+def _zero(score: NDArray[np.float64]) -> float:
+    """Below this, a score is the rounding noise of a sum that is zero."""
+    return 1e-12 * max(float(score.max(initial=0.0)), -float(score.min(initial=0.0)))
+
+
+@compiled(parallel=True)
+def _votes(
+    ptr: Any, slot: Any, worker: Any, by_worker: Any, by_answer: Any
+) -> Any:  # pragma: no cover - compiled
+    score = np.zeros(slot.size, np.float64)
+    for i in prange(ptr.size - 1):
+        start = ptr[i]
+        for a in range(start, ptr[i + 1]):
+            weight = 1.0
+            if by_worker.size:
+                weight = by_worker[worker[a]]
+            if by_answer.size:
+                weight *= by_answer[a]
+            score[start + slot[a]] += weight
+    return score
+
+
+@compiled(parallel=True)
+def _winners(
+    ptr: Any, size: Any, score: Any, n_classes: int, zero: float
+) -> Any:  # pragma: no cover - compiled
+    out = np.zeros(score.size, np.float64)
+    for i in prange(size.size):
+        start, end = ptr[i], ptr[i] + size[i]
+        best = -np.inf
+        for s in range(start, end):
+            best = max(best, score[s])
+        floor = best - TIE * abs(best)
+        tied = 0
+        if n_classes > size[i] and best <= zero:
+            if best < -zero:
+                continue
+            floor = -zero
+            tied = n_classes - size[i]
+        for s in range(start, end):
+            if score[s] >= floor:
+                tied += 1
+        for s in range(start, end):
+            if score[s] >= floor:
+                out[s] = 1.0 / tied
+    return out
+
+
+@compiled(parallel=True)
+def _shares(
+    ptr: Any, size: Any, score: Any, n_classes: int, zero: float
+) -> Any:  # pragma: no cover - compiled
+    out = _winners(ptr, size, score, n_classes, zero)
+    for i in prange(size.size):
+        start, end = ptr[i], ptr[i] + size[i]
+        total, best = 0.0, 0.0
+        for s in range(start, end):
+            total += max(score[s], 0.0)
+            best = max(best, score[s])
+        if best > (zero if n_classes else 0.0):
+            for s in range(start, end):
+                out[s] = max(score[s], 0.0) / total
+    return out
+
+
+@compiled(parallel=True)
+def _one_hot(ptr: Any, size: Any, label: Any, chosen: Any) -> Any:  # pragma: no cover - compiled
+    out = np.zeros(label.size, np.float64)
+    for i in prange(size.size):
+        for s in range(ptr[i], ptr[i] + size[i]):
+            if label[s] == chosen[i]:
+                out[s] = 1.0
+    return out
+
+
+@compiled(parallel=True)
+def _values(ptr: Any, size: Any, label: Any, posterior: Any) -> Any:  # pragma: no cover - compiled
+    out = np.zeros(label.size, np.float64)
+    for i in prange(size.size):
+        for s in range(ptr[i], ptr[i] + size[i]):
+            out[s] = posterior[i, label[s]]
+    return out
+
+
+@compiled(parallel=True)
+def _worker_sums(
+    ptr: Any, slot: Any, task: Any, worker: Any, weight: Any, value: Any, bounds: Any, n: int
+) -> Any:  # pragma: no cover - compiled
+    out = np.zeros((bounds.size - 1, n), np.float64)
+    for b in prange(bounds.size - 1):
+        for a in range(bounds[b], bounds[b + 1]):
+            v = value[ptr[task[a]] + slot[a]]
+            if weight.size:
+                v *= weight[a]
+            out[b, worker[a]] += v
+    return out
+
+
+@compiled(parallel=True)
+def _confidence(ptr: Any, size: Any, share: Any, winner: Any) -> Any:  # pragma: no cover - compiled
+    confidence = np.zeros(size.size, np.float64)
+    entropy = np.zeros(size.size, np.float64)
+    for i in prange(size.size):
+        for s in range(ptr[i], ptr[i] + size[i]):
+            if winner[s] > 0.0:
+                confidence[i] = share[s]
+            if share[s] > 0.0:
+                entropy[i] -= share[s] * np.log(share[s])
+    return confidence, entropy
+
+
+@compiled(parallel=True)
+def _dense(
+    ptr: Any, size: Any, label: Any, share: Any, rest: Any, prior: Any
+) -> Any:  # pragma: no cover - compiled
+    n_classes = prior.size
+    out = np.zeros((size.size, n_classes), np.float64)
+    for i in prange(size.size):
+        if rest.size:
+            for c in range(n_classes):
+                out[i, c] = rest[i] * prior[c]
+        elif size[i] == 0:
+            out[i, :] = 1.0 / n_classes
+        for s in range(ptr[i], ptr[i] + size[i]):
+            out[i, label[s]] = share[s]
+    return out
+
+
+@compiled()
+def _compact(ptr: Any, size: Any, indptr: Any) -> Any:  # pragma: no cover - compiled
+    used = np.empty(indptr[-1], np.int64)
+    for i in range(size.size):
+        for s in range(size[i]):
+            used[indptr[i] + s] = ptr[i] + s
+    return used

@@ -1,0 +1,1 @@
+"""Strategies that count votes, weighted or not: one file each, named as known."""

@@ -1,0 +1,172 @@
+"""Votes with weights that are known beforehand: given, or counted on gold tasks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot._files import read_json
+from peerannot._options import option
+from peerannot._progress import Progress
+from peerannot._text import few
+from peerannot.aggregation.base import Content, Fit
+from peerannot.aggregation.partitions.checkpoint import Checkpoint
+from peerannot.aggregation.partitions.parts import Part, Parts
+from peerannot.aggregation.registry import STRATEGIES
+from peerannot.aggregation.votes.rules import WeightedRule
+from peerannot.answers import Ids
+from peerannot.errors import DataError, ParameterError
+
+__all__ = ["GoldMajorityVote", "WeightedVote"]
+
+
+@STRATEGIES.register("weighted-vote", "WMV", "weighted-majority-vote")
+@dataclass(frozen=True, kw_only=True)
+class WeightedVote(WeightedRule):
+    r"""Votes weighted by numbers that you know: of workers, of answers, or both.
+
+    :math:`z_{ik} \propto \sum_j w_j v_{ij} 1[y_{ij} = k]`, with :math:`w_j` the weight of the
+    worker and :math:`v_{ij}` that of the answer (``Answers.weight``, 1 where there is none).
+
+    Parameters
+    ----------
+    weights
+        Weight of each worker, not negative: a mapping from worker id, a JSON file of one, or a
+        CSV file with columns ``worker`` and ``weight``. A worker whom it does not name has
+        ``default_weight``.
+    default_weight
+        Weight of workers that ``weights`` does not name.
+
+    Notes
+    -----
+    Cost: O(answers). Without ``weights`` it is `NaiveSoft`.
+
+    References
+    ----------
+    Li, H. and Yu, B. (2014). Error rate bounds and iterative weighted majority voting for
+    crowdsourcing. arXiv:1411.4086: weights of :math:`K p_j - 1` are near optimal for workers who
+    are right with probability :math:`p_j`.
+    """
+
+    estimates_skill: ClassVar[bool] = False
+
+    weights: Path | str | dict[str, Any] | None = option(
+        None, help="weight of each worker: a JSON or CSV file (worker, weight)"
+    )
+    default_weight: float = option(1.0, at_least=0.0, help="weight of workers not named")
+
+    def with_files(self) -> WeightedVote:
+        if not isinstance(self.weights, Path | str):
+            return self
+        weights: Any = Content(str(self.weights), _read(Path(self.weights)))
+        return replace(self, weights=weights)
+
+    def weigh(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint
+    ) -> tuple[NDArray[np.float64], Fit]:
+        weight = self._of_workers(parts.shape.workers)
+        return weight, Fit(None, worker_columns={"weight": weight})
+
+    def _of_workers(self, workers: Ids) -> NDArray[np.float64]:
+        given = Content.of(self.weights, "weights")
+        where = given.where
+        weight = np.full(len(workers), float(self.default_weight))
+        if given.value is None:
+            return weight
+        named = {str(worker): value for worker, value in given.value.items()}
+        strangers = [w for w in named if w not in workers]
+        if len(strangers) == len(named) and named:
+            raise DataError(f"{where}: none of these workers has answers: {few(strangers)}")
+        for worker, value in named.items():
+            try:
+                number = float(value)
+            except (TypeError, ValueError):
+                number = np.nan
+            if not (np.isfinite(number) and number >= 0):
+                raise DataError(
+                    f"{where}: the weight of worker {worker!r} must be a number >= 0, not {value!r}"
+                )
+            code = workers.index_of.get(worker)
+            if code is not None:
+                weight[code] = number
+        return weight
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Weights by worker from a JSON object, or from a CSV with columns worker and weight."""
+    if path.suffix.casefold() != ".csv":
+        found = read_json(path)
+        if not isinstance(found, dict):
+            raise DataError(f"{path}: expected {{worker: weight}}")
+        return found
+    import polars as pl
+
+    try:
+        frame = pl.read_csv(path, infer_schema=False)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{path}: not a CSV file: {str(error).splitlines()[0]}") from None
+    if not {"worker", "weight"} <= set(frame.columns):
+        raise DataError(f"{path}: needs columns worker and weight, has {few(frame.columns)}")
+    return dict(zip(frame["worker"], frame["weight"], strict=True))
+
+
+@STRATEGIES.register("gold-majority-vote", "GoldMV", "gold-vote")
+@dataclass(frozen=True, kw_only=True)
+class GoldMajorityVote(WeightedRule):
+    r"""Votes weighted by each worker's accuracy on gold tasks.
+
+    .. math::
+        s_j = \frac{\text{right}_j + m \bar s}{\text{gold answers}_j + m}, \qquad
+        z_{ik} \propto \sum_j s_j 1[y_{ij} = k]
+
+    :math:`\bar s` is the share of right answers to gold tasks of all workers together: a worker
+    without gold answers has it as skill, and few gold answers are drawn towards it.
+
+    Parameters
+    ----------
+    shrink
+        How many answers of average skill are added to each worker's (m).
+
+    Notes
+    -----
+    Cost: O(answers). Needs ``gold=``; gold tasks keep their class. The skill is :math:`s_j`.
+
+    References
+    ----------
+    Le, J., Edmonds, A., Hester, V. and Biewald, L. (2010). Ensuring quality in crowdsourced
+    search relevance evaluation: the effects of training question distribution. SIGIR workshop
+    on crowdsourcing for search evaluation.
+    """
+
+    shrink: float = option(1.0, at_least=0.0, help="answers of average skill added to each worker")
+
+    def weigh(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint
+    ) -> tuple[NDArray[np.float64], Fit]:
+        hits, seen, known = parts.sum(_on_gold)
+        if not known:
+            raise ParameterError(f"{self.name} needs gold labels of some tasks; use wawa without")
+        mean = hits.sum() / seen.sum() if seen.sum() > 0 else 1.0
+        mass = seen + self.shrink
+        skill = np.full(mass.size, float(mean))
+        np.divide(hits + self.shrink * mean, mass, out=skill, where=mass > 0)
+        return skill, Fit(None, skill=skill, worker_columns={"n_gold": seen})
+
+
+def _on_gold(part: Part) -> tuple[Any, ...]:
+    """Weight of each worker's right answers and of all answers to gold tasks; number of these."""
+    answers = part.answers
+    known = part.gold[answers.task]
+    weight = np.ones(answers.n_answers) if answers.weight is None else answers.weight
+    on_gold = np.where(known >= 0, weight, 0.0)
+    right = np.where(known == answers.label, on_gold, 0.0)
+    n = answers.n_workers
+    hits = np.bincount(answers.worker, weights=right, minlength=n).astype(np.float64)
+    seen = np.bincount(answers.worker, weights=on_gold, minlength=n).astype(np.float64)
+    return hits, seen, int((part.gold >= 0).sum())

@@ -1,0 +1,1 @@
+"""What a network is trained on: images, labels, splits, and what is done to them."""

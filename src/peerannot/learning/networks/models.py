@@ -1,0 +1,383 @@
+"""Networks by name: ours, then timm's, then torchvision's."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import torch
+from torch import Tensor, nn
+
+from peerannot._optional import require
+from peerannot._text import did_you_mean
+from peerannot.errors import DataError, DataWarning, DownloadError, ParameterError
+from peerannot.learning.networks.own import FrozenVGG, LogisticRegression, SmallCNN
+from peerannot.learning.options import TrainOptions
+
+__all__ = ["Classifier", "Outputs", "build_model", "list_models"]
+
+# Below this size the stem of a ResNet (stride 4 in all) throws away most of the image.
+_SMALL = 65
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a network says of a batch.
+
+    Attributes
+    ----------
+    logits : Tensor (n, n_classes)
+    features : Tensor (n, n_features)
+        Inputs of its last layer.
+    """
+
+    logits: Tensor
+    features: Tensor
+
+    @property
+    def log_probability(self) -> Tensor:
+        """Log of the predicted distribution, (n, n_classes)."""
+        return self.logits.log_softmax(dim=1)
+
+    @property
+    def probability(self) -> Tensor:
+        """The predicted distribution, (n, n_classes)."""
+        return self.logits.softmax(dim=1)
+
+
+class Classifier(nn.Module):
+    """A network as its library made it, and its head: the part that training always changes.
+
+    Parameters
+    ----------
+    net
+        From images (n, 3, S, S) to logits (n, n_classes).
+    head
+        The module of ``net`` that makes the logits from features.
+    frozen
+        Only the head learns; the rest keeps its weights and its batch statistics.
+
+    Attributes
+    ----------
+    n_features : int
+        Number of inputs of the head.
+    separable : bool
+        The logits are what the head makes of vectors of features, and nothing comes after.
+    """
+
+    def __init__(self, net: nn.Module, head: nn.Module, *, frozen: bool) -> None:
+        super().__init__()
+        self.net = net
+        self.frozen = frozen
+        self.n_features = 0
+        self.separable = False
+        # Not registered a second time: the weights keep the names that their library gave them.
+        self._head = (head,)
+        self._seen: list[Tensor] = []
+        head.register_forward_pre_hook(lambda _, inputs: self._seen.append(inputs[0]))
+        if frozen:
+            net.requires_grad_(False)
+            head.requires_grad_(True)
+
+    @property
+    def head(self) -> nn.Module:
+        return self._head[0]
+
+    def forward(self, images: Tensor) -> Outputs:
+        """Outputs for images (n, 3, S, S), or for the features of `raw_features` (n, d)."""
+        if images.ndim == 2:
+            return Outputs(self.head(images), images)
+        self._seen.clear()
+        logits: Tensor = self.net(images)
+        features = self._seen.pop()
+        if features.ndim == 4:
+            features = features.mean(dim=(2, 3))
+        return Outputs(logits, features.flatten(1))
+
+    def raw_features(self, images: Tensor) -> Tensor:
+        """What the head reads, as it reads it."""
+        self._seen.clear()
+        self.net(images)
+        return self._seen.pop()
+
+    def train(self, mode: bool = True) -> Classifier:
+        super().train(mode)
+        if self.frozen:
+            self.net.eval()
+            self.head.train(mode)
+        return self
+
+
+_OWN = ("logistic", "modellabelme", "modelmusic", "smallcnn")
+_ALIASES = {"logistic_regression": "logistic", "logisticregression": "logistic"}
+
+
+def list_models(pattern: str | None = None) -> list[str]:
+    """Names of all networks, offline; with a pattern (``resnet*``), those that match.
+
+    Ours come first; then those of timm and torchvision's classification models, in one order.
+    """
+    names = [*_OWN, *sorted({*_timm_names(), *_torchvision_names()} - set(_OWN))]
+    if pattern is None:
+        return names
+    fold = pattern.casefold()
+    return [name for name in names if fnmatchcase(name.casefold(), fold)]
+
+
+def _timm_names() -> list[str]:
+    timm = require("timm", extra="deep", feature="this network")
+    return list(timm.list_models())
+
+
+def _torchvision_names() -> list[str]:
+    models = require("torchvision.models", extra="deep", feature="this network")
+    return list(models.list_models(module=models))
+
+
+def build_model(options: TrainOptions, n_classes: int, *, bare: bool = False) -> Classifier:
+    """Build the network that the options name, with ``n_classes`` outputs.
+
+    ResNets have a small stem where ``stem`` says so, or images are under 65 pixels: a 3x3
+    convolution of stride 1, no pooling. Weights are drawn from PyTorch's default generator; seed
+    it first. A ``bare`` network is for weights that will be loaded: nothing is downloaded for it.
+
+    Raises
+    ------
+    ParameterError
+        The name is unknown, or the network cannot take images of this size.
+    DownloadError
+        ``pretrained`` weights are not there and cannot be downloaded.
+    """
+    name = options.model.strip().casefold()
+    name = _ALIASES.get(name, name)
+    size, pretrained = options.img_size, options.pretrained
+    frozen = options.freeze
+    if name in ("modellabelme", "modelmusic"):
+        if size < 32:
+            raise ParameterError(f"{name} needs images of 32 pixels or more: --img-size 224")
+        published = not bare and options.weights is None
+        net: nn.Module = FrozenVGG(_vgg_features(published=published), size, n_classes)
+        head = net.get_submodule("head")
+        frozen = True
+    elif name in ("logistic", "smallcnn"):
+        if pretrained:
+            raise ParameterError(f"{name} has no published weights; drop --pretrained")
+        if name == "logistic":
+            net = LogisticRegression(options.n_params or 3 * size * size, n_classes)
+        else:
+            net = SmallCNN(n_classes)
+        head = net.get_submodule("head")
+    else:
+        net, head = _library_model(options.model.strip(), size, n_classes, pretrained)
+        small = options.stem == "small" or (options.stem == "auto" and size < _SMALL)
+        changed = small and _small_stem(net)
+        if options.stem == "small" and not changed:
+            raise ParameterError(f"{name} has no small stem, ResNets do; drop --stem small")
+        if changed and pretrained:
+            warnings.warn(
+                f"{name}: images of {size} pixels need a small stem, so the first layer starts"
+                " without the published weights",
+                DataWarning,
+                stacklevel=2,
+            )
+    informed = pretrained or options.weights is not None
+    if frozen and not informed and name not in ("modellabelme", "modelmusic", "logistic"):
+        warnings.warn(
+            f"{name}: --freeze without --pretrained trains a linear layer on a random network",
+            DataWarning,
+            stacklevel=2,
+        )
+    if options.weights is not None:
+        _copy_weights(net, read_weights(Path(options.weights)), str(options.weights))
+    model = Classifier(net, head, frozen=frozen)
+    model.n_features = _probe(model, name, size, n_classes)
+    return model
+
+
+def _probe(model: Classifier, name: str, size: int, n_classes: int) -> int:
+    """Pass two images and return the number of features.
+
+    A wrong size fails here and not in the first epoch.
+    """
+    model.eval()
+    try:
+        with torch.no_grad():
+            images = torch.linspace(-1, 1, 2 * 3 * size * size).view(2, 3, size, size)
+            outputs = model(images)
+            raw = model.raw_features(images)
+            model.separable = raw.ndim == 2 and torch.allclose(model.head(raw), outputs.logits)
+    except (RuntimeError, AssertionError, ValueError, IndexError) as error:
+        why = " ".join(str(error).split())[:120]
+        raise ParameterError(
+            f"{name} cannot take images of {size} pixels ({why}); try --img-size 224"
+        ) from error
+    shape = tuple(outputs.logits.shape)
+    if shape != (2, n_classes):
+        raise ParameterError(f"{name} gives outputs of shape {shape}, not (2, {n_classes})")
+    return int(outputs.features.shape[1])
+
+
+def _library_model(
+    name: str, size: int, n_classes: int, pretrained: bool
+) -> tuple[nn.Module, nn.Module]:
+    timm_names, torchvision_names = set(_timm_names()), set(_torchvision_names())
+    # timm writes a tag of the weights behind a dot: resnet18.a1_in1k.
+    stem = name.partition(".")[0]
+    fold = {known.casefold(): known for known in (*torchvision_names, *timm_names)}
+    stem = fold.get(stem.casefold(), stem)
+    if stem not in timm_names | torchvision_names:
+        near = did_you_mean(name, [*_OWN, *fold.values()])
+        raise ParameterError(
+            f"unknown network {name!r}" + (near or "; `peerannot modelinfo` lists them")
+        )
+    with _downloading(name):
+        if stem in timm_names:
+            return _from_timm(stem + name[len(stem) :], size, n_classes, pretrained)
+        return _from_torchvision(stem, size, n_classes, pretrained)
+
+
+@contextlib.contextmanager
+def _downloading(name: str) -> Iterator[None]:
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        yield
+    except (OSError, HfHubHTTPError) as error:
+        why = " ".join(str(error).split())[:160] or type(error).__name__
+        raise DownloadError(
+            f"the weights of {name} are not on this machine and cannot be downloaded ({why});"
+            " connect once, or drop --pretrained"
+        ) from error
+
+
+def _from_timm(
+    name: str, size: int, n_classes: int, pretrained: bool
+) -> tuple[nn.Module, nn.Module]:
+    timm = require("timm", extra="deep", feature=name)
+    if pretrained:
+        _reach_hub(name)
+    try:
+        # Transformers must know the size; convolutional networks do not take the argument.
+        net = timm.create_model(name, pretrained, num_classes=n_classes, img_size=size)
+    except TypeError:
+        net = timm.create_model(name, pretrained, num_classes=n_classes)
+    head = net.get_classifier()
+    return net, head if isinstance(head, nn.Linear | nn.Conv2d) else _last_layer(net, n_classes)
+
+
+def _reach_hub(name: str) -> None:
+    """Ask once whether the hub of timm's weights answers; its client asks for 45 seconds."""
+    import timm
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    config = timm.models.get_pretrained_cfg(name)
+    home = getattr(config, "hf_hub_id", None)
+    if not home or constants.HF_HUB_OFFLINE:
+        return
+    files = ("model.safetensors", "pytorch_model.bin")
+    if any(isinstance(try_to_load_from_cache(home, file), str) for file in files):
+        return
+    with contextlib.suppress(HTTPError):
+        urlopen(Request(constants.ENDPOINT, method="HEAD"), timeout=10).close()
+
+
+def _from_torchvision(
+    name: str, size: int, n_classes: int, pretrained: bool
+) -> tuple[nn.Module, nn.Module]:
+    from torchvision import models
+
+    extra: dict[str, Any] = {}
+    if name.startswith("vit_"):
+        extra["image_size"] = size
+    if name in ("googlenet", "inception_v3"):
+        extra |= {"aux_logits": False, "init_weights": True}
+    net: nn.Module = models.get_model(name, num_classes=n_classes, **extra)
+    if pretrained:
+        weights = models.get_model_weights(name).DEFAULT.get_state_dict(progress=False)
+        _copy_weights(net, weights, f"the weights of {name}")
+    return net, _last_layer(net, n_classes)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Weights from a safetensors file or a PyTorch file, of which nothing is unpickled.
+
+    Of a file that ``aggregate-deep`` wrote, those of the network.
+
+    Raises
+    ------
+    DataError
+        The file is missing, damaged, or holds something else.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return dict(load_file(path))
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # both readers raise almost anything on a damaged file
+        why = " ".join(str(error).split())[:120]
+        raise DataError(f"{path}: not a file of weights that can be read safely ({why})") from None
+    for key in ("classifier", "state_dict", "model"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
+        raise DataError(f"{path}: expected a state dict, tensors by name")
+    return content
+
+
+def _copy_weights(net: nn.Module, weights: dict[str, Tensor], source: str) -> None:
+    """Load the weights that fit; those of a head of another size stay as they are."""
+    own = net.state_dict()
+    fits = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
+    if len(fits) < len(own) / 2:
+        raise DataError(
+            f"{source}: only {len(fits)} of the {len(own)} weights of this network are in it;"
+            " is it of another network?"
+        )
+    net.load_state_dict(fits, strict=False)
+
+
+def _vgg_features(*, published: bool) -> nn.Module:
+    with _downloading("vgg16_bn"):
+        net, _ = _from_torchvision("vgg16_bn", 224, 1000, pretrained=published)
+    features: nn.Module = net.features  # type: ignore[assignment]
+    return features
+
+
+def _last_layer(net: nn.Module, n_classes: int) -> nn.Module:
+    last: nn.Module | None = None
+    for module in net.modules():
+        if (isinstance(module, nn.Linear) and module.out_features == n_classes) or (
+            isinstance(module, nn.Conv2d) and module.out_channels == n_classes
+        ):
+            last = module
+    if last is None:
+        raise ParameterError(f"{type(net).__name__}: its last layer is not known; choose another")
+    return last
+
+
+def _small_stem(net: nn.Module) -> bool:
+    """Give a ResNet the stem of He et al. (2016) for CIFAR; True where the net is one."""
+    first, pool = getattr(net, "conv1", None), getattr(net, "maxpool", None)
+    if first is None or pool is None:
+        return False
+    if isinstance(first, nn.Sequential):
+        deep = first[0]
+        if not isinstance(deep, nn.Conv2d):
+            return False
+        deep.stride = (1, 1)
+    elif isinstance(first, nn.Conv2d):
+        small = nn.Conv2d(first.in_channels, first.out_channels, 3, padding=1, bias=False)
+        nn.init.kaiming_normal_(small.weight, mode="fan_out", nonlinearity="relu")
+        net.conv1 = small
+    net.maxpool = nn.Identity()
+    return True

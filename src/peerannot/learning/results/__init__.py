@@ -1,0 +1,1 @@
+"""What a trained network says, and how right it is."""

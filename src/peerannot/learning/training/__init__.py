@@ -1,0 +1,1 @@
+"""The loop: from a dataset folder to weights."""
