@@ -10,8 +10,8 @@ import warnings
 from pathlib import Path
 
 import pytest
-from real_crowds import SETS, accuracy, crowd
 
+from helpers.real_crowds import SETS, accuracy, crowd
 from peerannot.aggregation import build
 from peerannot.errors import ConvergenceWarning
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from real_crowds import SETS, accuracy, crowd
 
+from helpers.real_crowds import SETS, accuracy, crowd
 from peerannot.aggregation import build
 from peerannot.answers import DuplicatePolicy
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import digamma
-from simulated import crowd
 
+from helpers.simulated import crowd
 from peerannot.aggregation import STRATEGIES, build
 from peerannot.answers import Answers
 from peerannot.errors import DataError, ParameterError

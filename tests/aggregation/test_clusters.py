@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulated import crowd
 
+from helpers.simulated import crowd
 from peerannot.aggregation import STRATEGIES
 from peerannot.aggregation.confusion.dawid_skene_clust import _ranked
 from peerannot.answers import Answers

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from simulated import crowd
 
+from helpers.simulated import crowd
 from peerannot.aggregation import STRATEGIES
 from peerannot.aggregation.passes.coins import Coins
 from peerannot.answers import Answers

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from simulated import crowd
 
+from helpers.simulated import crowd
 from peerannot.aggregation import STRATEGIES, build
 from peerannot.aggregation.confusion.dawid_skene import FLOOR
 from peerannot.aggregation.passes.confusions import EM

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from simulated import crowd
 
+from helpers.simulated import crowd
 from peerannot.aggregation import STRATEGIES
 from peerannot.answers import Answers
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_crowds import crowd
 
+from helpers.small_crowds import crowd
 from peerannot.aggregation import STRATEGIES, OnlineState, Result, build
 from peerannot.aggregation.base import Strategy
 from peerannot.aggregation.capabilities import learns_online

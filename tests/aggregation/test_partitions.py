@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from simulated import crowd
 
+from helpers.simulated import crowd
 from peerannot._compiled import with_threads
 from peerannot._progress import silent
 from peerannot.aggregation import Result, build

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from simulated import crowd
 
+from helpers.simulated import crowd
 from peerannot._compiled import with_threads
 from peerannot._progress import silent
 from peerannot.aggregation import STRATEGIES, build

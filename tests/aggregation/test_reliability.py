@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 from scipy.stats import chi2
-from small_crowds import agreement, best, crowd, dense_votes, rows
 
+from helpers.small_crowds import agreement, best, crowd, dense_votes, rows
 from peerannot.aggregation import (
     BWA,
     CATD,

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.stats import beta
-from small_crowds import crowd
 
+from helpers.small_crowds import crowd
 from peerannot.aggregation import (
     STRATEGIES,
     Result,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from small_crowds import agreement, best, crowd, dense_votes, rows
 
+from helpers.small_crowds import agreement, best, crowd, dense_votes, rows
 from peerannot.aggregation import IWMV, MajorityVote, NaiveSoft, TwoThird, Wawa, support
 from peerannot.aggregation.passes.signed_votes import signed_vote_fit
 from peerannot.answers import Answers

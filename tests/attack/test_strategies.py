@@ -19,8 +19,8 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
-from test_contract import needed_to_fit, ready
 
+from helpers.needed import needed_to_fit, ready
 from peerannot.aggregation import STRATEGIES, Result
 from peerannot.answers import Answers
 from peerannot.errors import ConvergenceWarning, DataError, ParameterError

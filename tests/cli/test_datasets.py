@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from local_mirror import Mirror, handler
-from small_archives import table, zipped
 
+from helpers.local_mirror import Mirror, handler
+from helpers.small_archives import table, zipped
 from peerannot.cli._main import main, peerannot
 from peerannot.dataset import Dataset, Remote, catalogue, public_set
 from peerannot.errors import DataError, DownloadError, ParameterError

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from custom_source import Source, votes_in
-from local_mirror import Mirror, handler
-from small_archives import picture
+
+from helpers.custom_source import Source, votes_in
+from helpers.local_mirror import Mirror, handler
+from helpers.small_archives import picture
 
 DATASETS = Path(__file__).resolve().parents[2] / "datasets"
 

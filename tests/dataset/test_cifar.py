@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_archives import official_batch
 
+from helpers.small_archives import official_batch
 from peerannot.dataset import CIFAR10_NAMES, read_batch
 from peerannot.errors import DataError
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from custom_source import Source, votes_in
-from small_archives import picture
 
+from helpers.custom_source import Source, votes_in
+from helpers.small_archives import picture
 from peerannot.dataset import CustomOptions, Dataset, install_custom, match_tasks
 from peerannot.dataset._custom_votes import code_labels, read_votes
 from peerannot.errors import DataError, ExitCode

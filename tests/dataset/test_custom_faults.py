@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from custom_source import Source
-from small_archives import picture
 
+from helpers.custom_source import Source
+from helpers.small_archives import picture
 from peerannot.dataset import install_custom
 from peerannot.dataset._custom_votes import read_votes
 from peerannot.errors import DataError, ParameterError, StorageError

@@ -9,8 +9,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from local_mirror import Mirror
 
+from helpers.local_mirror import Mirror
 from peerannot.dataset import Remote, cache_folder, fetch
 from peerannot.errors import DownloadError
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from local_mirror import Mirror
 from PIL import Image
-from small_archives import official_batch, picture, table, tar_gz, zipped
 
+from helpers.local_mirror import Mirror
+from helpers.small_archives import official_batch, picture, table, tar_gz, zipped
 from peerannot.dataset import Dataset, match_tasks, run_recipe
 from peerannot.errors import DataError, DownloadError
 

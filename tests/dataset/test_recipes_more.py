@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from local_mirror import Mirror
-from small_archives import official_batch, picture, tar_gz, zipped
 
+from helpers.local_mirror import Mirror
+from helpers.small_archives import official_batch, picture, tar_gz, zipped
 from peerannot.dataset import Dataset, match_tasks, read_label_arrays, run_recipe
 from peerannot.errors import DataError
 

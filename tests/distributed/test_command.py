@@ -12,8 +12,7 @@ from click.testing import CliRunner
 
 pytest.importorskip("distributed", reason="needs the extra cluster")
 
-from small_shards import assert_as_on_one_machine, shards
-
+from helpers.small_shards import assert_as_on_one_machine, shards
 from peerannot.cli.aggregate import aggregate
 from peerannot.errors import DataError, ParameterError
 

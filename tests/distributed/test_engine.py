@@ -14,9 +14,8 @@ import pytest
 
 pytest.importorskip("distributed", reason="needs the extra cluster")
 
-from on_workers import count_on, parts_of, received, take, through
-from small_shards import assert_as_on_one_machine, shards, tasks_of
-
+from helpers.on_workers import count_on, parts_of, received, take, through
+from helpers.small_shards import assert_as_on_one_machine, shards, tasks_of
 from peerannot.aggregation import build
 from peerannot.distributed import _fit, _survey, _write, fit, has_result
 from peerannot.distributed._cluster import Machine

@@ -18,11 +18,11 @@ import pytest
 pytest.importorskip("distributed", reason="needs the extra cluster")
 
 import dask
-from on_workers import always_dies, dies_once, parts_of
-from processes import eventually, free_port, iterations_saved, processes
-from small_shards import assert_as_on_one_machine, shards
 
 import distributed
+from helpers.on_workers import always_dies, dies_once, parts_of
+from helpers.processes import eventually, free_port, iterations_saved, processes
+from helpers.small_shards import assert_as_on_one_machine, shards
 from peerannot.distributed import _cluster, fit
 from peerannot.errors import ClusterError, ExitCode
 

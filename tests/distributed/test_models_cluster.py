@@ -9,8 +9,7 @@ import pytest
 
 pytest.importorskip("distributed", reason="needs the extra cluster")
 
-from small_shards import assert_as_on_one_machine, shards
-
+from helpers.small_shards import assert_as_on_one_machine, shards
 from peerannot.aggregation import STRATEGIES, build
 from peerannot.aggregation.capabilities import runs_on_partitions
 from peerannot.distributed import fit

@@ -13,8 +13,7 @@ pytest.importorskip("s3fs", reason="needs s3fs")
 pytest.importorskip("moto.server", reason="needs moto[server], an object store on this machine")
 pytest.importorskip("distributed", reason="needs the extra cluster")
 
-from small_shards import assert_as_on_one_machine, shards
-
+from helpers.small_shards import assert_as_on_one_machine, shards
 from peerannot.distributed import fit, has_result
 from peerannot.errors import DataError, StorageError
 

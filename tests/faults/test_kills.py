@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from sweep import CASES
+
+from helpers import sweep
 
 
-@pytest.mark.parametrize("command", CASES)
+@pytest.mark.parametrize("command", sweep.CASES)
 def test_old_or_new_or_named(command):
     done = subprocess.run(
-        [sys.executable, Path(__file__).with_name("sweep.py"), command],
+        [sys.executable, sweep.__file__, command],
         capture_output=True,
         text=True,
         timeout=600,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from crowds import crowd, diagonal
 
+from helpers.crowds import crowd, diagonal
 from peerannot import Answers
 from peerannot.aggregation import DawidSkene, WeightedDawidSkene
 from peerannot.dataset import read_removed

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from crowds import crowd, diagonal, spammer
+
+from helpers.crowds import crowd, diagonal, spammer
 
 Identify = Callable[..., Any]
 Run = Callable[..., subprocess.CompletedProcess[str]]

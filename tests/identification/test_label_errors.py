@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from crowds import crowd, diagonal
 
+from helpers.crowds import crowd, diagonal
 from peerannot import Answers
 from peerannot.errors import DataError, ParameterError
 from peerannot.identification import METHODS, Evidence, confident_learning, crowdlab

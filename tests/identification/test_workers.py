@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 import pytest
-from crowds import crowd, diagonal, spammer
 
+from helpers.crowds import crowd, diagonal, spammer
 from peerannot import Answers
 from peerannot.aggregation import DawidSkene, build, skill_intervals
 from peerannot.aggregation.passes.expected_counts import expected_counts

@@ -10,7 +10,8 @@ import sys
 import numpy as np
 import polars as pl
 import pytest
-from exports import CASES
+
+from helpers.exports import CASES
 
 CSV = "item,who,what\n1,ann,cat\n1,bob,cat\n2,ann,dog\n10,bob,cat\n"
 COLUMNS = ["--task-col", "item", "--worker-col", "who", "--label-col", "what"]

@@ -6,9 +6,9 @@ import json
 
 import polars as pl
 import pytest
-from exports import parquet
-from test_formats import load, votes
 
+from helpers.exports import parquet
+from helpers.files import load, votes
 from peerannot.aggregation.partitions.out_of_core import fit_shards
 from peerannot.errors import DataError, ParameterError
 from peerannot.io import read

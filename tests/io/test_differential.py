@@ -7,9 +7,9 @@ import shutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_formats import put
-from written import HOLDS, Crowd, crowds
 
+from helpers.files import put
+from helpers.written import HOLDS, Crowd, crowds
 from peerannot.answers import Answers, Ids
 from peerannot.io import FORMATS, read
 

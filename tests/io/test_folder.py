@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from exports import annotation
 
+from helpers.exports import annotation
 from peerannot.dataset import Dataset, list_images, match_tasks
 from peerannot.errors import DataError, ParameterError
 from peerannot.io import read, write_dataset

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import polars as pl
 import pytest
-from exports import (
+
+from helpers.exports import (
     CASES,
     MTURK,
     PARALLEL,
@@ -21,32 +22,10 @@ from exports import (
     prodigy,
     zipped,
 )
-
+from helpers.files import load, put, votes
 from peerannot.errors import DataError, ParameterError
 from peerannot.io import FORMATS, read
 from peerannot.io._source import Source
-
-
-def put(folder, files):
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return folder
-
-
-def votes(imported):
-    a = imported.answers
-    return {
-        (a.tasks[int(t)], a.workers[int(w)]): a.classes[int(y)]
-        for t, w, y in zip(a.task, a.worker, a.label, strict=True)
-    }
-
-
-def load(tmp_path, content, name="x", **options):
-    path = tmp_path / name
-    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
-    return read(path, **options)
 
 
 @pytest.mark.parametrize("name", CASES)

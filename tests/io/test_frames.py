@@ -10,9 +10,9 @@ from xml.sax.saxutils import escape
 import numpy as np
 import polars as pl
 import pytest
-from exports import CASES
-from test_formats import load, put, votes
 
+from helpers.exports import CASES
+from helpers.files import load, put, votes
 from peerannot.errors import DataError, MissingDependencyError, ParameterError
 from peerannot.io import read, read_answers
 

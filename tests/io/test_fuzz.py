@@ -9,9 +9,9 @@ import json
 import random
 
 import pytest
-from exports import CASES
-from test_formats import put
 
+from helpers.exports import CASES
+from helpers.files import put
 from peerannot.errors import DataError, ParameterError
 from peerannot.io import read
 

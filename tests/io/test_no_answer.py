@@ -9,9 +9,9 @@ from typing import ClassVar
 import numpy as np
 import polars as pl
 import pytest
-from exports import npy, parquet
-from test_formats import load, votes
 
+from helpers.exports import npy, parquet
+from helpers.files import load, votes
 from peerannot._no_answer import NO_ANSWER
 from peerannot.aggregation import MajorityVote
 from peerannot.errors import DataError, ParameterError

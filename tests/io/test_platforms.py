@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from exports import (
+
+from helpers.exports import (
     appen,
     consolidation,
     crowd,
@@ -18,8 +19,7 @@ from exports import (
     toloka,
     zooniverse,
 )
-from test_formats import load, put, votes
-
+from helpers.files import load, put, votes
 from peerannot.aggregation import build
 from peerannot.errors import DataError
 from peerannot.io import read

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from exports import annotation, cvat
 from PIL import Image
 
+from helpers.exports import annotation, cvat
 from peerannot.dataset import Dataset
 from peerannot.errors import DataError, ParameterError
 from peerannot.io import read, write_dataset

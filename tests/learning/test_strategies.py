@@ -7,8 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from slow_strategies import SLOW, D, K, N, W, conditional, dense, each_vote  # noqa: E402
-
+from helpers.slow_strategies import SLOW, D, K, N, W, conditional, dense, each_vote  # noqa: E402
 from peerannot.answers import Answers  # noqa: E402
 from peerannot.errors import ParameterError  # noqa: E402
 from peerannot.learning import STRATEGIES, TrainOptions, strategy_names, train_on_votes  # noqa: E402

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.pages import document_of, write_votes
 from peerannot import Answers, aggregate
 from peerannot.dataset import Dataset
 from peerannot.report import Source, _script, read_source, render
-
-from .conftest import document_of, write_votes
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
 

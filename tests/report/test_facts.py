@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.pages import document_of, write_votes
 from peerannot import Answers, aggregate
 from peerannot.dataset import Dataset
 from peerannot.errors import DataError, ParameterError
@@ -16,8 +17,6 @@ from peerannot.report import Source, facts, read_source, render
 from peerannot.report._numbers import bars
 from peerannot.report._thumbs import thumbnails
 from peerannot.selection import choose
-
-from .conftest import document_of, write_votes
 
 
 def source_of(root: Path, *strategies: str, **options) -> Source:

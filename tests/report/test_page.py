@@ -7,11 +7,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from helpers.pages import EVIL, document_of
 from peerannot.dataset import Dataset
 from peerannot.report import _page as page_module
 from peerannot.report import read_source, render
-
-from .conftest import EVIL, document_of
 
 
 class Outline(HTMLParser):

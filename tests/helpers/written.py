@@ -18,7 +18,9 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import polars as pl
-from exports import (
+from hypothesis import strategies as st
+
+from helpers.exports import (
     annotation,
     appen,
     consolidation,
@@ -35,8 +37,6 @@ from exports import (
     zipped,
     zooniverse,
 )
-from hypothesis import strategies as st
-
 from peerannot._no_answer import NO_ANSWER
 
 Files = tuple[dict[str, bytes], dict[str, str]]

@@ -1,8 +1,8 @@
 """Kill a command before its n-th rename, sync and removal, for every n, and look at what is left.
 
-``python tests/faults/sweep.py COMMAND`` prints the number of kills, or stops at the first that left
-something else than the old files or the new ones. One process imports the library; each run is a
-child of it. It must not compute anything itself: threads do not live on in a child.
+``python tests/helpers/sweep.py COMMAND`` prints the number of kills, or stops at the first that
+left something else than the old files or the new ones. One process imports the library; each run is
+a child of it. It must not compute anything itself: threads do not live on in a child.
 """
 
 from __future__ import annotations
