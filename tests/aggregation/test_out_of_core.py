@@ -10,8 +10,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from peerannot.aggregation import STRATEGIES, Result, build, out_of_core
+from peerannot.aggregation import STRATEGIES, Result, build
 from peerannot.aggregation.capabilities import runs_on_partitions
+from peerannot.aggregation.partitions import out_of_core
 from peerannot.aggregation.partitions.out_of_core import fit_shards
 from peerannot.errors import DataError, ParameterError, StorageError
 from peerannot.io import _rows, _shards, read_answers

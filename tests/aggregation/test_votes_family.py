@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from helpers.small_crowds import agreement, best, crowd, dense_votes, rows
-from peerannot.aggregation import IWMV, MajorityVote, NaiveSoft, TwoThird, Wawa, support
+from peerannot.aggregation import IWMV, MajorityVote, NaiveSoft, TwoThird, Wawa
+from peerannot.aggregation.passes import support
 from peerannot.aggregation.passes.signed_votes import signed_vote_fit
 from peerannot.answers import Answers
 
