@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.real_crowds import SETS, accuracy, crowd
+from helpers.real_crowds import SETS, accuracy, real_crowd
 from peerannot.aggregation import build
 from peerannot.errors import ConvergenceWarning
 
@@ -51,7 +51,7 @@ def cases(table: dict[str, list[float | None]]) -> list[tuple[str, str, float]]:
 
 
 def fitted(spec: str, folder: Path) -> float:
-    answers, truth = crowd(folder)
+    answers, truth = real_crowd(folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return accuracy(build(spec).fit(answers), truth)
@@ -70,7 +70,7 @@ def test_seeded_methods(spec: str, name: str, expected: float, real_data: Path) 
 def test_mace_finds_better_optima(real_data: Path) -> None:
     # With the parameters that another library fits to product (accuracy .931), the marginal
     # log-likelihood of the same model is -13119; the accuracy here is lower, the fit is better.
-    answers, truth = crowd(real_data / "answers" / "product")
+    answers, truth = real_crowd(real_data / "answers" / "product")
     result = build("MACE[method=em]").fit(answers)
     assert result.diagnostics.objective[-1] > -8100
     assert accuracy(result, truth) > 0.8
@@ -87,7 +87,7 @@ def test_ebcc_finds_better_optima(
     # transcription of the paper's algorithm, 40 restarts with its own starts, has its best bound
     # at .5443 (81.05 above the .7263 where most starts end) and at .6216 (7.9 above .6113).
     # The same optima, by the same gains, are found here.
-    answers, truth = crowd(real_data / "answers" / name)
+    answers, truth = real_crowd(real_data / "answers" / name)
     best = build("EBCC" if seed is None else f"EBCC[restarts=1,seed={seed},tol=1e-7]").fit(answers)
     usual = build(f"EBCC[restarts=1,seed={other},tol=1e-7]").fit(answers)
     assert best.diagnostics.objective[-1] - usual.diagnostics.objective[-1] == pytest.approx(

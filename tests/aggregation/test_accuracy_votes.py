@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.real_crowds import SETS, accuracy, crowd
+from helpers.real_crowds import SETS, accuracy, real_crowd
 from peerannot.aggregation import build
 from peerannot.answers import DuplicatePolicy
 
@@ -66,7 +66,7 @@ REPEATS: dict[tuple[str, str], tuple[DuplicatePolicy, float]] = {
 
 
 def fitted(spec: str, folder: Path, duplicates: DuplicatePolicy = "all") -> float:
-    answers, truth = crowd(folder, duplicates)
+    answers, truth = real_crowd(folder, duplicates)
     return accuracy(build(spec).fit(answers), truth)
 
 

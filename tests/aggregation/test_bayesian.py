@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import digamma
 
-from helpers.simulated import crowd
+from helpers.crowds import uneven_crowd
 from peerannot.aggregation import STRATEGIES, build
 from peerannot.answers import Answers
 from peerannot.errors import DataError, ParameterError
@@ -40,13 +40,13 @@ def plain_ibcc(answers: Answers, n_iter: int) -> NDArray[np.float64]:
 
 
 def test_ibcc_equals_its_twin() -> None:
-    answers, _ = crowd(70, 8, 4, 4)
+    answers, _ = uneven_crowd(70, 8, 4, 4)
     result = IBCC(max_iter=6, tol=0.0).fit(answers)
     assert result.posterior == pytest.approx(plain_ibcc(answers, 6), abs=1e-10)
 
 
 def test_one_subtype_is_ibcc() -> None:
-    answers, _ = crowd(70, 8, 4, 4)
+    answers, _ = uneven_crowd(70, 8, 4, 4)
     one = EBCC(subtypes=1, restarts=1, tol=0.0, max_iter=8).fit(answers)
     plain = IBCC(tol=0.0, max_iter=8).fit(answers)
     assert one.posterior == pytest.approx(plain.posterior)
@@ -64,7 +64,7 @@ def test_one_subtype_is_ibcc() -> None:
 def test_the_evidence_bound_never_falls(
     strategy: Any, seed: int, n_classes: int, weighted: bool
 ) -> None:
-    answers, _ = crowd(20, 5, n_classes, 3, seed=seed, weighted=weighted)
+    answers, _ = uneven_crowd(20, 5, n_classes, 3, seed=seed, weighted=weighted)
     assert (np.diff(strategy.fit(answers).diagnostics.objective) >= -1e-8).all()
 
 
@@ -84,7 +84,7 @@ def test_ebcc_sees_workers_who_err_together() -> None:
 
 
 def test_gold_is_clamped() -> None:
-    answers, truth = crowd(90, 9, 3, 4)
+    answers, truth = uneven_crowd(90, 9, 3, 4)
     gold = np.where(np.arange(90) % 2 == 0, truth, -1)
     for strategy in (IBCC(), EBCC(restarts=2), FDS(), STRATEGIES["LFC"]()):
         result = strategy.fit(answers, gold=gold)
@@ -99,7 +99,7 @@ def test_ebcc_refuses_what_does_not_fit() -> None:
 
 
 def test_fast_is_hard_and_stops_soon() -> None:
-    answers, truth = crowd(300, 12, 3, 5)
+    answers, truth = uneven_crowd(300, 12, 3, 5)
     result = FDS().fit(answers)
     assert result.diagnostics.converged and result.diagnostics.n_iter < 20
     # Confusions come from whole tasks: counts are whole numbers, or shares of ties.
@@ -109,7 +109,7 @@ def test_fast_is_hard_and_stops_soon() -> None:
 
 
 def test_hybrid_lies_between() -> None:
-    answers, _ = crowd(200, 10, 3, 4, seed=5)
+    answers, _ = uneven_crowd(200, 10, 3, 4, seed=5)
     soft = STRATEGIES["DS"](tol=0.0, max_iter=30).fit(answers)
     never = FDS(switch=1e-300, tol=0.0, max_iter=30).fit(answers)
     assert never.posterior == pytest.approx(soft.posterior, abs=1e-6)
@@ -138,7 +138,7 @@ def test_crowdlab_by_hand(tmp_path: Path) -> None:
 
 
 def test_crowdlab_says_what_it_needs(tmp_path: Path) -> None:
-    answers, _ = crowd(10, 4, 3)
+    answers, _ = uneven_crowd(10, 4, 3)
     with pytest.raises(ParameterError, match=r"crowdlab\[probabilities=FILE.npy\]"):
         build("crowdlab").fit(answers)
     wrong = tmp_path / "wrong.npy"

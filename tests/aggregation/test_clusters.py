@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.simulated import crowd
+from helpers.crowds import uneven_crowd
 from peerannot.aggregation import STRATEGIES
 from peerannot.aggregation.confusion.dawid_skene_clust import _ranked
 from peerannot.answers import Answers
@@ -18,7 +18,7 @@ DSWC = STRATEGIES["DSWC"]
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10**6), n_classes=st.integers(1, 5), clusters=st.integers(1, 4))
 def test_the_evidence_bound_never_falls(seed: int, n_classes: int, clusters: int) -> None:
-    answers, _ = crowd(25, 6, n_classes, 4, seed=seed)
+    answers, _ = uneven_crowd(25, 6, n_classes, 4, seed=seed)
     path = DSWC(L=clusters, tol=0.0, max_iter=25, restarts=0).fit(answers).diagnostics.objective
     assert (np.diff(path) >= -1e-5).all()
 
@@ -44,7 +44,7 @@ def test_two_kinds_of_workers_are_found() -> None:
 
 
 def test_one_cluster_is_one_shared_confusion() -> None:
-    answers, _ = crowd(80, 10, 3, 5)
+    answers, _ = uneven_crowd(80, 10, 3, 5)
     result = DSWC(L=1, tol=1e-12, max_iter=3000).fit(answers)
     assert np.ptp(result.confusion, axis=0).max() == 0
     merged = Answers(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from helpers.simulated import crowd
+from helpers.crowds import uneven_crowd
 from peerannot.aggregation import STRATEGIES
 from peerannot.aggregation.passes.coins import Coins
 from peerannot.answers import Answers
@@ -36,7 +36,7 @@ def evidence(
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("even", [False, True])
 def test_the_compiled_pass_equals_its_twin(n_classes: int, weighted: bool, even: bool) -> None:
-    answers, truth = crowd(70, 8, n_classes, 4, weighted=weighted)
+    answers, truth = uneven_crowd(70, 8, n_classes, 4, weighted=weighted)
     gold = np.where(np.arange(70) % 9 == 0, truth, -1).astype(np.int32)
     rng = np.random.default_rng(0)
     bonus = rng.normal(1, 2, 8)
@@ -60,7 +60,7 @@ def test_the_compiled_pass_equals_its_twin(n_classes: int, weighted: bool, even:
 
 @pytest.mark.parametrize("prior", ["uniform", "estimated"])
 def test_one_coin_says_what_its_parameters_say(prior: str) -> None:
-    answers, _ = crowd(80, 9, 4, 5)
+    answers, _ = uneven_crowd(80, 9, 4, 5)
     result = OneCoin(prior=prior, tol=1e-12, max_iter=3000).fit(answers)
     p = result.skill[answers.worker]
     loglik, posterior = evidence(answers, np.log(p), np.log((1 - p) / 3), result.prior)
@@ -88,14 +88,14 @@ def test_one_coin_says_what_its_parameters_say(prior: str) -> None:
 def test_the_objective_never_falls(
     strategy: Any, seed: int, n_classes: int, weighted: bool
 ) -> None:
-    answers, _ = crowd(20, 5, n_classes, 3, seed=seed, weighted=weighted)
+    answers, _ = uneven_crowd(20, 5, n_classes, 3, seed=seed, weighted=weighted)
     path = strategy.fit(answers).diagnostics.objective
     # The floor under probabilities of one-coin models moves the likelihood by about this.
     assert (np.diff(path) >= -1e-6).all()
 
 
 def test_thousands_of_classes_cost_nothing() -> None:
-    answers, truth = crowd(300, 20, 3, 5)
+    answers, truth = uneven_crowd(300, 20, 3, 5)
     many = Answers(
         answers.task, answers.worker, answers.label, answers.tasks, answers.workers,
         Answers.from_arrays([0], [0], [0], classes=1_000_000).classes,
@@ -110,7 +110,7 @@ def test_thousands_of_classes_cost_nothing() -> None:
 
 
 def test_zencrowd_starts_from_equal_workers() -> None:
-    answers, _ = crowd(60, 8, 3, 5)
+    answers, _ = uneven_crowd(60, 8, 3, 5)
     low = ZenCrowd(reliability=0.5, max_iter=1, tol=0.0).fit(answers)
     high = ZenCrowd(reliability=0.99, max_iter=1, tol=0.0).fit(answers)
     assert np.abs(low.skill - high.skill).max() > 0.01
@@ -147,7 +147,7 @@ def test_mace_finds_spammers(method: str) -> None:
 
 
 def test_mace_starts_differ_and_the_best_is_kept() -> None:
-    answers, _ = crowd(60, 10, 4, 4, accuracy=(0.0, 0.9), seed=6)
+    answers, _ = uneven_crowd(60, 10, 4, 4, accuracy=(0.0, 0.9), seed=6)
     told: list[str] = []
     result = MACE(restarts=8, max_iter=2, tol=0.0).fit(
         answers, progress=lambda done, total=None, text="": told.append(text)
@@ -158,7 +158,7 @@ def test_mace_starts_differ_and_the_best_is_kept() -> None:
 
 
 def test_random_starts_do_not_depend_on_names() -> None:
-    answers, _ = crowd(60, 10, 4, 4, accuracy=(0.0, 0.9), seed=6)
+    answers, _ = uneven_crowd(60, 10, 4, 4, accuracy=(0.0, 0.9), seed=6)
     backwards = Answers.from_arrays(
         [f"t{99 - i}" for i in answers.task], [f"w{99 - j}" for j in answers.worker],
         [3 - c for c in answers.label], tasks=[f"t{99 - i}" for i in range(60)][::-1],
@@ -171,7 +171,7 @@ def test_random_starts_do_not_depend_on_names() -> None:
 
 
 def test_gold_is_clamped() -> None:
-    answers, truth = crowd(90, 9, 3, 4)
+    answers, truth = uneven_crowd(90, 9, 3, 4)
     for cls in (OneCoin, ZenCrowd, ClassOneCoin, MACE):
         result = cls().fit(answers, gold=truth)
         assert (result.labels == truth).all()

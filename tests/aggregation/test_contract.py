@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from helpers.crowds import even_crowd
 from helpers.needed import NEEDS_OPTIONS, NEEDS_TO_FIT, QUICK, needed_to_fit, ready
-from helpers.small_crowds import crowd
 from peerannot._options import describe
 from peerannot.aggregation import STRATEGIES, Result
 from peerannot.aggregation.base import Strategy
@@ -148,20 +148,20 @@ def assert_same_but_for_names(name: str, before: Answers, after: Answers) -> Non
 @promise
 def gives_probabilities(name: str) -> None:
     for options in ({"seed": 1}, {"seed": 2, "n_classes": 2}, {"seed": 3, "weighted": True}):
-        answers, _ = crowd(**options)
+        answers, _ = even_crowd(**options)
         assert_simplex(fit(name, answers), answers)
 
 
 @promise
 def beats_chance_and_finds_an_easy_truth(name: str) -> None:
     for k in (2, 4):
-        answers, truth = crowd(80, 10, k, 7, seed=k, low=0.8, high=0.98)
+        answers, truth = even_crowd(80, 10, k, 7, seed=k, low=0.8, high=0.98)
         assert (fit(name, answers).labels == truth).mean() > 0.9
 
 
 @promise
 def is_deterministic(name: str) -> None:
-    answers, _ = crowd(seed=4)
+    answers, _ = even_crowd(seed=4)
     a, b = fit(name, answers), fit(name, answers)
     assert same(a.dense_posterior(), b.dense_posterior())
     assert same(a.labels, b.labels)
@@ -171,7 +171,7 @@ def is_deterministic(name: str) -> None:
 
 @promise
 def changes_neither_itself_nor_its_input(name: str) -> None:
-    answers, _ = crowd(seed=5)
+    answers, _ = even_crowd(seed=5)
     rule, digest = ready(name, answers), answers.digest()
     before = repr(rule)
     fit(name, answers)
@@ -183,7 +183,7 @@ def changes_neither_itself_nor_its_input(name: str) -> None:
 
 @promise
 def forgets_the_order_of_rows(name: str) -> None:
-    answers, _ = crowd(seed=6)
+    answers, _ = even_crowd(seed=6)
     order = np.random.default_rng(0).permutation(answers.n_answers)
     a, b = fit(name, answers), fit(name, renamed(answers, order=order))
     assert same(a.dense_posterior(), b.dense_posterior())
@@ -192,14 +192,14 @@ def forgets_the_order_of_rows(name: str) -> None:
 
 @promise
 def forgets_the_order_of_tasks(name: str) -> None:
-    answers, _ = crowd(seed=7)
+    answers, _ = even_crowd(seed=7)
     order = np.random.default_rng(1).permutation(answers.n_tasks)
     assert_same_but_for_names(name, answers, renamed(answers, tasks=order))
 
 
 @promise
 def forgets_the_order_of_workers(name: str) -> None:
-    answers, _ = crowd(seed=8)
+    answers, _ = even_crowd(seed=8)
     order = np.random.default_rng(2).permutation(answers.n_workers)
     assert_same_but_for_names(name, answers, renamed(answers, workers=order))
 
@@ -207,7 +207,7 @@ def forgets_the_order_of_workers(name: str) -> None:
 @promise
 def forgets_the_order_of_classes(name: str) -> None:
     for k in (2, 4):
-        answers, _ = crowd(seed=9, n_classes=k)
+        answers, _ = even_crowd(seed=9, n_classes=k)
         order = np.roll(np.arange(k), 1)
         assert_same_but_for_names(name, answers, renamed(answers, classes=order))
 
@@ -225,7 +225,7 @@ def believes_unanimous_tasks(name: str) -> None:
 
 @promise
 def takes_one_class(name: str) -> None:
-    answers, _ = crowd(n_classes=1)
+    answers, _ = even_crowd(n_classes=1)
     result = fit(name, answers)
     assert np.array_equal(result.dense_posterior(), np.ones((60, 1)))
     assert (result.labels == 0).all()
@@ -254,7 +254,7 @@ def survives_no_answers_at_all(name: str) -> None:
 
 @promise
 def keeps_an_unanswered_task(name: str) -> None:
-    full, _ = crowd(seed=10, low=0.8)
+    full, _ = even_crowd(seed=10, low=0.8)
     answers = replace(full, tasks=type(full.tasks)([*full.tasks, "lonely"]))
     result = fit(name, answers)
     assert_simplex(result, answers)
@@ -265,7 +265,7 @@ def keeps_an_unanswered_task(name: str) -> None:
 
 @promise
 def survives_an_adversary(name: str) -> None:
-    answers, truth = crowd(60, 8, 2, 6, seed=11, low=0.85, high=0.95)
+    answers, truth = even_crowd(60, 8, 2, 6, seed=11, low=0.85, high=0.95)
     bad = Answers.from_arrays(
         [*answers.task, *range(60)],
         [*answers.worker, *[8] * 60],
@@ -281,7 +281,7 @@ def survives_an_adversary(name: str) -> None:
 @promise
 def takes_five_thousand_answers_on_a_task(name: str) -> None:
     rng = np.random.default_rng(12)
-    few, _ = crowd(30, 20, 3, 4, seed=12)
+    few, _ = even_crowd(30, 20, 3, 4, seed=12)
     crowded = (rng.random(5000) < 0.35).astype(int)
     answers = Answers.from_arrays(
         [*few.task, *[30] * 5000],
@@ -296,7 +296,7 @@ def takes_five_thousand_answers_on_a_task(name: str) -> None:
 @promise
 def takes_any_number_of_classes(name: str) -> None:
     for k in (1, 2, 3, 17, 300):
-        answers, _ = crowd(20, 6, k, 4, seed=k)
+        answers, _ = even_crowd(20, 6, k, 4, seed=k)
         assert_simplex(fit(name, answers), answers)
 
 
@@ -304,7 +304,7 @@ def takes_any_number_of_classes(name: str) -> None:
 def gives_the_same_for_any_number_of_threads(name: str) -> None:
     if numba.config.NUMBA_NUM_THREADS < 2:
         pytest.skip("one core")
-    answers, _ = crowd(200, 15, 4, 5, seed=13)
+    answers, _ = even_crowd(200, 15, 4, 5, seed=13)
     one = fit(name, answers)
     numba.set_num_threads(2)
     two = fit(name, answers)
@@ -315,7 +315,7 @@ def gives_the_same_for_any_number_of_threads(name: str) -> None:
 
 @promise
 def keeps_gold_labels(name: str) -> None:
-    answers, truth = crowd(seed=14)
+    answers, truth = even_crowd(seed=14)
     wrong = {str(i): int(truth[i] + 1) % 3 for i in range(0, 60, 3)}
     if not STRATEGIES[name].takes_gold:
         with pytest.raises(ParameterError, match="gold"):
@@ -332,7 +332,7 @@ def keeps_gold_labels(name: str) -> None:
 
 @promise
 def starts_where_it_is_told(name: str) -> None:
-    answers, truth = crowd(seed=15)
+    answers, truth = even_crowd(seed=15)
     start = np.full((60, 3), 0.05)
     start[np.arange(60), truth] = 0.9
     if not STRATEGIES[name].takes_init:
@@ -347,7 +347,7 @@ def starts_where_it_is_told(name: str) -> None:
 
 @promise
 def survives_pickle_and_disk(name: str) -> None:
-    answers, _ = crowd(seed=16)
+    answers, _ = even_crowd(seed=16)
     result = fit(name, answers)
     rule = ready(name, answers)
     assert pickle.loads(pickle.dumps(rule)) == rule
@@ -370,7 +370,7 @@ def survives_pickle_and_disk(name: str) -> None:
 
 @promise
 def refuses_options_out_of_range(name: str) -> None:
-    answers, _ = crowd(10, 4)
+    answers, _ = even_crowd(10, 4)
     options = describe(STRATEGIES[name])
     assert {o[0] for o in options} == {f.name for f in fields(STRATEGIES[name])}
     for option, bad in bad_values(STRATEGIES[name]):
@@ -423,7 +423,7 @@ def obeys_the_tie_rule(name: str) -> None:
 
 @promise
 def counts_a_weight_of_two_as_two_answers(name: str) -> None:
-    once, _ = crowd(seed=17)
+    once, _ = even_crowd(seed=17)
     twice = np.arange(once.n_answers) % 4 == 0
     weighted = replace(once, weight=np.where(twice, 2.0, 1.0))
     rows = np.repeat(np.arange(once.n_answers), np.where(twice, 2, 1))
@@ -436,7 +436,7 @@ def counts_a_weight_of_two_as_two_answers(name: str) -> None:
 
 @promise
 def says_when_it_has_not_converged(name: str) -> None:
-    answers, _ = crowd(80, 10, 4, 4, seed=18, low=0.3, high=0.8)
+    answers, _ = even_crowd(80, 10, 4, 4, seed=18, low=0.3, high=0.8)
     options = {f.name for f in fields(STRATEGIES[name])}
     result = fit(name, answers)
     if "max_iter" not in options:

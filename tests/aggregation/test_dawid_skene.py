@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from helpers.simulated import crowd
+from helpers.crowds import uneven_crowd
 from peerannot.aggregation import STRATEGIES, build
 from peerannot.aggregation.confusion.dawid_skene import FLOOR
 from peerannot.aggregation.passes.confusions import EM
@@ -60,7 +60,7 @@ def test_thousands_of_answers_on_a_task_do_not_underflow() -> None:
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10**6), n_classes=st.integers(1, 9), weighted=st.booleans())
 def test_the_likelihood_never_falls(seed: int, n_classes: int, weighted: bool) -> None:
-    answers, _ = crowd(20, 4, n_classes, 3, seed=seed, weighted=weighted)
+    answers, _ = uneven_crowd(20, 4, n_classes, 3, seed=seed, weighted=weighted)
     path = DS(tol=0.0, max_iter=25).fit(answers).diagnostics.objective
     # The floor of log-probabilities moves the likelihood by about this at most.
     assert (np.diff(path) >= -1e-6).all()
@@ -95,7 +95,7 @@ def twin(
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("hard", [False, True])
 def test_the_compiled_pass_equals_its_twin(n_classes: int, weighted: bool, hard: bool) -> None:
-    answers, truth = crowd(80, 9, n_classes, 4, seed=n_classes, weighted=weighted)
+    answers, truth = uneven_crowd(80, 9, n_classes, 4, seed=n_classes, weighted=weighted)
     gold = np.where(np.arange(80) % 9 == 0, truth, -1).astype(np.int32)
     em = EM.of(answers, gold, model="test")
     rng = np.random.default_rng(1)
@@ -110,7 +110,7 @@ def test_the_compiled_pass_equals_its_twin(n_classes: int, weighted: bool, hard:
 
 
 def test_the_start_equals_its_twin() -> None:
-    answers, truth = crowd(40, 6, 3, 4, weighted=True)
+    answers, truth = uneven_crowd(40, 6, 3, 4, weighted=True)
     gold = np.where(np.arange(40) % 7 == 0, truth, -1).astype(np.int32)
     em = EM.of(answers, gold, model="test")
     counts, mass = em.first()
@@ -143,7 +143,7 @@ def test_one_iteration_by_hand() -> None:
 
 
 def test_gold_is_clamped_and_teaches() -> None:
-    answers, truth = crowd(200, 10, 3, 4, seed=3)
+    answers, truth = uneven_crowd(200, 10, 3, 4, seed=3)
     gold = np.where(np.arange(200) < 60, truth, -1)
     result = DS().fit(answers, gold=gold)
     assert (result.labels[:60] == truth[:60]).all()
@@ -151,7 +151,7 @@ def test_gold_is_clamped_and_teaches() -> None:
 
 
 def test_init_is_the_start() -> None:
-    answers, _ = crowd(100, 8, 3, 5, seed=4)
+    answers, _ = uneven_crowd(100, 8, 3, 5, seed=4)
     done = DS(tol=1e-9, max_iter=2000).fit(answers)
     again = DS(tol=1e-6).fit(answers, init=done)
     assert again.diagnostics.n_iter <= 3
@@ -159,21 +159,21 @@ def test_init_is_the_start() -> None:
 
 
 def test_it_says_when_it_did_not_converge() -> None:
-    answers, _ = crowd(100, 8, 3, 5)
+    answers, _ = uneven_crowd(100, 8, 3, 5)
     with pytest.warns(ConvergenceWarning, match="dawid-skene stopped after 2 iterations"):
         result = DS(max_iter=2).fit(answers)
     assert not result.diagnostics.converged
 
 
 def test_a_diagonal_prior_pulls_to_the_diagonal() -> None:
-    answers, _ = crowd(100, 8, 3, 5)
+    answers, _ = uneven_crowd(100, 8, 3, 5)
     plain = DS().fit(answers).skill
     firm = DS(diagonal=1000.0, off_diagonal=1.0).fit(answers).skill
     assert (firm > 0.98).all() and (plain < 0.97).all()
 
 
 def test_wds_weighs_each_vote_by_its_diagonal() -> None:
-    answers, _ = crowd(60, 6, 3, 5)
+    answers, _ = uneven_crowd(60, 6, 3, 5)
     result = WDS().fit(answers)
     fitted = DS().fit(answers)
     votes = np.zeros((60, 3))
@@ -188,7 +188,7 @@ def test_wds_weighs_each_vote_by_its_diagonal() -> None:
 def test_more_threads_give_the_same_bits() -> None:
     import numba
 
-    answers, _ = crowd(400, 20, 4, 6)
+    answers, _ = uneven_crowd(400, 20, 4, 6)
     both = build("DS").fit(answers)
     numba.set_num_threads(1)
     try:

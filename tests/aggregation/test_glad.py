@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from helpers.simulated import crowd
+from helpers.crowds import uneven_crowd
 from peerannot.aggregation import STRATEGIES
 from peerannot.answers import Answers
 
@@ -37,7 +37,7 @@ def log_posterior(
 @pytest.mark.parametrize("n_classes", [2, 3, 6])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_posterior_and_objective_are_those_of_the_model(n_classes: int, weighted: bool) -> None:
-    answers, _ = crowd(50, 8, n_classes, 4, weighted=weighted)
+    answers, _ = uneven_crowd(50, 8, n_classes, 4, weighted=weighted)
     result = GLAD(tol=1e-12, max_iter=3000).fit(answers)
     objective, posterior = log_posterior(
         answers, result.worker_columns["alpha"], result.task_columns["beta"], n_classes
@@ -47,7 +47,7 @@ def test_posterior_and_objective_are_those_of_the_model(n_classes: int, weighted
 
 
 def test_it_ends_in_an_optimum() -> None:
-    answers, _ = crowd(40, 6, 3, 5, seed=2)
+    answers, _ = uneven_crowd(40, 6, 3, 5, seed=2)
     result = GLAD(tol=1e-13, max_iter=5000).fit(answers)
     alpha, beta = result.worker_columns["alpha"], result.task_columns["beta"]
 
@@ -62,7 +62,9 @@ def test_it_ends_in_an_optimum() -> None:
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10**6), n_classes=st.integers(1, 6), weighted=st.booleans())
 def test_the_objective_never_falls(seed: int, n_classes: int, weighted: bool) -> None:
-    answers, _ = crowd(25, 5, n_classes, 4, accuracy=(0.0, 1.0), seed=seed, weighted=weighted)
+    answers, _ = uneven_crowd(
+        25, 5, n_classes, 4, accuracy=(0.0, 1.0), seed=seed, weighted=weighted
+    )
     path = GLAD(tol=0.0, max_iter=40).fit(answers).diagnostics.objective
     assert (np.diff(path) >= -1e-9 * np.abs(path[:-1])).all()
 
@@ -101,7 +103,7 @@ def test_large_inputs_do_not_diverge() -> None:
 
 
 def test_gold_is_clamped_even_where_nobody_answered() -> None:
-    answers, truth = crowd(100, 10, 3, 3)
+    answers, truth = uneven_crowd(100, 10, 3, 3)
     result = GLAD().fit(answers, gold=truth)
     assert (result.labels == truth).all()
     right = answers.label == truth[answers.task]
@@ -110,7 +112,7 @@ def test_gold_is_clamped_even_where_nobody_answered() -> None:
 
 
 def test_init_is_the_start() -> None:
-    answers, truth = crowd(100, 8, 3, 5, seed=4)
+    answers, truth = uneven_crowd(100, 8, 3, 5, seed=4)
     upside_down = np.eye(3)[(truth + 1) % 3]
     flipped = GLAD(max_iter=1, tol=0.0).fit(answers, init=upside_down)
     assert flipped.worker_columns["alpha"].mean() < 1 - 0.3

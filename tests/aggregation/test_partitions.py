@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from helpers.simulated import crowd
+from helpers.crowds import uneven_crowd
 from peerannot._compiled import with_threads
 from peerannot._progress import silent
 from peerannot.aggregation import Result, build
@@ -129,7 +129,7 @@ def some_gold(answers: Answers, truth: NDArray[Any], every: int = 5) -> Gold:
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("spec", SPECS)
 def test_partitions_give_what_one_machine_gives(spec: str, weighted: bool) -> None:
-    answers, truth = crowd(50, 9, 3, 4, seed=int(weighted), weighted=weighted)
+    answers, truth = uneven_crowd(50, 9, 3, 4, seed=int(weighted), weighted=weighted)
     check(spec, answers, 1, 2, 7, gold=some_gold(answers, truth))
     if spec != "GoldMV":
         check(spec, answers, 1, 2, 7)
@@ -137,7 +137,7 @@ def test_partitions_give_what_one_machine_gives(spec: str, weighted: bool) -> No
 
 @pytest.mark.parametrize("spec", [spec for spec in SPECS if build(spec).takes_init])
 def test_partitions_start_where_they_are_told(spec: str) -> None:
-    answers, truth = crowd(50, 9, 3, 4, accuracy=(0.4, 0.8), seed=3)
+    answers, truth = uneven_crowd(50, 9, 3, 4, accuracy=(0.4, 0.8), seed=3)
     start = np.random.default_rng(0).dirichlet(np.ones(3), 50)
     check(spec, answers, 1, 2, 7, start=start)
     check(spec, answers, 2, gold=some_gold(answers, truth), start=start)
@@ -146,7 +146,7 @@ def test_partitions_start_where_they_are_told(spec: str) -> None:
 @pytest.mark.parametrize("spec", SPECS)
 def test_partitions_may_be_empty_and_classes_one(spec: str) -> None:
     for n_classes in (1, 3):
-        answers, truth = crowd(5, 4, n_classes, 3, seed=2)
+        answers, truth = uneven_crowd(5, 4, n_classes, 3, seed=2)
         check(spec, answers, 7, gold=some_gold(answers, truth, 2))
 
 
@@ -163,7 +163,7 @@ def test_a_worker_may_be_in_one_partition_only(spec: str) -> None:
 @given(st.data())
 def test_any_small_crowd(data: st.DataObject) -> None:
     spec = data.draw(st.sampled_from(SPECS))
-    answers, truth = crowd(
+    answers, truth = uneven_crowd(
         data.draw(st.integers(1, 12)), data.draw(st.integers(1, 5)), data.draw(st.integers(1, 4)),
         data.draw(st.integers(1, 3)), seed=data.draw(st.integers(0, 10**6)),
         weighted=data.draw(st.booleans()),
@@ -175,7 +175,7 @@ def test_any_small_crowd(data: st.DataObject) -> None:
 @pytest.mark.parametrize("spec", ITERATE)
 def test_a_fit_that_was_cut_off_goes_on(spec: str) -> None:
     strategy = build(spec)
-    answers, _ = crowd(60, 9, 3, 4, accuracy=(0.4, 0.8), seed=5)
+    answers, _ = uneven_crowd(60, 9, 3, 4, accuracy=(0.4, 0.8), seed=5)
     one = on_one(strategy, answers, None)
     everything = Saved()
     strategy.fit_parts(LocalParts.of(answers, 3), silent, everything)
@@ -225,7 +225,7 @@ class OnlyInMemory(DawidSkene):
 
 
 def test_a_subclass_runs_where_its_family_runs() -> None:
-    answers, _ = crowd(50, 9, 3, 4, seed=1)
+    answers, _ = uneven_crowd(50, 9, 3, 4, seed=1)
     rule = Sharper()
     check_partitions(rule)
     parts = LocalParts.of(answers, 3)

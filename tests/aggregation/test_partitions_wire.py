@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from helpers.simulated import crowd
+from helpers.crowds import uneven_crowd
 from peerannot._compiled import with_threads
 from peerannot._progress import silent
 from peerannot.aggregation import STRATEGIES, build
@@ -82,7 +82,7 @@ class Wire(LocalParts):
 
 def a_fit(spec: str, n_tasks: int) -> tuple[Wire, list[Any]]:
     # Every worker gives every label in every crowd, so that tables are of one size.
-    answers, truth = crowd(n_tasks, 4, 3, 5, accuracy=(0.4, 0.8), seed=1)
+    answers, truth = uneven_crowd(n_tasks, 4, 3, 5, accuracy=(0.4, 0.8), seed=1)
     gold = np.where(np.arange(n_tasks) % 5 == 0, truth, -1).astype(np.int32)
     wire = Wire.of(answers, 3, gold)
     assert isinstance(wire, Wire)
@@ -122,7 +122,7 @@ def test_options_that_need_all_tasks_are_refused_plainly() -> None:
 @pytest.mark.parametrize("form", ["by task", "in order", "by number"])
 @pytest.mark.parametrize("ai", ["ignored", "worker", "fixed", "invalidating", "confident"])
 def test_plantnet_has_authors_and_an_ai(ai: Any, form: str, tmp_path: Path) -> None:
-    crowd_, truth = crowd(60, 6, 4, 4, accuracy=(0.6, 0.95), seed=3)
+    crowd_, truth = uneven_crowd(60, 6, 4, 4, accuracy=(0.6, 0.95), seed=3)
     rng = np.random.default_rng(0)
     task, worker = [*crowd_.task, *range(60)], [*map(str, crowd_.worker), *["AI"] * 60]
     says = np.where(rng.random(60) < 0.8, truth, rng.integers(4, size=60))
@@ -164,7 +164,7 @@ def test_plantnet_has_authors_and_an_ai(ai: Any, form: str, tmp_path: Path) -> N
 
 
 def test_plantnet_misses_authors_of_unknown_tasks_and_the_ai() -> None:
-    answers, _ = crowd(10, 3, 2, 3)
+    answers, _ = uneven_crowd(10, 3, 2, 3)
     rule = PlantNet(authors={"3": "0", "nowhere": "1"})
     with pytest.raises(DataError, match=r"^authors: tasks that have no answers entry: nowhere"):
         rule.fit_parts(LocalParts.of(answers, 2), silent)
@@ -191,7 +191,7 @@ def test_a_partition_of_noise_knows_that_it_is_noise() -> None:
 
 
 def test_weights_of_unknown_workers_are_refused_as_on_one_machine() -> None:
-    answers, _ = crowd(10, 3, 2, 3)
+    answers, _ = uneven_crowd(10, 3, 2, 3)
     rule = WeightedVote(weights={"nobody": 2.0})
     with pytest.raises(DataError, match="none of these workers has answers"):
         rule.fit_parts(LocalParts.of(answers, 2), silent)
@@ -203,7 +203,7 @@ def test_weights_of_unknown_workers_are_refused_as_on_one_machine() -> None:
 def test_partitions_are_as_sparse_as_all_tasks_would_be(
     spec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers, truth = crowd(60, 6, 4, 2, seed=4)
+    answers, truth = uneven_crowd(60, 6, 4, 2, seed=4)
     gold = np.where(np.arange(60) % 9 == 0, truth, -1).astype(np.int32)
     monkeypatch.setattr("peerannot.aggregation.passes.support.DENSE_BYTES", 60 * 4 * 8 // 2)
     rule = build(spec)
@@ -224,7 +224,7 @@ def test_partitions_are_as_sparse_as_all_tasks_would_be(
 
 
 def test_single_precision_is_chosen_by_all_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers, _ = crowd(60, 6, 3, 4, accuracy=(0.4, 0.8), seed=4)
+    answers, _ = uneven_crowd(60, 6, 3, 4, accuracy=(0.4, 0.8), seed=4)
     rule = build("DS[max_iter=12,tol=0]")
     double = rule.fit(answers).dense_posterior()
     monkeypatch.setattr("peerannot.aggregation.passes.kernels.SMALL", answers.n_answers)

@@ -26,7 +26,7 @@ WORDED = [
 ]
 
 
-def crowd(rows: list[list[str]]) -> list[tuple[str, str, str]]:
+def long_rows(rows: list[list[str]]) -> list[tuple[str, str, str]]:
     return [(f"t{i}", f"w{j}", x) for j, row in enumerate(rows) for i, x in enumerate(row)]
 
 
@@ -57,7 +57,7 @@ def test_order_of_classes(names, order):
     ],
 )
 def test_one_order_through_every_door(tmp_path, rows, order, ordinal):
-    table = crowd(rows)
+    table = long_rows(rows)
     frame = pl.DataFrame(table, schema=["task", "worker", "label"], orient="row").sort("task")
     frame.write_csv(tmp_path / "v.csv")
     (tmp_path / "shards").mkdir()
@@ -79,17 +79,17 @@ def test_one_order_through_every_door(tmp_path, rows, order, ordinal):
 
 
 def test_numbers_of_a_float_column_are_ordered_too(tmp_path):
-    table = [(t, w, float(x)) for t, w, x in crowd(HALF)]
+    table = [(t, w, float(x)) for t, w, x in long_rows(HALF)]
     pl.DataFrame(table, schema=["task", "worker", "label"], orient="row").write_parquet(
         tmp_path / "v.parquet"
     )
     assert read_answers(tmp_path / "v.parquet") == Answers.from_arrays(
-        *zip(*crowd(HALF), strict=True)
+        *zip(*long_rows(HALF), strict=True)
     )
 
 
 def test_the_command_says_the_order(tmp_path, run):
-    lines = "".join(",".join(row) + "\n" for row in crowd(HALF))
+    lines = "".join(",".join(row) + "\n" for row in long_rows(HALF))
     (tmp_path / "half.csv").write_text("task,worker,label\n" + lines)
     run("import", "half.csv", "--to", "d", cwd=tmp_path)
     asked = ("identify", "d", "-s", "krippendorffAlpha", "-P", "metric=ordinal")

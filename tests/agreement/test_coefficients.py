@@ -47,7 +47,7 @@ def votes_of(answers: Answers) -> list[list[int]]:
     return [answers.label[ptr[i] : ptr[i + 1]].tolist() for i in range(answers.n_tasks)]
 
 
-def crowd(seed: int, k: int = 4, n: int = 30, w: int = 6) -> Answers:
+def half_right(seed: int, k: int = 4, n: int = 30, w: int = 6) -> Answers:
     rng = np.random.default_rng(seed)
     rows = [
         (i, j, int(rng.integers(k) if rng.random() < 0.5 else i % k))
@@ -99,7 +99,7 @@ def test_alpha_of_the_classic_table() -> None:
 @pytest.mark.parametrize("metric", ["nominal", "ordinal", "interval", "ratio"])
 @pytest.mark.parametrize("seed", range(4))
 def test_alpha_equals_its_definition(metric: str, seed: int) -> None:
-    answers = crowd(seed)
+    answers = half_right(seed)
     values = [0.0, 1.5, 2.0, 7.0]
     got = krippendorff_alpha(answers, metric, values=values)  # type: ignore[arg-type]
     assert got.value == pytest.approx(slow_alpha(answers, metric, values), abs=1e-12)
@@ -125,7 +125,7 @@ def test_alpha_is_at_most_one_and_one_only_when_unanimous(units: list[list[int]]
 
 
 def test_alpha_does_not_depend_on_how_tasks_are_merged_or_ordered() -> None:
-    answers = crowd(3)
+    answers = half_right(3)
     shuffled = Answers.from_arrays(
         [f"t{-i}" for i in answers.task], answers.worker, answers.label, classes=4
     )
@@ -133,7 +133,7 @@ def test_alpha_does_not_depend_on_how_tasks_are_merged_or_ordered() -> None:
 
 
 def test_coincidence_matrix_sums_to_the_pairable_answers() -> None:
-    answers = crowd(5)
+    answers = half_right(5)
     matrix = coincidence_matrix(answers)
     slow = np.zeros((4, 4))
     for unit in votes_of(answers):
@@ -160,7 +160,7 @@ def test_fleiss_of_the_published_table() -> None:
 @pytest.mark.parametrize("weights", ["identity", "linear", "quadratic"])
 @pytest.mark.parametrize("seed", range(3))
 def test_gwet_equals_its_definition(weights: str, seed: int) -> None:
-    answers = crowd(seed)
+    answers = half_right(seed)
     k, values = 4, [0.0, 1.0, 2.5, 4.0]
 
     def w(a: int, b: int) -> float:
@@ -182,7 +182,7 @@ def test_gwet_equals_its_definition(weights: str, seed: int) -> None:
 
 
 def test_entropy_equals_its_definition() -> None:
-    answers = crowd(7)
+    answers = half_right(7)
     got = vote_entropy(answers)
     for unit, value in zip(votes_of(answers), got, strict=True):
         if not unit:
@@ -213,7 +213,7 @@ def test_interval_covers_what_the_crowd_was_made_with() -> None:
 
 
 def test_interval_is_the_same_for_the_same_seed_and_holds_the_value() -> None:
-    answers = crowd(2, n=60)
+    answers = half_right(2, n=60)
     one = krippendorff_alpha(answers, n_boot=200, seed=4)
     two = krippendorff_alpha(answers, n_boot=200, seed=4)
     assert one == two

@@ -12,7 +12,7 @@ from peerannot.agreement import WorkerPairs, cohen_kappa, wilson
 from peerannot.errors import ParameterError
 
 
-def crowd(seed: int) -> Answers:
+def nine_workers(seed: int) -> Answers:
     rng = np.random.default_rng(seed)
     task, worker = np.nonzero(rng.random((40, 9)) < 0.5)
     label = np.where(rng.random(task.size) < 0.6, task % 3, rng.integers(3, size=task.size))
@@ -21,7 +21,7 @@ def crowd(seed: int) -> Answers:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_kappa_equals_its_definition_on_every_pair(seed: int) -> None:
-    answers = crowd(seed)
+    answers = nine_workers(seed)
     said: dict[int, dict[int, int]] = {j: {} for j in range(9)}
     for i, j, y in zip(answers.task, answers.worker, answers.label, strict=True):
         said[int(j)][int(i)] = int(y)
@@ -64,10 +64,10 @@ def test_a_worker_who_answers_twice_is_no_pair_with_themselves() -> None:
 
 
 def test_too_few_shared_tasks_leave_no_pair() -> None:
-    assert len(WorkerPairs.of(crowd(0), 41)) == 0
-    assert cohen_kappa(crowd(0), min_shared=41)["kappa"].size == 0
+    assert len(WorkerPairs.of(nine_workers(0), 41)) == 0
+    assert cohen_kappa(nine_workers(0), min_shared=41)["kappa"].size == 0
     with pytest.raises(ParameterError, match="min_shared"):
-        cohen_kappa(crowd(0), min_shared=0)
+        cohen_kappa(nine_workers(0), min_shared=0)
 
 
 def test_wilson_interval_of_known_cases() -> None:

@@ -131,7 +131,7 @@ main()
 """
 
 
-def crowd(home: Path) -> None:
+def write_inputs(home: Path) -> None:
     votes = {str(t): {str(w): (t + w // 3) % 3 for w in range(5)} for t in range(12)}
     (home / "set").mkdir()
     (home / "set" / "answers.json").write_text(json.dumps(votes))
@@ -163,7 +163,7 @@ READING = {
 @pytest.mark.parametrize("when", ["1 before", "1 after", "2 after", "3 after"])
 @pytest.mark.parametrize("kind", READING)
 def test_a_file_removed_during_a_run(tmp_path: Path, kind: str, when: str) -> None:
-    crowd(tmp_path)
+    write_inputs(tmp_path)
     name, command = READING[kind]
     done = subprocess.run(
         [sys.executable, "-c", REMOVING, name, *when.split(), *command],
@@ -195,7 +195,7 @@ def test_a_full_disk_on_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     distributed = pytest.importorskip("distributed", reason="needs the extra cluster")
     from peerannot.distributed import fit, has_result
 
-    crowd(tmp_path)
+    write_inputs(tmp_path)
     sync, full = os.fsync, [True]
 
     def fsync(number: int) -> None:

@@ -1,4 +1,4 @@
-"""Crowds with known truth, for the tests of identification."""
+"""Simulated crowds, each with its truth."""
 
 from __future__ import annotations
 
@@ -7,7 +7,79 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot import Answers
+from peerannot.answers import Answers
+
+
+def uneven_crowd(
+    n_tasks: int = 60,
+    n_workers: int = 12,
+    n_classes: int = 3,
+    per_task: int = 5,
+    accuracy: tuple[float, float] = (0.4, 0.95),
+    seed: int = 0,
+    weighted: bool = False,
+) -> tuple[Answers, NDArray[np.int64]]:
+    """Answers of one-coin workers, some tasks without any, some pairs twice; and the truth."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(n_classes, size=n_tasks)
+    skill = rng.uniform(*accuracy, n_workers)
+    task = np.repeat(np.arange(n_tasks), rng.integers(0, 2 * per_task, n_tasks))
+    worker = rng.integers(n_workers, size=task.size)
+    right = rng.random(task.size) < skill[worker]
+    label = np.where(right, truth[task], rng.integers(n_classes, size=task.size))
+    answers = Answers.from_arrays(
+        task,
+        worker,
+        label,
+        rng.uniform(0.2, 2.0, task.size) if weighted else None,
+        tasks=list(map(str, range(n_tasks))),
+        workers=list(map(str, range(n_workers))),
+        classes=n_classes,
+        duplicates="all",
+    )
+    return answers, truth
+
+
+def even_crowd(
+    n_tasks: int = 60,
+    n_workers: int = 9,
+    n_classes: int = 3,
+    per_task: int = 5,
+    seed: int = 0,
+    *,
+    low: float = 0.45,
+    high: float = 0.95,
+    weighted: bool = False,
+    duplicates: bool = False,
+) -> tuple[Answers, np.ndarray[Any, Any]]:
+    """Answers of one-coin workers, as many to each task; and the truth."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, n_classes, n_tasks)
+    skill = rng.uniform(low, high, n_workers)
+    task, worker, label = [], [], []
+    for i in range(n_tasks):
+        for j in rng.choice(n_workers, min(per_task, n_workers), replace=False):
+            right = rng.random() < skill[j] or n_classes == 1
+            wrong = (truth[i] + rng.integers(1, n_classes)) % n_classes if n_classes > 1 else 0
+            task.append(i)
+            worker.append(j)
+            label.append(int(truth[i] if right else wrong))
+            if duplicates and rng.random() < 0.1:
+                task.append(i)
+                worker.append(j)
+                label.append(int(rng.integers(n_classes)))
+    weight = rng.integers(1, 4, len(task)) / 2 if weighted else None
+    answers = Answers.from_arrays(
+        task,
+        worker,
+        label,
+        weight,
+        tasks=map(str, range(n_tasks)),
+        workers=map(str, range(n_workers)),
+        classes=n_classes,
+        duplicates="all" if duplicates else "last",
+    )
+    return answers, truth
 
 
 def diagonal(k: int, accuracy: float) -> NDArray[np.float64]:
@@ -22,10 +94,10 @@ def spammer(k: int) -> NDArray[np.float64]:
     return np.full((k, k), 1 / k)
 
 
-def crowd(
+def crowd_of(
     confusion: Any, n_tasks: int, per_task: int, seed: int
 ) -> tuple[Answers, NDArray[np.int64]]:
-    """Answers of workers with these confusion matrices to tasks of evenly drawn classes."""
+    """Answers of workers with these confusion matrices to tasks of evenly drawn classes; truth."""
     pi = np.asarray(confusion)
     n_workers, k = pi.shape[:2]
     rng = np.random.default_rng(seed)

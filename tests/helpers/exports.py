@@ -187,7 +187,7 @@ def response(*answers: tuple[str, Any]) -> bytes:
     ]}).encode()  # fmt: skip
 
 
-def crowd(label: str) -> dict[str, Any]:
+def choice_of(label: str) -> dict[str, Any]:
     return {"crowd-image-classifier": {"label": label}}
 
 
@@ -358,27 +358,27 @@ CASES: dict[str, Case] = {
     ),
     "sagemaker": Case(
         {"job/annotations/worker-response/iteration-1/1/2024-01-01.json":
-            response(("ann", crowd("cat")), ("bob", crowd("dog"))),
+            response(("ann", choice_of("cat")), ("bob", choice_of("dog"))),
          "job/annotations/worker-response/iteration-1/2/2024-01-01.json":
-            response(("ann", crowd("dog")), ("bob", crowd("dog")))},
+            response(("ann", choice_of("dog")), ("bob", choice_of("dog")))},
         "sagemaker", path="job",
     ),
     "sagemaker-requests": Case(
         {"a.json": json.dumps([
             {"datasetObjectId": "1", "dataObject": {"s3Uri": "s3://x/1.jpg"},
-             "annotations": consolidation(("ann", crowd("cat")), ("bob", crowd("dog")))},
+             "annotations": consolidation(("ann", choice_of("cat")), ("bob", choice_of("dog")))},
             {"datasetObjectId": "2", "dataObject": {"s3Uri": "s3://x/2.jpg"},
-             "annotations": consolidation(("ann", crowd("dog")), ("bob", crowd("dog")))},
+             "annotations": consolidation(("ann", choice_of("dog")), ("bob", choice_of("dog")))},
         ]).encode()}, "sagemaker",
     ),
     "sagemaker-manifest": Case(
         {"output.manifest": lines(
             {"source-ref": "1", "job-metadata": {"type": "groundtruth/custom"}, "job":
-             {"annotationsFromAllWorkers": consolidation(("ann", crowd("cat")),
-                                                         ("bob", crowd("dog")))}},
+             {"annotationsFromAllWorkers": consolidation(("ann", choice_of("cat")),
+                                                         ("bob", choice_of("dog")))}},
             {"source-ref": "2", "job-metadata": {"type": "groundtruth/custom"}, "job":
-             {"annotationsFromAllWorkers": consolidation(("ann", crowd("dog")),
-                                                         ("bob", crowd("dog")))}})},
+             {"annotationsFromAllWorkers": consolidation(("ann", choice_of("dog")),
+                                                         ("bob", choice_of("dog")))}})},
         "sagemaker",
     ),
     "dataset": Case(

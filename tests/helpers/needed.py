@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.small_crowds import dense_votes
+from helpers.slow_votes import dense_votes
 from peerannot._text import natural_key
 from peerannot.aggregation import STRATEGIES
 from peerannot.aggregation.base import Strategy

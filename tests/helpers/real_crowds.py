@@ -26,7 +26,7 @@ SETS = [
 
 
 @cache
-def crowd(folder: Path, duplicates: DuplicatePolicy = "all") -> tuple[Answers, dict[str, int]]:
+def real_crowd(folder: Path, duplicates: DuplicatePolicy = "all") -> tuple[Answers, dict[str, int]]:
     """Answers of a set without exact repeats, and the known class of its tasks."""
     answers = pl.read_csv(folder / "answers.csv", infer_schema=False).unique(maintain_order=True)
     truth = pl.read_csv(folder / "truth.csv", infer_schema=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.crowds import crowd, diagonal
+from helpers.crowds import crowd_of, diagonal
 from peerannot import Answers
 from peerannot.aggregation import DawidSkene, WeightedDawidSkene
 from peerannot.dataset import read_removed
@@ -105,14 +105,14 @@ def test_wrong_logits_are_named() -> None:
         Tally([0, 1]).add(np.full((2, 2), np.nan))
     with pytest.raises(DataError, match="no epoch"):
         Tally([0, 1]).result()
-    answers, _ = crowd([diagonal(3, 0.9)] * 3, 10, 2, seed=0)
+    answers, _ = crowd_of([diagonal(3, 0.9)] * 3, 10, 2, seed=0)
     for bad in (np.zeros((2, 9, 3)), np.zeros((10, 3)), np.zeros((2, 10, 3), int)):
         with pytest.raises(DataError, match="expected floats of shape"):
             Replay(bad, answers)
 
 
 def evidence_of(seed: int = 0, n: int = 60) -> tuple[Evidence, Answers, np.ndarray]:
-    answers, truth = crowd([diagonal(3, 0.8)] * 8, n, 4, seed=seed)
+    answers, truth = crowd_of([diagonal(3, 0.8)] * 8, n, 4, seed=seed)
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 1, (6, n, 3)).astype(np.float32)
     logits[:, np.arange(n), truth] += np.linspace(0.5, 4, 6)[:, None]

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from helpers.crowds import crowd, diagonal, spammer
+from helpers.crowds import crowd_of, diagonal, spammer
 
 Identify = Callable[..., Any]
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
     """A small data set with tiny images, of which two workers guess."""
     from PIL import Image
 
-    answers, truth = crowd([diagonal(K, 0.9)] * 4 + [spammer(K)] * 2, N, 4, seed=1)
+    answers, truth = crowd_of([diagonal(K, 0.9)] * 4 + [spammer(K)] * 2, N, 4, seed=1)
     votes: dict[str, dict[str, int]] = {key: {} for key in answers.tasks}
     for i, j, y in zip(answers.task, answers.worker, answers.label, strict=True):
         votes[answers.tasks[int(i)]][answers.workers[int(j)]] = int(y)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from helpers.crowds import crowd, diagonal
+from helpers.crowds import crowd_of, diagonal
 from peerannot import Answers
 from peerannot.errors import DataError, ParameterError
 from peerannot.identification import METHODS, Evidence, confident_learning, crowdlab
@@ -63,7 +63,7 @@ def test_planted_label_errors_come_first() -> None:
 
 
 def test_crowdlab_equals_its_definition() -> None:
-    answers, truth = crowd([diagonal(3, a) for a in (0.9, 0.8, 0.7, 0.5, 0.4)], 80, 3, seed=3)
+    answers, truth = crowd_of([diagonal(3, a) for a in (0.9, 0.8, 0.7, 0.5, 0.4)], 80, 3, seed=3)
     p = classifier(truth, 3, 0.8, seed=4)
     got = crowdlab(answers, p)
     votes: list[dict[int, int]] = [{} for _ in range(80)]
@@ -100,7 +100,7 @@ def test_crowdlab_equals_its_definition() -> None:
 
 
 def test_crowdlab_beats_the_vote_and_the_classifier() -> None:
-    answers, truth = crowd([diagonal(4, 0.7)] * 15 + [diagonal(4, 0.3)] * 5, 600, 3, seed=5)
+    answers, truth = crowd_of([diagonal(4, 0.7)] * 15 + [diagonal(4, 0.3)] * 5, 600, 3, seed=5)
     # Probabilities of classes seen through Gaussian noise: they are as sure as they should be.
     seen = 1.5 * (np.random.default_rng(6).normal(size=(600, 4)) + 1.5 * np.eye(4)[truth])
     p = np.exp(seen) / np.exp(seen).sum(1, keepdims=True)
@@ -125,7 +125,7 @@ def test_tasks_of_one_answer_or_none_are_handled() -> None:
 
 
 def test_method_writes_both_and_names_what_is_missing() -> None:
-    answers, truth = crowd([diagonal(3, 0.8)] * 5, 40, 3, seed=3)
+    answers, truth = crowd_of([diagonal(3, 0.8)] * 5, 40, 3, seed=3)
     p = classifier(truth, 3, 0.9, seed=1)
     findings = METHODS["label-errors"]().run(Evidence(answers, probabilities=p))
     assert (np.diff(findings.table["score"]) >= 0).all()

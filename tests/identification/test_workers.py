@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from helpers.crowds import crowd, diagonal, spammer
+from helpers.crowds import crowd_of, diagonal, spammer
 from peerannot import Answers
 from peerannot.aggregation import DawidSkene, build, skill_intervals
 from peerannot.aggregation.passes.expected_counts import expected_counts
@@ -47,7 +47,7 @@ def test_spam_score_equals_its_definition() -> None:
 @pytest.mark.parametrize("method", ["spam-score", "trace-confusion", "workers"])
 def test_planted_spammers_rank_last(method: str) -> None:
     matrices = [diagonal(4, 0.8)] * 16 + [spammer(4)] * 4
-    answers, _ = crowd(matrices, 400, 8, seed=3)
+    answers, _ = crowd_of(matrices, 400, 8, seed=3)
     findings = METHODS[method]().run(Evidence(answers))
     assert set(findings.table["worker"][:4]) == {"16", "17", "18", "19"}
     score = np.asarray(findings.table[findings.score])
@@ -55,7 +55,7 @@ def test_planted_spammers_rank_last(method: str) -> None:
 
 
 def test_arrays_over_workers_have_a_row_for_each_id() -> None:
-    answers, _ = crowd([diagonal(3, 0.9)] * 5, 60, 3, seed=0)
+    answers, _ = crowd_of([diagonal(3, 0.9)] * 5, 60, 3, seed=0)
     kept = Answers.from_arrays(
         answers.task, [str(2 * int(j)) for j in answers.worker], answers.label, classes=3
     )
@@ -71,7 +71,7 @@ def test_arrays_over_workers_have_a_row_for_each_id() -> None:
 
 
 def test_given_matrices_are_used_and_checked() -> None:
-    answers, _ = crowd([diagonal(3, 0.9)] * 4, 30, 2, seed=0)
+    answers, _ = crowd_of([diagonal(3, 0.9)] * 4, 30, 2, seed=0)
     given = np.array([np.eye(3), spammer(3), np.eye(3), np.eye(3)])
     evidence = Evidence(answers, confusion=given)
     findings = METHODS["trace_confusion"]().run(evidence)
@@ -84,7 +84,7 @@ def test_given_matrices_are_used_and_checked() -> None:
 
 
 def test_counts_equal_a_plain_sum() -> None:
-    answers, _ = crowd([diagonal(3, 0.7)] * 6, 50, 3, seed=1)
+    answers, _ = crowd_of([diagonal(3, 0.7)] * 6, 50, 3, seed=1)
     posterior = np.random.default_rng(0).dirichlet(np.ones(3), 50)
     slow = np.zeros((6, 3, 3))
     for i, j, y in zip(answers.task, answers.worker, answers.label, strict=True):
@@ -107,7 +107,7 @@ def with_weights(answers: Answers, weight: np.ndarray) -> Answers:
 
 
 def test_an_answer_of_weight_two_counts_as_two() -> None:
-    once, _ = crowd([diagonal(3, 0.7)] * 6, 50, 3, seed=1)
+    once, _ = crowd_of([diagonal(3, 0.7)] * 6, 50, 3, seed=1)
     twice = np.random.default_rng(0).integers(1, 3, once.n_answers)
     repeated = Answers.from_arrays(
         *(np.repeat(column, twice) for column in (once.task, once.worker, once.label)),
@@ -127,7 +127,7 @@ def test_an_answer_of_weight_two_counts_as_two() -> None:
 
 @pytest.mark.parametrize("name", ["dawid-skene", "one-coin", "wawa"])
 def test_cards_have_the_skills_and_intervals_of_the_fit(name: str) -> None:
-    answers, _ = crowd([diagonal(3, s) for s in (0.5, 0.6, 0.7, 0.9)], 60, 3, seed=3)
+    answers, _ = crowd_of([diagonal(3, s) for s in (0.5, 0.6, 0.7, 0.9)], 60, 3, seed=3)
     result = build(name).fit(answers)
     columns, _ = worker_cards(answers, result, confidence=0.8)
     low, high = skill_intervals(result, answers, level=0.8)
@@ -137,7 +137,7 @@ def test_cards_have_the_skills_and_intervals_of_the_fit(name: str) -> None:
 
 def test_cards_of_a_vote_have_skills() -> None:
     rates = np.linspace(0.5, 0.95, 8)
-    answers, _ = crowd([diagonal(3, s) for s in rates], 400, 6, seed=3)
+    answers, _ = crowd_of([diagonal(3, s) for s in rates], 400, 6, seed=3)
     columns, _ = worker_cards(answers, build("majority-vote").fit(answers))
     np.testing.assert_allclose(columns["skill"], rates, atol=0.08)
     assert ((columns["skill_low"] < columns["skill"]) & (columns["skill"] < 1)).all()
@@ -147,7 +147,7 @@ def test_cards_of_a_vote_have_skills() -> None:
 def test_skill_intervals_hold_the_true_skill() -> None:
     rng = np.random.default_rng(5)
     skill = rng.uniform(0.5, 0.95, 60)
-    answers, truth = crowd([diagonal(4, s) for s in skill], 1500, 12, seed=2)
+    answers, truth = crowd_of([diagonal(4, s) for s in skill], 1500, 12, seed=2)
     # With the truth for a posterior only the interval is on trial.
     result = DawidSkene().fit(answers, gold=truth)
     columns, confusion = worker_cards(answers, result)
@@ -158,7 +158,7 @@ def test_skill_intervals_hold_the_true_skill() -> None:
 
 
 def test_skill_interval_is_that_of_the_dirichlet() -> None:
-    answers, truth = crowd([diagonal(3, 0.7)] * 3, 40, 3, seed=4)
+    answers, truth = crowd_of([diagonal(3, 0.7)] * 3, 40, 3, seed=4)
     result = DawidSkene().fit(answers, gold=truth)
     columns, confusion = worker_cards(answers, result, prior=2.0)
     assert result.prior is not None and result.skill is not None
@@ -178,7 +178,7 @@ def test_skill_interval_is_that_of_the_dirichlet() -> None:
 
 
 def test_patterns_are_found_and_honest_workers_have_none() -> None:
-    answers, _truth = crowd([diagonal(4, 0.8)] * 12, 300, 6, seed=7)
+    answers, _truth = crowd_of([diagonal(4, 0.8)] * 12, 300, 6, seed=7)
     always = np.arange(300)
     lines = np.repeat(np.random.default_rng(0).integers(4, size=15), 20)
     task = np.concatenate([answers.task, always, always])
@@ -194,7 +194,7 @@ def test_patterns_are_found_and_honest_workers_have_none() -> None:
 
 
 def test_sorted_data_make_nobody_straight_lining() -> None:
-    answers, truth = crowd([diagonal(4, 0.9)] * 10, 300, 6, seed=8)
+    answers, truth = crowd_of([diagonal(4, 0.9)] * 10, 300, 6, seed=8)
     place = np.argsort(np.argsort(truth, kind="stable"), kind="stable")
     ordered = Answers.from_arrays(place[answers.task], answers.worker, answers.label, classes=4)
     columns, _ = worker_cards(ordered, DawidSkene().fit(ordered))
@@ -217,7 +217,7 @@ def test_adjusted_p_values_equal_their_definition() -> None:
 def test_no_copies_among_independent_workers(seed: int) -> None:
     rng = np.random.default_rng(seed)
     matrices = [rng.dirichlet(np.eye(5)[k] * 6 + 0.4) for _ in range(20) for k in range(5)]
-    answers, _ = crowd(np.reshape(matrices, (20, 5, 5)), 300, 4, seed=seed)
+    answers, _ = crowd_of(np.reshape(matrices, (20, 5, 5)), 300, 4, seed=seed)
     found = copied_pairs(answers, DawidSkene().fit(answers))
     assert not found["copied"].any()
     # The model is right, so agreements are as expected on the whole.
@@ -226,7 +226,7 @@ def test_no_copies_among_independent_workers(seed: int) -> None:
 
 @pytest.mark.parametrize("share", [0.6, 1.0])
 def test_planted_copies_are_found_and_no_others(share: float) -> None:
-    answers, _ = crowd([diagonal(5, 0.75)] * 20, 400, 6, seed=1)
+    answers, _ = crowd_of([diagonal(5, 0.75)] * 20, 400, 6, seed=1)
     rng = np.random.default_rng(2)
     rows = np.flatnonzero(answers.worker == 3)
     label = answers.label[rows].copy()
@@ -249,7 +249,7 @@ def test_planted_copies_are_found_and_no_others(share: float) -> None:
 
 
 def test_evidence_of_a_pair_equals_its_definition() -> None:
-    answers, _ = crowd([diagonal(3, 0.8)] * 4, 30, 3, seed=3)
+    answers, _ = crowd_of([diagonal(3, 0.8)] * 4, 30, 3, seed=3)
     result = DawidSkene().fit(answers)
     found = copied_pairs(answers, result, min_shared=5)
     counts = expected_counts(answers, result.dense_posterior())
@@ -290,7 +290,7 @@ def test_evidence_of_a_pair_equals_its_definition() -> None:
 def test_confused_classes_find_the_planted_pair() -> None:
     matrix = diagonal(4, 0.9)
     matrix[1] = [0.02, 0.6, 0.36, 0.02]
-    answers, truth = crowd([matrix] * 10, 500, 5, seed=1)
+    answers, truth = crowd_of([matrix] * 10, 500, 5, seed=1)
     found = confused_classes(answers, DawidSkene().fit(answers, gold=truth))
     assert (found["first"][0], found["second"][0]) == ("1", "2")
     assert found["first_as_second"][0] == pytest.approx(0.36, abs=0.05)
@@ -300,8 +300,8 @@ def test_confused_classes_find_the_planted_pair() -> None:
 
 
 def test_results_of_other_answers_are_refused() -> None:
-    answers, _ = crowd([diagonal(3, 0.8)] * 4, 30, 3, seed=3)
-    other, _ = crowd([diagonal(3, 0.8)] * 4, 31, 3, seed=3)
+    answers, _ = crowd_of([diagonal(3, 0.8)] * 4, 30, 3, seed=3)
+    other, _ = crowd_of([diagonal(3, 0.8)] * 4, 31, 3, seed=3)
     result = DawidSkene().fit(other)
     for function in (worker_cards, copied_pairs, confused_classes):
         with pytest.raises(DataError, match="not one of these answers"):

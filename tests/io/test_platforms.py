@@ -8,8 +8,8 @@ import pytest
 
 from helpers.exports import (
     appen,
+    choice_of,
     consolidation,
-    crowd,
     extract,
     labelbox,
     labelbox_label,
@@ -348,11 +348,11 @@ class TestSageMaker:
 
     def test_a_whole_job_counts_answers_once(self, tmp_path):
         request = {"datasetObjectId": "0", "dataObject": {"s3Uri": "s3://x/0.jpg"},
-                   "annotations": consolidation(("ann", crowd("cat")))}  # fmt: skip
+                   "annotations": consolidation(("ann", choice_of("cat")))}  # fmt: skip
         put(tmp_path, {
             self.REQUEST: json.dumps([request]).encode(),
             self.REQUEST.replace("request", "response"): b'[{"datasetObjectId": "0"}]',
-            self.RESPONSE.format(0, "t"): response(("ann", crowd("cat"))),
+            self.RESPONSE.format(0, "t"): response(("ann", choice_of("cat"))),
             "manifests/output/output.manifest": b"{}",
         })  # fmt: skip
         got = read(tmp_path)
@@ -364,8 +364,8 @@ class TestSageMaker:
         }  # fmt: skip
 
     def test_files_in_one_folder_are_tasks_by_name(self, tmp_path):
-        put(tmp_path, {"in/cat.json": response(("ann", crowd("cat"))),
-                       "in/dog.json": response(("ann", crowd("dog")))})  # fmt: skip
+        put(tmp_path, {"in/cat.json": response(("ann", choice_of("cat"))),
+                       "in/dog.json": response(("ann", choice_of("dog")))})  # fmt: skip
         got = read(tmp_path / "in")
         assert votes(got) == {("cat", "ann"): "cat", ("dog", "ann"): "dog"}
         assert got.report.guessed["task"] == "name of the file"
@@ -380,7 +380,7 @@ class TestSageMaker:
         assert votes(got) == {("1", "ann"): label}
 
     def test_several_elements_labels_and_none(self, tmp_path):
-        both = {**crowd("cat"), "why": "it has ears"}
+        both = {**choice_of("cat"), "why": "it has ears"}
         with pytest.raises(DataError, match=r"several elements .*: crowd-image-classifier, why"):
             load(tmp_path, response(("ann", both)))
         got = load(tmp_path, response(("ann", both), ("bob", {"why": ""})),

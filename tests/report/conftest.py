@@ -22,11 +22,11 @@ FLAGS = (
 )
 
 
-Crowd = Callable[..., Path]
+CrowdFolder = Callable[..., Path]
 
 
 @pytest.fixture
-def crowd(tmp_path: Path) -> Crowd:
+def crowd_folder(tmp_path: Path) -> CrowdFolder:
     """A folder of random votes: ``n_tasks`` tasks, some workers good and the last one bad."""
 
     def make(

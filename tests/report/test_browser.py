@@ -38,8 +38,8 @@ def ids(browser) -> list[str]:
     return [text.split(":")[0].removeprefix("Task ") for text in tiles(browser)]
 
 
-def test_draws_without_complaint(crowd, show, browser):
-    show(crowd(images=True))
+def test_draws_without_complaint(crowd_folder, show, browser):
+    show(crowd_folder(images=True))
     for figure in [
         "per-task",
         "per-worker",
@@ -58,8 +58,8 @@ def test_draws_without_complaint(crowd, show, browser):
     assert browser.complaints == []
 
 
-def test_sort_and_filter(crowd, show, browser):
-    root = crowd(n_tasks=40)
+def test_sort_and_filter(crowd_folder, show, browser):
+    root = crowd_folder(n_tasks=40)
     show(root)
     document = browser.js("return JSON.parse(document.getElementById('data').textContent)")
     tasks = document["tasks"]
@@ -95,8 +95,8 @@ def test_sort_and_filter(crowd, show, browser):
     assert browser.complaints == []
 
 
-def test_open_a_task(crowd, show, browser):
-    root = crowd()
+def test_open_a_task(crowd_folder, show, browser):
+    root = crowd_folder()
     show(root)
     first = ids(browser)[0]
     browser.one(".tile").click()
@@ -114,8 +114,8 @@ def test_open_a_task(crowd, show, browser):
     assert browser.complaints == []
 
 
-def test_keyboard(crowd, show, browser):
-    show(crowd(n_tasks=40))
+def test_keyboard(crowd_folder, show, browser):
+    show(crowd_folder(n_tasks=40))
     order = ids(browser)
     at = "return Number(document.activeElement.dataset.position)"
     across = browser.js(
@@ -142,8 +142,8 @@ def test_keyboard(crowd, show, browser):
     assert browser.complaints == []
 
 
-def test_more_tasks_than_drawn_at_first(crowd, show, browser):
-    show(crowd(n_tasks=300))
+def test_more_tasks_than_drawn_at_first(crowd_folder, show, browser):
+    show(crowd_folder(n_tasks=300))
     assert len(tiles(browser)) < 300
     browser.js("document.querySelector('.tile').focus()")
     browser.press("end")
@@ -151,8 +151,8 @@ def test_more_tasks_than_drawn_at_first(crowd, show, browser):
 
 
 @pytest.mark.parametrize("k", [2, 100])
-def test_phone_has_no_sideways_scrolling(crowd, show, browser, k):
-    root = crowd(n_tasks=60, k=k, images=True)
+def test_phone_has_no_sideways_scrolling(crowd_folder, show, browser, k):
+    root = crowd_folder(n_tasks=60, k=k, images=True)
     votes = json.loads((root / "answers.json").read_text())
     long = {t: {f"worker-{'x' * 60}-{w}": k for w, k in v.items()} for t, v in votes.items()}
     (root / "answers.json").write_text(json.dumps(long))
@@ -169,8 +169,8 @@ def test_phone_has_no_sideways_scrolling(crowd, show, browser, k):
     assert browser.complaints == []
 
 
-def test_workers(crowd, show, browser):
-    show(crowd(n_tasks=200))
+def test_workers(crowd_folder, show, browser):
+    show(crowd_folder(n_tasks=200))
     assert browser.one("#card h3").text == "Worker w5"
     assert "near chance" in browser.one("#card").text
     names = (
@@ -201,8 +201,8 @@ def contrast(a: str, b: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def test_themes_and_their_contrast(crowd, show, browser):
-    show(crowd())
+def test_themes_and_their_contrast(crowd_folder, show, browser):
+    show(crowd_folder())
     seen = set()
     for _ in range(2):
         colour = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
@@ -214,8 +214,8 @@ def test_themes_and_their_contrast(crowd, show, browser):
     assert len(seen) == 2
 
 
-def test_everything_has_a_name(crowd, show, browser):
-    show(crowd(images=True))
+def test_everything_has_a_name(crowd_folder, show, browser):
+    show(crowd_folder(images=True))
     nameless = """
       const named = (e) => e.textContent.trim() || e.getAttribute('aria-label')
         || e.getAttribute('aria-labelledby') || (e.labels && e.labels.length);
@@ -238,8 +238,8 @@ def test_untrusted_text_runs_nothing(evil, show, browser):
     assert browser.complaints == []
 
 
-def test_explore_saves_corrections(crowd, browser):
-    root = crowd(images=True)
+def test_explore_saves_corrections(crowd_folder, browser):
+    root = crowd_folder(images=True)
     source = read_source(Dataset.open(root), strategies=("MV",))
     page = render(source, editable=True)
     answers = source.answers
@@ -277,8 +277,8 @@ def test_explore_saves_corrections(crowd, browser):
     assert json.loads((root / GOLD).read_text()) == {}
 
 
-def test_a_correction_that_cannot_be_saved_is_kept_and_sent_again(crowd, browser):
-    root = crowd(images=True)
+def test_a_correction_that_cannot_be_saved_is_kept_and_sent_again(crowd_folder, browser):
+    root = crowd_folder(images=True)
     source = read_source(Dataset.open(root), strategies=("MV",))
     answers = source.answers
     explorer = Explorer(render(source, editable=True), root / GOLD, answers.tasks, answers.classes)

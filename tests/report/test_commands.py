@@ -12,8 +12,8 @@ import urllib.request
 import pytest
 
 
-def test_report_writes_one_file(crowd, run, tmp_path):
-    root = crowd(images=True)
+def test_report_writes_one_file(crowd_folder, run, tmp_path):
+    root = crowd_folder(images=True)
     before = {p.name for p in root.iterdir()}
     done = run("report", root, "-s", "MV", "-s", "DS")
     assert done.stdout == f"{root}/report.html\n"
@@ -26,8 +26,8 @@ def test_report_writes_one_file(crowd, run, tmp_path):
     assert again.read_bytes() == (root / "report.html").read_bytes()
 
 
-def test_options_act(crowd, run, tmp_path):
-    root = crowd(images=True)
+def test_options_act(crowd_folder, run, tmp_path):
+    root = crowd_folder(images=True)
     small = tmp_path / "small.html"
     run(
         "report", root, "-s", "MV", "--main", "naive-soft", "--tasks", 3, "--no-images", "-o", small
@@ -38,8 +38,8 @@ def test_options_act(crowd, run, tmp_path):
     assert b"The labels shown are those of Naive soft." in page
 
 
-def test_faults_are_one_line(crowd, run, tmp_path):
-    root = crowd()
+def test_faults_are_one_line(crowd_folder, run, tmp_path):
+    root = crowd_folder()
     assert "unknown strategy" in run("report", root, "-s", "MVV", code=2).stderr
     (root / "gold.json").write_text("[]")
     done = run("report", root, code=3)
@@ -52,8 +52,8 @@ def test_faults_are_one_line(crowd, run, tmp_path):
     assert "a part of the path is a file" in done.stderr
 
 
-def test_explore_serves_until_interrupted(crowd):
-    root = crowd()
+def test_explore_serves_until_interrupted(crowd_folder):
+    root = crowd_folder()
     command = [sys.executable, "-m", "peerannot", "explore", str(root), "--no-browser", "-s", "MV"]
     with subprocess.Popen(
         command,
@@ -88,8 +88,8 @@ def test_help_is_light(command):
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
-def test_images_that_cannot_be_read_are_told(crowd, run):
-    root = crowd(images=True)
+def test_images_that_cannot_be_read_are_told(crowd_folder, run):
+    root = crowd_folder(images=True)
     broken = sorted((root / "train").rglob("*.png"))[0]
     broken.write_bytes(b"not an image")
     facts = json.loads(run("report", root, "-s", "MV", "--json").stdout)

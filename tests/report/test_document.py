@@ -52,8 +52,8 @@ def test_the_schema_is_one_and_describes_every_key():
 
 
 @pytest.mark.parametrize("editable", [False, True])
-def test_python_keeps_to_it(crowd, editable):
-    root = crowd(n_tasks=200, images=True)
+def test_python_keeps_to_it(crowd_folder, editable):
+    root = crowd_folder(n_tasks=200, images=True)
     home = root / "identification" / "net" / "waum_0.01_yang"
     home.mkdir(parents=True)
     (home / "waum.csv").write_text("index,task,waum\n0,3,0.25\n1,0,-1.5\n")
@@ -63,20 +63,22 @@ def test_python_keeps_to_it(crowd, editable):
     assert document["tasks"]["waum"] and document["pictures"] and document["workers"]["flags"][0]
 
 
-def test_python_keeps_to_it_where_little_is_known(tmp_path, crowd):
+def test_python_keeps_to_it_where_little_is_known(tmp_path, crowd_folder):
     odd = {"0": {"a": 0, "b": 1}, "1": {}, "2": {"a": 1, "b": 1}}
     for name, votes in (("odd", odd), ("none", {"0": {}})):
         root = write_votes(tmp_path / name, votes, ["x", "y"])
         for strategies in (("MV[ties=abstain]", "DS"), ("NaiveSoft",)):
             check(render(read_source(Dataset.open(root), strategies=strategies)))
-    check(render(read_source(Dataset.open(crowd(n_tasks=60, k=100)), strategies=("MV",))))
+    check(render(read_source(Dataset.open(crowd_folder(n_tasks=60, k=100)), strategies=("MV",))))
     answers = Answers.from_arrays(np.arange(3), [0, 0, 0], ["x", "y", "x"])
     check(render(Source("bare", answers, {"MV": aggregate(answers, "MV")}, "MV")))
 
 
-def test_the_script_reads_what_the_schema_has(crowd, script):
+def test_the_script_reads_what_the_schema_has(crowd_folder, script):
     """All keys that the script reads are recorded: each is described, and none is in vain."""
-    document = check(render(read_source(Dataset.open(crowd(images=True)), strategies=("MV", "DS"))))
+    document = check(
+        render(read_source(Dataset.open(crowd_folder(images=True)), strategies=("MV", "DS")))
+    )
     read = script(
         "report.mjs",
         """(() => {

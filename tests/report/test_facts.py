@@ -23,8 +23,8 @@ def source_of(root: Path, *strategies: str, **options) -> Source:
     return read_source(Dataset.open(root), strategies=strategies or ("MV", "DS"), **options)
 
 
-def test_numbers_by_hand(crowd):
-    root = crowd(n_tasks=40)
+def test_numbers_by_hand(crowd_folder):
+    root = crowd_folder(n_tasks=40)
     source = source_of(root, "MV", "DS", main="MV")
     document = facts(source)
     votes = json.loads((root / "answers.json").read_text())
@@ -55,8 +55,8 @@ def test_numbers_by_hand(crowd):
     assert document["strategy_agreement"][0][1] == pytest.approx((dawid == labels).mean(), abs=1e-4)
 
 
-def test_bad_worker_is_flagged_and_first(crowd):
-    document = facts(source_of(crowd(n_tasks=200)))
+def test_bad_worker_is_flagged_and_first(crowd_folder):
+    document = facts(source_of(crowd_folder(n_tasks=200)))
     assert document["workers"]["id"][0] == "w5"
     assert "near-chance" in document["workers"]["flags"][0]
     assert document["totals"]["flagged"] == 1
@@ -73,13 +73,13 @@ def test_one_class_worker_is_flagged():
     assert not any(workers["flags"][1:])
 
 
-def test_same_bytes(crowd):
-    root = crowd(images=True)
+def test_same_bytes(crowd_folder):
+    root = crowd_folder(images=True)
     assert render(source_of(root)) == render(source_of(root))
 
 
-def test_worst_first_and_said_so(crowd):
-    root = crowd(n_tasks=60)
+def test_worst_first_and_said_so(crowd_folder):
+    root = crowd_folder(n_tasks=60)
     source = source_of(root)
     page = render(source, n_tasks=7)
     document = document_of(page)
@@ -89,21 +89,21 @@ def test_worst_first_and_said_so(crowd):
     assert b"Every task" in render(source)
 
 
-def test_default_labels_by_the_number_of_answers(crowd):
-    few = read_source(Dataset.open(crowd(n_tasks=8, k=5)))
+def test_default_labels_by_the_number_of_answers(crowd_folder):
+    few = read_source(Dataset.open(crowd_folder(n_tasks=8, k=5)))
     assert few.main == "glad"
     assert "are few" in few.why_main
-    many = read_source(Dataset.open(crowd(n_tasks=60, k=2)))
+    many = read_source(Dataset.open(crowd_folder(n_tasks=60, k=2)))
     assert many.main == "dawid-skene"
-    assert source_of(crowd(), "MV", main="MV").main == "MV"
-    auto = source_of(crowd(), "MV", "DS", main="auto")
+    assert source_of(crowd_folder(), "MV", main="MV").main == "MV"
+    auto = source_of(crowd_folder(), "MV", "DS", main="auto")
     assert auto.main == choose(auto.answers, ["MV", "DS"])
     assert "held-out" in auto.why_main
 
 
 @pytest.mark.parametrize("k", [2, 100])
-def test_few_and_many_classes(crowd, k):
-    document = document_of(render(source_of(crowd(n_tasks=150, k=k))))
+def test_few_and_many_classes(crowd_folder, k):
+    document = document_of(render(source_of(crowd_folder(n_tasks=150, k=k))))
     assert len(document["classes"]) == k
     assert len(document["confusion"]["classes"]) == min(k, 24)
     assert len(document["balance"]["answers"]) == k
@@ -143,8 +143,8 @@ def test_no_answers_at_all(tmp_path):
     assert document["words"] == ["2 tasks and no answers yet: there is nothing to tell."]
 
 
-def test_truth_by_key_and_truth_that_does_not_fit(crowd):
-    root = crowd(n_tasks=20)
+def test_truth_by_key_and_truth_that_does_not_fit(crowd_folder):
+    root = crowd_folder(n_tasks=20)
     whole = source_of(root).truth
     votes = json.loads((root / "answers.json").read_text())
     for key in ("3", "7"):
@@ -159,8 +159,8 @@ def test_truth_by_key_and_truth_that_does_not_fit(crowd):
     assert b"ground_truth.npy is left out" in render(source)
 
 
-def test_gold_counts_where_there_is_no_truth(crowd):
-    root = crowd()
+def test_gold_counts_where_there_is_no_truth(crowd_folder):
+    root = crowd_folder()
     (root / "ground_truth.npy").unlink()
     (root / "gold.json").write_text(json.dumps({"4": "class 1", "9": "class 0"}))
     source = source_of(root)
@@ -172,15 +172,15 @@ def test_gold_counts_where_there_is_no_truth(crowd):
 
 
 @pytest.mark.parametrize("text", ["[1]", '{"4": 3}', '{"4": "no such"}', '{"x": "class 1"}', "{"])
-def test_damaged_gold(crowd, text):
-    root = crowd()
+def test_damaged_gold(crowd_folder, text):
+    root = crowd_folder()
     (root / "gold.json").write_text(text)
     with pytest.raises(DataError, match="gold"):
         source_of(root)
 
 
-def test_waum_is_read_where_it_is(crowd):
-    root = crowd(n_tasks=5)
+def test_waum_is_read_where_it_is(crowd_folder):
+    root = crowd_folder(n_tasks=5)
     assert source_of(root).waum is None
     home = root / "identification" / "net" / "waum_0.01_yang"
     home.mkdir(parents=True)
@@ -192,8 +192,8 @@ def test_waum_is_read_where_it_is(crowd):
     assert "waum.csv is left out" in source.notes[0]
 
 
-def test_images_missing_and_damaged(crowd):
-    root = crowd(n_tasks=12, images=True)
+def test_images_missing_and_damaged(crowd_folder):
+    root = crowd_folder(n_tasks=12, images=True)
     files = sorted((root / "train").rglob("*.png"))
     files[0].unlink()
     files[1].write_bytes(b"no image")
@@ -226,8 +226,8 @@ def test_thumbnails_stay_in_the_budget(tmp_path):
     assert "" in pictures
 
 
-def test_main_must_be_fitted(crowd):
-    source = source_of(crowd())
+def test_main_must_be_fitted(crowd_folder):
+    source = source_of(crowd_folder())
     with pytest.raises(ParameterError, match="not one of the strategies"):
         Source("x", source.answers, source.results, "GLAD")
     other = Answers.from_arrays(["a"], ["b"], ["c"])

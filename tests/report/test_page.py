@@ -57,8 +57,8 @@ def test_untrusted_text_is_text(evil, editable):
     assert "\u2028".encode() not in raw
 
 
-def test_nothing_is_loaded(crowd):
-    page = page_of(crowd(images=True))
+def test_nothing_is_loaded(crowd_folder):
+    page = page_of(crowd_folder(images=True))
     outline = Outline(page)
     assert all(link.startswith(("#", "data:")) for link in outline.links), outline.links
     assert not {"iframe", "object", "embed", "base"} & set(outline.tags)
@@ -68,15 +68,15 @@ def test_nothing_is_loaded(crowd):
     assert b"connect-src &#39;none&#39;" in page or b"connect-src 'none'" in page
 
 
-def test_size_holds_for_images_that_do_not_compress(crowd, monkeypatch):
+def test_size_holds_for_images_that_do_not_compress(crowd_folder, monkeypatch):
     monkeypatch.setattr(page_module, "LIMIT", 350_000)
-    page = page_of(crowd(n_tasks=120, images=True))
+    page = page_of(crowd_folder(n_tasks=120, images=True))
     assert len(page) < 350_000
     assert any(document_of(page)["pictures"])
 
 
-def test_no_wandering_numbers(crowd):
-    document = document_of(page_of(crowd()))
+def test_no_wandering_numbers(crowd_folder):
+    document = document_of(page_of(crowd_folder()))
 
     def walk(value):
         if isinstance(value, dict):

@@ -14,7 +14,7 @@ from peerannot.selection import choose, compare
 from peerannot.selection.heldout import deal, log_probabilities, predictive
 
 
-def crowd(seed: int = 0, tasks: int = 300) -> tuple[Answers, np.ndarray]:
+def half_spammers(seed: int = 0, tasks: int = 300) -> tuple[Answers, np.ndarray]:
     """Half of the workers are good, half answer at random: votes are far from the best."""
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, 3, tasks)
@@ -27,7 +27,7 @@ def crowd(seed: int = 0, tasks: int = 300) -> tuple[Answers, np.ndarray]:
 @pytest.fixture(scope="module")
 def answers() -> Answers:
     with pytest.warns(UserWarning, match="replaced"):
-        return crowd()[0]
+        return half_spammers()[0]
 
 
 def test_folds_spread_the_answers_of_a_task(answers):
@@ -97,7 +97,7 @@ def test_with_truth_the_scores_count(answers):
 
 def crowd_truth() -> np.ndarray:
     with pytest.warns(UserWarning, match="replaced"):
-        return crowd()[1]
+        return half_spammers()[1]
 
 
 def test_what_cannot_be_fitted_is_left_out_and_said(answers):
