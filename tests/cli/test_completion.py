@@ -13,7 +13,8 @@ import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
-from peerannot.cli._complete import COMPLETERS, attach, network_names, registered_names
+from peerannot._registry import spellings
+from peerannot.cli._complete import COMPLETERS, attach, network_names
 from peerannot.cli._main import COMMANDS, peerannot
 
 
@@ -30,19 +31,20 @@ def completing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "name", "home"),
+    ("name", "home"),
     [
-        ("aggregation", "STRATEGIES", "peerannot.aggregation"),
-        ("identification", "METHODS", "peerannot.identification"),
-        ("simulation/models", "SIMULATIONS", "peerannot.simulation"),
-        ("io/formats", "FORMATS", "peerannot.io"),
-        ("io/writers", "WRITERS", "peerannot.io"),
+        ("STRATEGIES", "peerannot.aggregation"),
+        ("METHODS", "peerannot.identification"),
+        ("SIMULATIONS", "peerannot.simulation"),
+        ("FORMATS", "peerannot.io"),
+        ("WRITERS", "peerannot.io"),
     ],
 )
-def test_names_are_those_of_the_registry(folder, name, home):
+def test_names_read_off_the_files_are_those_of_the_classes(name, home):
     registry = getattr(__import__(home, fromlist=[name]), name)
     known = {n for key in registry for n in (key, *registry[key].aliases)}
-    assert set(registered_names(folder, name)) == known
+    assert set(registry.spellings()) == known
+    assert all(registry[key].name == key for key in registry)
 
 
 def test_names_of_deep_strategies_are_those_of_the_registry():
@@ -50,7 +52,7 @@ def test_names_of_deep_strategies_are_those_of_the_registry():
     from peerannot.learning import STRATEGIES
 
     known = {n for key in STRATEGIES for n in (key, *STRATEGIES[key].aliases)}
-    assert set(registered_names("learning/strategies", "STRATEGIES")) == known
+    assert set(spellings("peerannot.learning.strategies")) == known
 
 
 def test_networks_are_those_that_can_be_trained():

@@ -1,8 +1,8 @@
 """From votes to labels: the strategies, and the `Result` that each returns.
 
-To add a strategy, write one file here with a class under ``@STRATEGIES.register(...)``. The
-registry imports every module of this package, so command line, lists and contract tests pick it
-up, and ``from peerannot.aggregation import YourStrategy`` works.
+To add a strategy, write one file in a folder here with a class under
+``@STRATEGIES.register(...)``. The registry finds it by this decorator, so command line, lists and
+contract tests pick it up, and ``from peerannot.aggregation import YourStrategy`` works.
 """
 
 from importlib import import_module
@@ -56,12 +56,10 @@ _LATER = {
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         return getattr(import_module(f"peerannot.aggregation.{_LATER[name]}"), name)
-    if name[:1].isupper():
-        for strategy in map(STRATEGIES.__getitem__, STRATEGIES):
-            if strategy.__name__ == name:
-                return strategy
+    if (strategy := STRATEGIES.defining(name)) is not None:
+        return strategy
     raise AttributeError(f"module 'peerannot.aggregation' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, *(STRATEGIES[name].__name__ for name in STRATEGIES)])
+    return sorted([*__all__, *STRATEGIES.defined()])

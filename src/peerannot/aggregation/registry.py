@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
 from peerannot._progress import Progress
-from peerannot._registry import Registry, import_siblings
+from peerannot._registry import Registry
 from peerannot.aggregation.frames import Reading, shown
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
@@ -18,11 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["STRATEGIES", "aggregate", "build"]
 
 
-def _load() -> None:
-    import_siblings("peerannot.aggregation")
-
-
-STRATEGIES: Registry[type[Strategy]] = Registry("strategy", _load)
+STRATEGIES: Registry[type[Strategy]] = Registry("strategy", "peerannot.aggregation")
 
 
 def build(spec: str, options: Mapping[str, str] | None = None) -> Strategy:

@@ -1,12 +1,11 @@
 """What a shell offers at each place: names of strategies, methods, networks, sets, folders.
 
-A key press must not wait for numba or PyTorch to be imported. So the names are read from the
-source of the modules that register them, without running them; tests compare the two.
+A key press must not wait for PyTorch or Polars to be imported: names are read off the decorators
+in the files, see `peerannot._registry`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.util import find_spec
@@ -15,35 +14,29 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-__all__ = ["COMPLETERS", "attach", "network_names", "registered_names"]
+from peerannot._registry import decorated, spellings
 
-_HOME = Path(__file__).resolve().parents[1]
+__all__ = ["COMPLETERS", "attach", "network_names"]
+
 _NETWORKS = ("timm.models", "torchvision.models")
 Names = Callable[[], Iterable[str]]
 
 
-def registered_names(folder: str, registry: str) -> list[str]:
-    """Names and aliases that the modules in a folder of this package enter into a registry."""
-    call = re.compile(rf"^@{registry}\.register\(([^)]*)\)", re.MULTILINE)
-    found: set[str] = set()
-    for file in sorted((_HOME / folder).rglob("*.py")):
-        for arguments in call.findall(file.read_text(encoding="utf-8")):
-            found.update(re.findall(r'"([^"]+)"', arguments))
-    return sorted(found, key=lambda name: (name.casefold(), name))
-
-
 def network_names() -> list[str]:
-    """Networks of peerannot, and those that timm and torchvision register, if they are there."""
-    source = (_HOME / "learning" / "networks" / "models.py").read_text(encoding="utf-8")
-    own = re.search(r"^_OWN = \((.*?)\)", source, re.MULTILINE | re.DOTALL)
-    found = set(re.findall(r'"([^"]+)"', own[1] if own else ""))
-    call = re.compile(r"^@register_model(?:\([^)]*\))?\n(?:@.*\n)*def (\w+)\(", re.MULTILINE)
+    """Networks of peerannot, and those that timm and torchvision register, if they are there.
+
+    They are read from the sources: importing the libraries would take seconds.
+    """
+    from peerannot.learning.networks import OWN
+
+    found = set(OWN)
     for package in _NETWORKS:
         top, _, below = package.partition(".")
         spec = find_spec(top)
         for home in (spec.submodule_search_locations if spec is not None else None) or ():
             for file in (Path(home) / below).rglob("*.py"):
-                found.update(call.findall(file.read_text(encoding="utf-8")))
+                source = file.read_text(encoding="utf-8")
+                found |= {d.defines for d in decorated(source) if d.decorator == "register_model"}
     return sorted(found)
 
 
@@ -73,12 +66,12 @@ def _offer_dataset(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     return found or [CompletionItem(incomplete, type="file")]
 
 
-_strategies = partial(registered_names, "aggregation", "STRATEGIES")
-_deep = partial(registered_names, "learning/strategies", "STRATEGIES")
-_methods = partial(registered_names, "identification", "METHODS")
-_models = partial(registered_names, "simulation/models", "SIMULATIONS")
-_formats = partial(registered_names, "io/formats", "FORMATS")
-_writers = partial(registered_names, "io/writers", "WRITERS")
+_strategies = partial(spellings, "peerannot.aggregation")
+_deep = partial(spellings, "peerannot.learning.strategies")
+_methods = partial(spellings, "peerannot.identification")
+_models = partial(spellings, "peerannot.simulation.models")
+_formats = partial(spellings, "peerannot.io.formats")
+_writers = partial(spellings, "peerannot.io.writers")
 
 # Command, parameter: names to offer there; None is a dataset folder.
 COMPLETERS: dict[tuple[str, str], Names | None] = {

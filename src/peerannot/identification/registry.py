@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from peerannot._registry import Registry, import_siblings
+from peerannot._registry import Registry
 
 if TYPE_CHECKING:
     from peerannot.identification.base import Method
@@ -13,11 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["METHODS", "build"]
 
 
-def _load() -> None:
-    import_siblings("peerannot.identification")
-
-
-METHODS: Registry[type[Method]] = Registry("identification method", _load)
+METHODS: Registry[type[Method]] = Registry("identification method", "peerannot.identification")
 
 
 def build(spec: str, options: Mapping[str, str] | None = None) -> Method:

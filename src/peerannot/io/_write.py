@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from peerannot._file_set import is_free
 from peerannot._lock import locked
 from peerannot._options import from_text
-from peerannot._registry import Registry, import_siblings
+from peerannot._registry import Registry
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
 
@@ -78,11 +78,7 @@ class Export:
         return self.files[task].name if task in self.files else None
 
 
-def _load() -> None:
-    import_siblings("peerannot.io.writers")
-
-
-WRITERS: Registry[type[Writer]] = Registry("export format", _load)
+WRITERS: Registry[type[Writer]] = Registry("export format", "peerannot.io.writers")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import polars as pl
 
 from peerannot._options import option
-from peerannot._registry import Registry, import_siblings
+from peerannot._registry import Registry
 from peerannot.answers import DuplicatePolicy
 from peerannot.errors import DataError
 from peerannot.io._source import Source
@@ -36,11 +36,7 @@ NO, PLAUSIBLE, CERTAIN = 0, 1, 2
 EXACT = 2**53  # from here on, a float no longer holds every digit of a whole number
 
 
-def _load() -> None:
-    import_siblings("peerannot.io.formats")
-
-
-FORMATS: Registry[type[Format]] = Registry("format", _load)
+FORMATS: Registry[type[Format]] = Registry("format", "peerannot.io.formats")
 
 
 class Row(NamedTuple):

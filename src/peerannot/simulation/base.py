@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from peerannot._files import load_npy
 from peerannot._options import check
 from peerannot._progress import Progress, silent
-from peerannot._registry import Registry, import_siblings
+from peerannot._registry import Registry
 from peerannot.answers import Answers, Ids
 from peerannot.errors import DataError, ParameterError
 from peerannot.simulation.crowd import PUBLISHED_AT_MOST, Crowd
@@ -263,9 +263,5 @@ def _known_truth(truth: NDArray[Any], crowd: Crowd) -> NDArray[np.int64]:
     return known.astype(np.int64)
 
 
-def _load() -> None:
-    import_siblings("peerannot.simulation.models")
-
-
-SIMULATIONS: Registry[type[Simulator]] = Registry("simulation", _load)
+SIMULATIONS: Registry[type[Simulator]] = Registry("simulation", "peerannot.simulation.models")
 """Models by name; those of the published package keep its names."""

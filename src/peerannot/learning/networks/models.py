@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from peerannot._optional import require
 from peerannot._text import did_you_mean
 from peerannot.errors import DataError, DataWarning, DownloadError, ParameterError
+from peerannot.learning.networks import OWN
 from peerannot.learning.networks.own import FrozenVGG, LogisticRegression, SmallCNN
 from peerannot.learning.options import TrainOptions
 
@@ -115,7 +116,6 @@ class Classifier(nn.Module):
         return self
 
 
-_OWN = ("logistic", "modellabelme", "modelmusic", "smallcnn")
 _ALIASES = {"logistic_regression": "logistic", "logisticregression": "logistic"}
 
 
@@ -124,7 +124,7 @@ def list_models(pattern: str | None = None) -> list[str]:
 
     Ours come first; then those of timm and torchvision's classification models, in one order.
     """
-    names = [*_OWN, *sorted({*_timm_names(), *_torchvision_names()} - set(_OWN))]
+    names = [*OWN, *sorted({*_timm_names(), *_torchvision_names()} - set(OWN))]
     if pattern is None:
         return names
     fold = pattern.casefold()
@@ -233,7 +233,7 @@ def _library_model(
     fold = {known.casefold(): known for known in (*torchvision_names, *timm_names)}
     stem = fold.get(stem.casefold(), stem)
     if stem not in timm_names | torchvision_names:
-        near = did_you_mean(name, [*_OWN, *fold.values()])
+        near = did_you_mean(name, [*OWN, *fold.values()])
         raise ParameterError(
             f"unknown network {name!r}" + (near or "; `peerannot modelinfo` lists them")
         )

@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["MODULES", "strategy_names"]
+from peerannot._registry import registered
 
-# Public name: the module that registers it. Written here so that names are known without torch.
-MODULES = {
-    "aggnet": "aggnet",
-    "annot-mix": "annot_mix",
-    "conal": "conal",
-    "crowdlab": "crowdlab",
-    "crowdlayer": "crowdlayer",
-    "doctor-net": "doctor_net",
-    "geocrowdnet": "geocrowdnet",
-    "lfc": "lfc",
-    "madl": "madl",
-    "max-mig": "max_mig",
-    "soft-labels": "soft_labels",
-    "tracereg": "tracereg",
-    "union-net": "union_net",
-}
+__all__ = ["strategy_names"]
 
 
 def strategy_names() -> list[str]:
-    """Names of the end-to-end strategies."""
-    return sorted(MODULES)
+    """Names of the end-to-end strategies, known without PyTorch."""
+    return sorted(found.name for found in registered(__name__))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import ClassVar, Literal, Protocol
 
 import numpy as np
@@ -18,7 +17,6 @@ from peerannot._registry import Registry
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
 from peerannot.learning.networks.models import Outputs
-from peerannot.learning.strategies import MODULES
 
 __all__ = [
     "STRATEGIES",
@@ -159,12 +157,9 @@ class EndToEnd(ABC):
         """
 
 
-def _load() -> None:
-    for module in sorted(set(MODULES.values())):
-        import_module(f"peerannot.learning.strategies.{module}")
-
-
-STRATEGIES: Registry[type[EndToEnd]] = Registry("end-to-end strategy", load=_load)
+STRATEGIES: Registry[type[EndToEnd]] = Registry(
+    "end-to-end strategy", "peerannot.learning.strategies"
+)
 
 
 def make_strategy(spec: str | EndToEnd) -> tuple[EndToEnd, str]:
