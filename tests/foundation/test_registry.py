@@ -82,10 +82,7 @@ def test_classes_may_be_registered_by_hand():
     assert registry["ladle"].__name__ == "Spoon"
 
 
-@pytest.mark.parametrize(
-    "package",
-    ["aggregation", "identification", "io.formats", "io.writers", "learning.strategies"],
-)
+@pytest.mark.parametrize("package", ["aggregation", "learning.strategies", "simulation.models"])
 def test_a_file_bears_the_name_it_registers(package):
     """So a newcomer finds a strategy, and a file holds one."""
     found = registered(f"peerannot.{package}")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from peerannot._options import option
 from peerannot._spreadsheet import guarded
-from peerannot.aggregation.votes.rules import MajorityVote
+from peerannot.aggregation.votes.majority_vote import MajorityVote
 from peerannot.errors import DataError
 from peerannot.identification.base import Evidence, Findings, Method, worst_first
 from peerannot.identification.dynamics import Dynamics, Tally, pruned, softmax

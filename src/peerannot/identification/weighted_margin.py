@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from peerannot._files import Document
 from peerannot._options import option
 from peerannot.aggregation import Result
-from peerannot.aggregation.confusion.dawid_skene import WeightedDawidSkene
+from peerannot.aggregation.confusion.wds import WeightedDawidSkene
 from peerannot.answers import Answers
 from peerannot.errors import DataError, ParameterError
 from peerannot.identification.aum import too_hard

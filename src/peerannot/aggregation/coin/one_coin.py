@@ -1,4 +1,4 @@
-"""One-coin models: each worker is right with one probability, whatever the class."""
+"""The one-coin model: each worker is right with one probability, whatever the class."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from peerannot.aggregation.partitions.parts import Parts
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
 
-__all__ = ["OneCoin", "ZenCrowd", "coin_logs"]
+__all__ = ["OneCoin", "coin_logs"]
+
 
 # Least probability of a right and of a wrong answer: see FLOOR of Dawid-Skene.
 FLOOR = 1e-10
@@ -95,37 +96,6 @@ class OneCoin(Iterative):
     def _start(self, coins: PartsCoins) -> NDArray[np.float64]:
         """First probabilities of being right."""
         return _rate(coins.first(), coins.total)
-
-
-@STRATEGIES.register("zencrowd", "ZC")
-@dataclass(frozen=True, kw_only=True)
-class ZenCrowd(OneCoin):
-    r"""ZenCrowd: the one-coin model from equally reliable workers.
-
-    As the one-coin model, but EM starts from :math:`p_j` = ``reliability`` for all workers
-    instead of vote shares, unless ``init`` is given.
-
-    Parameters
-    ----------
-    reliability
-        First :math:`p_j`.
-
-    Notes
-    -----
-    Cost: as the one-coin model.
-
-    References
-    ----------
-    Demartini, G., Difallah, D. E. and Cudré-Mauroux, P. (2012). ZenCrowd: leveraging
-    probabilistic reasoning and crowdsourcing techniques for large-scale entity linking. WWW.
-    """
-
-    reliability: float = option(0.8, above=0.0, below=1.0, help="first reliability of all workers")
-
-    def _start(self, coins: PartsCoins) -> NDArray[np.float64]:
-        if coins.parts.shape.started:
-            return super()._start(coins)
-        return np.full(coins.n_units, float(self.reliability))
 
 
 def coin_logs(p: NDArray[np.float64], k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

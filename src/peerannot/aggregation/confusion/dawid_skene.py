@@ -8,19 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._options import option
-from peerannot._progress import Progress
-from peerannot.aggregation.base import Fit, Fitted
+from peerannot.aggregation.base import Fit
 from peerannot.aggregation.confusion.model import ConfusionModel, ds_skill
-from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
-from peerannot.aggregation.partitions.parts import Part, Parts, stream
 from peerannot.aggregation.passes.confusions import Pairs
-from peerannot.aggregation.passes.support import Support
 from peerannot.aggregation.registry import STRATEGIES
-from peerannot.aggregation.votes.rules import vote_fit
-from peerannot.answers import Answers
-from peerannot.errors import ParameterError
 
-__all__ = ["DawidSkene", "WeightedDawidSkene"]
+__all__ = ["DawidSkene"]
+
 
 # Least probability of an answer. Log 0 would let one answer that a worker never gave to a class
 # outvote any number of others; the floor keeps that a strong hint, not a proof.
@@ -65,7 +59,8 @@ class DawidSkene(ConfusionModel):
     def batch_reader(self) -> ConfusionModel:
         # A probability that a small batch left at 0 would stay there for good, and a new worker
         # would have no say; pseudo-counts fade as answers come. The sums hold none.
-        return MAPDawidSkene() if self.off_diagonal == 0 else self
+        prior = DawidSkene(diagonal=4.0, off_diagonal=1.0)  # that of MAP Dawid-Skene
+        return prior if self.off_diagonal == 0 else self
 
     def parameters(
         self,
@@ -112,80 +107,6 @@ class DawidSkene(ConfusionModel):
         out[:, np.arange(k), np.arange(k)] += self.diagonal - self.off_diagonal
         sums = out.sum(2, keepdims=True)
         return np.where(sums > 0, out / np.where(sums > 0, sums, 1.0), 1.0 / k)
-
-
-@STRATEGIES.register("map-dawid-skene", "LFC", "MAP-DS")
-@dataclass(frozen=True, kw_only=True)
-class MAPDawidSkene(DawidSkene):
-    r"""Dawid-Skene with a prior on the diagonal: MAP estimates (learning from crowds).
-
-    As Dawid-Skene, with pseudo-counts of 4 right answers and 1 of each wrong one. A prior that
-    is heavy on the diagonal is safe; a flat one is harmful where classes are many and a worker's
-    answers few. The objective is the log-likelihood without the prior.
-
-    Parameters
-    ----------
-    diagonal, off_diagonal
-        Pseudo-counts of each worker's confusion matrix. With hundreds of classes, lower the
-        off-diagonal, or use IBCC, which scales it.
-
-    Notes
-    -----
-    Cost: as Dawid-Skene.
-
-    References
-    ----------
-    Raykar, V. C. et al. (2010). Learning from crowds. JMLR 11, 1297-1322, without its classifier.
-    """
-
-    diagonal: float = option(4.0, at_least=0.0, help="pseudo-count of right answers")
-    off_diagonal: float = option(1.0, at_least=0.0, help="pseudo-count of each wrong answer")
-
-
-@STRATEGIES.register("wds")
-@dataclass(frozen=True, kw_only=True)
-class WeightedDawidSkene(DawidSkene):
-    r"""Votes weighted by Dawid-Skene: how far each worker can be trusted on the class they say.
-
-    :math:`z_{ik} \propto \sum_{j} \pi^j_{kk} 1[y_{ij} = k]`, with :math:`\pi` fitted by
-    Dawid-Skene. It keeps the shape of the votes where Dawid-Skene would be sure, which suits
-    training on soft labels.
-
-    Notes
-    -----
-    Cost: Dawid-Skene, and one pass.
-
-    References
-    ----------
-    Lefort, T., Charlier, B., Joly, A. and Salmon, J. (2024). Identify ambiguous tasks combining
-    crowdsourced labels by weighting areas under the margin. TMLR.
-    """
-
-    def fit_parts(
-        self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
-    ) -> Fitted:
-        fit = super().fit_parts(parts, progress, checkpoint).fit
-        if fit.confusion is None:
-            raise ParameterError(
-                f"{self.name} needs the confusion matrices of {len(parts.shape.workers)} workers"
-                f" over {len(parts.shape.classes)} classes, too large to hold; use wawa"
-            )
-        trust = np.diagonal(fit.confusion, axis1=1, axis2=2)
-        return Fitted(fit, _trusted_vote, (self, trust))
-
-
-def _trusted_vote(part: Part, rule: WeightedDawidSkene, of_worker: NDArray[np.float64]) -> Fit:
-    """The vote with how far each worker can be trusted on each class, (n_workers, n_classes)."""
-    answers, support = part.answers, Support.of(part.answers)
-    trust = of_worker[answers.worker, answers.label]
-    weighted = Answers(
-        answers.task, answers.worker, answers.label, answers.tasks, answers.workers,
-        answers.classes, trust if answers.weight is None else trust * answers.weight,
-    )  # fmt: skip
-    return vote_fit(
-        weighted, support, support.votes(weighted), rule.ties, stream(part, rule.seed), hard=False,
-        gold=part.gold,
-    )  # fmt: skip
 
 
 def _log_prior(mass: NDArray[np.float64]) -> NDArray[np.float64]:

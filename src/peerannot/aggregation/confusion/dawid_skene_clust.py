@@ -20,7 +20,7 @@ from peerannot.aggregation.passes.support import clamped
 from peerannot.aggregation.passes.ties import TIE
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
-from peerannot.aggregation.votes.rules import NaiveSoft
+from peerannot.aggregation.votes.naive_soft import NaiveSoft
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
 

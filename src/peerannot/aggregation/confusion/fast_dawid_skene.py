@@ -8,7 +8,7 @@ from peerannot._options import option
 from peerannot.aggregation.confusion.dawid_skene import DawidSkene
 from peerannot.aggregation.registry import STRATEGIES
 
-__all__ = ["FastDawidSkene", "HybridDawidSkene"]
+__all__ = ["FastDawidSkene"]
 
 
 @STRATEGIES.register("fast-dawid-skene", "FDS")
@@ -46,26 +46,3 @@ class FastDawidSkene(DawidSkene):
         if was or self.switch == 0:
             return True
         return len(objective) > 1 and objective[-1] - objective[-2] < self.switch * n_answers
-
-
-@STRATEGIES.register("hybrid-dawid-skene", "hybrid-ds")
-@dataclass(frozen=True, kw_only=True)
-class HybridDawidSkene(FastDawidSkene):
-    """Fast Dawid-Skene after soft E-steps: the same model and options, with ``switch=0.005``.
-
-    Parameters
-    ----------
-    switch
-        Gain per answer under which E-steps become hard.
-
-    Notes
-    -----
-    Cost: as Dawid-Skene, with fewer iterations.
-
-    References
-    ----------
-    Sinha, V. B., Rao, S. and Balasubramanian, V. N. (2018). Fast Dawid-Skene: a fast vote
-    aggregation scheme for sentiment classification. WISDOM at KDD, algorithm 2.
-    """
-
-    switch: float = option(0.005, at_least=0.0, help="gain at which E-steps become hard")

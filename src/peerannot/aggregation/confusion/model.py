@@ -17,7 +17,7 @@ from peerannot.aggregation.partitions.confusions import PartsEM, em_of
 from peerannot.aggregation.partitions.parts import Part, Parts
 from peerannot.aggregation.passes.confusions import EM, Pairs
 from peerannot.aggregation.result import Diagnostics
-from peerannot.aggregation.votes.rules import MajorityVote
+from peerannot.aggregation.votes.majority_vote import MajorityVote
 from peerannot.answers import Answers
 
 __all__ = ["ConfusionModel", "ds_skill"]

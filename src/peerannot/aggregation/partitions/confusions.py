@@ -16,7 +16,7 @@ from peerannot.aggregation.partitions.parts import Part, Parts, Size, in_place, 
 from peerannot.aggregation.partitions.reductions import Union
 from peerannot.aggregation.passes.confusions import EM, Pairs
 from peerannot.aggregation.passes.support import clamped
-from peerannot.aggregation.votes.rules import MajorityVote
+from peerannot.aggregation.votes.majority_vote import MajorityVote
 
 __all__ = ["PartsEM", "common_pairs", "em_of", "pairs_among"]
 

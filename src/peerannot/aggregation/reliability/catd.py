@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from peerannot._options import option
 from peerannot.aggregation.registry import STRATEGIES
-from peerannot.aggregation.reliability.pm import ErrorWeighted
+from peerannot.aggregation.reliability.error_weighted import ErrorWeighted
 
 __all__ = ["CATD"]
 

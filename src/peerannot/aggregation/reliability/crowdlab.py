@@ -16,7 +16,7 @@ from peerannot.aggregation.base import Content, Fit, Start, Strategy
 from peerannot.aggregation.passes.support import Support
 from peerannot.aggregation.passes.ties import TIE
 from peerannot.aggregation.registry import STRATEGIES
-from peerannot.aggregation.votes.rules import MajorityVote
+from peerannot.aggregation.votes.majority_vote import MajorityVote
 from peerannot.answers import Answers
 from peerannot.errors import DataError, ParameterError
 

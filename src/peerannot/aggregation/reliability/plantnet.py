@@ -26,7 +26,8 @@ from peerannot.aggregation.passes.support import Support
 from peerannot.aggregation.passes.ties import TIE
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics, Result
-from peerannot.aggregation.votes.rules import too_hard, vote_fit
+from peerannot.aggregation.votes.rules import vote_fit
+from peerannot.aggregation.votes.twothird import too_hard
 from peerannot.answers import Answers, Ids
 from peerannot.errors import DataError, DataWarning, ParameterError
 

@@ -1,4 +1,4 @@
-"""Rules that count votes: majority vote, vote shares, and the two-thirds rule."""
+"""What rules that count votes share, each task alone or with weights of workers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._compiled import compiled, prange
-from peerannot._options import option
 from peerannot._progress import Progress, silent
 from peerannot.aggregation.base import Fit, Fitted, Start, Strategy
 from peerannot.aggregation.online.models import Batch, Sums
@@ -19,19 +18,9 @@ from peerannot.aggregation.partitions.parts import Part, Parts, in_place, stream
 from peerannot.aggregation.partitions.support import support_of
 from peerannot.aggregation.passes.support import Support, clamped, is_dense, one_hot, posterior_of
 from peerannot.aggregation.passes.ties import Ties, drawn_best, draws, pick
-from peerannot.aggregation.registry import STRATEGIES
-from peerannot.aggregation.result import Result
 from peerannot.answers import Answers
 
-__all__ = [
-    "MajorityVote",
-    "NaiveSoft",
-    "TaskRule",
-    "TwoThird",
-    "WeightedRule",
-    "too_hard",
-    "vote_fit",
-]
+__all__ = ["TaskRule", "WeightedRule", "vote_fit"]
 
 
 def vote_fit(
@@ -71,12 +60,6 @@ def vote_fit(
         fit.confidence = np.where(gold >= 0, 1.0, confidence)
         fit.entropy = np.where(gold >= 0, 0.0, entropy)
     return fit
-
-
-def too_hard(result: Result) -> str:
-    """Lines ``-1 task`` of the tasks without a label: a file for ``--path-remove``."""
-    undecided = np.flatnonzero(result.labels < 0)
-    return "".join(f"-1 {result.tasks[int(i)]}\n" for i in undecided)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,99 +128,6 @@ def _vote(part: Part, rule: WeightedRule, weight: NDArray[np.float64]) -> Fit:
         part.answers, support, support.votes(part.answers, weight), rule.ties,
         stream(part, rule.seed), hard=False, gold=part.gold,
     )  # fmt: skip
-
-
-@STRATEGIES.register("majority-vote", "MV", "majority_voting")
-@dataclass(frozen=True, kw_only=True)
-class MajorityVote(TaskRule):
-    """Majority vote: the class with most votes.
-
-    ``label_i = argmax_k sum_j 1[y_ij = k]``. The posterior is the winner (1), shared equally
-    among tied classes under ``ties="share"`` and ``"abstain"``; confidence and entropy are
-    those of the vote shares. Answers' weights count. Cost: O(answers).
-
-    References
-    ----------
-    Li, H. and Yu, B. (2014). Error rate bounds and iterative weighted majority voting for
-    crowdsourcing. arXiv:1411.4086, section 3, bounds its error.
-    """
-
-    counts_votes: ClassVar[bool] = True
-
-    def decide(self, answers: Answers, gold: NDArray[np.int32]) -> Fit:
-        support = Support.of(answers)
-        score = support.votes(answers)
-        return vote_fit(answers, support, score, self.ties, self.seed, hard=True, gold=gold)
-
-
-@STRATEGIES.register("naive-soft", "NS", "soft")
-@dataclass(frozen=True, kw_only=True)
-class NaiveSoft(TaskRule):
-    """Vote shares: the posterior of a class is the share of votes that it got.
-
-    ``z_ik = sum_j 1[y_ij = k] / |A_i|``. Not calibrated: three votes of three give 1. Training
-    on it equals training on every single vote. Cost: O(answers).
-
-    References
-    ----------
-    Lefort, T., Charlier, B., Joly, A. and Salmon, J. (2024). Peerannot: classification for
-    crowdsourced image datasets with Python. Computo, section 3.1.
-    """
-
-    counts_votes: ClassVar[bool] = True
-
-    def decide(self, answers: Answers, gold: NDArray[np.int32]) -> Fit:
-        support = Support.of(answers)
-        score = support.votes(answers)
-        return vote_fit(answers, support, score, self.ties, self.seed, hard=False, gold=gold)
-
-
-@STRATEGIES.register("twothird", "two-thirds")
-@dataclass(frozen=True, kw_only=True)
-class TwoThird(TaskRule):
-    """Two-thirds rule of iNaturalist: decide where enough votes agree, else stay undecided.
-
-    The label is the majority's where a task has at least ``min_votes`` votes and the largest
-    share is at least ``share``; elsewhere -1. The posterior is the vote shares.
-
-    Parameters
-    ----------
-    min_votes
-        Fewest votes to decide.
-    share
-        Least share of the winning class.
-
-    Notes
-    -----
-    Cost: O(answers). A known (gold) class decides its task.
-
-    References
-    ----------
-    Van Horn, G. et al. (2018). The iNaturalist species classification and detection dataset.
-    CVPR: observations of research grade.
-    """
-
-    counts_votes: ClassVar[bool] = True
-
-    min_votes: int = option(2, at_least=1, help="fewest votes to decide")
-    share: float = option(2 / 3, above=0.0, at_most=1.0, help="least share of the winner")
-
-    def decide(self, answers: Answers, gold: NDArray[np.int32]) -> Fit:
-        support = Support.of(answers)
-        score = support.votes(answers)
-        fit = vote_fit(answers, support, score, self.ties, self.seed, hard=False, gold=gold)
-        assert fit.labels is not None and fit.confidence is not None
-        # The smallest margin over rounding: 2 of 3 votes must pass a share of 2/3.
-        agreed = fit.confidence >= self.share - 1e-12
-        enough = (agreed & (answers.answers_per_task >= self.min_votes)) | (gold >= 0)
-        fit.labels = np.where(enough, fit.labels, np.int32(-1)).astype(np.int32)
-        undecided: dict[str, Any] = {"undecided": (~enough).astype(np.int8)}
-        fit.task_columns.update(undecided)
-        return fit
-
-    def side_files(self, result: Result) -> dict[str, Any]:
-        """``too_hard.txt``: a pruning file of the undecided tasks, rows ``-1 task``."""
-        return {"too_hard.txt": too_hard(result)}
 
 
 @compiled(parallel=True)
