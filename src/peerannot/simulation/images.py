@@ -18,7 +18,7 @@ from peerannot.dataset import SPLITS
 from peerannot.errors import DataError, ParameterError, StorageError
 from peerannot.simulation.base import Simulation
 from peerannot.simulation.crowd import Crowd
-from peerannot.simulation.models.mixed import MixedCrowd
+from peerannot.simulation.models.mixed_crowd import MixedCrowd
 from peerannot.simulation.write import FACTS, stage, written
 
 __all__ = ["digits", "save_with_images"]

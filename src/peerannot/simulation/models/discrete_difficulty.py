@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from peerannot._options import option
 from peerannot.simulation.base import SIMULATIONS, Plan, Simulator, read_matrices
 from peerannot.simulation.crowd import Crowd
-from peerannot.simulation.models.confusion import benevolent
+from peerannot.simulation.models.independent_confusion import benevolent
 
 
 @SIMULATIONS.register("discrete-difficulty")
