@@ -9,9 +9,9 @@
 Names are resolved on first use, so that importing peerannot is quick.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from peerannot._lazy import resolve
 from peerannot._version import __version__
 
 if TYPE_CHECKING:
@@ -23,18 +23,16 @@ if TYPE_CHECKING:
 __all__ = ["Answers", "Dataset", "Result", "__version__", "aggregate", "read_answers"]
 
 _HOMES = {
-    "Answers": "peerannot.answers",
-    "Dataset": "peerannot.dataset",
-    "Result": "peerannot.aggregation",
-    "aggregate": "peerannot.aggregation",
-    "read_answers": "peerannot.io",
+    "Answers": "answers",
+    "Dataset": "dataset",
+    "Result": "aggregation",
+    "aggregate": "aggregation",
+    "read_answers": "io",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'peerannot' has no attribute {name!r}")
+    return resolve(__name__, name, _HOMES)
 
 
 def __dir__() -> list[str]:

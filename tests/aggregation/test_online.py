@@ -13,9 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from helpers.crowds import even_crowd
-from peerannot.aggregation import STRATEGIES, OnlineState, Result, build
+from peerannot.aggregation import STRATEGIES, OnlineState, Result, build, load_state
 from peerannot.aggregation.base import Strategy
-from peerannot.aggregation.capabilities import learns_online
 from peerannot.aggregation.online.memory import Counts
 from peerannot.answers import Answers
 from peerannot.errors import DataError, DataWarning, ParameterError
@@ -23,7 +22,7 @@ from peerannot.errors import DataError, DataWarning, ParameterError
 VOTES = ["majority-vote", "naive-soft", "twothird", "weighted-vote[default_weight=0.3]", "wawa"]
 EM = ["dawid-skene", "map-dawid-skene", "ibcc"]
 
-ONLINE = [name for name in STRATEGIES if learns_online(STRATEGIES[name])]
+ONLINE = [name for name in STRATEGIES if STRATEGIES[name].learns_online()]
 
 
 def rows(answers: Answers, some: Any) -> Answers:
@@ -262,7 +261,7 @@ def test_saved_states_come_back(name: str, tmp_path: Any) -> None:
     gold = {"0": 1}
     half = np.arange(answers.n_answers // 2), np.arange(answers.n_answers // 2, answers.n_answers)
     begun = rule.partial_fit(rows(answers, half[0]), gold=gold)
-    again = OnlineState.load(begun.save(tmp_path / "state"))
+    again = load_state(begun.save(tmp_path / "state"))
     assert repr(again) == repr(begun)
     a, b = (rule.partial_fit(rows(answers, half[1]), s).result() for s in (begun, again))
     assert_same(a, b)
@@ -278,19 +277,19 @@ def test_saved_states_come_back(name: str, tmp_path: Any) -> None:
 def test_damaged_states_are_told(tmp_path: Any) -> None:
     answers, _ = even_crowd(10, 4, 2, 3)
     with pytest.raises(DataError, match="no such file"):
-        OnlineState.load(tmp_path)
+        load_state(tmp_path)
     build("MV").partial_fit(answers).save(tmp_path)
     archive = next(tmp_path.glob("*.npz"))
     content = archive.read_bytes()
     archive.write_bytes(content[:-7])
     with pytest.raises(DataError, match="not the file that the manifest names"):
-        OnlineState.load(tmp_path)
+        load_state(tmp_path)
     archive.unlink()
     with pytest.raises(DataError, match="begin a new state"):
-        OnlineState.load(tmp_path)
+        load_state(tmp_path)
     (tmp_path / "manifest.json").write_text('{"schema": "other"}')
     with pytest.raises(DataError, match="not a saved state"):
-        OnlineState.load(tmp_path)
+        load_state(tmp_path)
 
 
 def test_a_save_that_fails_leaves_the_old_state(tmp_path: Any, monkeypatch: Any) -> None:
@@ -305,7 +304,7 @@ def test_a_save_that_fails_leaves_the_old_state(tmp_path: Any, monkeypatch: Any)
     monkeypatch.setattr("peerannot.aggregation.online.files.write_json", fail)
     with pytest.raises(OSError, match="disk full"):
         new.save(tmp_path)
-    assert OnlineState.load(tmp_path).n_answers == 9
+    assert load_state(tmp_path).n_answers == 9
 
 
 @pytest.mark.parametrize("name", ONLINE)

@@ -11,7 +11,6 @@ import polars as pl
 import pytest
 
 from peerannot.aggregation import STRATEGIES, Result, build
-from peerannot.aggregation.capabilities import runs_on_partitions
 from peerannot.aggregation.partitions import out_of_core
 from peerannot.aggregation.partitions.out_of_core import fit_shards
 from peerannot.errors import DataError, ParameterError, StorageError
@@ -170,7 +169,7 @@ def test_weights_that_are_none_are_told(tmp_path: Path) -> None:
 
 def test_every_strategy_that_runs_on_partitions_is_tried_here() -> None:
     tried = {build(spec).name for spec in [*SPECS, *OTHERS]}
-    assert tried == {name for name in STRATEGIES if runs_on_partitions(STRATEGIES[name])}
+    assert tried == {name for name in STRATEGIES if STRATEGIES[name].runs_on_partitions()}
 
 
 def test_weights_of_workers_from_a_file(tmp_path: Path) -> None:

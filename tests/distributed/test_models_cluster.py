@@ -11,7 +11,6 @@ pytest.importorskip("distributed", reason="needs the extra cluster")
 
 from helpers.small_shards import assert_as_on_one_machine, shards
 from peerannot.aggregation import STRATEGIES, build
-from peerannot.aggregation.capabilities import runs_on_partitions
 from peerannot.distributed import fit
 
 pytestmark = pytest.mark.filterwarnings(
@@ -48,7 +47,7 @@ def test_weights_of_answers_as_on_one_machine(tmp_path: Path, client: Any, spec:
 def test_every_strategy_that_runs_on_partitions_is_tried_here() -> None:
     # Gold labels, and what needs them, are tried in test_engine.py.
     tried = {build(spec).name for spec in SPECS} | {"gold-majority-vote"}
-    assert tried == {name for name in STRATEGIES if runs_on_partitions(STRATEGIES[name])}
+    assert tried == {name for name in STRATEGIES if STRATEGIES[name].runs_on_partitions()}
 
 
 @pytest.mark.parametrize("spec", ["GLAD[max_iter=5]", "IWMV", "MACE[restarts=2,max_iter=5]"])

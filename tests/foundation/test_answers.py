@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from peerannot import read_answers
 from peerannot.answers import Answers, Ids, gold_labels
 from peerannot.errors import DataError, DataWarning, ParameterError
 
@@ -157,7 +158,7 @@ def test_pickle_and_repr():
 
 def test_read_finds_the_form_of_a_file(tmp_path):
     (tmp_path / "votes.csv").write_text("task,worker,label\n1,a,cat\n2,a,dog\n")
-    assert list(Answers.read(tmp_path / "votes.csv").classes) == ["cat", "dog"]
+    assert list(read_answers(tmp_path / "votes.csv").classes) == ["cat", "dog"]
 
 
 def test_truth_values_are_names():

@@ -5,13 +5,14 @@ To add a strategy, write one file in a folder here with a class under
 contract tests pick it up, and ``from peerannot.aggregation import YourStrategy`` works.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from peerannot._lazy import resolve
 from peerannot.aggregation.registry import STRATEGIES, aggregate, build
 from peerannot.aggregation.result import Diagnostics, Result
 
 if TYPE_CHECKING:
+    from peerannot.aggregation.online.load import load_state
     from peerannot.aggregation.online.state import OnlineState
     from peerannot.aggregation.uncertainty.bootstrap import Bootstrap, bootstrap, with_bootstrap
     from peerannot.aggregation.uncertainty.intervals import (
@@ -34,6 +35,7 @@ __all__ = [
     "bootstrap",
     "build",
     "label_quality",
+    "load_state",
     "skill_intervals",
     "with_bootstrap",
     "with_intervals",
@@ -43,6 +45,7 @@ __all__ = [
 _LATER = {
     "label_quality": "uncertainty.label_quality",
     "OnlineState": "online.state",
+    "load_state": "online.load",
     "Interval": "uncertainty.intervals",
     "accuracy_interval": "uncertainty.intervals",
     "skill_intervals": "uncertainty.intervals",
@@ -54,11 +57,9 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(import_module(f"peerannot.aggregation.{_LATER[name]}"), name)
     if (strategy := STRATEGIES.defining(name)) is not None:
         return strategy
-    raise AttributeError(f"module 'peerannot.aggregation' has no attribute {name!r}")
+    return resolve(__name__, name, _LATER)
 
 
 def __dir__() -> list[str]:

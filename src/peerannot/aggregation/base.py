@@ -5,8 +5,8 @@ from __future__ import annotations
 import warnings
 from abc import ABC
 from collections.abc import Mapping
-from dataclasses import InitVar, asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, Unpack
+from dataclasses import InitVar, asdict, dataclass, replace
+from typing import Any, ClassVar, Literal, Self, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,79 +14,19 @@ from numpy.typing import ArrayLike, NDArray
 from peerannot._options import Options, check, option
 from peerannot._progress import Progress, silent
 from peerannot._text import few
+from peerannot.aggregation.fit import Fit, Fitted, Start
 from peerannot.aggregation.frames import Reading, as_answers, as_gold, shown
+from peerannot.aggregation.online.models import Batch, Sums
+from peerannot.aggregation.online.state import OnlineState, add_answers
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
-from peerannot.aggregation.partitions.parts import LocalParts, Parts, Size, Work
+from peerannot.aggregation.partitions.parts import LocalParts, Parts, Size
 from peerannot.aggregation.passes.known_confusions import are_confusions, posterior_of_confusions
 from peerannot.aggregation.passes.ties import label_rows
-from peerannot.aggregation.result import Diagnostics, Result
+from peerannot.aggregation.result import Result
 from peerannot.answers import Answers, gold_labels
 from peerannot.errors import ConvergenceWarning, DataError, ParameterError
 
-if TYPE_CHECKING:
-    from peerannot.aggregation.online.state import OnlineState
-
 __all__ = ["Content", "Fit", "Fitted", "Iterative", "Start", "Strategy"]
-
-
-@dataclass(frozen=True)
-class Start:
-    """What is known before the fit.
-
-    Attributes
-    ----------
-    gold : int32 array (n_tasks,)
-        Known classes, -1 for unknown.
-    posterior : float64 array (n_tasks, n_classes) or None
-        Where to start from.
-    """
-
-    gold: NDArray[np.int32]
-    posterior: NDArray[np.float64] | None
-
-    @property
-    def has_gold(self) -> bool:
-        return bool((self.gold >= 0).any())
-
-
-@dataclass
-class Fit:
-    """What is known after a fit; `Strategy.fit` makes a `Result` of it.
-
-    ``posterior`` is (n_tasks, n_classes), dense or `scipy.sparse.csr_array`. ``labels`` are
-    drawn from it by the tie rule unless given. ``confidence`` and ``entropy`` are read off it
-    unless given. ``worker_columns`` and ``task_columns`` are further columns of the tables.
-    """
-
-    posterior: Any
-    labels: NDArray[np.int32] | None = None
-    confidence: NDArray[np.float64] | None = None
-    entropy: NDArray[np.float64] | None = None
-    skill: NDArray[np.float64] | None = None
-    confusion: NDArray[np.float64] | None = None
-    prior: NDArray[np.float64] | None = None
-    worker_columns: dict[str, NDArray[Any]] = field(default_factory=dict)
-    task_columns: dict[str, NDArray[Any]] = field(default_factory=dict)
-    extra: dict[str, NDArray[Any]] = field(default_factory=dict)
-    diagnostics: Diagnostics = field(default_factory=Diagnostics)
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What was fitted on partitions.
-
-    Attributes
-    ----------
-    fit : Fit
-        What is known of workers and classes; ``posterior`` is None.
-    write : Work
-        ``write(part, *given)`` is a `Fit` with what is known of the tasks of a partition.
-    given : tuple
-    """
-
-    fit: Fit
-    write: Work
-    given: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -122,6 +62,7 @@ class Strategy(Options, ABC):
     takes_gold: ClassVar[bool] = False
     takes_init: ClassVar[bool] = False
     estimates_skill: ClassVar[bool] = True  # whether the result has the skill of each worker
+    counts_votes: ClassVar[bool] = False  # whether it only asks how many votes a class got
 
     ties: Literal["first", "random", "share", "abstain"] = option(
         "share", help="rule for equally probable classes"
@@ -275,9 +216,47 @@ class Strategy(Options, ABC):
         ParameterError
             The strategy is not additive, or the state is of other options.
         """
-        from peerannot.aggregation.online.state import partial_fit
+        check(self)
+        if not self.learns_online():
+            raise ParameterError(
+                f"{self.name} cannot learn from batches; `peerannot agginfo NAME` says what can"
+            )
+        return add_answers(self, as_answers(answers)[0], state, gold=gold, **options)
 
-        return partial_fit(self, as_answers(answers)[0], state, gold=gold, **options)
+    def grow(self, sums: Sums, batch: Batch) -> Sums:
+        """The sums with a batch in them, see `peerannot.aggregation.online.state`."""
+        raise NotImplementedError
+
+    def read(self, answers: Answers, sums: Sums, gold: NDArray[np.int32]) -> Fit:
+        """What the sums say of all tasks."""
+        raise NotImplementedError
+
+    @classmethod
+    def runs_on_partitions(cls) -> bool:
+        """Whether it runs on partitions of tasks: out of core and on a cluster.
+
+        A family says how in ``fit_parts``. A subclass that changes ``_fit`` alone would give
+        something else there, so it does not run; nor does one with ``fit_parts = None``.
+        """
+        return cls._says("fit_parts", unless={"_fit"})
+
+    @classmethod
+    def learns_online(cls) -> bool:
+        """Whether batches of answers can be added to what it has learned.
+
+        A family says how in ``grow`` and ``read``. A subclass that changes ``_fit`` or
+        ``fit_parts`` alone, or has ``grow = None``, does not.
+        """
+        return cls._says("grow", unless={"_fit", "fit_parts"})
+
+    @classmethod
+    def _says(cls, method: str, *, unless: set[str]) -> bool:
+        for base in cls.__mro__:
+            if method in vars(base):
+                return base is not Strategy and vars(base)[method] is not None
+            if unless & vars(base).keys():
+                return False
+        return False
 
     def result_of(self, answers: Answers, fit: Fit) -> Result:
         """A fit with the vocabularies and counts of its answers."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from peerannot._options import check
 from peerannot.aggregation.base import Strategy
+from peerannot.aggregation.registry import STRATEGIES
 from peerannot.errors import ParameterError
 
 __all__ = [
@@ -12,8 +13,6 @@ __all__ = [
     "MISSING",
     "capabilities",
     "check_partitions",
-    "learns_online",
-    "runs_on_partitions",
     "why_not",
 ]
 
@@ -110,32 +109,14 @@ ENGINES = {"out of core": _OF_SHARDS, "Dask": _OF_SHARDS}
 """Why a capability is missing on an engine, whatever the strategy."""
 
 
-def runs_on_partitions(strategy: type[Strategy]) -> bool:
-    """Whether a strategy runs on partitions of tasks: out of core and on a cluster.
-
-    A family says how in ``fit_parts``. A subclass that changes ``_fit`` alone would give
-    something else there, so it does not run; nor does one with ``fit_parts = None``.
-    """
-    return _says(strategy, "fit_parts", unless={"_fit"})
-
-
-def learns_online(strategy: type[Strategy]) -> bool:
-    """Whether batches of answers can be added to what a strategy has learned.
-
-    A family says how in ``grow`` and ``read``. A subclass that changes ``_fit`` or ``fit_parts``
-    alone, or has ``grow = None``, does not.
-    """
-    return _says(strategy, "grow", unless={"_fit", "fit_parts"})
-
-
 def capabilities(strategy: type[Strategy]) -> dict[str, bool]:
     """What a strategy can do in memory, and the engines that it runs on; see `CAPABILITIES`."""
-    parts = runs_on_partitions(strategy)
+    parts = strategy.runs_on_partitions()
     return {
         "gold": strategy.takes_gold,
         "weights": True,
         "init": strategy.takes_init,
-        "online": learns_online(strategy),
+        "online": strategy.learns_online(),
         "intervals": strategy.estimates_skill,
         "out of core": parts,
         "Dask": parts,
@@ -149,15 +130,6 @@ def why_not(strategy: type[Strategy], capability: str) -> str:
     return next((told[name] for name in names if name in told), "it does not say how")
 
 
-def _says(strategy: type[Strategy], method: str, *, unless: set[str]) -> bool:
-    for cls in strategy.__mro__:
-        if method in vars(cls):
-            return cls is not Strategy and vars(cls)[method] is not None
-        if unless & vars(cls).keys():
-            return False
-    return False
-
-
 def check_partitions(strategy: Strategy) -> None:
     """Refuse a strategy that does not run on partitions.
 
@@ -167,11 +139,9 @@ def check_partitions(strategy: Strategy) -> None:
         An option is out of range, or the strategy needs all tasks in one place, by itself or
         with these options.
     """
-    from peerannot.aggregation.registry import STRATEGIES
-
     check(strategy)
-    if not runs_on_partitions(type(strategy)):
-        names = ", ".join(name for name in STRATEGIES if runs_on_partitions(STRATEGIES[name]))
+    if not strategy.runs_on_partitions():
+        names = ", ".join(name for name in STRATEGIES if STRATEGIES[name].runs_on_partitions())
         raise ParameterError(
             f"{strategy.name} needs all tasks in memory, in one place; choose {names}"
         )

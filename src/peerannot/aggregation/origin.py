@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from peerannot.aggregation.found import Found
 from peerannot.errors import MissingDependencyError, ParameterError
-
-if TYPE_CHECKING:
-    from peerannot.aggregation.result import Result
 
 __all__ = ["Origin", "build_frame", "id_column"]
 
@@ -46,7 +44,7 @@ class Origin:
     rows: tuple[str, ...] | None = None
     missing: Any = None
 
-    def labels(self, result: Result) -> Any:
+    def labels(self, result: Found) -> Any:
         """The hard label of each task: a Series ``agg_label`` indexed by task for pandas, a frame
         of columns task and agg_label for others, an array for a matrix."""
         names = [*(self.classes.get(c, c) for c in result.classes), self.missing]
@@ -59,7 +57,7 @@ class Origin:
             return np.array(labels, dtype=object if None in labels else None)
         return np.array(labels)
 
-    def probabilities(self, result: Result) -> Any:
+    def probabilities(self, result: Found) -> Any:
         """The posterior: a frame indexed by task with a column a class, or an array."""
         ids, at = self._order(result)
         posterior = result.dense_posterior()
@@ -107,7 +105,7 @@ class Origin:
             for name, column in columns.items()
         }
 
-    def _order(self, result: Result) -> tuple[list[Any], NDArray[np.int64]]:
+    def _order(self, result: Found) -> tuple[list[Any], NDArray[np.int64]]:
         """Ids as they came, and the position of each in the result, -1 where it has none."""
         ids = list(result.tasks if self.rows is None else self.rows)
         at = np.arange(len(ids))

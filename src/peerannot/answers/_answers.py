@@ -6,8 +6,6 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from peerannot.answers._coding import code_ids, ids_kept
 from peerannot.answers._duplicates import DuplicatePolicy, in_order
+from peerannot.answers._html import SHOWN, answers_html
 from peerannot.answers._ids import Ids
 from peerannot.answers._labels import (
     Meaning,
@@ -170,13 +169,6 @@ class Answers:
             the message has the task and the worker.
         """
         return cls.from_codes(*columns_of_mapping(votes, classes, labels, where))
-
-    @classmethod
-    def read(cls, source: str | Path, **options: Any) -> Answers:
-        """Read answers from a file of any known form; see `peerannot.io.read_answers`."""
-        # Readers stand above this module, so they are looked up when they are wanted.
-        answers: Answers = import_module("peerannot.io").read_answers(source, **options)
-        return answers
 
     @classmethod
     def from_codes(
@@ -367,9 +359,12 @@ class Answers:
         return hash(self.digest())
 
     def _repr_html_(self) -> str:
-        from peerannot.answers._html import answers_html
-
-        return answers_html(self)
+        first = zip(self.task[:SHOWN], self.worker[:SHOWN], self.label[:SHOWN], strict=True)
+        rows = [
+            (self.tasks[int(i)], self.workers[int(j)], self.classes[int(k)]) for i, j, k in first
+        ]
+        sizes = (self.n_answers, self.n_workers, self.n_tasks, self.n_classes)
+        return answers_html(rows, *sizes)
 
     def __repr__(self) -> str:
         return (

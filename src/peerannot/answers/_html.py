@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from peerannot.answers._answers import Answers
+__all__ = ["SHOWN", "answers_html", "table_html"]
 
-__all__ = ["answers_html", "table_html"]
+SHOWN = 5  # answers of a table
 
-_ROWS = 5
 _LONGEST = 60
 
 
@@ -34,20 +32,17 @@ def _text(value: Any) -> str:
     return escape(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
 
 
-def answers_html(answers: Answers) -> str:
-    """Counts, and the first answers."""
-    n = min(_ROWS, answers.n_answers)
-    rows = [
-        (
-            answers.tasks[int(answers.task[i])],
-            answers.workers[int(answers.worker[i])],
-            answers.classes[int(answers.label[i])],
-        )
-        for i in range(n)
-    ]
+def answers_html(
+    answers: Sequence[tuple[str, str, str]],
+    n_answers: int,
+    n_workers: int,
+    n_tasks: int,
+    n_classes: int,
+) -> str:
+    """Counts, and the first answers: task, worker and label."""
     caption = (
-        f"Answers: {answers.n_answers:,} of {answers.n_workers:,} workers to"
-        f" {answers.n_tasks:,} tasks in {answers.n_classes:,} classes"
+        f"Answers: {n_answers:,} of {n_workers:,} workers to {n_tasks:,} tasks"
+        f" in {n_classes:,} classes"
     )
-    more = answers.n_answers - n
-    return table_html(caption, ("task", "worker", "label"), rows, f"{more:,} more" * (more > 0))
+    more = n_answers - len(answers)
+    return table_html(caption, ("task", "worker", "label"), answers, f"{more:,} more" * (more > 0))

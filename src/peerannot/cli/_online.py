@@ -84,7 +84,7 @@ def learn(
 
     Returns the state, the name of the dataset, and facts for the report.
     """
-    from peerannot.aggregation import OnlineState
+    from peerannot.aggregation import load_state
     from peerannot.dataset import Dataset
     from peerannot.errors import ParameterError
 
@@ -96,7 +96,7 @@ def learn(
     if known:
         if path_remove is not None:
             raise click.UsageError("--path-remove: a saved state keeps its tasks; --save-state")
-        state = OnlineState.load(home)
+        state = load_state(home)
         if state.strategy != strategy:
             raise ParameterError(
                 f"{home}: saved with other options, {state.strategy!r};"

@@ -8,9 +8,9 @@ line, the lists and the tests pick it up.
 True
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from peerannot._lazy import resolve
 from peerannot.identification.registry import METHODS, build
 
 if TYPE_CHECKING:
@@ -69,9 +69,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"peerannot.identification.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'peerannot.identification' has no attribute {name!r}")
+    return resolve(__name__, name, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,14 @@ from peerannot.answers._labels import class_names
 from peerannot.errors import DataError, ParameterError
 from peerannot.io._classes import GUESSED, LABELS, code_labels
 from peerannot.io._coding import encode
+from peerannot.io._detect import detect
 from peerannot.io._float_ids import has_float_ids, without_float_ids
 from peerannot.io._ids_said import doubtful_ids
 from peerannot.io._labels import settle
 from peerannot.io._repeats import Repeats, by_time, refuse_contradictions
 from peerannot.io._several import read_parts
 from peerannot.io._source import Source
-from peerannot.io.base import FORMATS, NO, Votes
+from peerannot.io.base import FORMATS, Votes
 
 __all__ = [
     "ImportReport",
@@ -261,47 +262,6 @@ def read_answers(
     return read(
         path, format=format, classes=classes, labels=labels, duplicates=duplicates, **options
     ).answers
-
-
-def detect(source: Source, given: Mapping[str, str], *, strict: bool = True) -> str:
-    """Name of the format that the content of a source has.
-
-    Not ``strict`` is for several sources: options ``given`` may be those of another one's format.
-
-    Raises
-    ------
-    ParameterError
-        Several formats fit; the message names them.
-    DataError
-        None fits.
-    """
-    sure: dict[str, int] = {}
-    if source.folder is None and len(source.files) > 1:
-        # Files that a pattern names are alike; the first says what they are.
-        source = replace(source, name=str(source.files[0]), files=source.files[:1])
-    for name in FORMATS:
-        fields = FORMATS[name].__dataclass_fields__
-        if not strict or all(key in fields for key in given):
-            how = FORMATS[name].sniff(source, given)
-            if how > NO:
-                sure[name] = how
-    best = [name for name, how in sure.items() if how == max(sure.values())]
-    if len(best) == 1:
-        return best[0]
-    if best:
-        raise ParameterError(
-            f"{source.name}: it may be {' or '.join(best)}; say which with --format"
-        )
-    if source.shape in ("table", "parquet", "ndjson"):
-        # The table's own error lists the columns and what is near.
-        return "table"
-    if source.shape == "json" and source.document in ({}, []):
-        raise DataError(f"{source.name}: no answers in it")
-    what = {"json": "JSON", "xml": "XML", "zip": "a zip archive", "npy": "a NumPy array"}
-    raise DataError(
-        f"{source.name}: {what.get(source.shape, f'a {source.shape}')} of no known format; say"
-        f" which with --format: {', '.join(FORMATS)}"
-    )
 
 
 def _conditions(where: Sequence[str]) -> tuple[tuple[str, str], ...]:

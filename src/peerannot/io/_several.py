@@ -10,6 +10,7 @@ from typing import Any
 from peerannot._options import from_text
 from peerannot._text import few
 from peerannot.errors import DataError, ParameterError
+from peerannot.io._detect import detect
 from peerannot.io._float_ids import has_float_ids, without_float_ids
 from peerannot.io._join import Part, join
 from peerannot.io._labels import settle
@@ -74,8 +75,6 @@ def read_parts(
 def _part(
     source: Source, format: str | None, labels: str | None, given: Mapping[str, str]
 ) -> tuple[Part, set[str]]:
-    from peerannot.io._read import detect
-
     if source.shape == "empty":
         raise DataError(f"{source.name}: the file is empty")
     name = FORMATS.resolve(format) if format is not None else detect(source, given, strict=False)

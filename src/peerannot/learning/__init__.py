@@ -7,9 +7,9 @@
 Importing this package is quick; PyTorch is imported on first use of a function.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from peerannot._lazy import resolve
 from peerannot._optional import require
 from peerannot.learning.data.labels import find_file, load_labels
 from peerannot.learning.options import TrainOptions
@@ -57,11 +57,9 @@ _NEEDS = ("torch", "lightning_fabric", "safetensors")
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'peerannot.learning' has no attribute {name!r}")
-    for module in _NEEDS:
+    for module in _NEEDS if name in _HOMES else ():
         require(module, extra="deep", feature="training")
-    return getattr(import_module(f"peerannot.learning.{_HOMES[name]}"), name)
+    return resolve(__name__, name, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -18,17 +18,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from peerannot._lazy import resolve
 from peerannot._progress import Progress, silent
 from peerannot._text import did_you_mean
 from peerannot.errors import ParameterError
-from peerannot.simulation.base import SIMULATIONS, Plan, Simulation, Simulator
+from peerannot.simulation.base import SIMULATIONS, Simulation, Simulator
 from peerannot.simulation.crowd import Crowd
+from peerannot.simulation.plan import Plan
 from peerannot.simulation.write import save, write_parquet
 
 if TYPE_CHECKING:
@@ -97,6 +98,4 @@ def simulate(
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("digits", "save_with_images"):
-        return getattr(import_module("peerannot.simulation.images"), name)
-    raise AttributeError(f"module 'peerannot.simulation' has no attribute {name!r}")
+    return resolve(__name__, name, {"digits": "images", "save_with_images": "images"})

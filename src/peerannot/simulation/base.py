@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,40 +17,14 @@ from peerannot._progress import Progress, silent
 from peerannot._registry import Registry
 from peerannot.answers import Answers, Ids
 from peerannot.errors import DataError, ParameterError
+from peerannot.simulation import ingredients, streams
 from peerannot.simulation.crowd import PUBLISHED_AT_MOST, Crowd
+from peerannot.simulation.plan import Plan
 
-__all__ = ["SIMULATIONS", "Plan", "Simulation", "Simulator"]
+__all__ = ["SIMULATIONS", "Simulation", "Simulator"]
 
 # About 4 GB of float64: past it a laptop swaps instead of simulating.
 _MOST_CELLS = 500_000_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What a model draws before the answers.
-
-    Attributes
-    ----------
-    matrices : float64 (n_worker, K, K) or None
-        Confusion matrices, ``[worker, true, answered]``.
-    difficulties : array (n_task,) or None
-        As the model speaks of them: ``easy``, ``hard``, ``random``, or numbers.
-    hardness : float64 (n_task,) or None
-        The same on a scale from 0 (clear) to 1 (hopeless), for images.
-    lookalike : int64 (n_task,) or None
-        The class that a hard task looks like, for images.
-    association : int64 (n, 2) or None
-        Pairs of student and teacher.
-    extra : mapping
-        Whatever else the model knows, by the name of its file.
-    """
-
-    matrices: NDArray[np.float64] | None = None
-    difficulties: NDArray[Any] | None = None
-    hardness: NDArray[np.float64] | None = None
-    lookalike: NDArray[np.int64] | None = None
-    association: NDArray[np.int64] | None = None
-    extra: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -150,8 +124,6 @@ class Simulator(ABC):
         ParameterError
             An option is wrong, or options contradict each other; found before any drawing.
         """
-        from peerannot.simulation import ingredients, streams
-
         crowd = Crowd() if crowd is None else crowd
         crowd.check()
         self.check(crowd)
@@ -215,8 +187,6 @@ class Simulator(ABC):
         rng: np.random.Generator,
     ) -> NDArray[np.int32]:
         """Labels of all answers at once: P(y_ij = l) = matrices[j, truth_i, l]."""
-        from peerannot.simulation import streams
-
         assert plan.matrices is not None
         return streams.confused(plan.matrices, truth[task], worker, rng)
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from peerannot._progress import Progress
 from peerannot.errors import DataWarning, ParameterError
-from peerannot.simulation.base import Plan
 from peerannot.simulation.crowd import Crowd
+from peerannot.simulation.plan import Plan
 
 __all__ = ["confused", "cumulated", "fast", "published"]
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from peerannot.aggregation.found import Found
 from peerannot.answers._html import table_html
-
-if TYPE_CHECKING:
-    from peerannot.aggregation.result import Result
 
 __all__ = ["result_html"]
 
 _ROWS = 5
 
 
-def result_html(result: Result) -> str:
+def result_html(result: Found) -> str:
     """What was fitted, and the first labels."""
     n = min(_ROWS, len(result.tasks))
     names = [*result.classes, "(undecided)"]

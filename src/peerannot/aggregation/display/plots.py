@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from peerannot._optional import require
 from peerannot._text import did_you_mean
+from peerannot.aggregation.found import Found
 from peerannot.errors import DataError, ParameterError
-
-if TYPE_CHECKING:
-    from peerannot.aggregation.result import Result
 
 __all__ = ["Plots"]
 
@@ -28,7 +26,7 @@ class Plots:
     Needs the extra ``report`` (matplotlib), imported when a figure is drawn.
     """
 
-    result: Result
+    result: Found
 
     def confidence(self, ax: Any = None) -> Any:
         """Histogram of the probability of the label, over the tasks."""

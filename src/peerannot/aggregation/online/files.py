@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,11 @@ from peerannot._files import (
     storage_errors,
     write_json,
 )
-from peerannot._options import check
 from peerannot._version import __version__
-from peerannot.aggregation.base import Strategy
-from peerannot.aggregation.registry import STRATEGIES
 from peerannot.answers import Ids
 from peerannot.errors import DataError
 
-__all__ = ["SCHEMA", "read_state", "rebuilt", "write_state"]
+__all__ = ["SCHEMA", "read_state", "write_state"]
 
 SCHEMA = "peerannot/state/1"
 
@@ -96,15 +92,6 @@ def read_state(
         for name in [key for key in arrays if key.startswith("ids.")]
     }
     return facts, arrays, ids
-
-
-def rebuilt(name: str, options: Mapping[str, Any]) -> Strategy:
-    """The strategy of a manifest."""
-    cls = STRATEGIES[name]
-    known = {f.name for f in fields(cls)}
-    strategy = cls(**{key: value for key, value in options.items() if key in known})
-    check(strategy)
-    return strategy
 
 
 def _pack(ids: Ids) -> NDArray[np.uint8]:

@@ -5,24 +5,20 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._compiled import compiled
-from peerannot._progress import silent
-from peerannot.aggregation.base import Start
+from peerannot._progress import Progress, silent
+from peerannot.aggregation.fit import Fit, Start
 from peerannot.aggregation.online.memory import Change, Rows
 from peerannot.aggregation.passes.confusions import EM, Pairs
 from peerannot.aggregation.passes.support import Support
 from peerannot.aggregation.passes.ties import drawn_best
 from peerannot.answers import Answers
 from peerannot.errors import ConvergenceWarning
-
-if TYPE_CHECKING:
-    from peerannot.aggregation.confusion.model import ConfusionModel
-    from peerannot.aggregation.votes.la import OnePassLA
 
 __all__ = ["Batch", "Sums", "move_counts", "read_once"]
 
@@ -66,7 +62,36 @@ class Batch:
         return mark
 
 
-def read_once(strategy: OnePassLA, sums: Sums, batch: Batch) -> Sums:
+class Weighing(Protocol):
+    """What `read_once` asks of LA."""
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def ties(self) -> str: ...
+
+    @property
+    def order(self) -> str: ...
+
+    def begin(self, n_workers: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Right and seen of each worker before any answer."""
+
+
+class Confusing(Protocol):
+    """What `move_counts` asks of a model with a confusion matrix for each worker."""
+
+    name: ClassVar[str]
+
+    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit: ...
+
+    def tables(
+        self, pairs: Pairs, counts: NDArray[np.float64], mass: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Log-confusions of the pairs, and log-prior."""
+
+
+def read_once(strategy: Weighing, sums: Sums, batch: Batch) -> Sums:
     """LA: each answer is weighed once, by the skill of its worker when it came.
 
     Sums: ``right`` and ``seen`` of each worker; ``credit`` (the skill that weighed it) and
@@ -112,7 +137,7 @@ def _take_back(
     np.maximum(seen, 0.0, out=seen)
 
 
-def move_counts(strategy: ConfusionModel, reader: ConfusionModel, sums: Sums, batch: Batch) -> Sums:
+def move_counts(strategy: Confusing, reader: Confusing, sums: Sums, batch: Batch) -> Sums:
     """Dawid-Skene and IBCC: expected counts of confusions, updated with decaying steps.
 
     Sums: ``counts`` (n_pairs, K) of the (worker, label) pairs ``pair_worker``, ``pair_label``,

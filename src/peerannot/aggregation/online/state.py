@@ -49,28 +49,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, Protocol, Self, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._options import check
-from peerannot._text import did_you_mean
-from peerannot.aggregation.base import Strategy
-from peerannot.aggregation.capabilities import learns_online
+from peerannot.aggregation.fit import Fit
+from peerannot.aggregation.online.files import write_state
 from peerannot.aggregation.online.memory import Counts, Rows
 from peerannot.aggregation.online.models import Batch, Sums
-from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Result
-from peerannot.aggregation.votes.rules import TaskRule
 from peerannot.answers import Answers, DuplicatePolicy, gold_labels
 from peerannot.errors import DataError, ParameterError
 
-__all__ = ["OnlineState", "partial_fit"]
+__all__ = ["Additive", "OnlineState", "add_answers"]
 
 Begin = Literal["read", "fit"]
 
-_SETTINGS = ("updates", "duplicates", "decay", "passes", "begin")
+
+class Additive(Protocol):
+    """What a state asks of its strategy, see `peerannot.aggregation.base.Strategy`."""
+
+    name: ClassVar[str]
+    counts_votes: ClassVar[bool]
+
+    def with_files(self) -> Self: ...
+
+    def grow(self, sums: Sums, batch: Batch) -> Sums:
+        """The sums with a batch in them."""
+
+    def read(self, answers: Answers, sums: Sums, gold: NDArray[np.int32]) -> Fit:
+        """What the sums say of all tasks."""
+
+    def result_of(self, answers: Answers, fit: Fit) -> Result: ...
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -102,7 +113,7 @@ class OnlineState:
         ones; or ``"fit"`` it to convergence, for a first batch that is most of the data.
     """
 
-    strategy: Strategy
+    strategy: Additive
     memory: Rows | Counts
     gold: NDArray[np.int32]
     sums: Sums
@@ -122,8 +133,8 @@ class OnlineState:
     def result(self) -> Result:
         """Labels of all tasks by what is known now: one pass over the answers."""
         answers = self.memory.answers
-        rule: Any = self.strategy.with_files()
-        result: Result = self.strategy.result_of(answers, rule.read(answers, self.sums, self.gold))
+        rule = self.strategy.with_files()
+        result = rule.result_of(answers, rule.read(answers, self.sums, self.gold))
         if isinstance(self.memory, Counts):
             return replace(
                 result,
@@ -133,7 +144,7 @@ class OnlineState:
         return result
 
     def save(self, folder: str | Path) -> Path:
-        """Write the state into a folder; `load` reads it back.
+        """Write the state into a folder; `load_state` reads it back.
 
         ``manifest.json`` is replaced last, and names the file of arrays; whatever happens on
         the way, the folder holds the old state or the new one.
@@ -143,11 +154,9 @@ class OnlineState:
         StorageError
             A file cannot be written; the old state stays.
         """
-        from peerannot.aggregation.online.files import write_state
-
         facts = {
             "strategy": self.strategy.name,
-            "options": asdict(self.strategy),
+            "options": asdict(cast(Any, self.strategy)),
             "duplicates": self.duplicates,
             "decay": self.decay,
             "passes": self.passes,
@@ -162,34 +171,6 @@ class OnlineState:
         vocabularies = {n: getattr(self.memory, n) for n in ("tasks", "workers", "classes")}
         return write_state(Path(folder), facts, arrays, vocabularies)
 
-    @classmethod
-    def load(cls, folder: str | Path) -> OnlineState:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        DataError
-            There is no state, or it is damaged.
-        """
-        from peerannot.aggregation.online.files import read_state, rebuilt
-
-        facts, arrays, ids = read_state(Path(folder))
-
-        def part(prefix: str) -> dict[str, NDArray[Any]]:
-            return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-
-        kind = Counts if facts["keeps"] == "counts" else Rows
-        memory = kind.of_arrays(
-            part("memory."), ids["tasks"], ids["workers"], ids["classes"], facts["duplicates"]
-        )
-        return cls(
-            rebuilt(facts["strategy"], facts["options"]),
-            memory,
-            arrays["gold"],
-            part("sums."),
-            **{key: facts[key] for key in _SETTINGS},
-        )
-
     def __repr__(self) -> str:
         m = self.memory
         return (
@@ -198,8 +179,8 @@ class OnlineState:
         )
 
 
-def partial_fit(
-    strategy: Strategy,
+def add_answers(
+    strategy: Additive,
     answers: Answers,
     state: OnlineState | None = None,
     *,
@@ -213,7 +194,6 @@ def partial_fit(
     Cost: a merge of the batch with the answers kept, O(answers kept) copies but no arithmetic,
     then the touched tasks only.
     """
-    check(strategy)
     if state is None:
         state = _new(strategy, answers, **options)
     elif options:
@@ -242,8 +222,7 @@ def partial_fit(
             state.passes,
             state.begin,
         )
-        rule: Any = strategy
-        sums = rule.grow(state.sums, batch)
+        sums = strategy.grow(state.sums, batch)
     return replace(state, memory=memory, gold=known, sums=sums, updates=state.updates + 1)
 
 
@@ -260,7 +239,7 @@ def _is_same(state: OnlineState, memory: Rows | Counts, gold: NDArray[np.int32])
 
 
 def _new(
-    strategy: Strategy,
+    strategy: Additive,
     answers: Answers,
     *,
     duplicates: DuplicatePolicy = "last",
@@ -269,12 +248,6 @@ def _new(
     begin: Begin = "read",
 ) -> OnlineState:
     """A state without answers."""
-    if not learns_online(type(strategy)):
-        names = [name for name in STRATEGIES if learns_online(STRATEGIES[name])]
-        raise ParameterError(
-            f"{strategy.name} cannot learn from batches"
-            + (did_you_mean(strategy.name, names) or f"; these can: {', '.join(names)}")
-        )
     if duplicates not in get_args(DuplicatePolicy):
         raise ParameterError(f"duplicates must be last, first, all or error, not {duplicates!r}")
     if not 0.5 < decay <= 1:
@@ -285,8 +258,7 @@ def _new(
         raise ParameterError(f"begin must be read or fit, not {begin!r}")
     if answers.n_classes == 0:
         raise DataError("answers: there are no answers and no classes; nothing to aggregate")
-    counts_votes = isinstance(strategy, TaskRule) and strategy.counts_votes
-    counted = counts_votes and duplicates == "all" and answers.weight is None
+    counted = strategy.counts_votes and duplicates == "all" and answers.weight is None
     memory: Rows | Counts = (
         Counts.empty(answers.classes) if counted else Rows.empty(answers.classes, duplicates)
     )

@@ -68,7 +68,6 @@ class TaskRule(Strategy):
 
     estimates_skill: ClassVar[bool] = False
     takes_gold: ClassVar[bool] = True
-    counts_votes: ClassVar[bool] = False  # whether it only asks how many votes a class got
 
     @abstractmethod
     def decide(self, answers: Answers, gold: NDArray[np.int32]) -> Fit:

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from peerannot._options import option
 from peerannot.errors import ParameterError
-from peerannot.simulation.base import SIMULATIONS, Plan, Simulator
+from peerannot.simulation.base import SIMULATIONS, Simulator
 from peerannot.simulation.crowd import Crowd
 from peerannot.simulation.ingredients import one_coin, rates, wrong_labels
+from peerannot.simulation.plan import Plan
 
 
 @SIMULATIONS.register("collusion")

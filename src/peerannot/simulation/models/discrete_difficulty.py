@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._options import option
-from peerannot.simulation.base import SIMULATIONS, Plan, Simulator, read_matrices
+from peerannot.simulation.base import SIMULATIONS, Simulator, read_matrices
 from peerannot.simulation.crowd import Crowd
 from peerannot.simulation.models.independent_confusion import benevolent
+from peerannot.simulation.plan import Plan
 
 
 @SIMULATIONS.register("discrete-difficulty")

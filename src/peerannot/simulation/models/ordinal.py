@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._options import option
-from peerannot.simulation.base import SIMULATIONS, Plan, Simulator
+from peerannot.simulation.base import SIMULATIONS, Simulator
 from peerannot.simulation.crowd import Crowd
+from peerannot.simulation.plan import Plan
 
 
 @SIMULATIONS.register("ordinal")

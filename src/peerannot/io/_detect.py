@@ -1,0 +1,53 @@
+"""Which format a source is in: by its name, by its content, or as given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from peerannot.errors import DataError, ParameterError
+from peerannot.io._source import Source
+from peerannot.io.base import FORMATS, NO
+
+__all__ = ["detect"]
+
+
+def detect(source: Source, given: Mapping[str, str], *, strict: bool = True) -> str:
+    """Name of the format that the content of a source has.
+
+    Not ``strict`` is for several sources: options ``given`` may be those of another one's format.
+
+    Raises
+    ------
+    ParameterError
+        Several formats fit; the message names them.
+    DataError
+        None fits.
+    """
+    sure: dict[str, int] = {}
+    if source.folder is None and len(source.files) > 1:
+        # Files that a pattern names are alike; the first says what they are.
+        source = replace(source, name=str(source.files[0]), files=source.files[:1])
+    for name in FORMATS:
+        fields = FORMATS[name].__dataclass_fields__
+        if not strict or all(key in fields for key in given):
+            how = FORMATS[name].sniff(source, given)
+            if how > NO:
+                sure[name] = how
+    best = [name for name, how in sure.items() if how == max(sure.values())]
+    if len(best) == 1:
+        return best[0]
+    if best:
+        raise ParameterError(
+            f"{source.name}: it may be {' or '.join(best)}; say which with --format"
+        )
+    if source.shape in ("table", "parquet", "ndjson"):
+        # The table's own error lists the columns and what is near.
+        return "table"
+    if source.shape == "json" and source.document in ({}, []):
+        raise DataError(f"{source.name}: no answers in it")
+    what = {"json": "JSON", "xml": "XML", "zip": "a zip archive", "npy": "a NumPy array"}
+    raise DataError(
+        f"{source.name}: {what.get(source.shape, f'a {source.shape}')} of no known format; say"
+        f" which with --format: {', '.join(FORMATS)}"
+    )
