@@ -33,9 +33,9 @@ from torchvision import datasets, transforms
 from peerannot.dataset import Dataset
 from peerannot.learning import TrainOptions, build_model
 from peerannot.learning.data.images import ImageStore
-from peerannot.learning.data.splits import Part, voted_splits
+from peerannot.learning.data.splits import Split, voted_splits
 from peerannot.learning.strategies.base import make_strategy
-from peerannot.learning.training.learner import CrowdVotes, Learner, Objective, SoftLabels
+from peerannot.learning.training.learner import CrowdVotes, Learner, Objective, SoftTargets
 from peerannot.learning.training.trainer import Trainer, reproducible
 
 # Strategies compared; VW+B shows the cost of a light one.
@@ -79,7 +79,7 @@ def plain_loop(folder: Path, options: TrainOptions, n_classes: int, n: int) -> C
     return epoch
 
 
-def our_loop(part: Part, options: TrainOptions, make: Callable[[int], Objective]) -> Ours:
+def our_loop(part: Split, options: TrainOptions, make: Callable[[int], Objective]) -> Ours:
     """An epoch of ours, on the same images."""
     began = time.perf_counter()
     model = build_model(options, part.target.shape[1])
@@ -135,7 +135,7 @@ def main() -> None:
     votes = splits.answers
     assert votes is not None
     n = min(arguments.images, len(splits.train.images))
-    part = Part(splits.train.images[:n], splits.train.target[:n])
+    part = Split(splits.train.images[:n], splits.train.target[:n])
     kept = votes.without_tasks(votes.tasks[n:])
     base = TrainOptions(
         img_size=arguments.img_size, num_workers=arguments.workers, batch_size=64, lr=0.01
@@ -162,14 +162,14 @@ def main() -> None:
             rows.append((f"{arguments.frozen}, frozen", frozen))
         for title, options in rows:
             theirs = plain_loop(dataset.path, options, dataset.n_classes, n)
-            ours = our_loop(part, options, lambda _: SoftLabels(target))
+            ours = our_loop(part, options, lambda _: SoftTargets(target))
             compare(title, theirs, ours, n, arguments.pairs)
         if arguments.strategies:
             print("\nend-to-end strategies beside training on soft labels (time of ours / theirs)")
         options = replace(base, model=arguments.beside)
         for spec in arguments.strategies:
             strategy, _ = make_strategy(spec)
-            soft = our_loop(part, options, lambda _: SoftLabels(target))
+            soft = our_loop(part, options, lambda _: SoftTargets(target))
             crowd = our_loop(part, options, lambda d, s=strategy: CrowdVotes(s.head(kept, d), kept))
             soft.epoch(), crowd.epoch()
             ratios = sorted(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from helpers.crowds import even_crowd
 from peerannot.aggregation import STRATEGIES, OnlineState, Result, build, load_state
 from peerannot.aggregation.base import Strategy
-from peerannot.aggregation.online.memory import Counts
+from peerannot.aggregation.online.memory import KeptCounts
 from peerannot.answers import Answers
 from peerannot.errors import DataError, DataWarning, ParameterError
 
@@ -85,14 +85,14 @@ def test_votes_of_any_batches_are_those_of_all(name: str, duplicates: Any, data:
 def test_counts_are_all_that_a_vote_keeps_of_answers_that_all_count() -> None:
     answers, _ = even_crowd(20, 30, 3, 25, seed=1)
     state = stream(build("MV"), answers, np.array_split(np.arange(500), 3), duplicates="all")
-    assert isinstance(state.memory, Counts)
+    assert isinstance(state.memory, KeptCounts)
     assert state.memory.task.size <= 20 * 3
     assert state.n_answers == 500
     with pytest.raises(DataError, match="no room for weights"):
         build("MV").partial_fit(replace(answers, weight=np.ones(500)), state)
     # Who answered is needed by Wawa.
     assert not isinstance(
-        stream(build("wawa"), answers, [range(9)], duplicates="all").memory, Counts
+        stream(build("wawa"), answers, [range(9)], duplicates="all").memory, KeptCounts
     )
 
 

@@ -104,7 +104,7 @@ def test_watching_does_not_change_the_training(digits: tuple[Path, Any]) -> None
     from peerannot.learning.data.images import ImageStore
     from peerannot.learning.networks.models import build_model
     from peerannot.learning.training.dynamics import WatchedTraining
-    from peerannot.learning.training.learner import Learner, SoftLabels
+    from peerannot.learning.training.learner import Learner, SoftTargets
     from peerannot.learning.training.trainer import Trainer, reproducible
 
     root, _ = digits
@@ -120,7 +120,7 @@ def test_watching_does_not_change_the_training(digits: tuple[Path, Any]) -> None
     store = ImageStore(paths, 8)
     target = torch.nn.functional.one_hot(torch.from_numpy(label), 10).float()
     with reproducible(0):
-        learner = Learner(build_model(options, 10), SoftLabels(target))
+        learner = Learner(build_model(options, 10), SoftTargets(target))
         trainer = Trainer(learner, store, store, target, options)
         trainer.train_epoch(0)
         learner.train()

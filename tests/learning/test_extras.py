@@ -23,7 +23,7 @@ from peerannot.learning import (  # noqa: E402
     train_on_votes,
 )
 from peerannot.learning.data.images import ImageStore  # noqa: E402
-from peerannot.learning.training.learner import Learner, SoftLabels  # noqa: E402
+from peerannot.learning.training.learner import Learner, SoftTargets  # noqa: E402
 from peerannot.learning.training.trainer import Trainer  # noqa: E402
 
 OPTIONS = TrainOptions(
@@ -135,7 +135,7 @@ def test_mean_weights_follow_the_training_weights(make) -> None:
     paths = sorted((tiny.path / "train").rglob("*.png"), key=lambda p: int(p.stem[3:]))
     store = ImageStore(paths, 16)
     options = replace(OPTIONS, ema=0.9, n_epochs=1)
-    learner = Learner(build_model(options, 2), SoftLabels(target))
+    learner = Learner(build_model(options, 2), SoftTargets(target))
     trainer = Trainer(learner, store, store, target, options)
     seen, step = [], trainer.optimizer.step
     trainer.optimizer.step = lambda *a, **k: (

@@ -13,7 +13,7 @@ from peerannot.errors import ParameterError  # noqa: E402
 from peerannot.learning import TrainOptions, train, train_on_votes  # noqa: E402
 from peerannot.learning.data.mixing import Mixture, draw_mixture  # noqa: E402
 from peerannot.learning.networks.models import build_model  # noqa: E402
-from peerannot.learning.training.learner import Learner, SoftLabels  # noqa: E402
+from peerannot.learning.training.learner import Learner, SoftTargets  # noqa: E402
 from peerannot.learning.training.plan import balanced_weights, plan_epoch  # noqa: E402
 
 OPTIONS = TrainOptions(
@@ -48,7 +48,7 @@ def test_mixup_and_cutmix_mix_by_their_share() -> None:
 
 def test_the_loss_is_of_mixed_labels() -> None:
     target = torch.eye(3).repeat(2, 1)
-    learner = Learner(build_model(OPTIONS, 3), SoftLabels(target)).eval()
+    learner = Learner(build_model(OPTIONS, 3), SoftTargets(target)).eval()
     rows, mixture = torch.arange(6), Mixture(torch.tensor([3, 5, 1, 0, 2, 4]), 0.7)
     images = torch.randn(6, 3, 16, 16)
     got = learner(images, rows, 0, (rows[mixture.partner], mixture.share))

@@ -276,7 +276,7 @@ def test_held_out_networks_never_saw_the_image(make) -> None:
     from peerannot.learning import build_model
     from peerannot.learning.data.held_out import HeldOut
     from peerannot.learning.data.images import ImageStore
-    from peerannot.learning.training.learner import Learner, SoftLabels
+    from peerannot.learning.training.learner import Learner, SoftTargets
     from peerannot.learning.training.trainer import Trainer, reproducible
 
     tiny = make(("a", "b"), train=12)
@@ -288,7 +288,7 @@ def test_held_out_networks_never_saw_the_image(make) -> None:
     target[4] = [0.0, 1.0]
     known = np.arange(12) != 7
     with reproducible(0):
-        learner = Learner(build_model(options, 2), SoftLabels(torch.from_numpy(target).float()))
+        learner = Learner(build_model(options, 2), SoftTargets(torch.from_numpy(target).float()))
         trainer = Trainer(learner, store, store, torch.from_numpy(target).float(), options)
         logits = HeldOut(trainer).held_out(target, known, 4, 0)
         again = HeldOut(trainer).held_out(target, known, 4, 0)

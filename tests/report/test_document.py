@@ -13,7 +13,7 @@ import pytest
 from helpers.pages import document_of, write_votes
 from peerannot import Answers, aggregate
 from peerannot.dataset import Dataset
-from peerannot.report import Source, _script, read_source, render
+from peerannot.report import ReportSource, _script, read_source, render
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
 
@@ -71,7 +71,7 @@ def test_python_keeps_to_it_where_little_is_known(tmp_path, crowd_folder):
             check(render(read_source(Dataset.open(root), strategies=strategies)))
     check(render(read_source(Dataset.open(crowd_folder(n_tasks=60, k=100)), strategies=("MV",))))
     answers = Answers.from_arrays(np.arange(3), [0, 0, 0], ["x", "y", "x"])
-    check(render(Source("bare", answers, {"MV": aggregate(answers, "MV")}, "MV")))
+    check(render(ReportSource("bare", answers, {"MV": aggregate(answers, "MV")}, "MV")))
 
 
 def test_the_script_reads_what_the_schema_has(crowd_folder, script):

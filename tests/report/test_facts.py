@@ -13,13 +13,13 @@ from helpers.pages import document_of, write_votes
 from peerannot import Answers, aggregate
 from peerannot.dataset import Dataset
 from peerannot.errors import DataError, ParameterError
-from peerannot.report import Source, facts, read_source, render
+from peerannot.report import ReportSource, facts, read_source, render
 from peerannot.report._numbers import bars
 from peerannot.report._thumbs import thumbnails
 from peerannot.selection import choose
 
 
-def source_of(root: Path, *strategies: str, **options) -> Source:
+def source_of(root: Path, *strategies: str, **options) -> ReportSource:
     return read_source(Dataset.open(root), strategies=strategies or ("MV", "DS"), **options)
 
 
@@ -68,7 +68,7 @@ def test_one_class_worker_is_flagged():
     rows = [(t, w, truth[t] if w else 2) for t in range(120) for w in range(4)]
     answers = Answers.from_arrays(*zip(*rows, strict=True), classes=4)
     results = {"MV": aggregate(answers, "MV")}
-    workers = facts(Source("x", answers, results, "MV"))["workers"]
+    workers = facts(ReportSource("x", answers, results, "MV"))["workers"]
     assert "one-class" in dict(zip(workers["id"], workers["flags"], strict=True))["0"]
     assert not any(workers["flags"][1:])
 
@@ -119,7 +119,7 @@ def test_very_many_tasks():
     label = np.where(rng.random(3 * n) < 0.8, truth[task], rng.integers(0, 10, 3 * n))
     answers = Answers.from_arrays(task, worker, label, classes=10)
     results = {name: aggregate(answers, name) for name in ("MV", "DS")}
-    page = render(Source("many", answers, results, "DS"))
+    page = render(ReportSource("many", answers, results, "DS"))
     document = document_of(page)
     assert len(document["tasks"]["id"]) == 1000
     assert document["totals"]["tasks"] == n
@@ -229,10 +229,10 @@ def test_thumbnails_stay_in_the_budget(tmp_path):
 def test_main_must_be_fitted(crowd_folder):
     source = source_of(crowd_folder())
     with pytest.raises(ParameterError, match="not one of the strategies"):
-        Source("x", source.answers, source.results, "GLAD")
+        ReportSource("x", source.answers, source.results, "GLAD")
     other = Answers.from_arrays(["a"], ["b"], ["c"])
     with pytest.raises(DataError, match="not of these answers"):
-        Source("x", other, source.results, "MV")
+        ReportSource("x", other, source.results, "MV")
 
 
 def test_bars_cover_everything():

@@ -34,7 +34,7 @@ from peerannot.distributed._load import (
     piece_of,
 )
 from peerannot.distributed._store import Store, checksums, find_shards, size_and_date
-from peerannot.distributed._survey import SAMPLES, Merged, Plan, Shard, merge, plan, survey_shard
+from peerannot.distributed._survey import SAMPLES, Layout, Merged, Shard, merge, plan, survey_shard
 from peerannot.distributed._write import DistributedResult, LeftOut, clear, finish, write_part
 from peerannot.errors import ConvergenceWarning, DataError, DataWarning, ParameterError
 from peerannot.io._classes import GUESSED
@@ -257,7 +257,7 @@ def _usable(seen: Merged, skip: bool, name: str) -> tuple[list[Shard], list[Left
 
 
 def _load(
-    machine: Machine, way: Plan, shards: Sequence[Shard], vocabulary: Vocabulary,
+    machine: Machine, way: Layout, shards: Sequence[Shard], vocabulary: Vocabulary,
     workers: Ids, classes: Ids, homes: Sequence[str], told: Progress,
 ) -> tuple[DaskParts, int]:  # fmt: skip
     """Partitions on the workers, and how many repeated rows were dropped."""

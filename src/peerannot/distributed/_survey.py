@@ -122,7 +122,7 @@ def _union(parts: Sequence[pl.Series], kind: Any) -> pl.Series:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Layout:
     """How partitions are made of shards.
 
     Attributes
@@ -140,7 +140,7 @@ class Plan:
     shuffle: bool
 
 
-def plan(shards: Sequence[Shard], kind: Any, n: int) -> Plan:
+def plan(shards: Sequence[Shard], kind: Any, n: int) -> Layout:
     """Ranges of tasks with about equal numbers of rows, at ends of shards where that is near.
 
     Parameters
@@ -164,7 +164,7 @@ def plan(shards: Sequence[Shard], kind: Any, n: int) -> Plan:
     # Shards of whole numbers among shards of text have no range in the order of text.
     known = all((isinstance(s.low, str)) == (kind == pl.String) for s in shards)
     if not known:
-        return Plan(cuts, [], shuffle=n > 1)
+        return Layout(cuts, [], shuffle=n > 1)
     apart = sorted(shards, key=lambda s: s.low)
     if all(a.high < b.low for a, b in pairwise(apart)):
         cuts = _snapped(cuts, apart, sum(s.height for s in shards) / n / 4)
@@ -179,7 +179,7 @@ def plan(shards: Sequence[Shard], kind: Any, n: int) -> Plan:
         for low, high in zip(lows, highs, strict=True)
     ]
     read = sum(s.height for of_one in readers for s, _ in of_one)
-    return Plan(cuts, readers, shuffle=read > MOST_READ * sum(s.height for s in shards))
+    return Layout(cuts, readers, shuffle=read > MOST_READ * sum(s.height for s in shards))
 
 
 def _snapped(cuts: pl.Series, apart: Sequence[Shard], slack: float) -> pl.Series:

@@ -14,7 +14,7 @@ from peerannot._lazy import resolve
 from peerannot.identification.registry import METHODS, build
 
 if TYPE_CHECKING:
-    from peerannot.identification.base import Evidence, Findings, Method, Trainer
+    from peerannot.identification.base import Evidence, Findings, Method, TrainsNetwork
     from peerannot.identification.classes import confused_classes
     from peerannot.identification.confusion import spam_score
     from peerannot.identification.consensus import Crowdlab, crowdlab
@@ -32,7 +32,7 @@ _HOMES = {
     "Findings": "base",
     "Method": "base",
     "Tally": "dynamics",
-    "Trainer": "base",
+    "TrainsNetwork": "base",
     "Waum": "weighted_margin",
     "confident_learning": "label_errors",
     "confused_classes": "classes",
@@ -53,7 +53,7 @@ __all__ = [
     "Findings",
     "Method",
     "Tally",
-    "Trainer",
+    "TrainsNetwork",
     "Waum",
     "build",
     "confident_learning",

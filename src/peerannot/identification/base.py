@@ -16,10 +16,10 @@ from peerannot._progress import Progress, silent
 from peerannot.answers import Answers, Ids
 from peerannot.errors import DataError, DataWarning, ParameterError
 
-__all__ = ["Evidence", "Findings", "Method", "Trainer", "worst_first"]
+__all__ = ["Evidence", "Findings", "Method", "TrainsNetwork", "worst_first"]
 
 
-class Trainer(Protocol):
+class TrainsNetwork(Protocol):
     """Trains a new network on samples, shows its logits; `peerannot.learning.training.dynamics`.
 
     ``task`` (n_samples,) int64 says whose image each sample has, as a position in the answers'
@@ -55,7 +55,7 @@ class Evidence:
         A hard label of each task to judge, -1 for none.
     probabilities : float array (n_tasks, n_classes) or None
         What a classifier says of tasks that it was not trained on.
-    train : Trainer or None
+    train : TrainsNetwork or None
     one_network : bool
         Whether ``train`` replays one network instead of training a new one at each call.
     model : str
@@ -70,7 +70,7 @@ class Evidence:
     index: NDArray[np.int64] | None = None
     labels: NDArray[np.int64] | None = None
     probabilities: NDArray[np.float64] | None = None
-    train: Trainer | None = None
+    train: TrainsNetwork | None = None
     one_network: bool = False
     model: str = "network"
     progress: Progress = silent
@@ -111,7 +111,7 @@ class Evidence:
         out[rows] = values
         return out
 
-    def trainer(self, method: str) -> Trainer:
+    def trainer(self, method: str) -> TrainsNetwork:
         """The trainer, or an error that says what is missing."""
         if self.train is None:
             raise ParameterError(

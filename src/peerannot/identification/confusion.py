@@ -17,7 +17,7 @@ from peerannot.identification.base import Evidence, Findings, Method, worst_firs
 from peerannot.identification.registry import METHODS
 
 __all__ = [
-    "Fitted",
+    "NeedsConfusions",
     "SpamScore",
     "TraceConfusion",
     "fit_confusion",
@@ -107,7 +107,7 @@ def fit_confusion(answers: Answers, evidence: Evidence, max_iter: int, name: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fitted(Method):
+class NeedsConfusions(Method):
     """A method that needs confusion matrices: given, or fitted by Dawid-Skene.
 
     Parameters
@@ -151,7 +151,7 @@ class Fitted(Method):
 
 @METHODS.register("spam-score", "spam_score")
 @dataclass(frozen=True, kw_only=True)
-class SpamScore(Fitted):
+class SpamScore(NeedsConfusions):
     """Spam score of each worker (Raykar and Yu): 0 when answers do not depend on the truth.
 
     Files: ``spam_score.npy`` (n_workers,), rows by worker id, NaN for workers without answers;
@@ -167,7 +167,7 @@ class SpamScore(Fitted):
 
 @METHODS.register("trace-confusion", "trace_confusion")
 @dataclass(frozen=True, kw_only=True)
-class TraceConfusion(Fitted):
+class TraceConfusion(NeedsConfusions):
     """Trace of each worker's confusion matrix: K for a perfect worker, 1 for a guessing one.
 
     Files: ``traces_confusion.npy`` (n_workers,), rows by worker id, NaN for workers without

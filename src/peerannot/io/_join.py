@@ -19,11 +19,11 @@ from peerannot.io._labels import respelled, settle
 from peerannot.io._numbers import one_number, said
 from peerannot.io.base import Votes
 
-__all__ = ["Part", "join"]
+__all__ = ["SourcePart", "join"]
 
 
 @dataclass(frozen=True)
-class Part:
+class SourcePart:
     """What one source holds.
 
     Attributes
@@ -45,7 +45,7 @@ class Part:
     said: bool = False
 
 
-def join(parts: Sequence[Part], classes: Iterable[str] | None) -> Votes:
+def join(parts: Sequence[SourcePart], classes: Iterable[str] | None) -> Votes:
     """One crowd of several sources; of several answers of a worker to a task, later sources are
     later where they have no times.
 
@@ -122,7 +122,7 @@ def join(parts: Sequence[Part], classes: Iterable[str] | None) -> Votes:
     )
 
 
-def _named(part: Part, names: Sequence[str]) -> Votes:
+def _named(part: SourcePart, names: Sequence[str]) -> Votes:
     """The votes of a part with names of classes as labels."""
     votes = part.votes
     if votes.matrix:
@@ -165,7 +165,7 @@ def _others(frame: pl.DataFrame, votes: Sequence[Votes], names: Sequence[str]) -
     return list(Ids.sorted(given - {*names}))
 
 
-def _one_gold(parts: Sequence[Part], votes: Sequence[Votes]) -> dict[str, str]:
+def _one_gold(parts: Sequence[SourcePart], votes: Sequence[Votes]) -> dict[str, str]:
     known: dict[str, tuple[str, str]] = {}
     for part, v in zip(parts, votes, strict=True):
         for task, label in v.gold.items():
@@ -187,7 +187,7 @@ def _guessed(votes: Sequence[Votes]) -> dict[str, str]:
 
 
 def _notes(
-    parts: Sequence[Part], votes: Sequence[Votes], tasks: Sequence[tuple[str, ...]]
+    parts: Sequence[SourcePart], votes: Sequence[Votes], tasks: Sequence[tuple[str, ...]]
 ) -> list[str]:
     rows = ", ".join(f"{part.where} {v.frame.height}" for part, v in zip(parts, votes, strict=True))
     seen = Counter(task for some in tasks for task in set(some))

@@ -12,7 +12,7 @@ from peerannot._text import few
 from peerannot.errors import DataError, ParameterError
 from peerannot.io._detect import detect
 from peerannot.io._float_ids import has_float_ids, without_float_ids
-from peerannot.io._join import Part, join
+from peerannot.io._join import SourcePart, join
 from peerannot.io._labels import settle
 from peerannot.io._source import Source
 from peerannot.io.base import FORMATS, Votes
@@ -74,7 +74,7 @@ def read_parts(
 
 def _part(
     source: Source, format: str | None, labels: str | None, given: Mapping[str, str]
-) -> tuple[Part, set[str]]:
+) -> tuple[SourcePart, set[str]]:
     if source.shape == "empty":
         raise DataError(f"{source.name}: the file is empty")
     name = FORMATS.resolve(format) if format is not None else detect(source, given, strict=False)
@@ -92,4 +92,4 @@ def _part(
             " the numbers are names too"
         )
     positions = not folder and (labels == "codes" or (labels is None and bool(votes.coded)))
-    return Part(source.name, name, votes, positions, labels is not None), set(own)
+    return SourcePart(source.name, name, votes, positions, labels is not None), set(own)

@@ -16,14 +16,14 @@ from peerannot.report._gold import GOLD, save_correction
 from peerannot.report._page import Page, draw, render
 from peerannot.report._read import Named, read_source
 from peerannot.report._serve import Explorer
-from peerannot.report._source import Source
+from peerannot.report._source import ReportSource
 
 __all__ = [
     "GOLD",
     "Explorer",
     "Named",
     "Page",
-    "Source",
+    "ReportSource",
     "draw",
     "facts",
     "read_source",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from peerannot.report._numbers import bars, short, shorts, triples
-from peerannot.report._source import Source
+from peerannot.report._source import ReportSource
 from peerannot.report._tasks import AMBIGUOUS, task_table, worst_first
 from peerannot.report._words import sentences
 from peerannot.report._workers import WorkerFacts
@@ -18,7 +18,7 @@ _MATRIX = 24  # classes of a matrix that can still be read
 _DRAWS = 500
 
 
-def facts(source: Source, *, n_tasks: int = 1000) -> dict[str, Any]:
+def facts(source: ReportSource, *, n_tasks: int = 1000) -> dict[str, Any]:
     """The document that the page is drawn from, without the images.
 
     Parameters
@@ -91,18 +91,18 @@ def facts(source: Source, *, n_tasks: int = 1000) -> dict[str, Any]:
     return document
 
 
-def _titled(source: Source, columns: dict[str, Any]) -> dict[str, Any]:
+def _titled(source: ReportSource, columns: dict[str, Any]) -> dict[str, Any]:
     names = {k: columns[k] and source.title(columns[k]) for k in ("skill_by", "spam_score_by")}
     return {**columns, **names}
 
 
-def _normalised(source: Source) -> Any:
+def _normalised(source: ReportSource) -> Any:
     """Vote entropy of the tasks of two answers or more, over its largest value, log K."""
     several = source.answers.answers_per_task > 1
     return source.vote_entropy[several] / np.log(max(source.answers.n_classes, 2))
 
 
-def _balance(source: Source) -> dict[str, Any]:
+def _balance(source: ReportSource) -> dict[str, Any]:
     """Share of each class among the answers, the votes, the labels, and the truth."""
     k = source.answers.n_classes
 
@@ -118,7 +118,7 @@ def _balance(source: Source) -> dict[str, Any]:
     }
 
 
-def _confusion(source: Source) -> dict[str, Any]:
+def _confusion(source: ReportSource) -> dict[str, Any]:
     """Counts of (label of the task, answer), and the pairs of classes confused most."""
     answers = source.answers
     label = source.labels[answers.task]
@@ -144,7 +144,7 @@ def _confusion(source: Source) -> dict[str, Any]:
     }
 
 
-def _strategies(source: Source) -> list[dict[str, Any]]:
+def _strategies(source: ReportSource) -> list[dict[str, Any]]:
     voted = source.votes
     plain = next((r for r in source.results.values() if r.strategy == "majority-vote"), None)
     return [
@@ -163,7 +163,7 @@ def _strategies(source: Source) -> list[dict[str, Any]]:
     ]
 
 
-def _between(source: Source) -> list[list[float | int | None]]:
+def _between(source: ReportSource) -> list[list[float | int | None]]:
     """Share of tasks on which each two strategies give the same label."""
     labels = source.stacked[:, source.votes]
     if not labels.size:

@@ -17,7 +17,7 @@ from peerannot._version import __version__
 from peerannot.report._facts import facts
 from peerannot.report._format import count, counted, score, share
 from peerannot.report._script import bundle
-from peerannot.report._source import Source
+from peerannot.report._source import ReportSource
 from peerannot.report._thumbs import thumbnails
 
 __all__ = ["LIMIT", "Page", "draw", "render"]
@@ -46,14 +46,22 @@ class Page:
 
 
 def render(
-    source: Source, *, n_tasks: int = 1000, editable: bool = False, progress: Progress = silent
+    source: ReportSource,
+    *,
+    n_tasks: int = 1000,
+    editable: bool = False,
+    progress: Progress = silent,
 ) -> bytes:
     """The report as one HTML file: the content of `draw`, which has the options and errors."""
     return draw(source, n_tasks=n_tasks, editable=editable, progress=progress).content
 
 
 def draw(
-    source: Source, *, n_tasks: int = 1000, editable: bool = False, progress: Progress = silent
+    source: ReportSource,
+    *,
+    n_tasks: int = 1000,
+    editable: bool = False,
+    progress: Progress = silent,
 ) -> Page:
     """Draw the report as one HTML file, under 5 MB; the same source gives the same bytes.
 

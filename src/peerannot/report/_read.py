@@ -19,7 +19,7 @@ from peerannot.dataset import Dataset
 from peerannot.errors import ConvergenceWarning, DataError, ParameterError, PeerannotError
 from peerannot.report._format import average
 from peerannot.report._gold import GOLD, read_gold
-from peerannot.report._source import Source
+from peerannot.report._source import ReportSource
 from peerannot.selection import choose
 
 __all__ = ["STRATEGY_NAMES", "Named", "read_source"]
@@ -45,7 +45,7 @@ def read_source(
     answers_file: str | Path = "answers.json",
     images: bool = True,
     progress: Progress = silent,
-) -> Source:
+) -> ReportSource:
     """Read the votes of a dataset folder, fit strategies, and find what else there is.
 
     Also read, where they exist: images under ``train/``, ``ground_truth.npy``, ``gold.json``,
@@ -94,8 +94,10 @@ def read_source(
         raise ParameterError(f"--main {main}: could not be fitted: {'; '.join(notes)}")
     if isinstance(dataset, Named):
         gold = gold_labels(answers, dataset.gold)
-        return Source(dataset.name, answers, results, main, why, gold=gold, notes=tuple(notes))
-    return Source(
+        return ReportSource(
+            dataset.name, answers, results, main, why, gold=gold, notes=tuple(notes)
+        )
+    return ReportSource(
         name=dataset.name,
         answers=answers,
         results=results,

@@ -15,7 +15,7 @@ from peerannot.aggregation import Result
 from peerannot.answers import Answers
 from peerannot.errors import DataError, ParameterError
 
-__all__ = ["Source"]
+__all__ = ["ReportSource"]
 
 _TITLES = {
     "dawid-skene": "Dawid-Skene",
@@ -29,7 +29,7 @@ MIXED = 1e-9  # tasks whose entropies differ by less are equally uncertain
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class ReportSource:
     """Votes, what strategies made of them, and what else is known.
 
     Attributes

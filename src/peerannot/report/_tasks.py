@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot.report._numbers import short, shorts
-from peerannot.report._source import Source
+from peerannot.report._source import ReportSource
 
 __all__ = ["AMBIGUOUS", "task_table", "worst_first"]
 
@@ -17,7 +17,7 @@ _VOTES = 100_000  # votes shown in all, so that the file stays small
 _POSTERIOR = 6  # classes shown of a posterior
 
 
-def worst_first(source: Source, n: int) -> NDArray[np.int64]:
+def worst_first(source: ReportSource, n: int) -> NDArray[np.int64]:
     """Positions of the ``n`` most uncertain tasks.
 
     By entropy of the posterior of the main strategy, then of the votes, then by position.
@@ -28,7 +28,7 @@ def worst_first(source: Source, n: int) -> NDArray[np.int64]:
 
 
 def task_table(
-    source: Source, shown: NDArray[np.int64]
+    source: ReportSource, shown: NDArray[np.int64]
 ) -> tuple[dict[str, Any], NDArray[np.int64]]:
     """Columns for the page, and the workers who answered (positions, ascending).
 

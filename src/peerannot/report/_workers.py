@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot.report._numbers import shorts, triples
-from peerannot.report._source import Source
+from peerannot.report._source import ReportSource
 
 __all__ = ["FEW", "WorkerFacts"]
 
@@ -24,7 +24,7 @@ _MOST_COUNTS = 2**25  # entries of all confusion matrices, 256 MiB
 class WorkerFacts:
     """Agreement, skill, spam score and flags of the workers of a source, arrays (n_workers,)."""
 
-    source: Source
+    source: ReportSource
 
     @cached_property
     def right(self) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from peerannot._options import check
 from peerannot.aggregation.base import Strategy
 from peerannot.aggregation.online.files import read_state
-from peerannot.aggregation.online.memory import Counts, Rows
+from peerannot.aggregation.online.memory import KeptCounts, KeptRows
 from peerannot.aggregation.online.state import OnlineState
 from peerannot.aggregation.registry import STRATEGIES
 
@@ -34,7 +34,7 @@ def load_state(folder: str | Path) -> OnlineState:
     def part(prefix: str) -> dict[str, NDArray[Any]]:
         return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
 
-    kind = Counts if facts["keeps"] == "counts" else Rows
+    kind = KeptCounts if facts["keeps"] == "counts" else KeptRows
     memory = kind.of_arrays(
         part("memory."), ids["tasks"], ids["workers"], ids["classes"], facts["duplicates"]
     )

@@ -15,7 +15,7 @@ from peerannot._text import did_you_mean, few
 from peerannot.answers import Answers, DuplicatePolicy, Ids
 from peerannot.errors import DataError
 
-__all__ = ["Change", "Counts", "Rows"]
+__all__ = ["Change", "KeptCounts", "KeptRows"]
 
 _NOTHING = np.empty(0, np.int32)
 
@@ -41,7 +41,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Rows:
+class KeptRows:
     """All answers, in order of (task, worker).
 
     Tasks and workers are in the order of ids, whatever the order in which they came, so that
@@ -52,7 +52,7 @@ class Rows:
     duplicates: DuplicatePolicy
 
     @classmethod
-    def empty(cls, classes: Ids, duplicates: DuplicatePolicy) -> Rows:
+    def empty(cls, classes: Ids, duplicates: DuplicatePolicy) -> KeptRows:
         return cls(Answers(_NOTHING, _NOTHING, _NOTHING, Ids(0), Ids(0), classes), duplicates)
 
     @property
@@ -67,7 +67,7 @@ class Rows:
     def classes(self) -> Ids:
         return self.answers.classes
 
-    def add(self, batch: Answers) -> tuple[Rows, Change]:
+    def add(self, batch: Answers) -> tuple[KeptRows, Change]:
         """These rows with those of a batch, under the policy on duplicates: O(rows).
 
         An answer that is known already (same task, worker, label and weight) changes nothing.
@@ -114,7 +114,7 @@ class Rows:
         left = np.ones(old.n_answers, np.bool_)
         left[origin[origin >= 0]] = False
         gone = np.flatnonzero(left)
-        return Rows(answers, self.duplicates), Change(old_task, old_worker, origin, gone)
+        return KeptRows(answers, self.duplicates), Change(old_task, old_worker, origin, gone)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What `of_arrays` needs besides vocabularies and policy."""
@@ -130,14 +130,14 @@ class Rows:
         workers: Ids,
         classes: Ids,
         duplicates: DuplicatePolicy,
-    ) -> Rows:
+    ) -> KeptRows:
         task, worker, label = (arrays[name] for name in ("task", "worker", "label"))
         rows = Answers(task, worker, label, tasks, workers, classes, arrays.get("weight"))
         return cls(rows, duplicates)
 
 
 @dataclass(frozen=True)
-class Counts:
+class KeptCounts:
     """Votes counted by task and label; who gave them is forgotten, so none can be replaced.
 
     Attributes
@@ -159,11 +159,11 @@ class Counts:
     duplicates: DuplicatePolicy = "all"
 
     @classmethod
-    def empty(cls, classes: Ids) -> Counts:
+    def empty(cls, classes: Ids) -> KeptCounts:
         none = np.empty(0, np.int64)
         return cls(Ids(0), Ids(0), classes, _NOTHING, _NOTHING, none, none)
 
-    def add(self, batch: Answers) -> tuple[Counts, Change]:
+    def add(self, batch: Answers) -> tuple[KeptCounts, Change]:
         """These counts and those of a batch: O(pairs + answers of the batch)."""
         if batch.weight is not None:
             raise DataError(
@@ -184,7 +184,7 @@ class Counts:
         by_worker = np.zeros(len(workers), np.int64)
         by_worker[old_worker] += self.worker_answers
         by_worker[new_worker] += batch.answers_per_worker
-        counts = Counts(
+        counts = KeptCounts(
             tasks,
             workers,
             self.classes,
@@ -224,7 +224,7 @@ class Counts:
         workers: Ids,
         classes: Ids,
         duplicates: DuplicatePolicy,
-    ) -> Counts:
+    ) -> KeptCounts:
         task, label, count, by_worker = (
             arrays[name] for name in ("task", "label", "count", "worker_answers")
         )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from peerannot._compiled import compiled
 from peerannot._progress import Progress, silent
 from peerannot.aggregation.fit import Fit, Start
-from peerannot.aggregation.online.memory import Change, Rows
+from peerannot.aggregation.online.memory import Change, KeptRows
 from peerannot.aggregation.passes.confusions import EM, Pairs
 from peerannot.aggregation.passes.support import Support
 from peerannot.aggregation.passes.ties import drawn_best
@@ -31,9 +31,9 @@ class Batch:
 
     Attributes
     ----------
-    memory : Rows
+    memory : KeptRows
         All answers, those of the batch among them.
-    before : Rows
+    before : KeptRows
         The answers before.
     change : Change
         From before to now.
@@ -45,8 +45,8 @@ class Batch:
         See `peerannot.aggregation.online.state.OnlineState`.
     """
 
-    memory: Rows
-    before: Rows
+    memory: KeptRows
+    before: KeptRows
     change: Change
     gold: NDArray[np.int32]
     number: int

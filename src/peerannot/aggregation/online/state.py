@@ -56,7 +56,7 @@ from numpy.typing import NDArray
 
 from peerannot.aggregation.fit import Fit
 from peerannot.aggregation.online.files import write_state
-from peerannot.aggregation.online.memory import Counts, Rows
+from peerannot.aggregation.online.memory import KeptCounts, KeptRows
 from peerannot.aggregation.online.models import Batch, Sums
 from peerannot.aggregation.result import Result
 from peerannot.answers import Answers, DuplicatePolicy, gold_labels
@@ -91,7 +91,7 @@ class OnlineState:
     Attributes
     ----------
     strategy : Strategy
-    memory : Rows or Counts
+    memory : KeptRows or Counts
         The answers; for rules that only count votes, under ``duplicates="all"``, counts by task
         and label.
     gold : int32 array (n_tasks,)
@@ -114,7 +114,7 @@ class OnlineState:
     """
 
     strategy: Additive
-    memory: Rows | Counts
+    memory: KeptRows | KeptCounts
     gold: NDArray[np.int32]
     sums: Sums
     updates: int = 0
@@ -126,7 +126,7 @@ class OnlineState:
     @property
     def n_answers(self) -> int:
         """Answers that count."""
-        if isinstance(self.memory, Counts):
+        if isinstance(self.memory, KeptCounts):
             return int(self.memory.count.sum())
         return self.memory.answers.n_answers
 
@@ -135,7 +135,7 @@ class OnlineState:
         answers = self.memory.answers
         rule = self.strategy.with_files()
         result = rule.result_of(answers, rule.read(answers, self.sums, self.gold))
-        if isinstance(self.memory, Counts):
+        if isinstance(self.memory, KeptCounts):
             return replace(
                 result,
                 worker_answers=self.memory.worker_answers,
@@ -163,7 +163,7 @@ class OnlineState:
             "begin": self.begin,
             "updates": self.updates,
             "n_answers": self.n_answers,
-            "keeps": "counts" if isinstance(self.memory, Counts) else "rows",
+            "keeps": "counts" if isinstance(self.memory, KeptCounts) else "rows",
         }
         arrays = {f"memory.{k}": v for k, v in self.memory.arrays().items()}
         arrays |= {f"sums.{k}": v for k, v in self.sums.items()}
@@ -211,7 +211,7 @@ def add_answers(
     if state.updates and _is_same(state, memory, known):
         return state
     sums: Sums = {}
-    if isinstance(memory, Rows) and isinstance(state.memory, Rows):
+    if isinstance(memory, KeptRows) and isinstance(state.memory, KeptRows):
         batch = Batch(
             memory,
             state.memory,
@@ -226,7 +226,7 @@ def add_answers(
     return replace(state, memory=memory, gold=known, sums=sums, updates=state.updates + 1)
 
 
-def _is_same(state: OnlineState, memory: Rows | Counts, gold: NDArray[np.int32]) -> bool:
+def _is_same(state: OnlineState, memory: KeptRows | KeptCounts, gold: NDArray[np.int32]) -> bool:
     """Whether a batch brought nothing: no id, no answer and no known label that is not there."""
     before, after = state.memory.arrays(), memory.arrays()
     return (
@@ -259,8 +259,10 @@ def _new(
     if answers.n_classes == 0:
         raise DataError("answers: there are no answers and no classes; nothing to aggregate")
     counted = strategy.counts_votes and duplicates == "all" and answers.weight is None
-    memory: Rows | Counts = (
-        Counts.empty(answers.classes) if counted else Rows.empty(answers.classes, duplicates)
+    memory: KeptRows | KeptCounts = (
+        KeptCounts.empty(answers.classes)
+        if counted
+        else KeptRows.empty(answers.classes, duplicates)
     )
     none = np.empty(0, np.int32)
     return OnlineState(strategy, memory, none, {}, 0, duplicates, float(decay), int(passes), begin)

@@ -18,7 +18,13 @@ from peerannot.io._folder import answers_document
 from peerannot.io._output import SUFFIXES, write_table
 from peerannot.io._write import WRITERS, Export, Writer
 
-__all__ = ["AnswersJson", "Cleanlab", "CrowdKit", "TextMatrix", "WorkerFirst"]
+__all__ = [
+    "AnswersJsonWriter",
+    "CleanlabWriter",
+    "CrowdKit",
+    "TextMatrixWriter",
+    "WorkerFirstWriter",
+]
 
 CELLS = 10**8  # of a dense matrix; above, it is refused
 
@@ -78,7 +84,7 @@ class CrowdKit(Writer):
 
 @WRITERS.register("cleanlab", "wide")
 @dataclass(frozen=True, kw_only=True)
-class Cleanlab(Writer):
+class CleanlabWriter(Writer):
     """cleanlab's matrix: a row a task, a column a worker, labels 0..K-1, empty for none.
 
     cleanlab refuses rows and columns without any label, so they are left out. Names of the
@@ -110,7 +116,7 @@ class Cleanlab(Writer):
 
 @WRITERS.register("answers-json", "answers.json", "peerannot", "task-first")
 @dataclass(frozen=True, kw_only=True)
-class AnswersJson(Writer):
+class AnswersJsonWriter(Writer):
     """``{task: {worker: label}}``, as a dataset folder has it.
 
     Parameters
@@ -131,7 +137,7 @@ class AnswersJson(Writer):
 
 @WRITERS.register("worker-first")
 @dataclass(frozen=True, kw_only=True)
-class WorkerFirst(Writer):
+class WorkerFirstWriter(Writer):
     """``{worker: {task: label}}``.
 
     Parameters
@@ -182,7 +188,7 @@ def _write_names(output: Path, names: Ids, *, always: bool = False) -> list[str]
 
 @WRITERS.register("text-matrix", "rodrigues")
 @dataclass(frozen=True, kw_only=True)
-class TextMatrix(Writer):
+class TextMatrixWriter(Writer):
     """Rodrigues' text matrix: a row a task, a column a worker, -1 for no answer.
 
     Names of classes that are not their positions go to ``<output>.classes.json``.

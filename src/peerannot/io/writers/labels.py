@@ -18,7 +18,7 @@ from peerannot._options import option
 from peerannot.errors import ParameterError
 from peerannot.io._write import WRITERS, Export, Writer
 
-__all__ = ["Coco", "HuggingFace", "ImageFolder", "LabelStudio"]
+__all__ = ["Coco", "HuggingFaceWriter", "ImageFolder", "LabelStudioWriter"]
 
 
 def _undecided(labels: np.ndarray[Any, np.dtype[np.int32]]) -> list[str]:
@@ -28,7 +28,7 @@ def _undecided(labels: np.ndarray[Any, np.dtype[np.int32]]) -> list[str]:
 
 @WRITERS.register("label-studio", "labelstudio")
 @dataclass(frozen=True, kw_only=True)
-class LabelStudio(Writer):
+class LabelStudioWriter(Writer):
     """Predictions for Label Studio, to import into the project that the answers came from.
 
     Parameters
@@ -108,7 +108,7 @@ class Coco(Writer):
 
 @WRITERS.register("huggingface", "hf", "datasets")
 @dataclass(frozen=True, kw_only=True)
-class HuggingFace(Writer):
+class HuggingFaceWriter(Writer):
     """A Hugging Face data set: Parquet with ClassLabel names, and the card beside it.
 
     A row a task: ``id``, ``image`` (its name), ``label`` (-1 where undecided), ``confidence``,

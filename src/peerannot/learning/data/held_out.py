@@ -9,18 +9,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from peerannot.learning.data.images import FeatureStore, Source
+from peerannot.learning.data.images import FeatureStore, Inputs
 from peerannot.learning.networks.models import build_model
-from peerannot.learning.training.learner import Learner, SoftLabels
+from peerannot.learning.training.learner import Learner, SoftTargets
 from peerannot.learning.training.trainer import Trainer
 
 __all__ = ["HeldOut"]
 
 
-class _Part(Source):
+class _Part(Inputs):
     """Some rows of a source."""
 
-    def __init__(self, source: Source, rows: Tensor) -> None:
+    def __init__(self, source: Inputs, rows: Tensor) -> None:
         self.source, self.rows = source, rows
 
     def __len__(self) -> int:
@@ -32,7 +32,7 @@ class _Part(Source):
         return self.source.batches([self.rows[chosen] for chosen in rows], changes)
 
 
-def _part(source: Source, rows: Tensor) -> Source:
+def _part(source: Inputs, rows: Tensor) -> Inputs:
     if isinstance(source, FeatureStore):
         return FeatureStore(source.features[rows])
     return _Part(source, rows)
@@ -64,7 +64,7 @@ class HeldOut:
             seen = torch.from_numpy(np.flatnonzero(known & (fold != number)))
             held = torch.from_numpy(np.flatnonzero(fold == number))
             torch.manual_seed(int(rng.integers(2**31)))
-            learner = Learner(build_model(trainer.options, n_classes), SoftLabels(soft[seen]))
+            learner = Learner(build_model(trainer.options, n_classes), SoftTargets(soft[seen]))
             fit = Trainer(
                 learner,
                 _part(trainer.train, seen),

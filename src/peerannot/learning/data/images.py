@@ -18,14 +18,14 @@ from peerannot.dataset import UnreadableImageError, bad_images, read_picture
 from peerannot.errors import DataError, DataWarning
 from peerannot.learning.data.augment import apply_changes
 
-__all__ = ["MEAN", "STD", "FeatureStore", "ImageStore", "Source", "read_image"]
+__all__ = ["MEAN", "STD", "FeatureStore", "ImageStore", "Inputs", "read_image"]
 
 # Means and standard deviations of ImageNet, with which published weights were trained.
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
 
-class Source:
+class Inputs:
     """Inputs of a network, by row."""
 
     def __len__(self) -> int:
@@ -38,7 +38,7 @@ class Source:
         raise NotImplementedError
 
 
-class FeatureStore(Source):
+class FeatureStore(Inputs):
     """Features of images, computed once: (n, n_features)."""
 
     def __init__(self, features: Tensor) -> None:
@@ -54,7 +54,7 @@ class FeatureStore(Source):
             yield self.features[chosen]
 
 
-class ImageStore(Source):
+class ImageStore(Inputs):
     """Images as square arrays of bytes.
 
     Parameters

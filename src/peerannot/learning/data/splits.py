@@ -17,14 +17,14 @@ from peerannot.dataset import Dataset, Image, match_tasks
 from peerannot.errors import DataError, DataWarning
 from peerannot.learning.data.labels import load_labels
 
-__all__ = ["Part", "Splits", "labelled_splits", "vote_shares", "voted_splits"]
+__all__ = ["Split", "Splits", "labelled_splits", "vote_shares", "voted_splits"]
 
 # Share of the training images that validate where there is no val/ folder.
 _VALIDATION = 0.2
 
 
 @dataclass(frozen=True)
-class Part:
+class Split:
     """Some images and a distribution over classes for each.
 
     Attributes
@@ -40,8 +40,8 @@ class Part:
     def paths(self) -> list[Path]:
         return [image.path for image in self.images]
 
-    def take(self, rows: NDArray[np.int64]) -> Part:
-        return Part([self.images[int(row)] for row in rows], self.target[rows])
+    def take(self, rows: NDArray[np.int64]) -> Split:
+        return Split([self.images[int(row)] for row in rows], self.target[rows])
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,14 @@ class Splits:
     Attributes
     ----------
     train, val : Part
-    test : Part or None
+    test : Split or None
     answers : Answers or None
         The votes, task ``i`` being image ``i`` of ``train``.
     """
 
-    train: Part
-    val: Part
-    test: Part | None
+    train: Split
+    val: Split
+    test: Split | None
     answers: Answers | None = None
 
 
@@ -81,7 +81,7 @@ def labelled_splits(
     _say_left_out(known.undecided, "have no label (undecided)")
     kept = np.array([i for i, t in enumerate(known.tasks) if t not in removed], np.int64)
     train = _pair(images, known.tasks.take(kept), {*known.undecided, *removed}, everything)
-    part = Part(train, known.soft[kept])
+    part = Split(train, known.soft[kept])
     if any((dataset.path / "val").glob("*/*")):
         val = _folder_part(dataset, "val")
     else:
@@ -125,7 +125,7 @@ def voted_splits(
     if not answers.n_answers:
         raise DataError(f"{dataset.path}: no vote to train on")
     train = _pair(images, answers.tasks, {*removed, *empty}, everything)
-    part = Part(train, vote_shares(answers).astype(np.float32))
+    part = Split(train, vote_shares(answers).astype(np.float32))
     if any((dataset.path / "val").glob("*/*")):
         return Splits(part, _folder_part(dataset, "val"), _test(dataset), answers)
     rows, held = _hold_out(len(train), seed)
@@ -161,14 +161,14 @@ def _pair(images: list[Image], tasks: Ids, out: set[str], everything: Ids) -> li
     return [images[int(i)] for i in order]
 
 
-def _folder_part(dataset: Dataset, split: str) -> Part:
+def _folder_part(dataset: Dataset, split: str) -> Split:
     images = dataset.images(split)
     target = np.zeros((len(images), dataset.n_classes), np.float32)
     target[np.arange(len(images)), dataset.folder_labels(images)] = 1
-    return Part(images, target)
+    return Split(images, target)
 
 
-def _test(dataset: Dataset) -> Part | None:
+def _test(dataset: Dataset) -> Split | None:
     if any((dataset.path / "test").glob("*/*")):
         return _folder_part(dataset, "test")
     warnings.warn(

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 __all__ = [
     "ClassScores",
-    "Scores",
+    "TestScores",
     "calibration_error",
     "class_scores",
     "confusion_counts",
@@ -29,7 +29,7 @@ def soft_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Scores:
+class TestScores:
     """Quality of predictions on a set of images.
 
     Attributes
@@ -52,14 +52,14 @@ class Scores:
     brier: float
 
 
-def score(logits: Tensor, target: Tensor) -> Scores:
+def score(logits: Tensor, target: Tensor) -> TestScores:
     """Scores of ``logits`` against the distributions ``target``, both (n, K)."""
     logits, target = logits.double(), target.double()
     probability = logits.softmax(dim=1)
     truth = target.argmax(dim=1)
     confidence, predicted = probability.max(dim=1)
     right = predicted == truth
-    return Scores(
+    return TestScores(
         loss=float(soft_cross_entropy(logits, target)),
         accuracy=100 * int(right.sum()) / len(right),
         balanced_accuracy=100 * _by_class(right, truth),

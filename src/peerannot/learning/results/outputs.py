@@ -15,7 +15,7 @@ from torch import Tensor
 from peerannot._files import atomic_write, write_csv, write_npy
 from peerannot.answers import Answers
 from peerannot.io._output import write_table
-from peerannot.learning.data.splits import Part, Splits
+from peerannot.learning.data.splits import Split, Splits
 from peerannot.learning.options import TrainOptions
 from peerannot.learning.results.calibration import calibration, fit_temperature
 from peerannot.learning.results.metrics import class_scores, confusion_counts, score, top_k
@@ -164,7 +164,7 @@ def write_epochs(file: Path, outcome: Outcome, options: TrainOptions) -> None:
     write_csv(file, {"epoch": [e + 1 for e in epochs], "lr": rates, **outcome.history})
 
 
-def _test_scores(logits: Tensor | None, part: Part | None) -> dict[str, float | None]:
+def _test_scores(logits: Tensor | None, part: Split | None) -> dict[str, float | None]:
     keys = ("accuracy", "loss", "ece", "balanced_accuracy", "brier")
     if logits is None or part is None:
         return {f"test_{key}": None for key in keys}
@@ -172,7 +172,7 @@ def _test_scores(logits: Tensor | None, part: Part | None) -> dict[str, float | 
     return {f"test_{key}": getattr(scores, key) for key in keys}
 
 
-def _top_scores(split: str, logits: Tensor | None, part: Part | None) -> dict[str, float | None]:
+def _top_scores(split: str, logits: Tensor | None, part: Split | None) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
     for k in (2, 5):
         pair: tuple[float | None, float | None] = (None, None)

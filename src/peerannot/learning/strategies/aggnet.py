@@ -12,9 +12,9 @@ from peerannot.answers import Answers
 from peerannot.learning.networks.models import Outputs
 from peerannot.learning.strategies.base import (
     STRATEGIES,
+    BatchVotes,
     CrowdHead,
     EndToEnd,
-    Votes,
     refuse_if_large,
 )
 from peerannot.learning.strategies.targets import EMHead
@@ -68,7 +68,7 @@ class _Head(EMHead):
         if epoch >= self.warmup:
             self.e_step(self.log_prediction)
 
-    def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
+    def loss(self, outputs: Outputs, votes: BatchVotes) -> Tensor:
         with torch.no_grad():
             self.log_prediction[votes.image] = outputs.log_probability.to(self.log_prediction)
         return super().loss(outputs, votes)

@@ -13,9 +13,9 @@ from peerannot.answers import Answers
 from peerannot.learning.networks.models import Outputs
 from peerannot.learning.strategies.base import (
     STRATEGIES,
+    BatchVotes,
     CrowdHead,
     EndToEnd,
-    Votes,
     WorkerReport,
     mean_diagonal,
     refuse_if_large,
@@ -102,7 +102,7 @@ class _Head(CrowdHead):
         self.total.zero_()
         self.count.zero_()
 
-    def inputs(self, images: Tensor, votes: Votes) -> Tensor:
+    def inputs(self, images: Tensor, votes: BatchVotes) -> Tensor:
         n = len(votes.row)
         if not self.options.alpha or n < 2:
             return images
@@ -114,7 +114,7 @@ class _Head(CrowdHead):
         own = images[votes.row]
         return own * part + own[partner] * (1 - part)
 
-    def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
+    def loss(self, outputs: Outputs, votes: BatchVotes) -> Tensor:
         mix, self.mix = self.mix, None
         if not len(votes.row):
             return outputs.logits.sum() * 0

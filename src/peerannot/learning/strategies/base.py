@@ -20,10 +20,10 @@ from peerannot.learning.networks.models import Outputs
 
 __all__ = [
     "STRATEGIES",
+    "BatchVotes",
     "CrowdHead",
     "EndToEnd",
     "Run",
-    "Votes",
     "WorkerReport",
     "make_strategy",
     "rows_of",
@@ -35,7 +35,7 @@ _MOST_PARAMETERS = 2**28
 
 
 @dataclass(frozen=True)
-class Votes:
+class BatchVotes:
     """The votes on a batch of images, one entry a vote, in no particular order.
 
     Attributes
@@ -106,7 +106,7 @@ class CrowdHead(nn.Module, ABC):
     mixes: ClassVar[bool] = False
 
     @abstractmethod
-    def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
+    def loss(self, outputs: Outputs, votes: BatchVotes) -> Tensor:
         """The loss of a batch, a scalar."""
 
     @abstractmethod
@@ -121,7 +121,7 @@ class CrowdHead(nn.Module, ABC):
         """Called before the first epoch, also that of a resumed run."""
         del run
 
-    def inputs(self, images: Tensor, votes: Votes) -> Tensor:
+    def inputs(self, images: Tensor, votes: BatchVotes) -> Tensor:
         """What the network sees of a batch in training; `loss` gets its outputs for that."""
         del votes
         return images
@@ -185,7 +185,7 @@ def rows_of(table: Tensor, index: Tensor) -> Tensor:
     return flat.view(len(index), *table.shape[1:])
 
 
-def vote_loss(scores: Tensor, votes: Votes) -> Tensor:
+def vote_loss(scores: Tensor, votes: BatchVotes) -> Tensor:
     """Mean over the votes of the cross entropy of each with the softmax of its scores.
 
     Zero where a batch has no vote, so that it trains nothing.

@@ -15,9 +15,9 @@ from peerannot.answers import Answers
 from peerannot.learning.networks.models import Outputs
 from peerannot.learning.strategies.base import (
     STRATEGIES,
+    BatchVotes,
     CrowdHead,
     EndToEnd,
-    Votes,
     WorkerReport,
     mean_diagonal,
     refuse_if_large,
@@ -105,7 +105,7 @@ class _Head(CrowdHead):
         self.gate_sum.zero_()
         self.gate_count.zero_()
 
-    def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
+    def loss(self, outputs: Outputs, votes: BatchVotes) -> Tensor:
         p = outputs.probability
         gate = self._gate(outputs.features.detach(), votes)
         common = rows_of(p @ self.common, votes.row)
@@ -121,7 +121,7 @@ class _Head(CrowdHead):
             loss = loss + self.share * self.shared.penalty(self.individual, votes.worker)
         return loss
 
-    def _gate(self, features: Tensor, votes: Votes) -> Tensor:
+    def _gate(self, features: Tensor, votes: BatchVotes) -> Tensor:
         image = F.normalize(self.image(features), dim=1)
         worker = F.normalize(self.worker, dim=1)
         products = rows_of(image, votes.row) * rows_of(worker, votes.worker)

@@ -15,10 +15,10 @@ from peerannot.answers import Answers
 from peerannot.learning.networks.models import Outputs
 from peerannot.learning.strategies.base import (
     STRATEGIES,
+    BatchVotes,
     CrowdHead,
     EndToEnd,
     Run,
-    Votes,
     WorkerReport,
     to_numpy,
 )
@@ -110,7 +110,7 @@ class _Head(CrowdHead):
             ):
                 buffer.copy_(torch.from_numpy(np.asarray(value)))
 
-    def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
+    def loss(self, outputs: Outputs, votes: BatchVotes) -> Tensor:
         return label_loss(outputs, votes, self.target)
 
     def report(self) -> WorkerReport:

@@ -14,9 +14,9 @@ from peerannot.answers import Answers
 from peerannot.learning.networks.models import Outputs
 from peerannot.learning.strategies.base import (
     STRATEGIES,
+    BatchVotes,
     CrowdHead,
     EndToEnd,
-    Votes,
     WorkerReport,
     mean_diagonal,
     refuse_if_large,
@@ -86,7 +86,7 @@ class _Head(CrowdHead):
         if variant == "VW+B":
             self.bias = nn.Parameter(torch.zeros(n_workers, n_classes))
 
-    def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
+    def loss(self, outputs: Outputs, votes: BatchVotes) -> Tensor:
         p = rows_of(outputs.probability, votes.row)
         weight = rows_of(self.weight, votes.worker)
         if self.variant == "MW":

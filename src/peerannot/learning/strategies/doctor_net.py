@@ -13,9 +13,9 @@ from peerannot.answers import Answers
 from peerannot.learning.networks.models import Outputs
 from peerannot.learning.strategies.base import (
     STRATEGIES,
+    BatchVotes,
     CrowdHead,
     EndToEnd,
-    Votes,
     WorkerReport,
     refuse_if_large,
     rows_of,
@@ -103,7 +103,7 @@ class _Head(CrowdHead):
         guess = 1 / self.deviation.shape[1]
         return torch.where(self.count > 0, self.agreement / self.count.clamp(min=1), guess)
 
-    def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
+    def loss(self, outputs: Outputs, votes: BatchVotes) -> Tensor:
         features = outputs.features / outputs.features.shape[1] ** 0.5
         own = rows_of(self.deviation, votes.worker)
         part = torch.bmm(own, rows_of(features, votes.row)[:, :, None].to(own)).squeeze(2)

@@ -13,9 +13,9 @@ from peerannot.answers import Answers
 from peerannot.learning.networks.models import Outputs
 from peerannot.learning.strategies.base import (
     STRATEGIES,
+    BatchVotes,
     CrowdHead,
     EndToEnd,
-    Votes,
     WorkerReport,
     mean_diagonal,
     to_numpy,
@@ -67,7 +67,7 @@ class _Head(CrowdHead):
         self.options = options
         self.crowd = WorkerMatrices("GeoCrowdNet", answers)
 
-    def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
+    def loss(self, outputs: Outputs, votes: BatchVotes) -> Tensor:
         log_matrices = self.crowd.log_matrices()
         log_answer = answer_log_probability(outputs, votes, answer_columns(log_matrices, votes))
         loss = -log_answer.sum() / max(1, len(votes.label))

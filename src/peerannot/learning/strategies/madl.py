@@ -13,9 +13,9 @@ from peerannot.answers import Answers
 from peerannot.learning.networks.models import Outputs
 from peerannot.learning.strategies.base import (
     STRATEGIES,
+    BatchVotes,
     CrowdHead,
     EndToEnd,
-    Votes,
     WorkerReport,
     mean_diagonal,
     refuse_if_large,
@@ -97,7 +97,7 @@ class _Head(CrowdHead):
         self.total.zero_()
         self.count.zero_()
 
-    def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
+    def loss(self, outputs: Outputs, votes: BatchVotes) -> Tensor:
         worker = rows_of(self.crowd.worker, votes.worker)
         image = rows_of(self.crowd.image(outputs.features.detach()), votes.row)
         log_matrix = self.crowd.log_matrix(worker, image)
@@ -111,7 +111,7 @@ class _Head(CrowdHead):
             return outputs.logits.sum() * 0
         return -(self._weight(votes) * log_answer).mean()
 
-    def _weight(self, votes: Votes) -> Tensor:
+    def _weight(self, votes: BatchVotes) -> Tensor:
         if not self.options.weights:
             return torch.ones(len(votes.worker)).to(self.crowd.worker)
         present, place = torch.unique(votes.worker, return_inverse=True)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from peerannot.answers import Answers
 from peerannot.learning.networks.models import Outputs
-from peerannot.learning.strategies.base import Votes, refuse_if_large, rows_of
+from peerannot.learning.strategies.base import BatchVotes, refuse_if_large, rows_of
 
 __all__ = [
     "RATE",
@@ -117,7 +117,7 @@ class WorkerMatrices(nn.Module):
         return rows_of(each, worker).mean()
 
 
-def answer_columns(log_matrices: Tensor, votes: Votes) -> Tensor:
+def answer_columns(log_matrices: Tensor, votes: BatchVotes) -> Tensor:
     """``log A_j[:, y]`` of the worker and the answer of each vote, (n_votes, K).
 
     One look-up in the transposed matrices: those of all workers are cheaper to normalise than
@@ -128,7 +128,7 @@ def answer_columns(log_matrices: Tensor, votes: Votes) -> Tensor:
     return rows_of(columns, votes.worker * k + votes.label)
 
 
-def answer_log_probability(outputs: Outputs, votes: Votes, log_column: Tensor) -> Tensor:
+def answer_log_probability(outputs: Outputs, votes: BatchVotes, log_column: Tensor) -> Tensor:
     """``log sum_k p_k A[k, answered]`` of each vote, (n_votes,), from `answer_columns`."""
     return torch.logsumexp(rows_of(outputs.log_probability, votes.row) + log_column, dim=1)
 

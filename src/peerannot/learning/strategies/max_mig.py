@@ -13,9 +13,9 @@ from peerannot.learning.data.splits import vote_shares
 from peerannot.learning.networks.models import Outputs
 from peerannot.learning.strategies.base import (
     STRATEGIES,
+    BatchVotes,
     CrowdHead,
     EndToEnd,
-    Votes,
     WorkerReport,
     mean_diagonal,
     refuse_if_large,
@@ -72,7 +72,7 @@ class _Head(CrowdHead):
         self.bias = nn.Parameter(torch.from_numpy(np.log(prior)).float())
         self.register_buffer("prior", torch.from_numpy(prior).float())
 
-    def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
+    def loss(self, outputs: Outputs, votes: BatchVotes) -> Tensor:
         answered = torch.unique(votes.row)
         if len(answered) < 2:
             return outputs.logits.sum() * 0

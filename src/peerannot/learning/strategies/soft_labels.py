@@ -13,9 +13,9 @@ from peerannot.answers import Answers
 from peerannot.learning.networks.models import Outputs
 from peerannot.learning.strategies.base import (
     STRATEGIES,
+    BatchVotes,
     CrowdHead,
     EndToEnd,
-    Votes,
     WorkerReport,
     mean_diagonal,
     to_numpy,
@@ -68,7 +68,7 @@ class _Head(CrowdHead):
         smooth = (1 - smoothing) * target + smoothing / k
         self.register_buffer("target", torch.from_numpy(smooth).float(), persistent=False)
 
-    def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
+    def loss(self, outputs: Outputs, votes: BatchVotes) -> Tensor:
         return label_loss(outputs, votes, self.target)
 
     def report(self) -> WorkerReport:

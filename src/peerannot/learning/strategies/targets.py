@@ -15,8 +15,8 @@ from peerannot.learning.data.splits import vote_shares
 from peerannot.learning.networks.models import Outputs
 from peerannot.learning.results.metrics import soft_cross_entropy
 from peerannot.learning.strategies.base import (
+    BatchVotes,
     CrowdHead,
-    Votes,
     WorkerReport,
     mean_diagonal,
     to_numpy,
@@ -33,7 +33,7 @@ def first_labels(answers: Answers, labels: str) -> NDArray[np.float64]:
     return aggregate(answers, labels).dense_posterior()
 
 
-def label_loss(outputs: Outputs, votes: Votes, target: Tensor) -> Tensor:
+def label_loss(outputs: Outputs, votes: BatchVotes, target: Tensor) -> Tensor:
     """Cross entropy with the labels (n_tasks, K) of the images of a batch that have votes."""
     answered = torch.bincount(votes.row, minlength=len(votes.image)) > 0
     if not bool(answered.any()):
@@ -75,7 +75,7 @@ class EMHead(CrowdHead):
         self.posterior.copy_(torch.from_numpy(q))
         self.confusion.copy_(torch.from_numpy(self._count(q)))
 
-    def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
+    def loss(self, outputs: Outputs, votes: BatchVotes) -> Tensor:
         return label_loss(outputs, votes, self.posterior)
 
     def report(self) -> WorkerReport:

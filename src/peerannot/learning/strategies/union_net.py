@@ -12,9 +12,9 @@ from peerannot.answers import Answers
 from peerannot.learning.networks.models import Outputs
 from peerannot.learning.strategies.base import (
     STRATEGIES,
+    BatchVotes,
     CrowdHead,
     EndToEnd,
-    Votes,
     WorkerReport,
     mean_diagonal,
     refuse_if_large,
@@ -71,7 +71,7 @@ class _Head(CrowdHead):
         start = diagonal_logits(n_classes) / RATE
         self.transition = nn.Parameter(start.repeat(n_workers, 1, 1))
 
-    def loss(self, outputs: Outputs, votes: Votes) -> Tensor:
+    def loss(self, outputs: Outputs, votes: BatchVotes) -> Tensor:
         transition = RATE * self.transition
         norm = torch.logsumexp(transition, dim=(0, 2))
         log_column = answer_columns(transition, votes) - norm

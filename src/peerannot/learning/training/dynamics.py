@@ -18,7 +18,7 @@ from torch import Tensor
 
 from peerannot._progress import Progress, silent
 from peerannot.errors import ParameterError, PeerannotError
-from peerannot.learning.data.images import ImageStore, Source
+from peerannot.learning.data.images import ImageStore, Inputs
 from peerannot.learning.networks.models import Outputs, build_model
 from peerannot.learning.options import TrainOptions
 from peerannot.learning.training.learner import Learner, Objective
@@ -134,10 +134,10 @@ def _check(options: TrainOptions) -> None:
         raise ParameterError("--devices, --num-nodes: one process watches a training; drop them")
 
 
-class _Samples(Source):
+class _Samples(Inputs):
     """Rows of another source, each as often as it is wanted."""
 
-    def __init__(self, source: Source, row: Tensor) -> None:
+    def __init__(self, source: Inputs, row: Tensor) -> None:
         self.source, self.row = source, row
 
     def __len__(self) -> int:

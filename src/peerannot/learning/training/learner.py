@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from peerannot.answers import Answers
 from peerannot.learning.networks.models import Classifier, Outputs
 from peerannot.learning.results.metrics import soft_cross_entropy
-from peerannot.learning.strategies.base import CrowdHead, Run, Votes
+from peerannot.learning.strategies.base import BatchVotes, CrowdHead, Run
 from peerannot.learning.training.parallel import ALONE, Processes
 
-__all__ = ["CrowdVotes", "Learner", "Objective", "SoftLabels"]
+__all__ = ["CrowdVotes", "Learner", "Objective", "SoftTargets"]
 
 
 class Objective(nn.Module, ABC):
@@ -52,7 +52,7 @@ class Objective(nn.Module, ABC):
         raise NotImplementedError
 
 
-class SoftLabels(Objective):
+class SoftTargets(Objective):
     """A distribution over classes for each image; the loss is the cross entropy.
 
     ``smoothing`` of each is replaced by the uniform distribution.
@@ -92,7 +92,7 @@ class CrowdVotes(Objective):
             tensor = torch.from_numpy(array.astype("int64"))
             self.register_buffer(name, tensor, persistent=False)
 
-    def votes(self, rows: Tensor) -> Votes:
+    def votes(self, rows: Tensor) -> BatchVotes:
         """The votes on the images ``rows``; cost grows with these votes alone."""
         first = self.start[rows]
         count = self.start[rows + 1] - first
@@ -100,7 +100,7 @@ class CrowdVotes(Objective):
         # Place of each vote in the flat list: where its image's votes start, plus 0, 1, 2, ...
         shift = first - (torch.cumsum(count, 0) - count)
         at = torch.arange(len(row), device=rows.device) + shift[row]
-        return Votes(row, self.worker[at], self.label[at], rows)
+        return BatchVotes(row, self.worker[at], self.label[at], rows)
 
     def loss(self, outputs: Outputs, rows: Tensor) -> Tensor:
         return self.head.loss(outputs, self.votes(rows))

@@ -40,7 +40,7 @@ from peerannot.learning.results.outputs import (
 )
 from peerannot.learning.strategies.base import EndToEnd, make_strategy
 from peerannot.learning.training.checkpoint import CheckpointFile
-from peerannot.learning.training.learner import CrowdVotes, Learner, Objective, SoftLabels
+from peerannot.learning.training.learner import CrowdVotes, Learner, Objective, SoftTargets
 from peerannot.learning.training.parallel import local_processes, make_fabric, process_group
 from peerannot.learning.training.tensorboard import epoch_log
 from peerannot.learning.training.trainer import Outcome, Trainer, reproducible
@@ -158,7 +158,7 @@ def train(
     folder = data.path / "best_models" / options.model.replace("/", "_")
     run = _Run(data, splits, options, name, folder, splits.train.target)
     return run.execute(
-        lambda _: SoftLabels(torch.from_numpy(splits.train.target), options.label_smoothing),
+        lambda _: SoftTargets(torch.from_numpy(splits.train.target), options.label_smoothing),
         resume,
         progress,
     )

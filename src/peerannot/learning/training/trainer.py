@@ -17,7 +17,7 @@ from torch import Tensor
 
 from peerannot._progress import Progress, silent
 from peerannot.errors import DataError, DataWarning, ParameterError, PeerannotError
-from peerannot.learning.data.images import FeatureStore, Source
+from peerannot.learning.data.images import FeatureStore, Inputs
 from peerannot.learning.options import TrainOptions
 from peerannot.learning.results.metrics import score
 from peerannot.learning.training.checkpoint import CheckpointFile
@@ -84,8 +84,8 @@ class Trainer:
     def __init__(
         self,
         learner: Learner,
-        train: Source,
-        val: Source,
+        train: Inputs,
+        val: Inputs,
         val_target: Tensor,
         options: TrainOptions,
         checkpoint: CheckpointFile | None = None,
@@ -125,7 +125,7 @@ class Trainer:
         self.best: dict[str, Tensor] = {}
         self._saved_at, self._save_cost = -math.inf, 0.0
 
-    def prepare(self, source: Source) -> Source:
+    def prepare(self, source: Inputs) -> Inputs:
         """The source, or the features of its images where only the head is trained on them.
 
         They are computed once, unless images change from epoch to epoch or the features take
@@ -208,15 +208,15 @@ class Trainer:
         self.learner.load_state_dict(self.best)
         return Outcome(self.history, self.best_epoch, start)
 
-    def predict(self, source: Source) -> Tensor:
+    def predict(self, source: Inputs) -> Tensor:
         """Logits of all rows of a source, (n, n_classes) on the CPU."""
         return self._logits(self.prepare(source))
 
-    def _logits(self, source: Source) -> Tensor:
+    def _logits(self, source: Inputs) -> Tensor:
         model = self.learner.classifier
         return self._collect(source, lambda inputs: model(inputs).logits)
 
-    def _collect(self, source: Source, function: Callable[[Tensor], Tensor]) -> Tensor:
+    def _collect(self, source: Inputs, function: Callable[[Tensor], Tensor]) -> Tensor:
         """Results of a function on all rows of a source, on the CPU."""
         self.learner.eval()
         n, fabric = len(source), self.fabric
