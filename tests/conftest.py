@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from helpers.commands import SECONDS, Commands
 
 # Compiled loops make the first example slow; time says nothing about correctness here.
 settings.register_profile("peerannot", deadline=None, derandomize=True)
@@ -57,21 +59,44 @@ def cifar10s(real_data: Path, tmp_path: Path) -> Path:
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture
-def run() -> Run:
-    """Run ``peerannot ARGS`` as a user would and return the finished process."""
+@pytest.fixture(scope="session")
+def _commands() -> Iterator[Commands]:
+    commands = Commands()
+    yield commands
+    commands.close()
 
+
+@pytest.fixture
+def run(_commands: Commands) -> Run:
+    """Run ``peerannot ARGS`` and return the finished process.
+
+    It is forked from one that has imported the library; see `run_process` for a real start.
+    """
+    return checked(_commands)
+
+
+@pytest.fixture
+def run_process() -> Run:
+    """As `run`, started as a user would: for what a start decides, as the seed of hashes."""
+    return checked(start)
+
+
+def start(
+    args: Sequence[str], cwd: Path, env: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "peerannot", *args]
+    return subprocess.run(
+        command, cwd=cwd, env=env, capture_output=True, text=True, timeout=SECONDS
+    )
+
+
+def checked(runs: Callable[..., subprocess.CompletedProcess[str]]) -> Run:
     def call(
         *args: object, cwd: Path | None = None, code: int | None = 0, **env: str
     ) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "peerannot", *map(str, args)],
-            cwd=cwd,
-            capture_output=True,
-            text=True,
-            env={**os.environ, **env},
-            timeout=600,
-        )
+        # What is in the environment may act on the start.
+        run = start if env or not hasattr(os, "fork") else runs
+        done = run([*map(str, args)], cwd or Path.cwd(), {**os.environ, **env})
         if code is not None:
             assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr

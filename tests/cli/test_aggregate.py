@@ -76,8 +76,8 @@ def test_side_files(cifar10s, run):
     assert set(hard[:, 1]) == set(undecided.filter(pl.col("label").fill_null("") == "")["task"])
 
 
-def test_same_input_gives_the_same_bytes(cifar10s, run):
-    def contents() -> dict[str, bytes]:
+def test_same_input_gives_the_same_bytes(cifar10s, run, run_process):
+    def contents(run) -> dict[str, bytes]:
         run("aggregate", ".", "-s", "GLAD", cwd=cifar10s)
         return {
             str(p): p.read_bytes()
@@ -85,7 +85,7 @@ def test_same_input_gives_the_same_bytes(cifar10s, run):
             for p in (cifar10s / folder).rglob("*.*")
         }
 
-    assert contents() == contents()
+    assert contents(run) == contents(run_process)
 
 
 @pytest.fixture

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from helpers import sweep
+from helpers.sweep import CASES
+
+TESTS = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("command", sweep.CASES)
+@pytest.mark.parametrize("command", CASES)
 def test_old_or_new_or_named(command):
     done = subprocess.run(
-        [sys.executable, sweep.__file__, command],
+        [sys.executable, "-m", "helpers.sweep", command],
+        cwd=TESTS,
         capture_output=True,
         text=True,
         timeout=600,

@@ -1,8 +1,8 @@
 """Kill a command before its n-th rename, sync and removal, for every n, and look at what is left.
 
-``python tests/helpers/sweep.py COMMAND`` prints the number of kills, or stops at the first that
-left something else than the old files or the new ones. One process imports the library; each run is
-a child of it. It must not compute anything itself: threads do not live on in a child.
+``python -m helpers.sweep COMMAND``, in ``tests``, prints the number of kills, or stops at the first
+that left something else than the old files or the new ones. One process imports the library; each
+run is a child of it. It must not compute anything itself: threads do not live on in a child.
 """
 
 from __future__ import annotations
@@ -18,30 +18,19 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from itertools import count
 from pathlib import Path
 
-import numba
-
+from helpers.preload import preload
 from peerannot._file_set import settle
-from peerannot.aggregation import STRATEGIES
 from peerannot.cli import main
-from peerannot.cli._main import COMMANDS
 from peerannot.dataset._stage import settle_install
-from peerannot.identification import METHODS
-from peerannot.io import FORMATS, WRITERS
-from peerannot.simulation import SIMULATIONS
+from peerannot.io import WRITERS
 
 CALLS = ("replace", "rename", "unlink", "fsync", "rmdir")
 # What may be left by a kill, and must be gone after the next good run.
 LEFT = (".tmp", ".peerannot.lock", ".peerannot.staged", ".peerannot.complete", ".install.partial",
         ".install.complete", ".install.old", ".scratch")  # fmt: skip
-HEAVY = ("polars", "scipy.sparse", "scipy.special", "PIL.Image", "filelock", "orjson",
-         "peerannot.aggregation.passes.kernels", "peerannot.aggregation.partitions.out_of_core",
-         "peerannot.io.formats.table", "peerannot.report",
-         "peerannot.simulation.images")  # fmt: skip
-
 Step = list[str] | Callable[[Path], None]
 
 
@@ -330,11 +319,7 @@ def sweep(name: str, work: Path) -> dict[str, int]:
 def run(name: str) -> None:
     # Recipes that are written twice in a second look alike to the cache of Python.
     sys.dont_write_bytecode = True
-    for module in (*HEAVY, *{f"peerannot.cli.{m}" for m, _ in COMMANDS.values()}):
-        import_module(module)
-    for registry in (FORMATS, METHODS, SIMULATIONS, STRATEGIES, WRITERS):
-        list(registry)  # imports what it knows
-    numba.njit(lambda x: x + 1)(1)  # loads what every compiled loop needs, and starts no thread
+    preload()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         found = sweep(name, Path(folder))

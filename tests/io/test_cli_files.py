@@ -34,7 +34,7 @@ def test_to_stdout_as_csv(votes, run):
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.tsv", "out.parquet"])
-def test_to_files(votes, run, name):
+def test_to_files(votes, run, run_process, name):
     args = ["aggregate", "votes.csv", *COLUMNS, "--output", name, "--workers-output", "w.csv"]
     run(*args, cwd=votes)
     path = votes / name
@@ -49,7 +49,7 @@ def test_to_files(votes, run, name):
     first = path.read_bytes()
     done = run(*args, cwd=votes, code=2)
     assert "--force" in done.stderr
-    run(*args, "--force", cwd=votes)
+    run_process(*args, "--force", cwd=votes)
     assert path.read_bytes() == first
 
 

@@ -84,7 +84,7 @@ def test_association_file_and_matrix_file(run: Any, tmp_path: Path) -> None:
     assert metadata["matrix_file"] == "m.npy"
 
 
-def test_new_models_and_ingredients(run: Any, tmp_path: Path) -> None:
+def test_new_models_and_ingredients(run: Any, run_process: Any, tmp_path: Path) -> None:
     line = (
         "simulate -s continuous-difficulty[ability_mean=2] -P ease_sd=0.5 --n-worker 20 -K 3"
         " --n-task 40 --class-prior 6,3,1 --zipf 1 --drift 0.2 --copiers 0.2 --copy-rate 0.5"
@@ -98,7 +98,7 @@ def test_new_models_and_ingredients(run: Any, tmp_path: Path) -> None:
     given = {"name": "glad", "ability_mean": 2.0, "ease_sd": 0.5, "zipf": 1.0, "copy_rate": 0.5}
     assert given.items() <= metadata.items()
     again = tmp_path / "again"
-    run(*line.split(), "--folder", again, cwd=tmp_path)
+    run_process(*line.split(), "--folder", again, cwd=tmp_path)
     assert content(folder) == content(again)
 
 

@@ -1,0 +1,101 @@
+"""``python -m peerannot`` many times over, without the second that each start takes to import.
+
+`Commands` starts this module as a process that imports the library and computes nothing (threads do
+not live on in a child). Each command is a child of it, forked: a process of its own as any other,
+with its folder, environment and streams. What they share is what a start decides: the locale and
+the seed of hashes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from runpy import run_module
+from typing import IO, Any
+
+from helpers.preload import preload
+
+__all__ = ["Commands"]
+
+SECONDS = 600
+# Commands that import PyTorch.
+DEEP = {"aggregate-deep", "export-model", "identify", "predict", "train"}
+
+
+class Commands:
+    """The process that commands are forked from; it starts with the first of them."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __call__(
+        self, args: Sequence[str], cwd: Path, env: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        if self.process is None or self.process.poll() is not None:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "helpers.commands"],
+                cwd=Path(__file__).parents[1],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+        asked, told = self.process.stdin, self.process.stdout
+        assert asked is not None and told is not None
+        with tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as err:
+            streams = [out.name, err.name]
+            request = {"args": args, "cwd": str(cwd), "env": dict(env), "streams": streams}
+            asked.write(json.dumps(request).encode() + b"\n")
+            asked.flush()
+            if not select.select([told], [], [], SECONDS)[0]:
+                self.close()
+                raise TimeoutError(f"{args} did not end in {SECONDS} s")
+            code = int(told.readline())
+            return subprocess.CompletedProcess(args, code, _text(out), _text(err))
+
+    def close(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.communicate()
+
+
+def _text(file: IO[bytes]) -> str:
+    return file.read().decode().replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _become(request: dict[str, Any]) -> None:
+    """Turn this child into the command."""
+    for number, path in enumerate((os.devnull, *request["streams"])):
+        opened = os.open(path, os.O_RDWR)
+        os.dup2(opened, number)
+        os.close(opened)
+    os.chdir(request["cwd"])
+    sys.path[0] = request["cwd"]
+    os.environ.clear()
+    os.environ.update(request["env"])
+    sys.argv = ["peerannot", *request["args"]]
+    run_module("peerannot", run_name="__main__", alter_sys=True)
+
+
+def _serve() -> None:
+    preload()
+    requests = sys.stdin.buffer
+    while line := requests.readline():
+        request = json.loads(line)
+        if DEEP.intersection(request["args"][:1]):
+            import_module("peerannot.learning")
+        child = os.fork()
+        if child == 0:
+            _become(request)
+            return
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        os.write(1, b"%d\n" % code)
+
+
+if __name__ == "__main__":
+    _serve()

@@ -1,0 +1,31 @@
+"""Import what commands use, and compute nothing: for processes that others are forked from.
+
+Threads do not live on in a child, so none may have been started.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+__all__ = ["preload"]
+
+LATE = ("polars", "scipy.sparse", "scipy.special", "PIL.Image", "filelock", "orjson", "narwhals",
+        "peerannot.aggregation.passes.kernels", "peerannot.aggregation.partitions.out_of_core",
+        "peerannot.io.formats.table", "peerannot.report",
+        "peerannot.simulation.images")  # fmt: skip
+
+
+def preload() -> None:
+    import numba
+
+    from peerannot.aggregation import STRATEGIES
+    from peerannot.cli._main import COMMANDS
+    from peerannot.identification import METHODS
+    from peerannot.io import FORMATS, WRITERS
+    from peerannot.simulation import SIMULATIONS
+
+    for module in (*LATE, *{f"peerannot.cli.{m}" for m, _ in COMMANDS.values()}):
+        import_module(module)
+    for registry in (FORMATS, METHODS, SIMULATIONS, STRATEGIES, WRITERS):
+        list(registry)  # imports what it knows
+    numba.njit(lambda x: x + 1)(1)  # loads what every compiled loop needs, and starts no thread
