@@ -33,6 +33,7 @@ __all__ = [
     "NotConvergedError",
     "ParameterError",
     "PeerannotError",
+    "PluginWarning",
     "StorageError",
 ]
 
@@ -107,3 +108,7 @@ class ConvergenceWarning(UserWarning):
 
 class DataWarning(UserWarning):
     """The data are usable but look odd."""
+
+
+class PluginWarning(UserWarning):
+    """Something that another distribution adds to peerannot cannot be used."""

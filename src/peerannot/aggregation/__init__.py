@@ -2,16 +2,20 @@
 
 To add a strategy, write one file in a folder here with a class under
 ``@STRATEGIES.register(...)``. The registry finds it by this decorator, so command line, lists and
-contract tests pick it up, and ``from peerannot.aggregation import YourStrategy`` works.
+contract tests pick it up, and ``from peerannot.aggregation import YourStrategy`` works. Another
+distribution does the same with an entry point, see ``docs/extending.md``; all that either needs
+is exported here.
 """
 
 from typing import TYPE_CHECKING, Any
 
 from peerannot._lazy import resolve
+from peerannot._options import option
 from peerannot.aggregation.registry import STRATEGIES, aggregate, build
 from peerannot.aggregation.result import Diagnostics, Result
 
 if TYPE_CHECKING:
+    from peerannot.aggregation.base import Content, Fit, Fitted, Iterative, Start, Strategy
     from peerannot.aggregation.online.load import load_state
     from peerannot.aggregation.online.state import OnlineState
     from peerannot.aggregation.uncertainty.bootstrap import Bootstrap, bootstrap, with_bootstrap
@@ -26,16 +30,23 @@ if TYPE_CHECKING:
 __all__ = [
     "STRATEGIES",
     "Bootstrap",
+    "Content",
     "Diagnostics",
+    "Fit",
+    "Fitted",
     "Interval",
+    "Iterative",
     "OnlineState",
     "Result",
+    "Start",
+    "Strategy",
     "accuracy_interval",
     "aggregate",
     "bootstrap",
     "build",
     "label_quality",
     "load_state",
+    "option",
     "skill_intervals",
     "with_bootstrap",
     "with_intervals",
@@ -43,6 +54,7 @@ __all__ = [
 
 # Modules that need every strategy, or SciPy: imported when they are asked for.
 _LATER = {
+    **dict.fromkeys(("Content", "Fit", "Fitted", "Iterative", "Start", "Strategy"), "base"),
     "label_quality": "uncertainty.label_quality",
     "OnlineState": "online.state",
     "load_state": "online.load",

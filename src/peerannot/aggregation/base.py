@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from peerannot._options import Options, check, option
 from peerannot._progress import Progress, silent
+from peerannot._registry import Named
 from peerannot._text import few
 from peerannot.aggregation.fit import Fit, Fitted, Start
 from peerannot.aggregation.frames import Reading, as_answers, as_gold, shown
@@ -43,7 +44,7 @@ class Content:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Strategy(Options, ABC):
+class Strategy(Named, Options, ABC):
     """Base of all strategies. Options are fields; ``fit`` takes the data and changes nothing.
 
     Parameters
@@ -57,8 +58,6 @@ class Strategy(Options, ABC):
         Seed of everything random in the strategy.
     """
 
-    name: ClassVar[str]
-    aliases: ClassVar[tuple[str, ...]]
     takes_gold: ClassVar[bool] = False
     takes_init: ClassVar[bool] = False
     estimates_skill: ClassVar[bool] = True  # whether the result has the skill of each worker

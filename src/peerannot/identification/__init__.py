@@ -11,6 +11,7 @@ True
 from typing import TYPE_CHECKING, Any
 
 from peerannot._lazy import resolve
+from peerannot._options import option
 from peerannot.identification.registry import METHODS, build
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ __all__ = [
     "copied_pairs",
     "crowdlab",
     "margin",
+    "option",
     "spam_score",
     "waum",
     "worker_cards",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from peerannot._options import Options, check
 from peerannot._progress import Progress, silent
+from peerannot._registry import Named
 from peerannot.answers import Answers, Ids
 from peerannot.errors import DataError, DataWarning, ParameterError
 
@@ -153,11 +154,9 @@ class Findings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Method(Options, ABC):
+class Method(Named, Options, ABC):
     """Base of all methods. Options are fields; `run` looks at the evidence and changes nothing."""
 
-    name: ClassVar[str]
-    aliases: ClassVar[tuple[str, ...]]
     needs: ClassVar[frozenset[str]] = frozenset()
     """What must be prepared beforehand: "network", "labels", "probabilities"."""
     takes_weights: ClassVar[bool] = True

@@ -1,9 +1,12 @@
 """Answers from any labelling tool, and back: one file a family of formats, found by content.
 
 To add a format, write one file in ``peerannot/io/formats`` (or ``peerannot/io/writers``) with a
-class under ``@FORMATS.register(...)``; detection, command line and fuzz tests pick it up.
+class under ``@FORMATS.register(...)``; detection, command line and fuzz tests pick it up. Another
+distribution does the same with an entry point, see ``docs/extending.md``; all that either needs
+is exported here.
 """
 
+from peerannot._options import option
 from peerannot.io._cells import cell_text
 from peerannot.io._folder import Folder, write_dataset
 from peerannot.io._output import may_write, table_text, write_table
@@ -17,29 +20,56 @@ from peerannot.io._read import (
 )
 from peerannot.io._source import Source
 from peerannot.io._write import WRITERS, Export, Labelled, Writer, export
-from peerannot.io.base import FORMATS
+from peerannot.io.base import (
+    CERTAIN,
+    FORMATS,
+    NO,
+    PLAUSIBLE,
+    Format,
+    Row,
+    RowFormat,
+    Said,
+    Skip,
+    Votes,
+    WorkerFormat,
+    moment,
+    text_id,
+)
 from peerannot.io.formats.table import read_columns, read_rows
 
 __all__ = [
+    "CERTAIN",
     "FORMATS",
+    "NO",
+    "PLAUSIBLE",
     "WRITERS",
     "Export",
     "Folder",
+    "Format",
     "ImportReport",
     "Imported",
     "Labelled",
+    "Row",
+    "RowFormat",
+    "Said",
+    "Skip",
     "Source",
+    "Votes",
+    "WorkerFormat",
     "Writer",
     "cell_text",
     "detect",
     "export",
     "may_write",
+    "moment",
+    "option",
     "read",
     "read_answers",
     "read_classes",
     "read_columns",
     "read_rows",
     "table_text",
+    "text_id",
     "write_dataset",
     "write_table",
 ]

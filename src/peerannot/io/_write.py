@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from peerannot._file_set import is_free
 from peerannot._lock import locked
 from peerannot._options import from_text
-from peerannot._registry import Registry
+from peerannot._registry import Named, Registry
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
 
@@ -82,7 +82,7 @@ WRITERS: Registry[type[Writer]] = Registry("export format", "peerannot.io.writer
 
 
 @dataclass(frozen=True, kw_only=True)
-class Writer(ABC):
+class Writer(Named, ABC):
     """Base of the output formats.
 
     Attributes
@@ -93,8 +93,6 @@ class Writer(ABC):
         Endings that the output's name may have; none where the output is a folder.
     """
 
-    name: ClassVar[str]
-    aliases: ClassVar[tuple[str, ...]]
     needs_labels: ClassVar[bool] = False
     suffixes: ClassVar[tuple[str, ...]] = ()
 

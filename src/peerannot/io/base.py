@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
 from peerannot._options import option
-from peerannot._registry import Registry
+from peerannot._registry import Named, Registry
 from peerannot.answers import DuplicatePolicy
 from peerannot.errors import DataError
 from peerannot.io._source import Source
@@ -146,11 +146,8 @@ class Votes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Format(ABC):
+class Format(Named, ABC):
     """Base of the formats. Options are fields, so one given to the wrong format is an error."""
-
-    name: ClassVar[str]
-    aliases: ClassVar[tuple[str, ...]]
 
     @classmethod
     @abstractmethod

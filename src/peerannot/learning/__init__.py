@@ -5,43 +5,87 @@
 >>> report = train("cifar10s", labels="labels.npy", options=options)  # doctest: +SKIP
 
 Importing this package is quick; PyTorch is imported on first use of a function.
+
+To add an end-to-end strategy, write one file in ``peerannot/learning/strategies`` with a class
+under ``@STRATEGIES.register(...)``. Another distribution does the same with an entry point, see
+``docs/extending.md``; all that either needs is exported here.
 """
 
 from typing import TYPE_CHECKING, Any
 
 from peerannot._lazy import resolve
 from peerannot._optional import require
+from peerannot._options import option
 from peerannot.learning.data.labels import find_file, load_labels
 from peerannot.learning.options import TrainOptions
 from peerannot.learning.strategies import strategy_names
 
 if TYPE_CHECKING:
-    from peerannot.learning.networks.models import build_model, list_models
+    from peerannot.learning.networks.models import Outputs, build_model, list_models
     from peerannot.learning.networks.onnx import write_onnx
     from peerannot.learning.results.predict import Predictions, TrainedModel, load_model, predict
-    from peerannot.learning.strategies.base import STRATEGIES
+    from peerannot.learning.strategies.base import (
+        STRATEGIES,
+        BatchVotes,
+        CrowdHead,
+        EndToEnd,
+        Run,
+        WorkerReport,
+        mean_diagonal,
+        refuse_if_large,
+        rows_of,
+        to_numpy,
+        vote_loss,
+    )
     from peerannot.learning.training.run import TrainReport, train, train_on_votes
 
 __all__ = [
     "STRATEGIES",
+    "BatchVotes",
+    "CrowdHead",
+    "EndToEnd",
+    "Outputs",
     "Predictions",
+    "Run",
     "TrainOptions",
     "TrainReport",
     "TrainedModel",
+    "WorkerReport",
     "build_model",
     "find_file",
     "list_models",
     "load_labels",
     "load_model",
+    "mean_diagonal",
+    "option",
     "predict",
+    "refuse_if_large",
+    "rows_of",
     "strategy_names",
+    "to_numpy",
     "train",
     "train_on_votes",
+    "vote_loss",
     "write_onnx",
 ]
 
+_FOR_STRATEGIES = (
+    "STRATEGIES",
+    "CrowdHead",
+    "EndToEnd",
+    "Run",
+    "BatchVotes",
+    "WorkerReport",
+    "mean_diagonal",
+    "refuse_if_large",
+    "rows_of",
+    "to_numpy",
+    "vote_loss",
+)
+
 _HOMES = {
-    "STRATEGIES": "strategies.base",
+    **dict.fromkeys(_FOR_STRATEGIES, "strategies.base"),
+    "Outputs": "networks.models",
     "Predictions": "results.predict",
     "TrainReport": "training.run",
     "TrainedModel": "results.predict",

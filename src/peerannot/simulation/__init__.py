@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._lazy import resolve
+from peerannot._options import option
 from peerannot._progress import Progress, silent
 from peerannot._text import did_you_mean
 from peerannot.errors import ParameterError
@@ -43,6 +44,7 @@ __all__ = [
     "Simulator",
     "build",
     "digits",
+    "option",
     "save",
     "save_with_images",
     "simulate",

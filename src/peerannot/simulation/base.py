@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from peerannot._files import load_npy
 from peerannot._options import check
 from peerannot._progress import Progress, silent
-from peerannot._registry import Registry
+from peerannot._registry import Named, Registry
 from peerannot.answers import Answers, Ids
 from peerannot.errors import DataError, ParameterError
 from peerannot.simulation import ingredients, streams
@@ -93,11 +93,9 @@ class Simulation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Simulator(ABC):
+class Simulator(Named, ABC):
     """A model of a crowd. Subclasses declare options and write `plan`, seldom `labels`."""
 
-    name: ClassVar[str]
-    aliases: ClassVar[tuple[str, ...]]
     published: ClassVar[bool] = False
     """Whether the published package has this model, and with it a random stream."""
 

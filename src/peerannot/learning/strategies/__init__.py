@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from peerannot._registry import registered
+from peerannot._registry import names
 
 __all__ = ["strategy_names"]
 
 
 def strategy_names() -> list[str]:
     """Names of the end-to-end strategies, known without PyTorch."""
-    return sorted(found.name for found in registered(__name__))
+    return names(__name__)

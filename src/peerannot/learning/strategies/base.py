@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from peerannot._registry import Registry
+from peerannot._registry import Named, Registry
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
 from peerannot.learning.networks.models import Outputs
@@ -26,7 +26,10 @@ __all__ = [
     "Run",
     "WorkerReport",
     "make_strategy",
+    "mean_diagonal",
+    "refuse_if_large",
     "rows_of",
+    "to_numpy",
     "vote_loss",
 ]
 
@@ -132,7 +135,7 @@ class CrowdHead(nn.Module, ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EndToEnd(ABC):
+class EndToEnd(Named, ABC):
     """An end-to-end strategy: a dataclass of options that makes a head.
 
     Attributes
@@ -142,8 +145,6 @@ class EndToEnd(ABC):
         network's outputs are not trained as probabilities.
     """
 
-    name: ClassVar[str]
-    aliases: ClassVar[tuple[str, ...]]
     select: ClassVar[Literal["loss", "accuracy"]] = "loss"
 
     @abstractmethod
