@@ -217,7 +217,7 @@ SLOW = {
     "annot-mix": slow_annotmix,
     "crowdlab": slow_majority,
     "crowdlab[labels=shares]": slow_shares,
-    "lfc": slow_shares,
+    "lfc-net": slow_shares,
     "crowdlayer[share=0]": slow_crowdlayer,
     "doctor-net[share=0]": slow_doctor,
     "tracereg[warmup=0]": slow_tracereg,

@@ -27,7 +27,7 @@ LABELS = {
     "frozen": {"freeze": True},
     "unkept": {"memory_gb": 0.0, "data_augmentation": True},
 }
-VOTES = ("crowdlayer", "conal", "max-mig", "geocrowdnet", "aggnet", "annot-mix", "lfc", "madl")
+VOTES = ("crowdlayer", "conal", "max-mig", "geocrowdnet", "aggnet", "annot-mix", "lfc-net", "madl")
 
 
 def main(folder: str, devices: int, cases: list[str]) -> None:

@@ -72,7 +72,7 @@ def test_loss_and_gradients_are_those_of_the_paper(spec, answers, outputs) -> No
 
 
 # What these say of workers at the start is counted from their votes, random here.
-FROM_VOTES = {"aggnet", "crowdlab", "doctor-net", "lfc", "max-mig", "soft-labels"}
+FROM_VOTES = {"aggnet", "crowdlab", "doctor-net", "lfc-net", "max-mig", "soft-labels"}
 
 
 @pytest.mark.parametrize("spec", strategy_names())
@@ -184,7 +184,7 @@ def slow_e_step(log_p, confusion, answers):
 
 
 def test_lfc_takes_an_e_step_each_period_with_the_network_as_it_is(answers, outputs) -> None:
-    found = objective("lfc[period=2]", answers)
+    found = objective("lfc-net[period=2]", answers)
     head, log_p = found.head, outputs.logits.detach().log_softmax(1)
     found.begin(Told(outputs.logits.detach()))
     shares = head.posterior.clone()
@@ -366,7 +366,7 @@ def test_rows_of_is_indexing() -> None:
     assert torch.equal(rows_of(table[:, 0, 0], index), table[index, 0, 0])
 
 
-@pytest.mark.parametrize("spec", ["annot-mix", "lfc[period=2]", "crowdlab[folds=2]"])
+@pytest.mark.parametrize("spec", ["annot-mix", "lfc-net[period=2]", "crowdlab[folds=2]"])
 def test_what_asks_the_run_resumes_exactly(make, monkeypatch, spec) -> None:
     monkeypatch.setattr("peerannot.learning.training.trainer._CHECKPOINT_SHARE", 1e9)
     tiny = make(("a", "b", "c"), train=30)
@@ -390,7 +390,7 @@ def test_what_asks_the_run_resumes_exactly(make, monkeypatch, spec) -> None:
     assert report.resumed_at == 3 and files(report) == want
     # The networks were asked: without them, the posterior is the vote shares, and no weight is.
     workers = np.genfromtxt(report.worker_files[0], delimiter=",", names=True)
-    if spec.startswith("lfc"):
+    if spec.startswith("lfc-net"):
         assert np.load(tiny.path / "results" / "x_posterior.npy").max(axis=1).min() not in (0.5, 1)
     if spec.startswith("crowdlab"):
         assert (workers["classifier_weight"] > 0).all()

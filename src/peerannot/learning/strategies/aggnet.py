@@ -37,7 +37,7 @@ class AggNet(EndToEnd):
     Notes
     -----
     ``pi_j`` is a confusion matrix; ``posterior`` is ``q``. An E-step costs time and memory in the
-    answers. `LFC` is the same model with whole M-steps and predictions made for each E-step.
+    answers. `LFCNet` is the same model with whole M-steps and predictions made for each E-step.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""LFC: Raykar's learning from crowds, with a network as the classifier."""
+"""LFC-net: Raykar's learning from crowds, with a network as the classifier."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from peerannot.learning.strategies.base import (
 )
 from peerannot.learning.strategies.targets import EMHead
 
-__all__ = ["LFC"]
+__all__ = ["LFCNet"]
 
 
-@STRATEGIES.register("lfc", "LFC", "LFC-net", "raykar")
+@STRATEGIES.register("lfc-net", "raykar")
 @dataclass(frozen=True, kw_only=True)
-class LFC(EndToEnd):
+class LFCNet(EndToEnd):
     """Crowd-aware Dawid and Skene with the network as prior, after Raykar et al.
 
     Expectation maximisation of the posterior. E-step, in log space: ``q_i(k)`` is proportional
@@ -52,12 +52,12 @@ class LFC(EndToEnd):
 
     def head(self, answers: Answers, n_features: int) -> CrowdHead:
         k = answers.n_classes
-        refuse_if_large("LFC", answers.n_workers, k * k, "choose CrowdLayer[variant=VW]")
+        refuse_if_large("LFCNet", answers.n_workers, k * k, "choose CrowdLayer[variant=VW]")
         return _Head(self, answers)
 
 
 class _Head(EMHead):
-    def __init__(self, options: LFC, answers: Answers) -> None:
+    def __init__(self, options: LFCNet, answers: Answers) -> None:
         super().__init__(options, answers)
         self.period = options.period
         self._run: Run | None = None
