@@ -340,7 +340,7 @@ def test_names_and_options() -> None:
     assert make_strategy("CrowdLayer")[0] == make_strategy("crowd-layer")[0]
     assert STRATEGIES["conal"]().scale == 1e-5
     for spec, words in (
-        ("conl", "did you mean 'CoNAL'"),
+        ("conl", "did you mean 'conal'"),
         ("conal[scal=1]", "did you mean 'scale'"),
         ("conal[scale=-1]", "at least 0"),
         ("crowdlayer[variant=XX]", "MW"),
