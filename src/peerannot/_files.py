@@ -286,7 +286,9 @@ def write_csv(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -
     """Write columns of equal length as CSV; floats in their shortest exact form."""
     import polars as pl
 
-    frame = pl.DataFrame({k: np.asarray(v) for k, v in columns.items()})
+    frame = pl.DataFrame(
+        {k: v if isinstance(v, pl.Series) else np.asarray(v) for k, v in columns.items()}
+    )
     with atomic_table(path) as handle:
         guarded(frame).write_csv(handle)
 

@@ -134,3 +134,12 @@ def test_a_task_of_classes_voted_down_stays_undecided_where_rows_are_sparse(monk
     sparse = signed_vote_fit(answers, slots, score, "first", 0, nothing)
     assert sparse.labels.tolist() == [-1, 2]
     np.testing.assert_allclose(sparse.posterior.toarray(), [[0] * 5, [0, 0, 1, 0, 0]])
+
+
+def test_columns_for_files_say_what_the_table_says():
+    answers = Answers.from_arrays(["b", "a", "a"], ["u", "u", "v"], ["x", "x", "y"])
+    result = MajorityVote(ties="abstain").fit(answers)
+    table, file = result.task_table(), result.task_file()
+    assert table["label"] == ["", "x"] and table["task"] == ["a", "b"]
+    assert list(table) == list(file)
+    assert all(list(table[name]) == list(file[name]) for name in table)

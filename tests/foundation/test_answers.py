@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -275,3 +276,19 @@ def test_no_answers_of_some_vocabularies():
     none = Answers.empty(answers.tasks, answers.workers, answers.classes)
     assert (none.n_tasks, none.n_workers, none.n_answers) == (3, 4, 0)
     assert none.weight_per_task.tolist() == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        Ids(3),
+        Ids(["b", "01", "é"]),
+        Ids([]),
+        Ids.of_column(np.array([-4, 7, 10**12])),
+        Ids.of_column(pl.Series(["x", "y"])),
+    ],
+)
+def test_ids_as_a_column_of_texts(ids):
+    texts = ids.texts()
+    assert texts.dtype == pl.String
+    assert texts.to_list() == list(ids)

@@ -164,9 +164,17 @@ class Found:
 
     def task_table(self) -> dict[str, Any]:
         """Columns task, label, confidence, n_answers, entropy, and what the model adds."""
+        texts = {"task": list(self.tasks), "label": self.label_names()}
+        return {**self.task_file(), **texts}
+
+    def task_file(self) -> dict[str, Any]:
+        """`task_table` for files: texts are polars Series, without an object a task."""
+        import polars as pl
+
+        names = pl.Series([*self.classes, ""], dtype=pl.String)
         return {
-            "task": list(self.tasks),
-            "label": self.label_names(),
+            "task": self.tasks.texts(),
+            "label": names.gather(np.where(self.labels < 0, len(self.classes), self.labels)),
             "confidence": self.confidence,
             "n_answers": self.n_answers,
             "entropy": self.entropy,
@@ -249,7 +257,7 @@ class Found:
             arrays.update({f"{group}.{name}": column for name, column in columns.items()})
         for name, array in arrays.items():
             write_npy(folder / f"{name}.npy", array)
-        write_csv(folder / "tasks.csv", self.task_table())
+        write_csv(folder / "tasks.csv", self.task_file())
         write_csv(folder / "workers.csv", self.worker_table())
         write_json(folder / "manifest.json", {**self.manifest(), "arrays": sorted(arrays)})
         return folder

@@ -161,6 +161,12 @@ class Ids(Sequence[str]):
             return np.arange(len(self), dtype=np.int64)
         return self._values
 
+    def texts(self) -> Any:
+        """The ids as a polars Series of texts; no object is made for each."""
+        import polars as pl
+
+        return pl.Series(self.column()).cast(pl.String)
+
     def take(self, positions: NDArray[Any]) -> Ids:
         """The vocabulary of the ids at these positions, in this order."""
         if isinstance(self._values, tuple | range):

@@ -279,7 +279,7 @@ def _to_table(
 
     from peerannot.io import table_text, write_table
 
-    columns = result.task_table()
+    columns = result.task_file()
     if not hard and isinstance(result.posterior, np.ndarray):
         columns |= {f"p_{c}": result.posterior[:, k] for k, c in enumerate(result.classes)}
     elif not hard:

@@ -13,17 +13,22 @@ from peerannot.answers._ids import DIGITS_LOST, Ids
 from peerannot.errors import DataError
 from peerannot.io.base import Votes
 
-__all__ = ["has_float_ids", "plain_ids", "without_float_ids"]
+__all__ = ["has_float_ids", "may_be_floats", "plain_ids", "without_float_ids"]
 
 _WHOLE = r"^-?[0-9]+(\.0+)?$"
 _POWER = r"^-?[0-9](\.[0-9]+)?[eE]\+?[0-9]+$"
 
 
-def has_float_ids(ids: Sequence[str] | pl.Series) -> bool:
-    """Whether ids may be floats: the first is a number, and some end as floats do."""
+def may_be_floats(ids: Sequence[str] | pl.Series) -> bool:
+    """Whether ids are texts of which the first is a number."""
     if isinstance(ids, pl.Series) and ids.dtype != pl.String:
         return False
-    if not len(ids) or re.fullmatch(f"{_WHOLE}|{_POWER}", ids[0]) is None:
+    return len(ids) > 0 and re.fullmatch(f"{_WHOLE}|{_POWER}", ids[0]) is not None
+
+
+def has_float_ids(ids: Sequence[str] | pl.Series) -> bool:
+    """Whether ids may be floats: the first is a number, and some end as floats do."""
+    if not may_be_floats(ids):
         return False
     column = ids.column() if isinstance(ids, Ids) else ids
     if isinstance(column, np.ndarray):

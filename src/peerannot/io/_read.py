@@ -21,7 +21,7 @@ from peerannot.errors import DataError, ParameterError
 from peerannot.io._classes import GUESSED, LABELS, code_labels
 from peerannot.io._coding import encode
 from peerannot.io._detect import detect
-from peerannot.io._float_ids import has_float_ids, without_float_ids
+from peerannot.io._float_ids import has_float_ids, may_be_floats, without_float_ids
 from peerannot.io._ids_said import doubtful_ids
 from peerannot.io._labels import settle
 from peerannot.io._repeats import Repeats, by_time, refuse_contradictions
@@ -317,6 +317,7 @@ def _finish(
     frame, place, tasks_seen = votes.frame, votes.place, votes.tasks
     dropped = Counter(votes.dropped)
     abstained = _nobody()
+    seen: Ids | None = None
     silent = frame["label"].is_null()
     if bool(silent.any()):
         rows = (~silent).arg_true()
@@ -326,7 +327,9 @@ def _finish(
         abstained = pairs.filter("silent").drop("silent").unique(maintain_order=True)
         abstained = abstained.join(pairs.filter(~pl.col("silent")), ["task", "worker"], "anti")
         if tasks_seen is None:
-            tasks_seen = tuple(frame["task"].unique(maintain_order=True).cast(pl.String).to_list())
+            # Those whom nobody gave a label stay tasks.
+            code, seen = encode(frame["task"])
+            frame = frame.with_columns(task=code)
         frame = frame.filter(~silent)
 
         def place(row: int) -> str:
@@ -340,10 +343,21 @@ def _finish(
     timed = "time" in frame.columns
     if timed:
         frame, place = by_time(frame, place)
-    with ThreadPoolExecutor(2) as pool:
-        coded = {c: pool.submit(encode, frame[c]) for c in ("task", "worker", "label")}
-        (task, tasks), (worker, workers), (label, labels) = (coded[c].result() for c in coded)
-    if not typed and any(map(has_float_ids, (tasks, workers, tasks_seen or ()))):
+    weight = frame["weight"].fill_null(1.0).to_numpy() if "weight" in frame.columns else None
+    n_rows = frame.height + sum(dropped.values())
+    ids: tuple[Any, ...] = (votes.frame["task"], votes.frame["worker"], tasks_seen or ())
+    doubtful = not typed and any(map(may_be_floats, ids))
+    columns = {name: frame[name] for name in ("label", "worker", "task")}
+    del ids, frame
+    if not doubtful:
+        # Texts are most of the memory: those of a column go as soon as it is coded.
+        votes.frame = votes.frame.clear()
+    with ThreadPoolExecutor(1) as pool:
+        coded = [pool.submit(encode, columns.pop(name)) for name in ("label", "worker")]
+        own = columns.pop("task")
+        task, tasks = encode(own) if seen is None else (own.to_numpy(), seen)
+        (label, labels), (worker, workers) = (column.result() for column in coded)
+    if doubtful and any(map(has_float_ids, (tasks, workers, tasks_seen or ()))):
         return _finish(without_float_ids(votes), name, where, classes, meaning, policy, typed=True)
     if tasks_seen is not None:
         every = Ids.sorted(tasks_seen)
@@ -356,14 +370,12 @@ def _finish(
     guessed, notes = votes.guessed, [*votes.notes, *filter(None, [coding.note])]
     if coding.guessed:
         guessed, notes = guessed | {"labels": "codes"}, [*notes, GUESSED]
-    weight = frame["weight"].fill_null(1.0).to_numpy() if "weight" in frame.columns else None
     if duplicates == "error":
         refuse_contradictions(task, worker, label, (tasks, workers, coding.classes), place)
     counts: dict[str, int] = {}
     answers = Answers.from_codes(
         task, worker, label, tasks, workers, coding.classes, weight, duplicates, repeats=counts
     )
-    n_rows = frame.height + sum(dropped.values())
     repeats = Repeats(**counts, timed=timed)
     dropped.update(repeats.dropped(duplicates))
     notes += filter(None, [repeats.note(duplicates)])

@@ -67,7 +67,7 @@ def write_labels(
     facts = {**result.manifest(), "typed": typed, "hard": hard, "files": [labels, table, *learned]}
     with file_set(folder) as files:
         files.add(labels, result.labels.astype(np.int64) if hard else result.dense_posterior())
-        files.add(table, result.task_table())
+        files.add(table, result.task_file())
         for file, content in learned.items():
             files.add(file, content)
         if state is not None:
