@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Lints and formats the script of the report's page; settings in biome.json.
 BIOME := npx --yes @biomejs/biome@2.6.8
 
-.PHONY: help demo test faults check docs format clean
+.PHONY: help demo native test faults check docs format clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -19,10 +19,13 @@ $(VENV)/.installed: pyproject.toml
 demo: $(VENV)/.installed ## Build the demo data set, aggregate, train, and look at the result
 	$(BIN)/peerannot demo demo
 
-test: $(VENV)/.installed ## Run the whole test suite, with coverage
+native: $(VENV)/.installed ## Compile what changed of the loops in C++, in place
+	@$(BIN)/python native/backend.py
+
+test: native ## Run the whole test suite, with coverage
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
 
-faults: $(VENV)/.installed ## Kill every command that writes, everywhere, and look at what is left
+faults: native ## Kill every command that writes, everywhere, and look at what is left
 	$(BIN)/python -m pytest -n 2 tests/faults
 
 check: $(VENV)/.installed ## Lint, types and import direction, and lint of the page's script
@@ -43,4 +46,4 @@ format: $(VENV)/.installed ## Format the code
 	@if $(BIOME) --version >/dev/null 2>&1; then $(BIOME) check --write; fi
 
 clean: ## Remove what these commands made
-	rm -rf $(VENV) demo docs/_build build dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) src/peerannot/_native.*.so demo docs/_build build dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import FrozenInstanceError, fields, replace
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,6 +19,7 @@ from hypothesis import strategies as st
 from helpers.crowds import even_crowd
 from helpers.needed import NEEDS_OPTIONS, NEEDS_TO_FIT, QUICK, needed_to_fit, ready
 from peerannot._options import describe
+from peerannot._threads import with_threads
 from peerannot.aggregation import STRATEGIES, Result
 from peerannot.aggregation.base import Strategy
 from peerannot.answers import Answers
@@ -56,10 +56,8 @@ def promise(function: Callable[[str], None]) -> Callable[[str], None]:
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     """Threads cost more than they bring on data this small; one promise is about them."""
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    yield
-    numba.set_num_threads(before)
+    with with_threads(1):
+        yield
 
 
 def fit(name: str, answers: Answers, *, options: dict[str, Any] | None = None, **kw: Any) -> Result:
@@ -302,12 +300,10 @@ def takes_any_number_of_classes(name: str) -> None:
 
 @promise
 def gives_the_same_for_any_number_of_threads(name: str) -> None:
-    if numba.config.NUMBA_NUM_THREADS < 2:
-        pytest.skip("one core")
     answers, _ = even_crowd(200, 15, 4, 5, seed=13)
     one = fit(name, answers)
-    numba.set_num_threads(2)
-    two = fit(name, answers)
+    with with_threads(2):
+        two = fit(name, answers)
     assert same(one.dense_posterior(), two.dense_posterior())
     assert same(one.labels, two.labels)
     assert same(one.skill, two.skill)

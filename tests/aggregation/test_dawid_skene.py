@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from helpers.crowds import uneven_crowd
+from peerannot._threads import with_threads
 from peerannot.aggregation import STRATEGIES, build
 from peerannot.aggregation.confusion.dawid_skene import FLOOR
 from peerannot.aggregation.passes.confusions import EM
@@ -186,14 +187,10 @@ def test_wds_weighs_each_vote_by_its_diagonal() -> None:
 
 
 def test_more_threads_give_the_same_bits() -> None:
-    import numba
-
     answers, _ = uneven_crowd(400, 20, 4, 6)
-    both = build("DS").fit(answers)
-    numba.set_num_threads(1)
-    try:
+    with with_threads(3):
+        both = build("DS").fit(answers)
+    with with_threads(1):
         one = build("DS").fit(answers)
-    finally:
-        numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
     assert np.array_equal(one.posterior, both.posterior)
     assert np.array_equal(one.confusion, both.confusion)

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from peerannot._threads import with_threads
 from peerannot.aggregation import STRATEGIES, Result, build
 from peerannot.aggregation.partitions import out_of_core
 from peerannot.aggregation.partitions.out_of_core import fit_shards
@@ -222,13 +223,11 @@ def test_equals_the_fit_in_memory(tmp_path: Path, spec: str, text: bool, shuffle
     assert not (tmp_path / "out" / ".scratch").exists()
 
 
-def test_threads_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from peerannot.aggregation.passes import kernels
-
+def test_threads_do_not_matter(tmp_path: Path) -> None:
     pattern = shards(tmp_path / "in")
-    fit_shards(pattern, "DS", output=tmp_path / "two")
-    monkeypatch.setattr(kernels, "threads", lambda: 1)
-    fit_shards(pattern, "DS", output=tmp_path / "one")
+    for n, name in ((1, "one"), (2, "two")):
+        with with_threads(n):
+            fit_shards(pattern, "DS", output=tmp_path / name)
     for file in (tmp_path / "one").rglob("*.*"):
         assert (
             file.read_bytes()

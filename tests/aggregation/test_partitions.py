@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from helpers.crowds import uneven_crowd
-from peerannot._compiled import with_threads
 from peerannot._progress import silent
+from peerannot._threads import with_threads
 from peerannot.aggregation import Result, build
 from peerannot.aggregation.base import Fitted, Strategy
 from peerannot.aggregation.capabilities import check_partitions

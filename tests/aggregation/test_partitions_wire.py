@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from helpers.crowds import uneven_crowd
-from peerannot._compiled import with_threads
 from peerannot._progress import silent
+from peerannot._threads import with_threads
 from peerannot.aggregation import STRATEGIES, build
 from peerannot.aggregation.base import Fitted, Strategy
 from peerannot.aggregation.capabilities import check_partitions
@@ -227,8 +227,7 @@ def test_single_precision_is_chosen_by_all_answers(monkeypatch: pytest.MonkeyPat
     answers, _ = uneven_crowd(60, 6, 3, 4, accuracy=(0.4, 0.8), seed=4)
     rule = build("DS[max_iter=12,tol=0]")
     double = rule.fit(answers).dense_posterior()
-    monkeypatch.setattr("peerannot.aggregation.passes.kernels.SMALL", answers.n_answers)
-    monkeypatch.setattr("peerannot.aggregation.passes.confusions.SINGLE_BYTES", 0)
+    monkeypatch.setattr("peerannot.aggregation.passes.confusions.SINGLE", answers.n_answers)
     one = rule.fit(answers).dense_posterior()
     assert np.abs(one - double).max() > 1e-9
     parts = LocalParts.of(answers, 3)

@@ -62,7 +62,7 @@ def written(folder: Path, threads: int) -> dict[str, bytes]:
         lines.append(["aggregate", ".", "-s", name, *few, *MORE.get(name, [])])
     lines.append(["aggregate", ".", "-s", "DS", "-P", "max_iter=5", "--intervals", "--save-state"])
     lines.append(["identify", ".", "--method", "entropy"])
-    env = {"NUMBA_NUM_THREADS": str(threads), "POLARS_MAX_THREADS": str(threads)}
+    env = {"PEERANNOT_NUM_THREADS": str(threads), "POLARS_MAX_THREADS": str(threads)}
     done = subprocess.run(
         [sys.executable, "-c", RUN],
         input="\n".join(map(json.dumps, lines)),

@@ -16,11 +16,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 
 from helpers.needed import needed_to_fit, ready
+from peerannot._threads import with_threads
 from peerannot.aggregation import STRATEGIES, Result
 from peerannot.answers import Answers
 from peerannot.errors import ConvergenceWarning, DataError, ParameterError
@@ -30,10 +30,8 @@ NAMES = list(STRATEGIES)
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    yield
-    numba.set_num_threads(before)
+    with with_threads(1):
+        yield
 
 
 def votes(task: Any, worker: Any, label: Any, k: int, weight: Any = None) -> Answers:
@@ -196,9 +194,8 @@ def fit_or_refuse(n: int) -> list[str]:
 def within(memory_mib: int, n: int) -> set[str]:
     """`fit_or_refuse` in a process that gets no more than so much memory above its imports."""
     code = (
-        "import resource, sys; import test_strategies as t; import numba\n"
+        "import resource, sys; import test_strategies as t\n"
         "import peerannot.aggregation.passes.kernels, polars, scipy.sparse, scipy.special\n"
-        "numba.set_num_threads(1)\n"
         "t.fit('majority-vote', t.votes([0, 1], [0, 0], [0, 1], 2))\n"
         "pages = int(open('/proc/self/statm').read().split()[0])\n"
         "most = pages * resource.getpagesize() + (int(sys.argv[1]) << 20)\n"
@@ -208,7 +205,8 @@ def within(memory_mib: int, n: int) -> set[str]:
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     done = subprocess.run(
         [sys.executable, "-c", code, str(memory_mib), str(n)],
-        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path},
+        capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": path, "PEERANNOT_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())

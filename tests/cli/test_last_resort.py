@@ -171,8 +171,8 @@ def test_an_npy_header_that_lies_in_commands(folder, tmp_path, run):
 
 @pytest.mark.parametrize("threads", ["0", "-1", "two", "1000000", "1.5"])
 def test_threads_that_cannot_be(folder, threads, run):
-    done = run("aggregate", folder, "-s", "DS", code=ExitCode.USAGE, NUMBA_NUM_THREADS=threads)
-    assert done.stderr.startswith("Error: NUMBA_NUM_THREADS=")
+    done = run("aggregate", folder, "-s", "DS", code=ExitCode.USAGE, PEERANNOT_NUM_THREADS=threads)
+    assert done.stderr.startswith("Error: PEERANNOT_NUM_THREADS=")
     assert done.stderr.count("\n") == 1
 
 

@@ -14,6 +14,7 @@ from peerannot import errors
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {
+    "peerannot._native",
     "torch",
     "pandas",
     "polars",

@@ -20,7 +20,13 @@ from peerannot.errors import ExitCode
 
 __all__ = ["doctor"]
 
-_THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "POLARS_MAX_THREADS", "CUDA_VISIBLE_DEVICES")
+_THREADS = (
+    "PEERANNOT_NUM_THREADS",
+    "PEERANNOT_ISA",
+    "OMP_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "CUDA_VISIBLE_DEVICES",
+)
 # Extras that only gather others, or are for work on peerannot itself.
 _SUMS = ("all", "dev", "docs")
 _PLACES = ("PEERANNOT_CACHE", "PEERANNOT_MIRROR", "NUMBA_CACHE_DIR")
@@ -51,6 +57,7 @@ def doctor(dataset: Path | None, accept: bool, as_json: bool) -> int:
         "packages": packages["core"],
         "extras": {n: found for n, found in packages.items() if n not in ("core", *_SUMS)},
         "devices": _devices(),
+        "instructions": _instructions(),
         "threads": _threads(),
         "caches": _caches(),
         "environment": {n: os.environ[n] for n in (*_PLACES, *_THREADS) if n in os.environ},
@@ -119,13 +126,20 @@ def _devices() -> list[dict[str, Any]]:
     return found
 
 
+def _instructions() -> dict[str, Any]:
+    """The instruction set that loops use, and those that they could."""
+    from peerannot._loops import native
+
+    return {"used": native.isa(), "known": list(native.isas())}
+
+
 def _threads() -> dict[str, int | None]:
-    from peerannot._compiled import threads
+    from peerannot._threads import threads
 
     usable = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
-    counts: dict[str, int | None] = {"cores": usable, "kernels": threads(), "torch": None}
+    counts: dict[str, int | None] = {"cores": usable, "loops": threads(), "torch": None}
     if "torch" in sys.modules:
         counts["torch"] = sys.modules["torch"].get_num_threads()
     return counts
@@ -208,6 +222,8 @@ def _show(facts: dict[str, Any]) -> None:
     for item in facts["devices"] or [{"device": "none", "name": "PyTorch is not installed"}]:
         memory = f", {item['memory_mb']:,} MB" if "memory_mb" in item else ""
         emit(f"  {item['device']:<20} {item['name']}{memory}")
+    head("instructions")
+    emit(f"  {facts['instructions']['used']:<20} of {', '.join(facts['instructions']['known'])}")
     head("threads")
     for name, count in facts["threads"].items():
         emit(f"  {name:<20} {'-' if count is None else count}")

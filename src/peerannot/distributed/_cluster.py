@@ -271,7 +271,7 @@ def _check_address(address: str) -> None:
 
 
 def _processes(distributed: Any, n: int, stack: contextlib.ExitStack) -> Any:
-    from peerannot._compiled import threads
+    from peerannot._threads import threads
 
     each = max(1, threads() // n)
     local = distributed.LocalCluster(

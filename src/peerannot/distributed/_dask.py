@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from peerannot._compiled import with_threads
+from peerannot._threads import with_threads
 from peerannot.aggregation.partitions.known import KnownLabels
 from peerannot.aggregation.partitions.parts import Part, Shape, Work
 from peerannot.distributed._checkpoint import FOLDER

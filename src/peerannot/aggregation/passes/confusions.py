@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot.aggregation.passes import kernels
+from peerannot._loops import native
+from peerannot._threads import threads
 from peerannot.aggregation.passes.support import clamped
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
@@ -20,7 +20,7 @@ MAX_BLOCKS = 8
 BLOCKS_BYTES = 2**28  # memory that the counts of all blocks may take together
 PER_ROW = 8  # answers of a block for each row of its counts, where answers are a part of more
 TABLE_BYTES = 2**32  # memory of one table of a model over which it is refused
-SINGLE_BYTES = 2**19  # memory of a table over which its passes use single precision
+SINGLE = 500_000  # answers from which tables and exponentials of the iterations are in single
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,10 @@ class Pairs:
         """
         w, k = answers.n_workers, answers.n_classes
         if w * k <= max(2**26, 4 * answers.n_answers):
-            of_answer, key = kernels.pairs_of(answers.worker, answers.label, w, k)
+            place = np.empty((w, k), np.int32)
+            of_answer = np.empty(answers.n_answers, np.int32)
+            native.confusion_pairs(answers.worker, answers.label, place, of_answer)
+            key = np.flatnonzero(place >= 0)
         else:
             code = answers.worker.astype(np.int64) * k + answers.label
             key, inverse = np.unique(code, return_inverse=True)
@@ -161,7 +164,7 @@ class EM:
     parts : int
         Columns of each class, side by side; n_columns = n_classes x parts.
     size : int or None
-        Answers by whose number loops are chosen, where these are a part of more.
+        Answers by whose number the precision is chosen, where these are a part of more.
     """
 
     answers: Answers
@@ -214,9 +217,13 @@ class EM:
         return weights_of(self.answers)
 
     @cached_property
-    def _fixed(self) -> int:
-        size = self.answers.n_answers if self.size is None else self.size
-        return kernels.specialised(self.given.shape[1], size)
+    def _single(self) -> bool:
+        """Whether iterations take their logarithms and exponentials in single precision.
+
+        Each posterior is then within about 1e-7, and the sums of many of them, which are double,
+        nearer; few answers are fast enough in double.
+        """
+        return (self.answers.n_answers if self.size is None else self.size) >= SINGLE
 
     @cached_property
     def _bounds(self) -> NDArray[np.int64]:
@@ -232,22 +239,20 @@ class EM:
 
     @cached_property
     def _by_pair(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        order, ptr = kernels.positions_of(self.pairs.of_answer, len(self.pairs))
+        order = np.empty(self.answers.n_answers, np.int32)
+        ptr = np.empty(len(self.pairs) + 1, np.int64)
+        native.confusion_positions(self.pairs.of_answer, order, ptr)
         return order, ptr
 
     def first(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Counts (n_pairs, K) and class sums (K,) of the start."""
-        loop = kernels.start_loop(self._fixed)
-
-        def run(lo: int, hi: int, counts: Any, mass: Any, posterior: Any) -> float:
-            loop(
-                self.answers.task_ptr, self.pairs.of_answer, self.answers.label, self._weight,
-                self.gold, self.given, lo, hi, counts, mass, posterior,
-            )  # fmt: skip
-            return 0.0
-
-        counts, mass, _ = self._count(run)
-        return counts, mass
+        counts, mass, posterior = self._sums(counted=not self._apart, written=self._apart)
+        native.confusion_start(
+            self.answers.task_ptr, self.pairs.of_answer, self.answers.label, self._weight,
+            self.gold, self.given, self._bounds, counts, mass, posterior,
+            n_pairs=len(self.pairs), threads=threads(),
+        )  # fmt: skip
+        return self._gather(posterior) if self._apart else counts, mass
 
     def step(
         self, table: NDArray[np.float64], log_prior: NDArray[np.float64], *, hard: bool = False
@@ -262,74 +267,49 @@ class EM:
         hard
             Count only the most probable class of each task; ties are shared.
         """
-        if self._fixed and table.nbytes > SINGLE_BYTES:
-            # Rows are fetched in no order, so the pass is faster where more of them fit into the
-            # cache. The logarithms lose 1e-7 of their value; all sums stay double.
-            return self._count(self._em(table.astype(np.float32), log_prior, hard))
-        return self._count(self._em(table, log_prior, hard))
+        counts, mass, posterior = self._sums(counted=not self._apart, written=self._apart)
+        # Ties of a hard step are told in double.
+        gain = self._em(table, log_prior, counts, mass, posterior, self._single and not hard, hard)
+        return self._gather(posterior) if self._apart else counts, mass, gain
 
     def posterior(
         self, table: NDArray[np.float64], log_prior: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Posterior (n_tasks, K) of the parameters."""
-        return self._write(self._em(table, log_prior, False))[0]
+        counts, mass, posterior = self._sums(counted=False, written=True)
+        self._em(table, log_prior, counts, mass, posterior, False, False)
+        return posterior
 
-    def _em(self, table: NDArray[Any], log_prior: NDArray[np.float64], hard: bool) -> Any:
-        loop = kernels.em_loop(self._fixed)
-
-        def run(lo: int, hi: int, counts: Any, mass: Any, posterior: Any) -> float:
-            gain: float = loop(
-                self.answers.task_ptr, self.pairs.of_answer, self._weight, self.gold, table,
-                log_prior, lo, hi, hard, self.parts, counts, mass, posterior,
-            )  # fmt: skip
-            return gain
-
-        return run
-
-    def _count(self, run: Any) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-        """Counts, class sums and log-likelihood of a pass."""
+    def _sums(
+        self, *, counted: bool, written: bool
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Room for the counts, class sums and posterior of a pass; none where not asked for."""
         k = self.given.shape[1]
-        if self._apart:
-            posterior, mass, gain = self._write(run)
-            return self._gather(posterior), mass, gain
-        bounds, nothing = self._bounds, np.empty((0, k))
-        n_blocks = bounds.size - 1
-        counts = np.zeros((n_blocks, len(self.pairs), k))
-        masses = np.zeros((n_blocks, k))
+        return (
+            np.empty((len(self.pairs) if counted else 0, k)),
+            np.empty(k),
+            np.empty((self.answers.n_tasks if written else 0, k)),
+        )
 
-        def work(b: int) -> float:
-            return float(run(bounds[b], bounds[b + 1], counts[b], masses[b], nothing))
-
-        gains = kernels.over_blocks(work, n_blocks)
-        total = counts[0]
-        for part in counts[1:]:
-            total += part
-        return total, masses.sum(0), float(sum(gains))
-
-    def _write(self, run: Any) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-        """Posterior, class sums and log-likelihood of a pass."""
-        k, bounds = self.given.shape[1], self._bounds
-        posterior = np.empty((self.answers.n_tasks, k))
-        masses = np.zeros((bounds.size - 1, k))
-        nothing = np.empty((0, k))
-
-        def work(b: int) -> float:
-            return float(run(bounds[b], bounds[b + 1], nothing, masses[b], posterior))
-
-        gains = kernels.over_blocks(work, bounds.size - 1)
-        return posterior, masses.sum(0), float(sum(gains))
+    def _em(
+        self,
+        table: NDArray[np.float64],
+        log_prior: NDArray[np.float64],
+        counts: NDArray[np.float64],
+        mass: NDArray[np.float64],
+        posterior: NDArray[np.float64],
+        single: bool,
+        hard: bool,
+    ) -> float:
+        return native.confusion_em(
+            self.answers.task_ptr, self.pairs.of_answer, self._weight, self.gold, table, log_prior,
+            self._bounds, counts, mass, posterior, single=single, hard=hard, parts=self.parts,
+            threads=threads(),
+        )  # fmt: skip
 
     def _gather(self, posterior: NDArray[np.float64]) -> NDArray[np.float64]:
-        counts = np.zeros((len(self.pairs), posterior.shape[1]))
-        order, ptr = self._by_pair
-        goals = np.linspace(0, order.size, MAX_BLOCKS + 1)[1:-1]
-        bounds = np.concatenate(([0], np.searchsorted(ptr, goals), [len(self.pairs)]))
-
-        def work(b: int) -> None:
-            kernels.gather_loop(
-                order, ptr, self.answers.task, self._weight, posterior, bounds[b], bounds[b + 1],
-                counts,
-            )  # fmt: skip
-
-        kernels.over_blocks(work, MAX_BLOCKS)
+        counts = np.empty((len(self.pairs), posterior.shape[1]))
+        native.confusion_gather(
+            *self._by_pair, self.answers.task, self._weight, posterior, counts, threads=threads()
+        )
         return counts

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._compiled import compiled, prange
+from peerannot._loops import native
+from peerannot._threads import threads
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
 
@@ -50,9 +49,11 @@ def expected_counts(
     else:
         order, ptr = rows_by_worker(answers)
     weight = np.empty(0) if answers.weight is None else answers.weight
-    counts: NDArray[np.float64] = _counts(
-        ptr, order, answers.task, answers.label, weight, np.ascontiguousarray(posterior)
-    )
+    counts = np.empty((n, k, k))
+    native.confusion_expected(
+        ptr, order, answers.task, answers.label, weight,
+        np.ascontiguousarray(posterior, np.float64), counts, threads=threads(),
+    )  # fmt: skip
     return counts
 
 
@@ -60,18 +61,3 @@ def rows_by_worker(answers: Answers) -> tuple[NDArray[np.int64], NDArray[np.int6
     """Rows in order of worker, and where each worker's begin."""
     order = np.argsort(answers.worker, kind="stable")
     return order, np.concatenate(([0], np.cumsum(answers.answers_per_worker))).astype(np.int64)
-
-
-@compiled(parallel=True)
-def _counts(
-    ptr: Any, order: Any, task: Any, label: Any, weight: Any, posterior: Any
-) -> Any:  # pragma: no cover - compiled
-    n, k = ptr.size - 1, posterior.shape[1]
-    out = np.zeros((n, k, k), np.float64)
-    for j in prange(n):
-        for at in range(ptr[j], ptr[j + 1]):
-            row = order[at]
-            w = weight[row] if weight.size else 1.0
-            for c in range(k):
-                out[j, c, label[row]] += w * posterior[task[row], c]
-    return out

@@ -1,0 +1,151 @@
+"""The build backend: scikit-build-core, with a compiler from PyPI where the machine has none.
+
+Where neither ``CXX`` nor c++, g++ or clang++ can be found, ``ziglang`` is one of the requirements
+of the build, and compiles it. An editable install compiles into ``src/peerannot``, where the
+sources are, so that a checkout on ``PYTHONPATH`` has its own loops; ``python native/backend.py``
+does the same again, quickly.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES, BUILT = ROOT / "src", ROOT / "build" / "native"
+
+
+def _has_compiler() -> bool:
+    given = os.environ.get("CXX")
+    if given:
+        return True  # the one named is used, and complains where it is none
+    return any(map(shutil.which, ("c++", "g++", "clang++")))
+
+
+def _use_zig() -> None:
+    """Name the compiler of the ``ziglang`` package, through scripts: CMake wants one path."""
+    folder = Path(tempfile.gettempdir()) / f"peerannot-zig-{os.getpid()}"
+    folder.mkdir(exist_ok=True)
+    for tool in ("cc", "c++", "ar", "ranlib"):
+        script = folder / f"zig-{tool}"
+        script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m ziglang {tool} "$@"\n')
+        script.chmod(0o755)
+    os.environ.update(CC=f"{folder}/zig-cc", CXX=f"{folder}/zig-c++")
+    tools = f"-DCMAKE_AR={folder}/zig-ar -DCMAKE_RANLIB={folder}/zig-ranlib"
+    os.environ["CMAKE_ARGS"] = f"{os.environ.get('CMAKE_ARGS', '')} {tools}"
+
+
+def _requirements(names: list[str]) -> list[str]:
+    return names if _has_compiler() else [*names, "ziglang>=0.13"]
+
+
+def _with_compiler() -> None:
+    if not _has_compiler():
+        _use_zig()
+
+
+def get_requires_for_build_wheel(config_settings: Any = None) -> list[str]:
+    from scikit_build_core import build
+
+    return _requirements(build.get_requires_for_build_wheel(config_settings))
+
+
+def get_requires_for_build_sdist(config_settings: Any = None) -> list[str]:
+    from scikit_build_core import build
+
+    return build.get_requires_for_build_sdist(config_settings)
+
+
+def get_requires_for_build_editable(config_settings: Any = None) -> list[str]:
+    from scikit_build_core import build
+
+    return _requirements(build.get_requires_for_build_editable(config_settings))
+
+
+def prepare_metadata_for_build_wheel(folder: str, config_settings: Any = None) -> str:
+    from scikit_build_core import build
+
+    return build.prepare_metadata_for_build_wheel(folder, config_settings)
+
+
+def prepare_metadata_for_build_editable(folder: str, config_settings: Any = None) -> str:
+    from scikit_build_core import build
+
+    return build.prepare_metadata_for_build_editable(folder, config_settings)
+
+
+def build_sdist(folder: str, config_settings: Any = None) -> str:
+    from scikit_build_core import build
+
+    return build.build_sdist(folder, config_settings)
+
+
+def build_wheel(folder: str, config_settings: Any = None, metadata: str | None = None) -> str:
+    from scikit_build_core import build
+
+    _with_compiler()
+    return build.build_wheel(folder, config_settings, metadata)
+
+
+def build_editable(folder: str, config_settings: Any = None, metadata: str | None = None) -> str:
+    """Compile in place; the wheel holds the metadata and the path of the sources.
+
+    scikit-build-core's own would put a finder before ``PYTHONPATH``.
+    """
+    _with_compiler()
+    compile_in_place()
+    with tempfile.TemporaryDirectory() as made:
+        info = Path(made) / prepare_metadata_for_build_editable(made, config_settings)
+        tag = next(
+            line.split(": ")[1]
+            for line in (info / "WHEEL").read_text().splitlines()
+            if line.startswith("Tag: ")
+        )
+        files = {f"{info.name}/{p.relative_to(info)}": p for p in info.rglob("*") if p.is_file()}
+        content = {name: path.read_bytes() for name, path in sorted(files.items())}
+    content["peerannot.pth"] = f"{SOURCES}\n".encode()
+    record = f"{info.name}/RECORD"
+    content.pop(record, None)
+    lines = []
+    for name, data in content.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+        lines.append(f"{name},sha256={digest},{len(data)}\n")
+    content[record] = "".join([*lines, f"{record},,\n"]).encode()
+    wheel = f"{info.name.removesuffix('.dist-info')}-{tag}.whl"
+    with zipfile.ZipFile(Path(folder) / wheel, "w") as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+    return wheel
+
+
+def _tool(name: str) -> str | None:
+    """A program, of the machine or of the environment that runs this."""
+    return shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+
+
+def compile_in_place() -> None:
+    """Compile what changed into ``src/peerannot``."""
+    cmake, ninja = _tool("cmake") or "cmake", _tool("ninja")
+    configure = [
+        cmake, "-S", ROOT / "native", "-B", BUILT, f"-DPython_EXECUTABLE={sys.executable}",
+        f"-DPEERANNOT_IN_PLACE={SOURCES / 'peerannot'}",
+        *shlex.split(os.environ.get("CMAKE_ARGS", "")),
+    ]  # fmt: skip
+    if ninja:
+        configure += ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}"]
+    subprocess.run(configure, check=True)
+    subprocess.run([cmake, "--build", BUILT, "--parallel"], check=True)
+
+
+if __name__ == "__main__":
+    _with_compiler()
+    compile_in_place()

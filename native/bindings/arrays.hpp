@@ -1,0 +1,60 @@
+// Arrays that bindings take: of one type, contiguous, in memory, and never converted.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <cstdlib>
+#include <new>
+
+#include "../loops/loops.hpp"
+#include "../loops/status.hpp"
+
+namespace peerannot {
+
+namespace nb = nanobind;
+
+// Loops of the instruction set in use.
+const Loops& loops();
+
+// T const: read; else written to. A type, layout or number of axes that differs is a TypeError.
+template <class T, size_t N = 1>
+using Array = nb::ndarray<T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
+
+inline auto operator""_array(const char* name, size_t) { return nb::arg(name).noconvert(); }
+
+inline void require(bool fine, const char* what) {
+    if (!fine) throw nb::value_error(what);
+}
+
+template <class A> int64_t size(const A& array, size_t axis = 0) {
+    return int64_t(array.shape(axis));
+}
+
+// Null for an array without rows: it was not given.
+template <class A> auto given(const A& array) -> decltype(array.data()) {
+    return array.shape(0) ? array.data() : nullptr;
+}
+
+inline void check(Status status) {
+    if (status == Status::no_memory) throw std::bad_alloc();
+    require(status == Status::fine, "an index is out of range");
+}
+
+// Zeroed or raw memory on a boundary of cache lines.
+template <class T> class Room {
+public:
+    explicit Room(int64_t n) {
+        const size_t bytes = (size_t(n) * sizeof(T) + 63) / 64 * 64;
+        at_ = static_cast<T*>(std::aligned_alloc(64, bytes ? bytes : 64));
+        if (!at_) throw std::bad_alloc();
+    }
+    Room(const Room&) = delete;
+    ~Room() { std::free(at_); }
+    operator T*() const { return at_; }
+
+private:
+    T* at_;
+};
+
+}  // namespace peerannot

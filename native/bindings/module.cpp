@@ -1,0 +1,85 @@
+// The module, and the choice of the instruction set.
+#include <nanobind/nanobind.h>
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "arrays.hpp"
+#include "families.hpp"
+
+namespace peerannot {
+
+#if defined(__x86_64__) || defined(_M_X64)
+namespace v2 { extern const Loops loops; }
+namespace v3 { extern const Loops loops; }
+namespace v4 { extern const Loops loops; }
+#elif defined(__aarch64__)
+namespace arm64 { extern const Loops loops; }
+#else
+namespace plain { extern const Loops loops; }
+#endif
+
+namespace {
+
+struct Choice {
+    const Loops* loops;
+    bool here;  // whether this processor has it
+};
+
+// What was built, least first.
+std::vector<Choice> choices() {
+#if defined(__x86_64__) || defined(_M_X64)
+    __builtin_cpu_init();
+    const bool has_v2 = __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
+    const bool has_v3 = has_v2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                        __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+    const bool has_v4 = has_v3 && __builtin_cpu_supports("avx512f") &&
+                        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
+                        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    return {{&v2::loops, has_v2}, {&v3::loops, has_v3}, {&v4::loops, has_v4}};
+#elif defined(__aarch64__)
+    return {{&arm64::loops, true}};
+#else
+    return {{&plain::loops, true}};
+#endif
+}
+
+const Loops* chosen = nullptr;
+
+nb::tuple isas() {
+    nb::list names;
+    for (const Choice& choice : choices())
+        if (choice.here) names.append(choice.loops->isa);
+    return nb::tuple(names);
+}
+
+void use(const char* isa) {
+    std::string known;
+    for (const Choice& choice : choices()) {
+        if (!choice.here) continue;
+        if (!std::strcmp(choice.loops->isa, isa)) {
+            chosen = choice.loops;
+            return;
+        }
+        known += (known.empty() ? "" : ", ") + std::string(choice.loops->isa);
+    }
+    throw nb::value_error(("'" + std::string(isa) + "' is none of " + known).c_str());
+}
+
+}  // namespace
+
+const Loops& loops() { return *chosen; }
+
+}  // namespace peerannot
+
+NB_MODULE(_native, m) {
+    using namespace peerannot;
+    for (const Choice& choice : choices())
+        if (choice.here) chosen = choice.loops;
+    if (!chosen) throw nb::import_error("this processor lacks SSE4.2");
+    m.def("isa", [] { return loops().isa; });
+    m.def("isas", isas);
+    m.def("use", use, nb::arg("isa"));
+    bind_confusion(m);
+}

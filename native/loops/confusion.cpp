@@ -1,0 +1,414 @@
+// One pass does E and M: for each task add the rows of log-probabilities of its answers,
+// normalise, add the posterior to the counts of the next M-step.
+//
+// Tasks go through in tiles that stay in the first-level cache: the indices of a tile are checked,
+// its rows are asked for while others are added, and its exponentials are one vectorised loop.
+// Rows of up to 16 classes are padded to a power of two, so that a row is whole registers; the
+// padding has probability 0. Sums are double whatever the precision of the table.
+#include "confusion.hpp"
+
+#include <cmath>
+#include <cstdlib>
+
+#include "exp.hpp"
+#include "vectors.hpp"
+
+namespace peerannot::PEERANNOT_ISA {
+namespace {
+
+constexpr int ahead = 24;           // answers ahead of which rows of tables are asked for
+constexpr int most_in_single = 64;  // answers of a task that are added in single precision
+constexpr double nothing = -1e30;   // logarithm of the probability of padding
+constexpr double tie = 1.0 - 1e-9;  // classes within this of the likeliest share a hard step
+
+PEERANNOT_INLINE bool in_order(const Votes& v, int64_t lo, int64_t hi, int64_t n_classes) {
+    if (!are_runs(v.task_ptr, lo, hi, v.n_answers)) return false;
+    const int64_t first = v.task_ptr[lo];
+    bool fine = all_below(v.pair + first, v.task_ptr[hi] - first, v.n_pairs);
+    for (int64_t i = lo; i < hi; i++) fine &= v.gold[i] < n_classes;
+    return fine;
+}
+
+// Keep only the columns of a known class.
+template <class Real>
+PEERANNOT_INLINE void clamp(Real* z, int64_t k, int64_t known, int64_t parts) {
+    for (int64_t c = 0; c < k; c++)
+        if (c < known * parts || c >= (known + 1) * parts) z[c] = Real(nothing) * 2;
+}
+
+// Sum of the rows of a task's answers.
+template <class Real, class Sum, int W>
+PEERANNOT_INLINE Row<Sum, W> rows_of(const Votes& v, const Real* table, const double* prior,
+                                     int64_t first, int64_t last) {
+    auto z = Row<Sum, W>::from(prior);
+    if (v.weight) {
+        for (int64_t a = first; a < last; a++)
+            z += Row<Sum, W>::from(table + int64_t(v.pair[a]) * W) * Sum(v.weight[a]);
+    } else {
+        for (int64_t a = first; a < last; a++)
+            z += Row<Sum, W>::from(table + int64_t(v.pair[a]) * W);
+    }
+    return z;
+}
+
+template <class Real, int W>
+Status em_rows(const Pass& pass, int64_t lo, int64_t hi, Sums& sums) {
+    constexpr int tile = W >= 8 ? 256 / W : 32;
+    const Votes& v = pass.votes;
+    const Real* table = static_cast<const Real*>(pass.table);
+    const int64_t k = pass.k;
+    alignas(64) double prior[W];
+    for (int c = 0; c < W; c++) prior[c] = c < k ? pass.log_prior[c] : nothing;
+    alignas(64) Real z[tile * W] = {};
+    alignas(64) double share[W];
+    auto mass = Row<double, W>::of(0);
+    double gain = 0, product = 1;
+    for (int64_t start = lo; start < hi; start += tile) {
+        const int64_t n = least(tile, hi - start);
+        if (!in_order(v, start, start + n, k / pass.parts)) return Status::out_of_range;
+        for (int64_t t = 0; t < n; t++) {
+            const int64_t i = start + t, first = v.task_ptr[i], last = v.task_ptr[i + 1];
+            for (int64_t a = first; a < last; a++) {
+                const int64_t later = a + ahead < v.n_answers ? a + ahead : a;
+                __builtin_prefetch(table + int64_t(v.pair[later]) * W);
+                if (sums.counts) {
+                    const double* row = sums.counts + int64_t(v.pair[a]) * W;
+                    for (int c = 0; c < W; c += 8) __builtin_prefetch(row + c, 1);
+                }
+            }
+            Real* at = z + t * W;
+            if (sizeof(Real) < sizeof(double) && last - first > most_in_single) {
+                // A long sum: what its rounding would add up to is kept out, its top taken off.
+                auto row = rows_of<Real, double, W>(v, table, prior, first, last);
+                alignas(64) double exact[W];
+                row.put(exact);
+                if (v.gold[i] >= 0) clamp(exact, k, v.gold[i], pass.parts);
+                const double top = Row<double, W>::at(exact).largest();
+                gain += top;
+                for (int c = 0; c < W; c++) at[c] = Real(exact[c] - top);
+                continue;
+            }
+            auto row = rows_of<Real, Real, W>(v, table, prior, first, last);
+            if (v.gold[i] >= 0) {
+                row.put(at);
+                clamp(at, k, v.gold[i], pass.parts);
+                row = Row<Real, W>::at(at);
+            }
+            const Real top = row.largest();
+            row -= top;
+            row.put(at);
+            if (last > first || v.gold[i] >= 0) gain += double(top);
+        }
+        exp_all(z, n * W);
+        for (int64_t t = 0; t < n; t++) {
+            const int64_t i = start + t, first = v.task_ptr[i], last = v.task_ptr[i + 1];
+            auto row = Row<double, W>::from(z + t * W);
+            double total = row.sum();
+            const bool counted = last > first || v.gold[i] >= 0;
+            // One logarithm for many tasks: each total is from 1 to W.
+            if (counted) product *= total;
+            if (pass.hard) {
+                row.put(share);
+                for (int c = 0; c < W; c++) share[c] = share[c] >= tie ? 1.0 : 0.0;
+                row = Row<double, W>::at(share);
+                total = row.sum();
+            }
+            row *= 1.0 / total;
+            if (sums.posterior) {
+                row.put(share);
+                for (int64_t c = 0; c < k; c++) sums.posterior[i * k + c] = share[c];
+            }
+            if (counted) mass += row;
+            if (!sums.counts) continue;
+            for (int64_t a = first; a < last; a++) {
+                double* to = sums.counts + int64_t(v.pair[a]) * W;
+                auto count = Row<double, W>::at(to);
+                count += v.weight ? row * v.weight[a] : row;
+                count.put(to);
+            }
+        }
+        if (product > 1e150) {
+            gain += std::log(product);
+            product = 1;
+        }
+    }
+    mass.put(share);
+    for (int64_t c = 0; c < k; c++) sums.mass[c] += share[c];
+    sums.gain = gain + std::log(product);
+    return Status::fine;
+}
+
+struct Room {
+    void* at;
+    explicit Room(int64_t bytes) : at(std::malloc(size_t(bytes))) {}
+    ~Room() { std::free(at); }
+};
+
+constexpr int chunk = 8;  // classes that are added together, or left where all are 0
+using Chunk = Row<double, chunk>;
+
+template <class Real> Status em_wide(const Pass& pass, int64_t lo, int64_t hi, Sums& sums) {
+    using V = Vector<Real, lanes<Real>>;
+    const Votes& v = pass.votes;
+    const Real* table = static_cast<const Real*>(pass.table);
+    const int64_t k = pass.k, tile = least(k < 1024 ? 1024 / k : 1, 64);
+    const int64_t n_chunks = (k + chunk - 1) / chunk;
+    Room z_room((tile * k + lanes<Real>) * int64_t(sizeof(Real))), share_room(n_chunks * chunk * 8),
+        sum_room(k * 8), used_room(n_chunks * 8);
+    Real* z = static_cast<Real*>(z_room.at);
+    double* share = static_cast<double*>(share_room.at);
+    double* exact = static_cast<double*>(sum_room.at);
+    int64_t* used = static_cast<int64_t*>(used_room.at);
+    if (!z || !share || !exact || !used) return Status::no_memory;
+    for (int64_t c = 0; c < tile * k + lanes<Real>; c++) z[c] = 0;
+    for (int64_t c = k; c < n_chunks * chunk; c++) share[c] = 0;
+    double gain = 0, product = 1;
+    for (int64_t start = lo; start < hi; start += tile) {
+        const int64_t n = least(tile, hi - start);
+        if (!in_order(v, start, start + n, k / pass.parts)) return Status::out_of_range;
+        for (int64_t t = 0; t < n; t++) {
+            const int64_t i = start + t, first = v.task_ptr[i], last = v.task_ptr[i + 1];
+            Real* __restrict at = z + t * k;
+            const bool counted = last > first || v.gold[i] >= 0;
+            if (sizeof(Real) < sizeof(double) && last - first > most_in_single) {
+                for (int64_t c = 0; c < k; c++) exact[c] = pass.log_prior[c];
+                for (int64_t a = first; a < last; a++) {
+                    const Real* __restrict row = table + int64_t(v.pair[a]) * k;
+                    const double w = v.weight ? v.weight[a] : 1.0;
+                    for (int64_t c = 0; c < k; c++) exact[c] += w * double(row[c]);
+                }
+                if (v.gold[i] >= 0) clamp(exact, k, v.gold[i], pass.parts);
+                double top = exact[0];
+                for (int64_t c = 1; c < k; c++) top = larger(top, exact[c]);
+                for (int64_t c = 0; c < k; c++) at[c] = Real(exact[c] - top);
+                gain += top;
+                continue;
+            }
+            for (int64_t c = 0; c < k; c++) at[c] = Real(pass.log_prior[c]);
+            for (int64_t a = first; a < last; a++) {
+                const Real* __restrict row = table + int64_t(v.pair[a]) * k;
+                if (v.weight) {
+                    const Real w = Real(v.weight[a]);
+                    for (int64_t c = 0; c < k; c++) at[c] += w * row[c];
+                } else {
+                    for (int64_t c = 0; c < k; c++) at[c] += row[c];
+                }
+            }
+            if (v.gold[i] >= 0) clamp(at, k, v.gold[i], pass.parts);
+            int64_t c = lanes<Real>;
+            Real top = at[0];
+            if (k >= lanes<Real>) {
+                V tops = load<V>(at);
+                for (; c + lanes<Real> <= k; c += lanes<Real>) tops = larger(tops, load<V>(at + c));
+                top = largest_of<Real, lanes<Real>>(tops);
+            } else {
+                c = 1;
+            }
+            for (; c < k; c++) top = larger(top, at[c]);
+            for (c = 0; c < k; c++) at[c] -= top;
+            if (counted) gain += double(top);
+        }
+        exp_all(z, n * k);
+        for (int64_t t = 0; t < n; t++) {
+            const int64_t i = start + t, first = v.task_ptr[i], last = v.task_ptr[i + 1];
+            const Real* at = z + t * k;
+            const bool counted = last > first || v.gold[i] >= 0;
+            for (int64_t c = 0; c < k; c++) share[c] = double(at[c]);
+            auto parts = Chunk::of(0);
+            for (int64_t s = 0; s < n_chunks; s++) parts += Chunk::at(share + s * chunk);
+            double total = parts.sum();
+            if (counted) {
+                product *= total;  // from 1 to k
+                if (product > 1e200) {
+                    gain += std::log(product);
+                    product = 1;
+                }
+            }
+            if (pass.hard) {
+                total = 0;
+                for (int64_t c = 0; c < k; c++) total += share[c] = share[c] >= tie ? 1.0 : 0.0;
+            }
+            const double scale = 1.0 / total;
+            for (int64_t c = 0; c < k; c++) share[c] *= scale;
+            if (sums.posterior) std::memcpy(sums.posterior + i * k, share, size_t(k) * 8);
+            if (counted)
+                for (int64_t c = 0; c < k; c++) sums.mass[c] += share[c];
+            if (!sums.counts) continue;
+            // Most classes of a task with few labels have probability 0.
+            int64_t n_used = 0;
+            for (int64_t s = 0; s < n_chunks; s++) {
+                used[n_used] = s * chunk;
+                n_used += Chunk::at(share + s * chunk).sum() > 0.0;
+            }
+            for (int64_t a = first; a < last; a++) {
+                double* __restrict to = sums.counts + int64_t(v.pair[a]) * k;
+                const double w = v.weight ? v.weight[a] : 1.0;
+                for (int64_t u = 0; u < n_used; u++) {
+                    const int64_t begin = used[u];
+                    if (begin + chunk <= k) {
+                        auto count = Chunk::at(to + begin);
+                        count += Chunk::at(share + begin) * w;
+                        count.put(to + begin);
+                    } else {
+                        for (int64_t c = begin; c < k; c++) to[c] += w * share[c];
+                    }
+                }
+            }
+        }
+    }
+    sums.gain = gain + std::log(product);
+    return Status::fine;
+}
+
+template <class Real> Status em_of(const Pass& pass, int64_t lo, int64_t hi, Sums& sums) {
+    if (pass.k > most_in_registers) return em_wide<Real>(pass, lo, hi, sums);
+    switch (row_width(pass.k)) {
+        case 2: return em_rows<Real, 2>(pass, lo, hi, sums);
+        case 4: return em_rows<Real, 4>(pass, lo, hi, sums);
+        case 8: return em_rows<Real, 8>(pass, lo, hi, sums);
+        default: return em_rows<Real, 16>(pass, lo, hi, sums);
+    }
+}
+
+Status em(const Pass& pass, int64_t lo, int64_t hi, Sums& sums) {
+    return pass.single ? em_of<float>(pass, lo, hi, sums) : em_of<double>(pass, lo, hi, sums);
+}
+
+template <class Real>
+PEERANNOT_INLINE void lay_out_as(const double* table, int64_t lo, int64_t hi, int64_t k, Real* to) {
+    const int64_t w = row_width(k);
+    for (int64_t p = lo; p < hi; p++) {
+        for (int64_t c = 0; c < k; c++) to[p * w + c] = Real(table[p * k + c]);
+        for (int64_t c = k; c < w; c++) to[p * w + c] = Real(nothing);
+    }
+}
+
+void lay_out(const double* table, int64_t lo, int64_t hi, int64_t k, bool single, void* to) {
+    if (single)
+        lay_out_as(table, lo, hi, k, static_cast<float*>(to));
+    else
+        lay_out_as(table, lo, hi, k, static_cast<double*>(to));
+}
+
+Status start(const Votes& v, const int32_t* label, const double* given, int64_t k, int64_t lo,
+             int64_t hi, Sums& sums) {
+    const int64_t w = row_width(k);
+    Room room(k * 8);
+    double* z = static_cast<double*>(room.at);
+    if (!z) return Status::no_memory;
+    for (int64_t i = lo; i < hi; i++) {
+        if (!in_order(v, i, i + 1, k)) return Status::out_of_range;
+        const int64_t first = v.task_ptr[i], last = v.task_ptr[i + 1];
+        if (given) {
+            std::memcpy(z, given + i * k, size_t(k) * 8);
+        } else {
+            for (int64_t c = 0; c < k; c++) z[c] = 0;
+            if (v.gold[i] >= 0) {
+                z[v.gold[i]] = 1;
+            } else {
+                if (!all_below(label + first, last - first, k)) return Status::out_of_range;
+                double total = 0;
+                for (int64_t a = first; a < last; a++) {
+                    const double weight = v.weight ? v.weight[a] : 1.0;
+                    z[label[a]] += weight;
+                    total += weight;
+                }
+                for (int64_t c = 0; c < k; c++) z[c] = total > 0 ? z[c] / total : 1.0 / double(k);
+            }
+        }
+        if (sums.posterior) std::memcpy(sums.posterior + i * k, z, size_t(k) * 8);
+        if (last > first || v.gold[i] >= 0)
+            for (int64_t c = 0; c < k; c++) sums.mass[c] += z[c];
+        if (!sums.counts) continue;
+        for (int64_t a = first; a < last; a++) {
+            double* __restrict to = sums.counts + int64_t(v.pair[a]) * w;
+            const double weight = v.weight ? v.weight[a] : 1.0;
+            for (int64_t c = 0; c < k; c++) to[c] += weight * z[c];
+        }
+    }
+    return Status::fine;
+}
+
+void add_up(const double* blocks, int64_t n_blocks, int64_t n_pairs, int64_t k, int64_t lo,
+            int64_t hi, double* counts) {
+    const int64_t w = row_width(k);
+    for (int64_t p = lo; p < hi; p++) {
+        double* __restrict to = counts + p * k;
+        for (int64_t c = 0; c < k; c++) to[c] = blocks[p * w + c];
+        for (int64_t b = 1; b < n_blocks; b++) {
+            const double* __restrict row = blocks + (b * n_pairs + p) * w;
+            for (int64_t c = 0; c < k; c++) to[c] += row[c];
+        }
+    }
+}
+
+Status gather(const Votes& v, const int32_t* order, const int64_t* order_ptr, const int32_t* task,
+              const double* posterior, int64_t k, int64_t lo, int64_t hi, double* counts) {
+    if (!are_runs(order_ptr, lo, hi, v.n_answers)) return Status::out_of_range;
+    for (int64_t p = lo; p < hi; p++) {
+        double* __restrict to = counts + p * k;
+        for (int64_t c = 0; c < k; c++) to[c] = 0;
+        for (int64_t s = order_ptr[p]; s < order_ptr[p + 1]; s++) {
+            const int64_t a = order[s];
+            if (a < 0 || a >= v.n_answers) return Status::out_of_range;
+            const int64_t i = task[a];
+            if (i < 0 || i >= v.n_tasks) return Status::out_of_range;
+            const double* __restrict z = posterior + i * k;
+            const double weight = v.weight ? v.weight[a] : 1.0;
+            for (int64_t c = 0; c < k; c++) to[c] += weight * z[c];
+        }
+    }
+    return Status::fine;
+}
+
+Status positions(const int32_t* code, int64_t n, int64_t n_codes, int32_t* order, int64_t* ptr) {
+    if (!all_below(code, n, n_codes)) return Status::out_of_range;
+    // ptr[c + 1] is first where the next one of c goes, and in the end where c + 1 starts.
+    for (int64_t c = 0; c <= n_codes; c++) ptr[c] = 0;
+    for (int64_t a = 0; a < n; a++)
+        if (code[a] + 2 <= n_codes) ptr[code[a] + 2]++;
+    for (int64_t c = 2; c <= n_codes; c++) ptr[c] += ptr[c - 1];
+    for (int64_t a = 0; a < n; a++) order[ptr[code[a] + 1]++] = int32_t(a);
+    return Status::fine;
+}
+
+Status pairs(const int32_t* worker, const int32_t* label, int64_t n, int64_t n_workers, int64_t k,
+             int32_t* place, int32_t* of_answer, int64_t* found) {
+    if (!all_below(worker, n, n_workers) || !all_below(label, n, k)) return Status::out_of_range;
+    for (int64_t c = 0; c < n_workers * k; c++) place[c] = -1;
+    for (int64_t a = 0; a < n; a++) place[worker[a] * k + label[a]] = 0;
+    int64_t next = 0;
+    for (int64_t c = 0; c < n_workers * k; c++)
+        if (place[c] == 0) place[c] = int32_t(next++);
+    for (int64_t a = 0; a < n; a++) of_answer[a] = place[worker[a] * k + label[a]];
+    *found = next;
+    return Status::fine;
+}
+
+Status expected(const int64_t* ptr, const int64_t* order, const int32_t* task,
+                const int32_t* label, const double* weight, const double* posterior,
+                int64_t n_answers, int64_t n_tasks, int64_t k, int64_t lo, int64_t hi,
+                double* out) {
+    if (!are_runs(ptr, lo, hi, n_answers)) return Status::out_of_range;
+    for (int64_t j = lo; j < hi; j++) {
+        double* counts = out + j * k * k;
+        for (int64_t c = 0; c < k * k; c++) counts[c] = 0;
+        for (int64_t s = ptr[j]; s < ptr[j + 1]; s++) {
+            const int64_t a = order[s];
+            if (a < 0 || a >= n_answers) return Status::out_of_range;
+            const int64_t i = task[a], l = label[a];
+            if (i < 0 || i >= n_tasks || l < 0 || l >= k) return Status::out_of_range;
+            const double w = weight ? weight[a] : 1.0;
+            for (int64_t c = 0; c < k; c++) counts[c * k + l] += w * posterior[i * k + c];
+        }
+    }
+    return Status::fine;
+}
+
+}  // namespace
+
+extern const ConfusionLoops confusion;
+const ConfusionLoops confusion{lay_out, em,        start, add_up,
+                               gather,  positions, pairs, expected};
+
+}  // namespace peerannot::PEERANNOT_ISA

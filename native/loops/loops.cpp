@@ -1,0 +1,13 @@
+#include "loops.hpp"
+
+#define TEXT(x) #x
+#define NAME(x) TEXT(x)
+
+namespace peerannot::PEERANNOT_ISA {
+
+extern const ConfusionLoops confusion;
+
+extern const Loops loops;
+const Loops loops{NAME(PEERANNOT_ISA), &confusion};
+
+}  // namespace peerannot::PEERANNOT_ISA

@@ -1,0 +1,39 @@
+"""The loops in C++, or one line that says why there are none.
+
+``native`` is `peerannot._native`; ``PEERANNOT_ISA`` says which of its instruction sets is used, by
+default the best that the processor has. Results of two sets may differ in the last bits.
+"""
+
+from __future__ import annotations
+
+import os
+
+from peerannot.errors import MissingDependencyError, ParameterError
+
+try:
+    import peerannot._native as native
+except ImportError as error:
+    reason = str(error).splitlines()[0] if str(error) else "it is not there"
+    raise MissingDependencyError(
+        f"the compiled loops of peerannot cannot be loaded ({reason}): install it again with pip,"
+        " or in a checkout run make native"
+    ) from error
+
+__all__ = ["native"]
+
+VARIABLE = "PEERANNOT_ISA"
+
+
+def _choose(isa: str | None) -> None:
+    if not isa:
+        return
+    try:
+        native.use(isa)
+    except ValueError:
+        known = ", ".join(native.isas())
+        raise ParameterError(
+            f"{VARIABLE}={isa!r}: this processor has {known}; set one of them or unset it"
+        ) from None
+
+
+_choose(os.environ.get(VARIABLE))
