@@ -82,6 +82,8 @@ class Found:
         Hard labels by the tie rule; -1 for undecided.
     n_answers : int64 array (n_tasks,)
     worker_answers : int64 array (n_workers,)
+    share_confidence, share_entropy : float64 array (n_tasks,) or None
+        Of the shares of votes, where the posterior holds the winner alone; see `confidence`.
     skill : float64 array (n_workers,) or None
         Estimated probability that the worker is right, where the model has it.
     confusion : float64 array (n_workers, n_classes true, n_classes answered) or None
@@ -103,8 +105,8 @@ class Found:
     labels: NDArray[np.int32]
     n_answers: NDArray[np.int64]
     worker_answers: NDArray[np.int64]
-    confidence_: NDArray[np.float64] | None = None
-    entropy_: NDArray[np.float64] | None = None
+    share_confidence: NDArray[np.float64] | None = None
+    share_entropy: NDArray[np.float64] | None = None
     skill: NDArray[np.float64] | None = None
     confusion: NDArray[np.float64] | None = None
     prior: NDArray[np.float64] | None = None
@@ -138,8 +140,8 @@ class Found:
     @cached_property
     def confidence(self) -> NDArray[np.float64]:
         """Probability of the label, float64 (n_tasks,); of the best class where undecided."""
-        if self.confidence_ is not None:
-            return self.confidence_
+        if self.share_confidence is not None:
+            return self.share_confidence
         if isinstance(self.posterior, np.ndarray):
             return np.asarray(self.posterior.max(1), dtype=np.float64)
         return np.asarray(self.posterior.max(axis=1).toarray(), dtype=np.float64).ravel()
@@ -147,8 +149,8 @@ class Found:
     @cached_property
     def entropy(self) -> NDArray[np.float64]:
         """Entropy of each task's distribution in nats, float64 (n_tasks,)."""
-        if self.entropy_ is not None:
-            return self.entropy_
+        if self.share_entropy is not None:
+            return self.share_entropy
         p = self.posterior if isinstance(self.posterior, np.ndarray) else self.posterior.data
         with np.errstate(divide="ignore", invalid="ignore"):
             terms = np.where(p > 0, -p * np.log(p), 0.0)
@@ -246,7 +248,7 @@ class Found:
         else:
             for part in ("data", "indices", "indptr"):
                 arrays[f"posterior_{part}"] = getattr(self.posterior, part)
-        for name in ("skill", "confusion", "prior", "confidence_", "entropy_"):
+        for name in ("skill", "confusion", "prior", "share_confidence", "share_entropy"):
             if getattr(self, name) is not None:
                 arrays[name] = getattr(self, name)
         for group, columns in (
@@ -303,8 +305,8 @@ class Found:
             skill=arrays.get("skill"),
             confusion=arrays.get("confusion"),
             prior=arrays.get("prior"),
-            confidence_=arrays.get("confidence_"),
-            entropy_=arrays.get("entropy_"),
+            share_confidence=arrays.get("share_confidence"),
+            share_entropy=arrays.get("share_entropy"),
             worker_columns=group("worker."),
             task_columns=group("task."),
             extra=group("extra."),
