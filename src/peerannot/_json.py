@@ -15,14 +15,13 @@ from peerannot.errors import DataError
 
 __all__ = ["load", "parse"]
 
-_BLOCK = 1 << 20
 _QUOTE, _COLON = ord('"'), ord(":")
 _ESCAPE = re.compile(rb"\\.", re.DOTALL)
 _CONSTANTS = {"NaN": None, "Infinity": float("inf"), "-Infinity": float("-inf")}
 _TOKEN = re.compile(rb'("(?:[^"\\]|\\.)*")(\s*:)?|[{}]', re.DOTALL)
 
 
-def load(raw: bytes, place: str, *, first_line: int | None = 1) -> Any:
+def load(raw: bytes, place: str, *, first_line: int | None = 1, block: int = 1 << 20) -> Any:
     """Parse JSON.
 
     Parameters
@@ -33,6 +32,8 @@ def load(raw: bytes, place: str, *, first_line: int | None = 1) -> Any:
         What the text is, for messages.
     first_line
         Number of its first line; None where ``place`` names the line already.
+    block
+        Bytes looked at at a time.
 
     Raises
     ------
@@ -60,7 +61,7 @@ def load(raw: bytes, place: str, *, first_line: int | None = 1) -> Any:
             " is the file complete?"
         ) from None
     kept = _keys(document, raw.count(b"{") + raw.count(b"["))
-    if raw.count(b":") != kept and _colons(raw) != kept:
+    if raw.count(b":") != kept and _colons(raw, block) != kept:
         at, key = _repeated(raw)
         where = place if first_line is None else f"{place} line {first_line + at}"
         raise DataError(f"{where}: the key {key!r} occurs twice in one object; keep one")
@@ -108,12 +109,12 @@ def _nested(values: Iterable[Any]) -> list[Any]:
     return [value for value in values if type(value) is dict or type(value) is list]
 
 
-def _colons(raw: bytes) -> int:
+def _colons(raw: bytes, size: int) -> int:
     """Colons outside of texts."""
     content = np.frombuffer(_ESCAPE.sub(b"", raw) if b"\\" in raw else raw, np.uint8)
     found, inside = 0, 0
-    for lo in range(0, content.size, _BLOCK):
-        block = content[lo : lo + _BLOCK]
+    for lo in range(0, content.size, size):
+        block = content[lo : lo + size]
         quotes = (block == _QUOTE).view(np.uint8)
         quotes[0] ^= inside
         within = np.bitwise_xor.accumulate(quotes)

@@ -180,13 +180,13 @@ def test_bwa_equals_its_transcription(options):
     assert np.allclose(BWA().fit(answers).posterior, rows(scores))
 
 
-def test_bwa_refuses_what_it_cannot_hold(monkeypatch):
-    from peerannot.aggregation.reliability import bwa
+def test_bwa_refuses_what_it_cannot_hold():
+    class SmallBWA(BWA):
+        score_bytes = 100
 
     answers, _ = even_crowd()
-    monkeypatch.setattr(bwa, "SCORE_BYTES", 100)
     with pytest.raises(ParameterError, match="60 tasks x 3 classes; use iwmv"):
-        BWA().fit(answers)
+        SmallBWA().fit(answers)
 
 
 def test_mmsr_step_equals_its_transcription():
@@ -240,12 +240,12 @@ def test_mmsr_finds_skills_and_adversaries():
     assert result.worker_columns["weight"][6] < 0
 
 
-def test_mmsr_guards_its_memory(monkeypatch):
-    from peerannot.aggregation.reliability import m_msr as mmsr
+def test_mmsr_guards_its_memory():
+    class SmallMMSR(MMSR):
+        max_workers = 5
 
-    monkeypatch.setattr(mmsr, "MAX_WORKERS", 5)
     with pytest.raises(ParameterError, match="takes 5 at most, not 9; use one-coin"):
-        MMSR().fit(even_crowd()[0])
+        SmallMMSR().fit(even_crowd()[0])
 
 
 def test_weights_from_a_mapping_json_and_csv(tmp_path):

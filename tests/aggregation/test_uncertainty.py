@@ -133,16 +133,15 @@ def test_the_number_of_right_labels_has_its_distribution() -> None:
     np.testing.assert_allclose(right_distribution(sure), chance, atol=1e-15)
 
 
-def test_accuracy_of_many_tasks_is_normal_and_of_few_exact(monkeypatch: Any) -> None:
+def test_accuracy_of_many_tasks_is_normal_and_of_few_exact() -> None:
     answers, _ = even_crowd(400, 9, 3, 3, seed=3)
     result = build("one-coin").fit(answers)
     exact = accuracy_interval(result, answers)
-    monkeypatch.setattr("peerannot.aggregation.uncertainty.intervals.EXACT", 10)
-    normal = accuracy_interval(result, answers)
+    normal = accuracy_interval(result, answers, exact_up_to=10)
     assert (exact.method, normal.method) == ("exact", "normal")
     assert exact.value == normal.value == pytest.approx(result.confidence.mean())
     assert (exact.low, exact.high) == pytest.approx((normal.low, normal.high), abs=0.004)
-    narrow = accuracy_interval(result, answers, level=0.5)
+    narrow = accuracy_interval(result, answers, level=0.5, exact_up_to=10)
     assert normal.low < narrow.low < narrow.high < normal.high
 
 

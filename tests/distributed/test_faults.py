@@ -23,7 +23,7 @@ import distributed
 from helpers.on_workers import always_dies, dies_once, parts_of
 from helpers.processes import eventually, free_port, iterations_saved, processes
 from helpers.small_shards import assert_as_on_one_machine, shards
-from peerannot.distributed import _cluster, fit
+from peerannot.distributed import fit
 from peerannot.errors import ClusterError, ExitCode
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and sessions of POSIX")
@@ -89,15 +89,13 @@ def test_a_task_that_kills_its_workers_gives_up() -> None:
         parts_of(client, 1).sum(always_dies)
 
 
-def test_no_worker_is_an_error_in_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(_cluster, "PATIENCE", 0.5)
-    monkeypatch.setattr(_cluster, "LOOK", 0.2)
+def test_no_worker_is_an_error_in_time(tmp_path: Path) -> None:
     pattern = shards(tmp_path / "in")
     alone = distributed.LocalCluster(
         n_workers=0, processes=False, dashboard_address="127.0.0.1:0", silence_logs="CRITICAL"
     )
     with alone, distributed.Client(alone) as client, pytest.raises(ClusterError, match="worker"):
-        fit(pattern, DS, output=tmp_path / "out", client=client)
+        fit(pattern, DS, output=tmp_path / "out", client=client, patience=0.5)
 
 
 def test_the_scheduler_is_lost_and_the_fit_resumed(tmp_path: Path) -> None:
@@ -140,12 +138,11 @@ def loops() -> int:
     return sum(thread.name == "IO loop" for thread in threading.enumerate())
 
 
-def test_no_scheduler_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_cluster, "CONNECT", 1.0)
+def test_no_scheduler_there(tmp_path: Path) -> None:
     pattern, address = shards(tmp_path / "in"), f"tcp://127.0.0.1:{free_port()}"
     before = loops()
     with pytest.raises(ClusterError, match=f"cannot reach the scheduler at {address}"):
-        fit(pattern, DS, output=tmp_path / "out", scheduler=address)
+        fit(pattern, DS, output=tmp_path / "out", scheduler=address, patience=1)
     assert loops() == before  # no thread of a client that reached nobody
 
 

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peerannot import _json
 from peerannot._json import load
 from peerannot.errors import DataError
 from peerannot.io import read
@@ -63,13 +62,12 @@ def test_what_is_written_twice_is_found(document: dict[str, Any], data: st.DataO
         load(f'{{"outer": [{{{text}}}]}}'.encode(), "x")
 
 
-def test_a_block_may_end_in_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_may_end_in_a_text() -> None:
     text = json.dumps({f"{i}:": [{"a:": ":" * i}] for i in range(9)})
     for size in range(1, 40):
-        monkeypatch.setattr(_json, "_BLOCK", size)
-        load(text.encode(), "x")
+        load(text.encode(), "x", block=size)
         with pytest.raises(DataError, match="twice"):
-            load(f'{{"x": {text}, "x": ":"}}'.encode(), "x")
+            load(f'{{"x": {text}, "x": ":"}}'.encode(), "x", block=size)
 
 
 RECORDS = '{"task": "1", "worker": "u", "label": "a"}\n'

@@ -17,9 +17,11 @@ torch = pytest.importorskip("torch")
 from peerannot.errors import DataError, DataWarning, StorageError  # noqa: E402
 from peerannot.learning import TrainOptions, strategy_names, train, train_on_votes  # noqa: E402
 
+# A checkpoint after each epoch, however long that takes.
 OPTIONS = TrainOptions(
-    model="smallcnn", img_size=16, n_epochs=3, lr=0.05, batch_size=8, figures="none"
-)
+    model="smallcnn", img_size=16, n_epochs=3, lr=0.05, batch_size=8, figures="none",
+    checkpoint_share=1e9,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("strategy", strategy_names())
@@ -79,7 +81,6 @@ def test_labels_of_another_dataset(make) -> None:
 def test_a_disk_that_fills_up_during_the_training(make, monkeypatch) -> None:
     import errno
 
-    monkeypatch.setattr("peerannot.learning.training.trainer._CHECKPOINT_SHARE", 1e9)
     tiny = make(train=16)
     labels = tiny.save(tiny.soft)
     whole = train(tiny.path, labels=labels, options=OPTIONS, output_name="x")
@@ -135,8 +136,7 @@ def test_files_may_not_grow(make) -> None:
     assert left == []
 
 
-def test_both_checkpoints_damaged_and_the_model_is_safe(make, monkeypatch) -> None:
-    monkeypatch.setattr("peerannot.learning.training.trainer._CHECKPOINT_SHARE", 1e9)
+def test_both_checkpoints_damaged_and_the_model_is_safe(make) -> None:
     tiny = make(train=8)
     labels = tiny.save(tiny.soft)
     report = train(tiny.path, labels=labels, options=OPTIONS, output_name="x")

@@ -150,10 +150,10 @@ def test_mean_weights_follow_the_training_weights(make) -> None:
     assert not torch.equal(mean, seen[-1])
 
 
-def test_everything_at_once_resumes_exactly(make, monkeypatch) -> None:
-    monkeypatch.setattr("peerannot.learning.training.trainer._CHECKPOINT_SHARE", 1e9)
+def test_everything_at_once_resumes_exactly(make) -> None:
     tiny = make(("a", "b", "c"), train=30)
-    options = replace(OPTIONS, ema=0.8, clip=1.0, warmup=2, n_epochs=5, scheduler="cosine")
+    options = replace(OPTIONS, ema=0.8, clip=1.0, warmup=2, n_epochs=5, scheduler="cosine",
+                      checkpoint_share=1e9)  # fmt: skip
 
     def go(strategy, **more):
         return train_on_votes(tiny.path, strategy=strategy, output_name="x", **more)

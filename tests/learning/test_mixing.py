@@ -101,8 +101,7 @@ def test_they_act_and_the_seed_decides(make) -> None:
             losses(**wrong)
 
 
-def test_a_resumed_run_mixes_on_exactly(make, monkeypatch) -> None:
-    monkeypatch.setattr("peerannot.learning.training.trainer._CHECKPOINT_SHARE", 1e9)
+def test_a_resumed_run_mixes_on_exactly(make) -> None:
     tiny = make(("a", "b", "c"), train=30)
     labels = tiny.save(tiny.soft)
     options = replace(
@@ -113,6 +112,7 @@ def test_a_resumed_run_mixes_on_exactly(make, monkeypatch) -> None:
         ema=0.9,
         data_augmentation=True,
         n_epochs=4,
+        checkpoint_share=1e9,
     )
 
     def stop(done, total=None, text=""):

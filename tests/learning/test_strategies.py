@@ -367,10 +367,11 @@ def test_rows_of_is_indexing() -> None:
 
 
 @pytest.mark.parametrize("spec", ["annot-mix", "lfc-net[period=2]", "crowdlab[folds=2]"])
-def test_what_asks_the_run_resumes_exactly(make, monkeypatch, spec) -> None:
-    monkeypatch.setattr("peerannot.learning.training.trainer._CHECKPOINT_SHARE", 1e9)
+def test_what_asks_the_run_resumes_exactly(make, spec) -> None:
     tiny = make(("a", "b", "c"), train=30)
-    options = TrainOptions(model="smallcnn", img_size=16, n_epochs=5, lr=0.05, batch_size=8)
+    options = TrainOptions(
+        model="smallcnn", img_size=16, n_epochs=5, lr=0.05, batch_size=8, checkpoint_share=1e9
+    )
 
     def go(**more):
         return train_on_votes(tiny.path, strategy=spec, output_name="x", options=options, **more)

@@ -21,15 +21,11 @@ from peerannot.errors import DataError, DataWarning, ParameterError, PeerannotEr
 from peerannot.learning import TrainOptions, train, train_on_votes  # noqa: E402
 from peerannot.learning.training.plan import batches_of  # noqa: E402
 
+# A checkpoint after each epoch, however long that takes.
 OPTIONS = TrainOptions(
-    model="smallcnn", img_size=16, n_epochs=4, lr=0.05, batch_size=8, figures="none"
-)
-
-
-@pytest.fixture
-def every_epoch(monkeypatch) -> None:
-    """Write a checkpoint after each epoch, however long that takes."""
-    monkeypatch.setattr("peerannot.learning.training.trainer._CHECKPOINT_SHARE", 1e9)
+    model="smallcnn", img_size=16, n_epochs=4, lr=0.05, batch_size=8, figures="none",
+    checkpoint_share=1e9,
+)  # fmt: skip
 
 
 def files(tiny) -> dict[str, str]:
@@ -95,7 +91,7 @@ def test_same_seed_same_bytes(make, votes) -> None:
 
 @pytest.mark.parametrize("votes", [False, True])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_a_resumed_run_ends_as_an_uninterrupted_one(make, every_epoch, votes, optimizer) -> None:
+def test_a_resumed_run_ends_as_an_uninterrupted_one(make, votes, optimizer) -> None:
     tiny = make(("a", "b", "c"), train=30)
     labels = tiny.save(tiny.soft)
     options = replace(OPTIONS, optimizer=optimizer, lr=0.01, data_augmentation=True)
@@ -179,7 +175,7 @@ def test_resume_needs_the_same_run(make) -> None:
         train(tiny.path, labels=labels, options=replace(OPTIONS, n_epochs=6), resume=True)
 
 
-def test_a_damaged_checkpoint_gives_way_to_the_one_before(make, every_epoch) -> None:
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(make) -> None:
     tiny = make()
     labels = tiny.save(tiny.soft)
 

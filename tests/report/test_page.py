@@ -9,7 +9,6 @@ import pytest
 
 from helpers.pages import EVIL, document_of
 from peerannot.dataset import Dataset
-from peerannot.report import _page as page_module
 from peerannot.report import read_source, render
 
 
@@ -68,9 +67,8 @@ def test_nothing_is_loaded(crowd_folder):
     assert b"connect-src &#39;none&#39;" in page or b"connect-src 'none'" in page
 
 
-def test_size_holds_for_images_that_do_not_compress(crowd_folder, monkeypatch):
-    monkeypatch.setattr(page_module, "LIMIT", 350_000)
-    page = page_of(crowd_folder(n_tasks=120, images=True))
+def test_size_holds_for_images_that_do_not_compress(crowd_folder):
+    page = page_of(crowd_folder(n_tasks=120, images=True), limit=350_000)
     assert len(page) < 350_000
     assert any(document_of(page)["pictures"])
 

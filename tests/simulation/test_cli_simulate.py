@@ -13,6 +13,7 @@ import pytest
 
 from peerannot.dataset import Dataset
 from peerannot.simulation import save, simulate
+from peerannot.simulation.write import write_answers
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -161,15 +162,10 @@ def test_list_names_models_and_options(run: Any) -> None:
     assert "correlated-judges (llm-judges)" in done.stdout and "ratio_diff = 1.0" in done.stdout
 
 
-def test_large_answers_are_written_in_blocks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import peerannot.simulation.write as write
-
+def test_large_answers_are_written_in_blocks(tmp_path: Path) -> None:
     drawn = simulate("hammer-spammer", n_worker=7, n_task=23, feedback=3, abstain=0.5)
-    write.write_answers(tmp_path / "whole.json", drawn.answers)
-    monkeypatch.setattr(write, "_TASKS_AT_ONCE", 5)
-    write.write_answers(tmp_path / "blocks.json", drawn.answers)
+    write_answers(tmp_path / "whole.json", drawn.answers)
+    write_answers(tmp_path / "blocks.json", drawn.answers, block=5)
     assert (tmp_path / "whole.json").read_bytes() == (tmp_path / "blocks.json").read_bytes()
     document = json.loads((tmp_path / "blocks.json").read_text())
     assert [len(v) for v in document.values()] == drawn.answers.answers_per_task.tolist()

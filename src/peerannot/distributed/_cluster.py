@@ -16,9 +16,8 @@ from peerannot.errors import ClusterError, ParameterError, PeerannotError
 
 __all__ = ["Graph", "Machine", "cluster", "cluster_errors"]
 
-PATIENCE = 300.0  # seconds to wait for a worker where there is none
-CONNECT = 15.0  # seconds to reach a scheduler
-LOOK = 5.0  # seconds from one look at the workers to the next
+CONNECT = 15.0  # seconds to reach a scheduler, at most
+LOOK = 5.0  # seconds from one look at the workers to the next, at most
 RESUME = "what was saved is kept: run again with --resume (resume=True)"
 
 
@@ -82,10 +81,12 @@ class Machine:
     ----------
     client
         A `distributed.Client`.
+    patience
+        Seconds to wait for a worker where there is none.
     """
 
-    def __init__(self, client: Any) -> None:
-        self.client = client
+    def __init__(self, client: Any, patience: float = 300.0) -> None:
+        self.client, self.patience = client, patience
 
     def workers(self) -> dict[str, int]:
         """Threads of each worker, by address, in order of address.
@@ -95,7 +96,7 @@ class Machine:
         ClusterError
             The scheduler is gone, or no worker comes.
         """
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         while True:
             with cluster_errors():
                 found: dict[str, int] = dict(self.client.nthreads())
@@ -103,7 +104,8 @@ class Machine:
                 return dict(sorted(found.items()))
             if time.monotonic() > deadline:
                 raise ClusterError(
-                    f"no worker for {PATIENCE:.0f} s: start some (dask worker ADDRESS); {RESUME}"
+                    f"no worker for {self.patience:.0f} s: start some (dask worker ADDRESS);"
+                    f" {RESUME}"
                 )
             time.sleep(0.2)
 
@@ -140,12 +142,12 @@ class Machine:
         from distributed import TimeoutError as Late
 
         wait: Any = import_module("distributed").wait
-        missing = 0.0
+        missing, look = 0.0, min(LOOK, self.patience)
         with cluster_errors():
             while True:
                 try:
                     with self.client.as_current():
-                        wait(list(futures), timeout=LOOK)
+                        wait(list(futures), timeout=look)
                     return
                 except (Late, TimeoutError):
                     if told is not None:
@@ -155,10 +157,11 @@ class Machine:
                     # Dask lets others do what is tied to workers that are gone, but not once
                     # there was no worker at all.
                     raise ClusterError("all workers died while the shards were loaded; run again")
-                missing = 0.0 if there else missing + LOOK
-                if missing >= PATIENCE:
+                missing = 0.0 if there else missing + look
+                if missing >= self.patience:
                     raise ClusterError(
-                        f"all workers are gone, and none came back for {PATIENCE:.0f} s; {RESUME}"
+                        f"all workers are gone, and none came back for {self.patience:.0f} s;"
+                        f" {RESUME}"
                     )
 
     def untie(self, homes: dict[Any, str]) -> None:
@@ -198,7 +201,10 @@ def _line(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def cluster(
-    scheduler: str | None, workers: int | None, client: Any | None = None
+    scheduler: str | None,
+    workers: int | None,
+    client: Any | None = None,
+    patience: float = 300.0,
 ) -> Iterator[Machine]:
     """A client: the one given, one of a running scheduler, or of processes on this machine.
 
@@ -210,6 +216,8 @@ def cluster(
         Processes to start here where there is no scheduler; by default 1. They share the cores.
     client
         Used as it is, and left open.
+    patience
+        Seconds to wait for a worker where there is none; for a scheduler 15 of them at most.
 
     Raises
     ------
@@ -228,22 +236,22 @@ def cluster(
     quiet = dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"})
     with quiet, contextlib.ExitStack() as stack:
         if client is not None:
-            yield Machine(client)
+            yield Machine(client, patience)
         elif scheduler is not None:
             try:
-                own = _connected(distributed, scheduler)
+                own = _connected(distributed, scheduler, min(CONNECT, patience))
             except (OSError, ValueError) as error:
                 raise ClusterError(
                     f"cannot reach the scheduler at {scheduler} ({_line(error)}); start one with"
                     " dask scheduler, and workers with dask worker"
                 ) from None
             stack.callback(_close, own)
-            yield Machine(own)
+            yield Machine(own, patience)
         else:
-            yield Machine(_processes(distributed, workers or 1, stack))
+            yield Machine(_processes(distributed, workers or 1, stack), patience)
 
 
-def _connected(distributed: Any, scheduler: str) -> Any:
+def _connected(distributed: Any, scheduler: str, seconds: float) -> Any:
     class Client(distributed.Client):  # type: ignore[misc]
         def start(self, **options: Any) -> None:
             try:
@@ -253,7 +261,7 @@ def _connected(distributed: Any, scheduler: str) -> Any:
                 self._loop_runner.stop()
                 raise
 
-    return Client(scheduler, timeout=CONNECT, set_as_default=False)
+    return Client(scheduler, timeout=seconds, set_as_default=False)
 
 
 def _check_address(address: str) -> None:

@@ -53,6 +53,7 @@ def fit(
     scheduler: str | None = None,
     workers: int | None = None,
     client: Any | None = None,
+    patience: float = 300.0,
     partitions: int | None = None,
     resume: bool = False,
     skip_bad_shards: bool = False,
@@ -86,6 +87,8 @@ def fit(
         Without a scheduler: processes to start on this machine, which share its cores.
     client
         A `distributed.Client` to use instead; it stays open.
+    patience
+        Seconds to wait for a worker where there is none, and for a scheduler 15 of them at most.
     partitions
         Partitions of tasks. By default one a worker, more where one would have over 2**25 rows.
         Results depend on their number only through the rounding of sums.
@@ -159,7 +162,7 @@ def fit(
         "partitions": partitions,
         "gold": None if gold is None else _digest(gold),
     }
-    with store.locked(), cluster(scheduler, workers, client) as machine:
+    with store.locked(), cluster(scheduler, workers, client, patience) as machine:
         saved = read_checkpoint(store, _asked(run)) if resume else []
         clear(store, keep_checkpoint=bool(saved))
         seen = _survey(machine, urls, sums, columns, told)

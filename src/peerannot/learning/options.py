@@ -91,6 +91,12 @@ class TrainOptions:
         "32-true", help="Arithmetic of the network."
     )
     compile: bool = option(False, help="Compile the network first (torch.compile).")
+    checkpoint_share: float = option(
+        0.1,
+        above=0,
+        help="Time for checkpoints, at most, as a share of that for training; a large number"
+        " writes one after each epoch.",
+    )
     figures: Literal["png", "svg", "both", "none"] = option(
         "png", help="Curves, confusion matrix and reliability diagram in results/."
     )

@@ -20,9 +20,8 @@ from peerannot.report._script import bundle
 from peerannot.report._source import ReportSource
 from peerannot.report._thumbs import thumbnails
 
-__all__ = ["LIMIT", "Page", "draw", "render"]
+__all__ = ["Page", "draw", "render"]
 
-LIMIT = 5_000_000  # bytes of the whole file
 _PICTURES = 3_600_000
 
 
@@ -50,10 +49,11 @@ def render(
     *,
     n_tasks: int = 1000,
     editable: bool = False,
+    limit: int = 5_000_000,
     progress: Progress = silent,
 ) -> bytes:
     """The report as one HTML file: the content of `draw`, which has the options and errors."""
-    return draw(source, n_tasks=n_tasks, editable=editable, progress=progress).content
+    return draw(source, n_tasks=n_tasks, editable=editable, limit=limit, progress=progress).content
 
 
 def draw(
@@ -61,9 +61,10 @@ def draw(
     *,
     n_tasks: int = 1000,
     editable: bool = False,
+    limit: int = 5_000_000,
     progress: Progress = silent,
 ) -> Page:
-    """Draw the report as one HTML file, under 5 MB; the same source gives the same bytes.
+    """Draw the report as one HTML file; the same source gives the same bytes.
 
     Parameters
     ----------
@@ -73,6 +74,8 @@ def draw(
         Most tasks in the explorer; the most uncertain ones where there are more.
     editable
         Whether labels can be corrected: for `Explorer`, which receives them.
+    limit
+        Bytes that the file has at most: images are left out for it.
     progress
         Told about the images read.
 
@@ -89,7 +92,7 @@ def draw(
     lost: list[tuple[Path, str]] = []
     if source.images is not None:
         paths = [source.images[i] for i in shown]
-        room = LIMIT - 200_000 - len(_escaped(document))
+        room = limit - 200_000 - len(_escaped(document))
         pictures, lost = thumbnails(paths, max(min(room, _PICTURES), 0), progress=progress)
         document["pictures"] = pictures
         if lost:

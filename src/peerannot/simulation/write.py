@@ -22,8 +22,6 @@ __all__ = ["FACTS", "metadata", "save", "stage", "write_answers", "write_parquet
 FACTS = {"schema": "peerannot/dataset/1"}
 """What a manifest of a data set says besides its files."""
 
-_TASKS_AT_ONCE = 100_000
-
 
 def save(
     simulation: Simulation,
@@ -112,14 +110,17 @@ def _earlier_files(folder: Path) -> set[str]:
     return {Path(n).name for n in names} if known and names else set()
 
 
-def write_answers(path: Path, answers: Answers) -> None:
-    """Write ``{task: {worker: label}}``, a line a task; about 2 million answers a second."""
+def write_answers(path: Path, answers: Answers, *, block: int = 100_000) -> None:
+    """Write ``{task: {worker: label}}``, a line a task, so many of them at a time.
+
+    About 2 million answers a second.
+    """
     inner = [f'"{w}": ' for w in range(answers.n_workers)]
     pointer = answers.task_ptr
     with atomic_write(path) as handle:
         handle.write(b"{")
-        for first in range(0, answers.n_tasks, _TASKS_AT_ONCE):
-            last = min(first + _TASKS_AT_ONCE, answers.n_tasks)
+        for first in range(0, answers.n_tasks, block):
+            last = min(first + block, answers.n_tasks)
             rows = slice(int(pointer[first]), int(pointer[last]))
             workers, labels = answers.worker[rows].tolist(), answers.label[rows].tolist()
             pieces = [f"{inner[w]}{k}" for w, k in zip(workers, labels, strict=True)]

@@ -20,7 +20,6 @@ from peerannot.errors import ParameterError
 
 __all__ = ["BWA"]
 
-SCORE_BYTES = 2**32  # memory of the scores of all classes over which the model is refused
 LEAST_VARIANCE = 1e-9  # where all answers agree, the prior of the variance would be 0
 
 
@@ -67,6 +66,8 @@ class BWA(Strategy):
     estimates_skill: ClassVar[bool] = False
     takes_gold: ClassVar[bool] = True
     takes_init: ClassVar[bool] = True
+    # Memory of the scores of all classes over which the model is refused.
+    score_bytes: ClassVar[int] = 2**32
 
     strength: float = option(15.0, above=0.0, help="strength of the prior on precisions")
     pull: float = option(1.0, above=0.0, help="precision of the prior on tasks")
@@ -75,7 +76,7 @@ class BWA(Strategy):
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         n_tasks, n_workers, k = answers.n_tasks, answers.n_workers, answers.n_classes
-        if n_tasks * k * 8 > SCORE_BYTES:
+        if n_tasks * k * 8 > self.score_bytes:
             raise ParameterError(
                 f"{self.name} needs {n_tasks * k * 8 / 2**30:.0f} GiB for scores of {n_tasks}"
                 f" tasks x {k} classes; use iwmv"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,6 @@ from peerannot.errors import ParameterError
 
 __all__ = ["MMSR"]
 
-MAX_WORKERS = 4000  # three matrices workers x workers then take 400 MB
 SIGN_STEPS = 100
 SURE = 1 - 1e-3  # most that a skill is trusted: an infinite weight would outvote everybody
 
@@ -71,15 +70,18 @@ class MMSR(Strategy):
     completion. NeurIPS, algorithm 1.
     """
 
+    # Three matrices workers x workers then take 400 MB.
+    max_workers: ClassVar[int] = 4000
+
     trim: float = option(0.25, at_least=0.0, below=0.5, help="share of ratios dropped a side")
     max_iter: int = option(200, at_least=1, help="most iterations")
     tol: float = option(1e-3, above=0.0, help="largest move of a skill at rest")
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         n, k = answers.n_workers, answers.n_classes
-        if n > MAX_WORKERS:
+        if n > self.max_workers:
             raise ParameterError(
-                f"{self.name} compares all pairs of workers and takes {MAX_WORKERS} at most,"
+                f"{self.name} compares all pairs of workers and takes {self.max_workers} at most,"
                 f" not {n}; use one-coin"
             )
         weight = np.ones(answers.n_answers) if answers.weight is None else answers.weight

@@ -61,7 +61,6 @@ from peerannot.errors import DataError, ParameterError
 
 __all__ = ["Interval", "accuracy_interval", "skill_intervals", "with_intervals", "worker_skills"]
 
-EXACT = 2000  # tasks up to which the number of right labels has its exact distribution
 MOST_MISSING = 0.9  # share of missing information past which nothing more is believed of it
 ROWS = 2**22  # cells of posteriors of answers held at once
 
@@ -162,8 +161,20 @@ def worker_skills(
     return skill, np.minimum(low, skill), np.maximum(high, skill)
 
 
-def accuracy_interval(result: Result, answers: Answers, *, level: float = 0.95) -> Interval:
+def accuracy_interval(
+    result: Result, answers: Answers, *, level: float = 0.95, exact_up_to: int = 2000
+) -> Interval:
     """Interval of the share of right labels among the decided tasks with answers.
+
+    Parameters
+    ----------
+    result, answers
+        What was found, and from what.
+    level
+        Probability of the interval.
+    exact_up_to
+        Tasks up to which the number of right labels has its exact distribution, in O(tasks^2);
+        beyond, the normal one.
 
     Raises
     ------
@@ -182,7 +193,7 @@ def accuracy_interval(result: Result, answers: Answers, *, level: float = 0.95) 
         return Interval(0.0, 0.0, 1.0, level, "exact")
     tail = (1.0 - level) / 2
     mean = float(sure.mean())
-    if n <= EXACT:
+    if n <= exact_up_to:
         below = np.cumsum(right_distribution(sure))
         low = int(np.searchsorted(below, tail))
         high = int(np.searchsorted(below, 1.0 - tail))

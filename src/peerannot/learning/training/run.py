@@ -49,6 +49,7 @@ __all__ = ["TrainReport", "train", "train_on_votes"]
 
 # Options that change how fast results come, or how many, but not what they are.
 _NOT_IDENTITY = {
+    "checkpoint_share",
     "devices",
     "figures",
     "memory_gb",

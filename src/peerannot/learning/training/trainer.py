@@ -32,8 +32,6 @@ logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 __all__ = ["Outcome", "Trainer", "reproducible"]
 
-# At most this share of the time goes into checkpoints.
-_CHECKPOINT_SHARE = 0.1
 _EVALUATION_BATCH = 256
 
 
@@ -71,8 +69,8 @@ class Trainer:
     options
         How to train.
     checkpoint
-        Where the state goes after each epoch; less often when writing it would take more than a
-        tenth of the time.
+        Where the state goes after each epoch; less often when writing it would take more than
+        ``options.checkpoint_share`` of the time.
     identity
         What a checkpoint must agree in to be resumed.
     fabric
@@ -303,7 +301,7 @@ class Trainer:
         if self.checkpoint is None or self.processes.rank > 0:
             return
         began = time.monotonic()
-        if not last and began - self._saved_at < self._save_cost / _CHECKPOINT_SHARE:
+        if not last and began - self._saved_at < self._save_cost / self.options.checkpoint_share:
             return
         self.checkpoint.save(
             {
