@@ -22,7 +22,6 @@ from peerannot.aggregation import (
     with_bootstrap,
     with_intervals,
 )
-from peerannot.aggregation.uncertainty.bootstrap import of_tasks
 from peerannot.aggregation.uncertainty.intervals import right_distribution
 from peerannot.answers import Answers
 from peerannot.errors import DataError, ParameterError
@@ -84,7 +83,7 @@ def test_skill_intervals_are_those_of_the_equations(name: str, weighted: bool) -
 
 def test_intervals_shrink_with_answers_and_hold_the_skill() -> None:
     answers, _ = even_crowd(200, 8, 2, 4, seed=2)
-    few = of_tasks(answers, np.arange(20))
+    few = answers.of_tasks(np.arange(20))
     for name in ("one-coin", "dawid-skene", "ibcc"):
         widths = []
         for some in (few, answers):
@@ -223,7 +222,7 @@ def test_every_strategy_can_have_intervals(name: str) -> None:
 def test_a_draw_holds_all_answers_of_its_tasks() -> None:
     answers, _ = even_crowd(12, 5, 3, 4, seed=5, weighted=True)
     picked = np.array([0, 3, 3, 7])
-    drawn = of_tasks(answers, picked)
+    drawn = answers.of_tasks(picked)
     assert answers.weight is not None and drawn.weight is not None
     assert drawn.n_tasks == 4
     for position, task in enumerate(picked):

@@ -313,8 +313,7 @@ class Iterative(Strategy):
         """Whether the last gain is under the tolerance; an answer of weight 2 counts as two."""
         if len(objective) < 2:
             return False
-        size = answers.n_answers if answers.weight is None else float(answers.weight.sum())
-        gain = abs(objective[-1] - objective[-2]) / max(size, 1.0)
+        gain = abs(objective[-1] - objective[-2]) / max(answers.total_weight, 1.0)
         return self.tol > 0 and gain < self.tol
 
 

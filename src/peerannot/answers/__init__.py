@@ -1,6 +1,7 @@
 """The votes: who answered what about which task, validated once."""
 
-from peerannot.answers._answers import Answers, check_answers
+from peerannot.answers._answers import Answers
+from peerannot.answers._check import check_answers
 from peerannot.answers._duplicates import DuplicatePolicy
 from peerannot.answers._gold import gold_labels, gold_names
 from peerannot.answers._ids import Ids

@@ -26,7 +26,7 @@ from peerannot.answers._labels import (
 from peerannot.answers._mapping import columns_of_mapping
 from peerannot.errors import DataError
 
-__all__ = ["Answers", "check_answers"]
+__all__ = ["Answers"]
 
 MOST_WEIGHT = 1e12  # products and sums of any number of them stay far from overflow
 
@@ -254,6 +254,14 @@ class Answers:
         one = np.float64(1.0)
         return np.broadcast_to(one, self.n_answers) if self.weight is None else self.weight
 
+    @cached_property
+    def loop_weights(self) -> NDArray[np.float64]:
+        """Weights as compiled loops take them: (n_answers,), or (0,) where none are given.
+
+        Read-only either way, so that loops compile once.
+        """
+        return _read_only(np.empty(0) if self.weight is None else self.weight)
+
     @property
     def total_weight(self) -> float:
         """Sum of the weights; the number of answers where none are given."""
@@ -370,21 +378,6 @@ class Answers:
         return (
             f"Answers({self.n_tasks} tasks, {self.n_workers} workers,"
             f" {self.n_classes} classes, {self.n_answers} answers)"
-        )
-
-
-def check_answers(data: Any) -> None:
-    """Say how answers are made where something else is given.
-
-    Raises
-    ------
-    DataError
-        The data are no `Answers`.
-    """
-    if not isinstance(data, Answers):
-        raise DataError(
-            f"answers: expected Answers, not a {type(data).__name__}; peerannot.read_answers makes"
-            " them of a frame or a file"
         )
 
 

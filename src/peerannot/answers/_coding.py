@@ -63,7 +63,7 @@ def ids_kept(ids: Ids, removed: Iterable[str], what: str) -> NDArray[np.bool_]:
     DataError
         One to remove is not among the ids.
     """
-    listed = [str(i) for i in removed]
+    listed = [removed] if isinstance(removed, str) else [str(i) for i in removed]
     codes = ids.codes(listed)
     if (codes < 0).any():
         unknown = [i for i, c in zip(listed, codes, strict=True) if c < 0]

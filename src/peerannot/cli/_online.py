@@ -142,12 +142,11 @@ def _by_id(file: Path | None, *votes: Answers, **said: Any) -> dict[str, str] | 
     """Known labels by the ids of tasks, of any of several votes with the same classes."""
     if file is None:
         return None
-    import numpy as np
 
     from peerannot.answers import Answers, Ids
 
-    tasks, nothing = {task: None for one in votes for task in one.tasks}, np.empty(0, np.int32)
-    every = Answers(nothing, nothing, nothing, Ids(list(tasks)), Ids(0), votes[0].classes)
+    tasks = {task: None for one in votes for task in one.tasks}
+    every = Answers.empty(Ids(list(tasks)), Ids(0), votes[0].classes)
     codes = known_labels(file, every, **said)
     assert codes is not None
     names = every.classes

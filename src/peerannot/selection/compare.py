@@ -163,19 +163,7 @@ def _sample(answers: Answers, most: int, seed: int) -> Answers:
     rng = np.random.default_rng(seed)
     order = rng.permutation(answers.n_tasks)
     enough = int(np.searchsorted(np.cumsum(answers.answers_per_task[order]), most)) + 1
-    kept = np.zeros(answers.n_tasks, np.bool_)
-    kept[order[:enough]] = True
-    code = np.cumsum(kept, dtype=np.int32) - np.int32(1)
-    rows = kept[answers.task]
-    return Answers(
-        code[answers.task[rows]],
-        answers.worker[rows],
-        answers.label[rows],
-        answers.tasks.take(np.flatnonzero(kept)),
-        answers.workers,
-        answers.classes,
-        None if answers.weight is None else answers.weight[rows],
-    )
+    return answers.of_tasks(np.sort(order[:enough]))
 
 
 def _error(answers: Answers, logs: np.ndarray[Any, np.dtype[np.float64]]) -> float:

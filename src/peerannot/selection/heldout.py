@@ -56,18 +56,9 @@ def predictive(
     out = np.empty(answers.n_answers)
     for f in range(int(fold.max()) + 1):
         seen = fold != f
-        part = Answers(
-            answers.task[seen],
-            answers.worker[seen],
-            answers.label[seen],
-            answers.tasks,
-            answers.workers,
-            answers.classes,
-            None if answers.weight is None else answers.weight[seen],
-        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            posterior = strategy.fit(part).dense_posterior()
+            posterior = strategy.fit(answers.rows(seen)).dense_posterior()
         out[~seen] = log_probabilities(answers, seen, posterior)
     return out
 

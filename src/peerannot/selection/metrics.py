@@ -131,5 +131,4 @@ def truth_codes(
     """Known classes as int32 (n_tasks,), -1 where nothing is known; see `gold_labels`."""
     from peerannot.answers import Answers, gold_labels
 
-    none = np.empty(0, np.int32)
-    return gold_labels(Answers(none, none, none, tasks, Ids(0), classes), truth)
+    return gold_labels(Answers.empty(tasks, Ids(0), classes), truth)

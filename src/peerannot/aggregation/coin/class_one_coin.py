@@ -13,7 +13,7 @@ from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Iterative, Start
 from peerannot.aggregation.passes.coins import start_shares
-from peerannot.aggregation.passes.confusions import blocks_of, weights_of
+from peerannot.aggregation.passes.confusions import blocks_of
 from peerannot.aggregation.passes.kernels import over_blocks
 from peerannot.aggregation.passes.support import Support, clamped, posterior_of
 from peerannot.aggregation.registry import STRATEGIES
@@ -73,7 +73,7 @@ class ClassOneCoin(Iterative):
         units, unit = np.unique(code, return_inverse=True)
         unit = unit.astype(np.int32)
         bounds = blocks_of(answers, 2 * units.size, width=1)
-        weight = weights_of(answers)
+        weight = answers.loop_weights
         wrong_label = np.log(max(k - 1, 1))
 
         rho = np.full(k, 1.0 / k)
@@ -116,7 +116,7 @@ class ClassOneCoin(Iterative):
             rho = mass / mass.sum()
         (hits, _), *_ = run(p, share, False)
         owner = (units // k).astype(np.int64)
-        total = np.bincount(answers.worker, answers.weight, answers.n_workers)
+        total = answers.weight_per_worker
         skill = np.bincount(owner, hits, answers.n_workers) / np.where(total > 0, total, 1.0)
         return Fit(
             clamped(posterior_of(support, share, k), start.gold),

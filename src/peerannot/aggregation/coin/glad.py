@@ -17,12 +17,11 @@ from peerannot.aggregation.partitions.parts import Part, Parts, size_of
 from peerannot.aggregation.partitions.reductions import Largest
 from peerannot.aggregation.partitions.support import as_held
 from peerannot.aggregation.passes.coins import start_shares
-from peerannot.aggregation.passes.confusions import blocks_of, weights_of
+from peerannot.aggregation.passes.confusions import blocks_of
 from peerannot.aggregation.passes.kernels import over_blocks
 from peerannot.aggregation.passes.support import Support, clamped, posterior_of
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics, Result
-from peerannot.aggregation.votes.wawa import worker_weight
 from peerannot.answers import Answers
 
 __all__ = ["GLAD", "Easiness"]
@@ -157,7 +156,7 @@ def _step(
 
 
 def _right(part: Part, beta_mean: float, alpha: NDArray[np.float64]) -> tuple[Any, ...]:
-    return _easiness(part, beta_mean).posterior(alpha)[1], worker_weight(part.answers)
+    return _easiness(part, beta_mean).posterior(alpha)[1], part.answers.weight_per_worker
 
 
 def _write(part: Part, beta_mean: float, alpha: NDArray[np.float64]) -> Fit:
@@ -193,7 +192,7 @@ class Easiness:
         bounds = blocks_of(answers, 3 * answers.n_workers, width=1)
         beta = np.full(answers.n_tasks, beta_mean)
         return cls(
-            answers, Support.of(answers), bounds, weights_of(answers), gold, beta, beta_mean,
+            answers, Support.of(answers), bounds, answers.loop_weights, gold, beta, beta_mean,
             np.empty(0),
         )  # fmt: skip
 

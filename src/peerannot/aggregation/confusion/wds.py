@@ -15,7 +15,6 @@ from peerannot.aggregation.partitions.parts import Part, Parts, stream
 from peerannot.aggregation.passes.support import Support
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.votes.rules import vote_fit
-from peerannot.answers import Answers
 from peerannot.errors import ParameterError
 
 __all__ = ["WeightedDawidSkene"]
@@ -57,10 +56,7 @@ def _trusted_vote(part: Part, rule: WeightedDawidSkene, of_worker: NDArray[np.fl
     """The vote with how far each worker can be trusted on each class, (n_workers, n_classes)."""
     answers, support = part.answers, Support.of(part.answers)
     trust = of_worker[answers.worker, answers.label]
-    weighted = Answers(
-        answers.task, answers.worker, answers.label, answers.tasks, answers.workers,
-        answers.classes, trust if answers.weight is None else trust * answers.weight,
-    )  # fmt: skip
+    weighted = answers.weighted(trust * answers.weights)
     return vote_fit(
         weighted, support, support.votes(weighted), rule.ties, stream(part, rule.seed), hard=False,
         gold=part.gold,

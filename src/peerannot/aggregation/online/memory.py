@@ -53,7 +53,7 @@ class KeptRows:
 
     @classmethod
     def empty(cls, classes: Ids, duplicates: DuplicatePolicy) -> KeptRows:
-        return cls(Answers(_NOTHING, _NOTHING, _NOTHING, Ids(0), Ids(0), classes), duplicates)
+        return cls(Answers.empty(Ids(0), Ids(0), classes), duplicates)
 
     @property
     def tasks(self) -> Ids:
@@ -80,7 +80,7 @@ class KeptRows:
         tidy = Answers.from_codes(*codes, batch.weight, self.duplicates)
         task = [old_task[old.task], tidy.task]
         worker = [old_worker[old.worker], tidy.worker]
-        weight = [_weights(old), _weights(tidy)]
+        weight = [old.weights, tidy.weights]
         labels = [old.label, tidy.label]
         if self.duplicates != "all":
             fresh = ~_known(task, worker, labels, weight, len(workers))
@@ -101,15 +101,7 @@ class KeptRows:
         assert merged.weight is not None
         kept = merged.weight.astype(np.int64)
         weighted = old.weight is not None or batch.weight is not None
-        answers = Answers(
-            merged.task,
-            merged.worker,
-            merged.label,
-            tasks,
-            workers,
-            old.classes,
-            np.concatenate(weight)[kept] if weighted else None,
-        )
+        answers = merged.weighted(np.concatenate(weight)[kept] if weighted else None)
         origin = np.where(kept < old.n_answers, kept, -1)
         left = np.ones(old.n_answers, np.bool_)
         left[origin[origin >= 0]] = False
@@ -257,10 +249,6 @@ def _labels_in(batch: Answers, classes: Ids) -> NDArray[np.int32]:
             f" classes of the state{did_you_mean(name, classes)}; classes cannot be added"
         )
     return codes[batch.label]
-
-
-def _weights(answers: Answers) -> NDArray[np.float64]:
-    return np.ones(answers.n_answers) if answers.weight is None else answers.weight
 
 
 def _known(

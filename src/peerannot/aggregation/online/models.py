@@ -17,7 +17,6 @@ from peerannot.aggregation.online.memory import Change, KeptRows
 from peerannot.aggregation.passes.confusions import EM, Pairs
 from peerannot.aggregation.passes.support import Support
 from peerannot.aggregation.passes.ties import drawn_best
-from peerannot.answers import Answers
 from peerannot.errors import ConvergenceWarning
 
 __all__ = ["Batch", "Sums", "move_counts", "read_once"]
@@ -116,7 +115,7 @@ def read_once(strategy: Weighing, sums: Sums, batch: Batch) -> Sums:
     one = strategy.ties in ("first", "random")
     draw = rng.random(touched.size) if strategy.ties == "random" else np.zeros(touched.size)
     support = Support.of(answers)
-    weight = np.ones(fresh.size) if answers.weight is None else answers.weight
+    weight = answers.weights
     _weigh(
         order, support.ptr, support.size, support.slot, support.label, answers.worker, weight,
         batch.gold, draw, one, fresh, credit, hit, right, seen,
@@ -130,7 +129,7 @@ def _take_back(
     """Take what replaced answers counted out of their workers' sums."""
     gone, before = batch.change.gone, batch.before.answers
     worker = batch.change.worker[before.worker[gone]]
-    weight = np.ones(gone.size) if before.weight is None else before.weight[gone]
+    weight = before.weights[gone]
     np.subtract.at(right, worker, weight * sums["hit"][gone])
     np.subtract.at(seen, worker, weight)
     np.maximum(right, 0.0, out=right)
@@ -145,7 +144,8 @@ def move_counts(strategy: Confusing, reader: Confusing, sums: Sums, batch: Batch
     """
     answers = batch.memory.answers
     pairs = Pairs.of(answers, model=strategy.name)
-    part, gold = _part(answers, batch.gold, batch.touched())
+    touched = batch.touched()
+    part, gold = answers.of_tasks(np.flatnonzero(touched)), batch.gold[touched]
     given = None
     if not sums and batch.begin == "fit":
         fit = strategy._fit(part, Start(gold, None), silent)
@@ -164,7 +164,7 @@ def move_counts(strategy: Confusing, reader: Confusing, sums: Sums, batch: Batch
     if sums:
         old_counts = _carried(pairs, sums, batch.change, answers.n_classes)
         old_mass = sums["mass"]
-    total, n_read = _by_worker(answers), _by_worker(part)
+    total, n_read = answers.weight_per_worker, part.weight_per_worker
     step = _share(n_read, total) ** batch.decay
     # Totals stay those of the answers: a step moves the mean of the counts, not their number.
     before = pairs.worker_sums(old_counts).sum(1)
@@ -191,29 +191,6 @@ def move_counts(strategy: Confusing, reader: Confusing, sums: Sums, batch: Batch
         "counts": counts,
         "mass": mass,
     }
-
-
-def _part(
-    answers: Answers, gold: NDArray[np.int32], mark: NDArray[np.bool_]
-) -> tuple[Answers, NDArray[np.int32]]:
-    """The answers of some tasks and what is known of these; workers and classes stay."""
-    rows = mark[answers.task]
-    part = Answers(
-        (np.cumsum(mark, dtype=np.int32) - np.int32(1))[answers.task[rows]],
-        answers.worker[rows],
-        answers.label[rows],
-        answers.tasks.take(np.flatnonzero(mark)),
-        answers.workers,
-        answers.classes,
-        None if answers.weight is None else answers.weight[rows],
-    )
-    return part, gold[mark]
-
-
-def _by_worker(answers: Answers) -> NDArray[np.float64]:
-    """Weight of the answers of each worker."""
-    n = answers.n_workers
-    return np.bincount(answers.worker, answers.weight, minlength=n).astype(np.float64)
 
 
 def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -59,10 +59,10 @@ class KnownLabels:
         DataError
             A label is not one of the classes, or no partition has a task.
         """
-        nothing, n, classes = np.empty(0, np.int32), parts.shape.n_tasks, parts.shape.classes
+        n, classes = parts.shape.n_tasks, parts.shape.classes
 
         def these(tasks: Ids) -> Answers:
-            return Answers(nothing, nothing, nothing, tasks, Ids(0), classes)
+            return Answers.empty(tasks, Ids(0), classes)
 
         if isinstance(gold, Mapping):
             named = {str(task): label for task, label in gold.items()}

@@ -183,16 +183,7 @@ class LocalParts:
         bounds = np.linspace(0, answers.n_tasks, n + 1).astype(np.int64)
         parts = []
         for i, (low, high) in enumerate(pairwise(bounds)):
-            rows = slice(int(answers.task_ptr[low]), int(answers.task_ptr[high]))
-            own = Answers(
-                answers.task[rows] - np.int32(low),
-                answers.worker[rows],
-                answers.label[rows],
-                answers.tasks.take(np.arange(low, high)),
-                answers.workers,
-                answers.classes,
-                None if answers.weight is None else answers.weight[rows],
-            )
+            own = answers.of_tasks(np.arange(low, high))
             begin = None if start is None else start[low:high]
             parts.append(Part(i, int(low), own, known[low:high], shape, start=begin))
         return cls(parts)
@@ -237,30 +228,28 @@ class Size:
     Attributes
     ----------
     n_answers : int
-    weight : float64 array (1,) or None
-        Sum of the weights of all answers; None where all are 1.
+    total_weight : float
+        Sum of the weights of all answers.
     """
 
     n_answers: int
-    weight: Any
+    total_weight: float
 
 
 def size_of(parts: Parts) -> Size:
     """One pass where answers have weights."""
     shape = parts.shape
-    total = parts.sum(_total_weight) if shape.weighted else None
-    return Size(shape.n_answers, None if total is None else np.array(total))
+    total = parts.sum(_total_weight)[0] if shape.weighted else shape.n_answers
+    return Size(shape.n_answers, float(total))
 
 
 def _total_weight(part: Part) -> tuple[float]:
-    weight = part.answers.weight
-    return (0.0 if weight is None else float(weight.sum()),)
+    return (part.answers.total_weight,)
 
 
 def nobody(shape: Shape) -> Answers:
     """Workers and classes without any answer, for what asks `Answers` for them."""
-    none = np.empty(0, np.int32)
-    return Answers(none, none, none, Ids(0), shape.workers, shape.classes)
+    return Answers.empty(Ids(0), shape.workers, shape.classes)
 
 
 def stream(part: Part, seed: int) -> Any:

@@ -57,7 +57,7 @@ def _slots(answers: Answers, support: Support) -> NDArray[np.int64]:
 def _by(code: NDArray[np.int32], answers: Answers, value: Any) -> NDArray[np.float64]:
     """Weighted sums of a value by task or worker."""
     n = answers.n_tasks if code is answers.task else answers.n_workers
-    weight = np.ones(code.size) if answers.weight is None else answers.weight
+    weight = answers.weights
     return np.bincount(code, weights=value * weight, minlength=n).astype(np.float64)
 
 

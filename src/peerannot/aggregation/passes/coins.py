@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._compiled import compiled, prange
-from peerannot.aggregation.passes.confusions import blocks_of, weights_of
+from peerannot.aggregation.passes.confusions import blocks_of
 from peerannot.aggregation.passes.kernels import exp_down, over_blocks
 from peerannot.aggregation.passes.support import (
     Support,
@@ -59,7 +59,7 @@ class Coins:
         cls, answers: Answers, gold: NDArray[np.int32], unit: NDArray[np.int32], n_units: int
     ) -> Coins:
         """Prepare: O(answers)."""
-        weight = weights_of(answers)
+        weight = answers.loop_weights
         total = _totals(unit, weight, answer_blocks(answers, n_units), n_units).sum(0)
         bounds = blocks_of(answers, n_units + answers.n_classes, width=1)
         support = Support.of(answers)
@@ -90,8 +90,7 @@ class Coins:
     def _right_of(self, share: NDArray[np.float64]) -> NDArray[np.float64]:
         """Expected right answers of each unit, given shares on the slots."""
         hit = share[self.support.ptr[self.answers.task] + self.support.slot]
-        if self.answers.weight is not None:
-            hit = hit * self.answers.weight
+        hit *= self.answers.weights
         return np.bincount(self.unit, weights=hit, minlength=self.n_units).astype(np.float64)
 
     def step(

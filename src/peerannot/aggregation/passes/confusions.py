@@ -14,7 +14,7 @@ from peerannot.aggregation.passes.support import clamped
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
 
-__all__ = ["EM", "Pairs", "blocks_of", "weights_of"]
+__all__ = ["EM", "Pairs", "blocks_of"]
 
 MAX_BLOCKS = 8
 BLOCKS_BYTES = 2**28  # memory that the counts of all blocks may take together
@@ -140,16 +140,6 @@ def blocks_of(
     return np.maximum.accumulate(bounds)
 
 
-def weights_of(answers: Answers) -> NDArray[np.float64]:
-    """Weights of the answers as loops take them: (n_answers,), or (0,) where all are 1.
-
-    Read-only either way, so that loops compile once.
-    """
-    weight = np.empty(0) if answers.weight is None else answers.weight.view()
-    weight.flags.writeable = False
-    return weight
-
-
 @dataclass(frozen=True)
 class EM:
     """Answers, prepared for E/M passes of models with a confusion matrix for each worker.
@@ -214,7 +204,7 @@ class EM:
 
     @cached_property
     def _weight(self) -> NDArray[np.float64]:
-        return weights_of(self.answers)
+        return self.answers.loop_weights
 
     @cached_property
     def _single(self) -> bool:

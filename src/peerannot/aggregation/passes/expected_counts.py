@@ -48,7 +48,7 @@ def expected_counts(
         order, ptr = np.arange(answers.n_answers), np.array([0, answers.n_answers])
     else:
         order, ptr = rows_by_worker(answers)
-    weight = np.empty(0) if answers.weight is None else answers.weight
+    weight = answers.loop_weights
     counts = np.empty((n, k, k))
     native.confusion_expected(
         ptr, order, answers.task, answers.label, weight,

@@ -50,7 +50,7 @@ def posterior_of_confusions(answers: Answers, known: Any) -> NDArray[np.float64]
     total = votes.sum(1, keepdims=True)
     share = np.where(total > 0, votes / np.where(total > 0, total, 1.0), 1.0 / k)
     said = answers.worker.astype(np.int64) * k + answers.label
-    weight = 1.0 if answers.weight is None else answers.weight
+    weight = answers.weights
     counts = np.empty((w, k, k))
     for true in range(k):
         seen = weight * share[answers.task, true]

@@ -50,7 +50,7 @@ class Support:
         """Sum of weights on each slot: of the worker (default 1) times of the answer."""
         none = np.empty(0, np.float64)
         by_worker = none if worker_weight is None else np.asarray(worker_weight, np.float64)
-        by_answer = none if answers.weight is None else answers.weight
+        by_answer = answers.loop_weights
         out: NDArray[np.float64] = _votes(self.ptr, self.slot, answers.worker, by_worker, by_answer)
         return out
 
@@ -111,7 +111,7 @@ class Support:
         Answers' weights count. The sums of fixed blocks of answers are added in order, so the
         result is the same for any number of threads.
         """
-        weight = np.empty(0, np.float64) if answers.weight is None else answers.weight
+        weight = answers.loop_weights
         bounds = answer_blocks(answers)
         parts = _worker_sums(
             self.ptr,

@@ -81,9 +81,8 @@ class BWA(Strategy):
                 f"{self.name} needs {n_tasks * k * 8 / 2**30:.0f} GiB for scores of {n_tasks}"
                 f" tasks x {k} classes; use iwmv"
             )
-        weight = np.ones(answers.n_answers) if answers.weight is None else answers.weight
-        of_task = np.bincount(answers.task, weights=weight, minlength=n_tasks)
-        of_worker = np.bincount(answers.worker, weights=weight, minlength=n_workers)
+        weight = answers.weights
+        of_task, of_worker = answers.weight_per_task, answers.weight_per_worker
         bounds = answer_blocks(answers)
         scores = np.empty((n_tasks, k))
         precision = np.zeros(n_workers)

@@ -95,8 +95,8 @@ class CROWDLAB(Strategy):
     ) -> Fit:
         """Weights by a consensus, (n_tasks, n_classes) with rows that sum to 1, and the mean."""
         k, task, worker = answers.n_classes, answers.task, answers.worker
-        weight = np.ones(answers.n_answers) if answers.weight is None else answers.weight
-        size = np.bincount(task, weight, answers.n_tasks)
+        weight = answers.weights
+        size = answers.weight_per_task
         guess = _best(predicted)
         hit = weight * consensus[task, answers.label]
         judged = size > 1

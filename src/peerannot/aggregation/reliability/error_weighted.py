@@ -15,7 +15,6 @@ from peerannot.aggregation.base import Fit, Start, Strategy
 from peerannot.aggregation.passes.support import Support
 from peerannot.aggregation.result import Diagnostics
 from peerannot.aggregation.votes.rules import vote_fit
-from peerannot.aggregation.votes.wawa import worker_weight
 from peerannot.answers import Answers
 
 __all__ = ["ErrorWeighted", "log_weights"]
@@ -53,7 +52,7 @@ class ErrorWeighted(Strategy):
         else:
             winner = support.values(start.posterior)
         winner = support.decide(winner, self.ties, self.seed, start.gold)
-        total = worker_weight(answers)
+        total = answers.weight_per_worker
         active = total > 0
         stays, rounds = False, 0
         while not stays and rounds < self.max_iter:

@@ -69,7 +69,7 @@ class KOS(Strategy):
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         support = Support.of(answers)
-        weight = np.ones(answers.n_answers) if answers.weight is None else answers.weight
+        weight = answers.weights
         rng = np.random.default_rng(self.seed)
         message = 1.0 + self.spread * rng.standard_normal(answers.n_answers)
         chance, n = 1.0 / answers.n_classes, answers.n_workers

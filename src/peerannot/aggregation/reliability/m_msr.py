@@ -84,7 +84,7 @@ class MMSR(Strategy):
                 f"{self.name} compares all pairs of workers and takes {self.max_workers} at most,"
                 f" not {n}; use one-coin"
             )
-        weight = np.ones(answers.n_answers) if answers.weight is None else answers.weight
+        weight = answers.weights
         agree, common = _pairs(answers.task_ptr, answers.worker, answers.label, weight, n)
         centred = np.zeros((n, n))
         if k > 1:

@@ -315,11 +315,7 @@ class Ballots:
                 rows &= ~_confident(rule, part)[answers.task]
             keep = ~rows
             pair = pair[keep]
-            human = Answers(
-                answers.task[keep], answers.worker[keep], answers.label[keep], answers.tasks,
-                answers.workers, answers.classes,
-                None if answers.weight is None else answers.weight[keep],
-            )  # fmt: skip
+            human = answers.rows(keep)
         authored = author[human.task] == human.worker
         support = Support.of(human)
         return cls(human, support, ai_label, authored, pair, len(pairs), part.gold)

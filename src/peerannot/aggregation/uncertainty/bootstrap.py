@@ -16,7 +16,7 @@ from peerannot.aggregation.frames import as_answers, as_gold
 from peerannot.aggregation.registry import build
 from peerannot.aggregation.result import Result
 from peerannot.aggregation.uncertainty.intervals import Interval
-from peerannot.answers import Answers, Ids, gold_labels
+from peerannot.answers import Answers, gold_labels
 from peerannot.errors import ConvergenceWarning, DataError, ParameterError
 
 __all__ = ["Bootstrap", "bootstrap", "with_bootstrap"]
@@ -139,7 +139,7 @@ def bootstrap(
     unconverged = 0
     for b in range(n):
         tasks = np.sort(rng.choice(answered, answered.size))
-        drawn = of_tasks(answers, tasks)
+        drawn = answers.of_tasks(tasks)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             fit = rule.fit(
@@ -183,22 +183,6 @@ def with_bootstrap(result: Result, drawn: Bootstrap) -> Result:
     notes = {**result.diagnostics.notes, "bootstrap": facts}
     return replace(
         result, worker_columns=columns, diagnostics=replace(result.diagnostics, notes=notes)
-    )
-
-
-def of_tasks(answers: Answers, tasks: NDArray[np.int64]) -> Answers:
-    """Answers of these tasks, each as often as it is listed; tasks are numbered anew."""
-    size = answers.answers_per_task[tasks]
-    first = np.cumsum(size) - size
-    rows = np.arange(size.sum()) - np.repeat(first - answers.task_ptr[tasks], size)
-    return Answers(
-        np.repeat(np.arange(tasks.size, dtype=np.int32), size),
-        answers.worker[rows],
-        answers.label[rows],
-        Ids(int(tasks.size)),
-        answers.workers,
-        answers.classes,
-        None if answers.weight is None else answers.weight[rows],
     )
 
 

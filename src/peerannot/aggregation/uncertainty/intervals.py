@@ -247,8 +247,8 @@ def _beta_interval(
 def _of_skill(result: Result, answers: Answers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and variance of skills that are a rate of right answers."""
     assert result.skill is not None
-    weight, n = _weights(answers), answers.n_workers
-    total = np.bincount(answers.worker, weight, minlength=n)
+    weight, n = answers.weights, answers.n_workers
+    total = answers.weight_per_worker
     sure = np.empty(answers.n_answers)
     for rows in _chunks(answers.n_answers, 1):
         sure[rows] = _at(result.posterior, answers.task[rows], answers.label[rows])
@@ -264,7 +264,7 @@ def _of_confusion(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and variance of skills read off confusion matrices."""
     n, k = answers.n_workers, answers.n_classes
-    weight, posterior = _weights(answers), result.dense_posterior()
+    weight, posterior = answers.weights, result.dense_posterior()
     counts = expected_counts(answers, posterior)
     if result.prior is not None:
         rho = result.prior
@@ -293,7 +293,7 @@ def _of_confusion(
 
 def _without_own(result: Result, answers: Answers) -> NDArray[np.float64]:
     """Posterior of each task by what the workers do on all other tasks, (n_tasks, n_classes)."""
-    k, weight, posterior = answers.n_classes, _weights(answers), result.dense_posterior()
+    k, weight, posterior = answers.n_classes, answers.weights, result.dense_posterior()
     counts = expected_counts(answers, posterior)
     counts += _prior(counts)
     size = counts.sum(2)
@@ -321,10 +321,6 @@ def _observed(complete: NDArray[np.float64], missing: NDArray[np.float64]) -> ND
     """Variance from the complete information less what is missing."""
     share = np.divide(missing, complete, out=np.zeros_like(missing), where=complete > 0)
     return complete / (1.0 - np.minimum(share, MOST_MISSING))
-
-
-def _weights(answers: Answers) -> NDArray[np.float64]:
-    return np.ones(answers.n_answers) if answers.weight is None else answers.weight
 
 
 def _chunks(n: int, width: int) -> Iterator[slice]:

@@ -67,7 +67,7 @@ def _on_gold(part: Part) -> tuple[Any, ...]:
     """Weight of each worker's right answers and of all answers to gold tasks; number of these."""
     answers = part.answers
     known = part.gold[answers.task]
-    weight = np.ones(answers.n_answers) if answers.weight is None else answers.weight
+    weight = answers.weights
     on_gold = np.where(known >= 0, weight, 0.0)
     right = np.where(known == answers.label, on_gold, 0.0)
     n = answers.n_workers

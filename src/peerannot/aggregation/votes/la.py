@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -145,7 +145,7 @@ class OnePassLA(Strategy):
             support.slot,
             support.label,
             answers.worker,
-            np.empty(0) if answers.weight is None else answers.weight,
+            answers.loop_weights,
             gold,
             right,
             seen,
@@ -160,8 +160,8 @@ class OnePassLA(Strategy):
     def read(self, answers: Answers, sums: Sums, gold: NDArray[np.int32]) -> Fit:
         """What the sums say of all answers."""
         support = Support.of(answers)
-        credit = sums["credit"] if answers.weight is None else answers.weight * sums["credit"]
-        score = support.votes(replace(answers, weight=credit))
+        credit = answers.weights * sums["credit"]
+        score = support.votes(answers.weighted(credit))
         right, seen = sums["right"].copy(), sums["seen"].copy()
         return self.fit_of(answers, support, gold, score, right, seen)
 

@@ -15,25 +15,17 @@ from peerannot.aggregation.partitions.parts import Part, Parts, stream
 from peerannot.aggregation.partitions.support import support_of
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.votes.rules import WeightedRule
-from peerannot.answers import Answers
 
-__all__ = ["Wawa", "share_right", "totals_of", "worker_weight"]
-
-
-def worker_weight(answers: Answers) -> NDArray[np.float64]:
-    """Sum of the weights of each worker's answers (their number, where all are 1)."""
-    return np.bincount(answers.worker, weights=answers.weight, minlength=answers.n_workers).astype(
-        np.float64
-    )
+__all__ = ["Wawa", "share_right", "totals_of"]
 
 
 def totals_of(parts: Parts) -> NDArray[np.float64]:
-    """As `worker_weight`, of the answers in all partitions."""
+    """Sum of the weights of each worker's answers in all partitions."""
     return np.asarray(parts.sum(_total)[0])
 
 
 def _total(part: Part) -> tuple[Any, ...]:
-    return (worker_weight(part.answers),)
+    return (part.answers.weight_per_worker,)
 
 
 def share_right(right: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.float64]:
