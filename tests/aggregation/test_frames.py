@@ -393,6 +393,48 @@ class TestLabelQuality:
             assert frame.index.tolist() == [row[0] for row in rows]
             assert np.allclose(frame.to_numpy(float), [row[1:] for row in rows], atol=1e-6)
 
+    @pytest.mark.parametrize(
+        ("calibrate_probs", "scores"),
+        [
+            (False, [
+                [0.616712, 0.616712, 0.283288],
+                [0.728288, 0.728288, np.nan],
+                [np.nan, 0.717707, 0.717707],
+                [0.513153, np.nan, 0.513153],
+                [0.283835, 0.616165, 0.283835],
+            ]),
+            # With cleanlab's counts of labels put right, which it takes for those of the first
+            # classes; the temperature is 0.9.
+            (True, [
+                [0.633482, 0.633482, 0.276246],
+                [0.752180, 0.752180, np.nan],
+                [np.nan, 0.745124, 0.745124],
+                [0.518671, np.nan, 0.518671],
+                [0.272374, 0.639086, 0.272374],
+            ]),
+        ],
+    )  # fmt: skip
+    def test_each_label_as_in_cleanlab(self, calibrate_probs, scores):
+        found = label_quality(self.LABELS, self.CHANCE, calibrate_probs=calibrate_probs)
+        detailed = found["detailed_label_quality"]
+        assert list(detailed.columns) == [f"quality_annotator_{w}" for w in "abc"]
+        assert detailed.index.tolist() == self.LABELS.index.tolist()
+        assert np.allclose(detailed.to_numpy(), scores, atol=1e-6, equal_nan=True)
+
+    def test_each_label_of_a_long_frame_is_a_row(self):
+        detailed = label_quality(ROWS_FRAME, np.array([[0.9, 0.1], [0.4, 0.6]]))
+        detailed = detailed["detailed_label_quality"]
+        assert list(detailed.columns) == ["worker", "label", "label_quality"]
+        assert detailed.index.tolist() == ["t1"] * 3 + ["t2"] * 3
+        assert detailed["label"].tolist() == ["cat", "cat", "cat", "dog", "dog", "cat"]
+        assert detailed["label_quality"].iloc[3] == detailed["label_quality"].iloc[4]
+        assert detailed["label_quality"].iloc[4:6].sum() == pytest.approx(1.0)
+
+    def test_probabilities_that_cannot_be_calibrated(self):
+        for wrong in (self.CHANCE[:3], -self.CHANCE, self.CHANCE * 0, self.CHANCE * np.nan):
+            with pytest.raises(DataError, match="probabilities: expected"):
+                label_quality(self.LABELS, wrong, calibrate_probs=True)
+
     def test_other_kinds(self):
         assert label_quality(self.LABELS.to_numpy(), self.CHANCE)["label_quality"]["task"][0] == 0
         table = pl.DataFrame(ROWS)

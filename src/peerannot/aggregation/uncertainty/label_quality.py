@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from peerannot.aggregation.frames import Reading, as_answers
-from peerannot.aggregation.origin import build_frame
+from peerannot.aggregation.origin import Origin, build_frame
 from peerannot.aggregation.reliability.crowdlab import CROWDLAB
 from peerannot.aggregation.result import Result
+from peerannot.aggregation.uncertainty.temperature import calibrated
 from peerannot.answers import Answers
 
 __all__ = ["label_quality"]
@@ -21,6 +22,7 @@ def label_quality(
     probabilities: ArrayLike,
     *,
     consensus: Literal["best_quality", "majority_vote"] = "best_quality",
+    calibrate_probs: bool = False,
     **reading: Unpack[Reading],
 ) -> dict[str, Any]:
     """Consensus, quality of labels and of workers by CROWDLAB, as cleanlab names them.
@@ -33,16 +35,25 @@ def label_quality(
         What a classifier says of tasks that it was not trained on, (n_tasks, n_classes).
     consensus
         As `CROWDLAB` has it.
+    calibrate_probs
+        Bring the probabilities near the shares of votes by one temperature first: for a
+        classifier that is too sure or not sure enough.
     **reading
         As `Strategy.fit` has it; ``classes`` where some are never answered.
 
     Returns
     -------
-    dict of two frames of the kind of ``labels``
+    dict of three frames of the kind of ``labels``
         ``label_quality``, a row a task: ``consensus_label``, ``consensus_quality_score``,
-        ``annotator_agreement``, ``num_annotations``. ``annotator_stats``, a row a worker, the
-        worst first: ``annotator_quality``, ``agreement_with_consensus``, ``worst_class``,
-        ``num_examples_labeled``.
+        ``annotator_agreement``, ``num_annotations``.
+
+        ``detailed_label_quality``, the probability of each label that was given: of a matrix or
+        wide frame one in its shape, with columns ``quality_annotator_`` and the worker, NaN
+        where there is no label; else a row an answer, with ``task``, ``worker``, ``label`` and
+        ``label_quality``, since tasks x workers may be far more than there are answers.
+
+        ``annotator_stats``, a row a worker, the worst first: ``annotator_quality``,
+        ``agreement_with_consensus``, ``worst_class``, ``num_examples_labeled``.
 
     Raises
     ------
@@ -51,8 +62,9 @@ def label_quality(
 
     Notes
     -----
-    The names and numbers of ``get_label_quality_multiannotator`` of cleanlab with
-    ``calibrate_probs=False``. Cost: two passes of CROWDLAB.
+    The names and numbers of ``get_label_quality_multiannotator`` of cleanlab; with
+    ``calibrate_probs`` those that it means to give: up to its version 2.9 it takes the counts of
+    labels for those of the first classes, and so a wrong temperature. Cost: two passes of CROWDLAB.
 
     References
     ----------
@@ -60,6 +72,8 @@ def label_quality(
     consensus labels and quality scores for data with multiple annotators. arXiv:2210.06812.
     """
     answers, origin = as_answers(labels, reading)
+    if calibrate_probs:
+        probabilities = calibrated(answers, probabilities)
     result = CROWDLAB(consensus=consensus, ties="first").fit(answers, init=probabilities)
     if consensus == "majority_vote":
         votes = np.bincount(
@@ -96,8 +110,31 @@ def label_quality(
     }
     return {
         "label_quality": build_frame(tasks, None, origin),
+        "detailed_label_quality": _detailed(answers, posterior, origin),
         "annotator_stats": build_frame(workers, None, origin),
     }
+
+
+def _detailed(answers: Answers, posterior: NDArray[np.float64], origin: Origin) -> Any:
+    """The probability of each label that was given: in the shape of a matrix, or a row each."""
+    score = posterior[answers.task, answers.label]
+    if origin.rows is not None:
+        wide = np.full((answers.n_workers, answers.n_tasks), np.nan)
+        wide[answers.worker, answers.task] = score
+        names = [f"quality_annotator_{origin.workers.get(w, w)}" for w in answers.workers]
+        columns = dict(zip(names, wide, strict=True))
+        return build_frame({"task": list(answers.tasks), **columns}, None, origin)
+    tasks, workers, names = list(answers.tasks), list(answers.workers), list(answers.classes)
+    return build_frame(
+        {
+            "task": [tasks[i] for i in answers.task],
+            "worker": [workers[i] for i in answers.worker],
+            "label": [names[i] for i in answers.label],
+            "label_quality": score,
+        },
+        None,
+        origin,
+    )
 
 
 def _worker_quality(
