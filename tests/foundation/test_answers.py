@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peerannot import read_answers
-from peerannot.answers import Answers, Ids, gold_labels
+from peerannot.answers import Answers, Ids, gold_classes, gold_labels
 from peerannot.errors import DataError, DataWarning, ParameterError
 
 rows = st.lists(
@@ -182,8 +182,8 @@ def test_gold_as_a_series():
     with pytest.raises(DataError, match="label '3' of task 'a' is not one of 1, 2"):
         gold_labels(answers, pd.Series({"a": 3}))
     twice = pd.Series([1, 2], index=["a", "a"])
-    with pytest.raises(DataError, match="task 'a' has two labels"):
-        gold_labels(answers, twice)
+    with pytest.warns(DataWarning, match="gold: 1 tasks have several labels"):
+        assert gold_labels(answers, twice).tolist() == [-1, -1]
     assert gold_labels(answers, pd.Series([2, 2], index=["a", "a"])).tolist() == [1, -1]
 
 
@@ -292,3 +292,34 @@ def test_ids_as_a_column_of_texts(ids):
     texts = ids.texts()
     assert texts.dtype == pl.String
     assert texts.to_list() == list(ids)
+
+
+@pytest.mark.parametrize(
+    "gold",
+    [
+        {"2": ["dog", "cat"], "1": "dog"},
+        {"2": {"cat", "dog"}, "1": ("dog", "dog", None)},
+        {"2": np.array([0, 1]), "1": [1]},
+        np.array([[1, -1], [1, 0], [-1, -1]]),
+        np.array([[-1, 1, 1], [0, 0, 1], [-1, -1, -1]]),
+    ],
+)
+def test_gold_of_several_labels(gold):
+    answers = Answers.from_mapping({"1": {"a": 0}, "2": {"a": 1}, "3": {}}, classes=["cat", "dog"])
+    known = gold_classes(answers, gold)
+    assert known.dtype == np.int32
+    assert known.tolist() == [[1, -1], [0, 1], [-1, -1]]
+    with pytest.warns(DataWarning, match="gold: 1 tasks have several labels"):
+        assert gold_labels(answers, gold).tolist() == [1, -1, -1]
+
+
+def test_gold_of_one_label_each_has_one_column():
+    answers = weighted_table()
+    assert gold_classes(answers, None).tolist() == [[-1]] * 3
+    assert gold_classes(answers, {"y": ["1", "1"]}).tolist() == [[-1], [1], [-1]]
+    assert gold_classes(answers, np.array([[0, 0], [-1, 1], [-1, -1]])).tolist() == [[0], [1], [-1]]
+    with pytest.raises(DataError, match="label 'cta' of task 'y'"):
+        gold_classes(answers, {"y": ["1", "cta"]})
+    for wrong in (np.zeros((3, 1, 1), int), np.zeros((2, 2), int), np.zeros((3, 2))):
+        with pytest.raises(DataError, match="gold: expected 3 whole numbers"):
+            gold_classes(answers, wrong)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from peerannot.aggregation import build
+from peerannot.aggregation import MajorityVote, build
 from peerannot.answers import Answers
-from peerannot.errors import DataError
+from peerannot.errors import DataError, DataWarning
 from peerannot.selection import evaluate, read_truth, score
 
 
@@ -87,14 +87,57 @@ def test_truth_as_an_array(tmp_path):
     [
         ("task,label\na,cta\n", r"t\.csv line 2: label 'cta' is not one of cat, dog; did you mean"),
         ("task,label\na,bird\n", "name all classes with --classes"),
-        ("task,label\na,cat\na,dog\n", "line 3: task 'a' has two different labels"),
         ("task,label\nq,cat\n", r"none of its tasks \(q\) has answers"),
         ("task,label\na,\n", "no known label in it"),
         ("task,lable,by\na,cat,ann\n", "no column for the label"),
-        ('{"a": ["cat"]}', "expected one label"),
+        ('{"a": [["cat"]]}', "task 'a': expected a label, .* or a list of accepted ones"),
+        ('{"a": {"cat": 1}}', "task 'a': expected a label"),
+        ('{"a": ["cat", "cta"]}', "task 'a': label 'cta' is not one of cat, dog"),
     ],
 )
 def test_faults_of_truth(tmp_path, content, message):
     (tmp_path / "t.csv").write_text(content)
     with pytest.raises(DataError, match=message):
         read_truth(tmp_path / "t.csv", ANSWERS)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "task,label\na,dog\na,cat\nb,dog\na,cat\n",
+        '{"a": ["cat", "dog"], "b": ["dog"], "c": []}',
+        '{"a": [1, 0], "b": 1}',
+    ],
+)
+def test_truth_of_several_labels(tmp_path, content):
+    (tmp_path / "t.csv").write_text(content)
+    truth = read_truth(tmp_path / "t.csv", ANSWERS)
+    assert truth.classes.tolist() == [[0, 1], [1, -1], [-1, -1]]
+    assert (truth.known, truth.several) == (2, 1)
+    with pytest.warns(DataWarning, match="1 tasks have several labels"):
+        assert truth.codes.tolist() == [-1, 1, -1]
+
+
+def test_any_of_several_accepted_labels_is_right():
+    posterior = np.array([[0.5, 0.3, 0.2], [0.2, 0.2, 0.6], [0.4, 0.4, 0.2]])
+    accepted = np.array([[1, 2], [0, 2], [0, 1]], np.int32)
+    got = score(posterior, accepted)
+    assert got.accuracy == pytest.approx(2 / 3)
+    p = np.array([0.5, 0.8, 0.8])
+    assert got.log_loss == pytest.approx(-np.log(p).mean())
+    assert got.brier == pytest.approx(np.mean([2 * 0.5**2, 2 * 0.2**2, 2 * 0.2**2]))
+    # The likeliest accepted label is the true class: 1, 2 and 0, guessed as 0, 2 and 0.
+    assert got.balanced_accuracy == pytest.approx((0 + 1 + 1) / 3)
+    assert got.macro_f1 == pytest.approx((2 / 3 + 0 + 1) / 3)
+
+
+def test_one_accepted_label_each_is_the_plain_score():
+    rng = np.random.default_rng(0)
+    posterior, truth = rng.dirichlet(np.ones(4), 50), rng.integers(0, 4, 50).astype(np.int32)
+    padded = np.column_stack((truth, np.full(50, -1, np.int32)))
+    assert score(posterior, padded) == score(posterior, truth[:, None]) == score(posterior, truth)
+
+
+def test_results_are_evaluated_by_several_labels():
+    result = MajorityVote().fit(ANSWERS)
+    assert evaluate(result, {"a": ["cat", "dog"], "b": ["cat", "dog"]}).accuracy == 1.0

@@ -3,7 +3,14 @@
 from peerannot.answers._answers import Answers
 from peerannot.answers._check import check_answers
 from peerannot.answers._duplicates import DuplicatePolicy
-from peerannot.answers._gold import gold_labels, gold_names
+from peerannot.answers._gold import (
+    gold_classes,
+    gold_labels,
+    gold_names,
+    labels_in,
+    only_class,
+    table_of,
+)
 from peerannot.answers._ids import Ids
 from peerannot.answers._labels import Meaning
 
@@ -13,6 +20,10 @@ __all__ = [
     "Ids",
     "Meaning",
     "check_answers",
+    "gold_classes",
     "gold_labels",
     "gold_names",
+    "labels_in",
+    "only_class",
+    "table_of",
 ]

@@ -135,7 +135,8 @@ def known_labels(file: Path | None, answers: Answers, **said: Any) -> NDArray[np
         note(f"{file}: {known.missing} of its tasks have no label")
     if known.without_answers:
         note(f"{file}: {known.without_answers} of its tasks have no answers")
-    return known.codes
+    with spoken_warnings():
+        return known.codes
 
 
 def _by_id(file: Path | None, *votes: Answers, **said: Any) -> dict[str, str] | None:

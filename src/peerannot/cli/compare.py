@@ -69,7 +69,7 @@ def compare(
     choose without any truth; 'peerannot aggregate -s auto' takes the first. Time and memory are
     those of one fit.
     """
-    from peerannot.answers import gold_labels
+    from peerannot.answers import gold_classes
     from peerannot.selection import compare as run
     from peerannot.selection import read_truth
 
@@ -77,11 +77,13 @@ def compare(
     known: Any = None
     if truth is not None:
         read = read_truth(truth, votes.answers, **truth_keywords(reading))
-        known = read.codes
+        known = read.classes
+        if read.several:
+            note(f"{truth}: {read.several} of its tasks have several labels, any of which is right")
         if read.missing:
             note(f"{truth}: {read.missing} of its tasks have no label")
     elif votes.gold:
-        known = gold_labels(votes.answers, votes.gold)
+        known = gold_classes(votes.answers, votes.gold)
         note(f"{len(votes.gold)} gold labels came with the votes; scores are against them")
     with spoken_warnings(), progress_bar("compare") as progress:
         rows = run(

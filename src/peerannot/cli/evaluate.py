@@ -57,8 +57,7 @@ def evaluate(
     known = read_truth(truth, votes.answers, **truth_keywords(reading))
     names = None if "all" in strategies else strategies
     with spoken_warnings(), progress_bar("evaluate") as progress:
-        rows = compare(votes.answers, names, truth=known.codes, progress=progress)
-    n = int((known.codes >= 0).sum())
+        rows = compare(votes.answers, names, truth=known.classes, progress=progress)
     if as_json:
         results = [
             {"strategy": row.strategy, "problem": row.problem}
@@ -68,7 +67,8 @@ def evaluate(
         emit_json(
             "evaluate",
             {
-                "n_truth": n,
+                "n_truth": known.known,
+                "n_truth_of_several_labels": known.several,
                 "n_truth_without_answers": known.without_answers,
                 "n_truth_without_label": known.missing,
                 "results": results,
@@ -91,4 +91,8 @@ def evaluate(
             note(f"{row.strategy} left out: {row.problem}")
     lost = known.without_answers
     missing = f"; {known.missing} have no label" if known.missing else ""
-    note(f"{n} tasks with truth" + (f"; {lost} more have no answers" if lost else "") + missing)
+    several = (
+        f"; {known.several} have several labels, any of which is right" if known.several else ""
+    )
+    lost_too = f"; {lost} more have no answers" if lost else ""
+    note(f"{known.known} tasks with truth{several}{lost_too}{missing}")

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from peerannot.aggregation import Result
 from peerannot.aggregation.passes.ties import TIE
-from peerannot.answers import Ids
+from peerannot.answers import Answers, Ids, gold_classes
 from peerannot.errors import DataError
 
 __all__ = ["Scores", "evaluate", "score", "truth_codes"]
@@ -27,7 +27,8 @@ class Scores:
     Attributes
     ----------
     n : int
-        Tasks with truth.
+        Tasks with truth. Of a task with several accepted labels, any is right: its probability
+        is their sum, and the likeliest of them is the true class where one is needed.
     accuracy : float
         Share of tasks where the most probable class is the true one. Where m classes are tied
         for the first place and the true one is among them, the task counts 1/m, so the figure
@@ -69,8 +70,9 @@ def evaluate(result: Result, truth: Mapping[str, Any] | ArrayLike) -> Scores:
     result
         What a strategy found.
     truth
-        From task id to class (a name, or its index when it is an int); or an int array
-        (n_tasks,) in the order of tasks, -1 for unknown.
+        From task id to class (a name, or its index when it is an int) or to a list of accepted
+        ones; or an int array (n_tasks,) in the order of tasks, -1 for unknown. See
+        `peerannot.answers.gold_classes`.
 
     Raises
     ------
@@ -78,7 +80,7 @@ def evaluate(result: Result, truth: Mapping[str, Any] | ArrayLike) -> Scores:
         A task or a class is not one of the result's, or there is no truth at all.
     """
     known = truth_codes(result.tasks, result.classes, truth)
-    rows = np.flatnonzero(known >= 0)
+    rows = np.flatnonzero(known[:, 0] >= 0)
     if rows.size == 0:
         raise DataError("truth: no task has a known label")
     posterior = result.posterior[rows]
@@ -92,12 +94,18 @@ def evaluate(result: Result, truth: Mapping[str, Any] | ArrayLike) -> Scores:
 def score(
     posterior: NDArray[np.float64], truth: NDArray[np.int32], *, decided: float = 1.0
 ) -> Scores:
-    """Scores of a posterior (n, n_classes) against true classes (n,); see `Scores`."""
+    """Scores of a posterior (n, n_classes) against true classes, (n,) or (n, m) as
+    `peerannot.answers.gold_classes` has them; see `Scores`."""
     n, k = posterior.shape
     at = np.arange(n)
     best = posterior.max(1)
     first = posterior >= (best - TIE * best)[:, None]
     share = first / first.sum(1, keepdims=True)
+    if truth.ndim > 1:
+        several = truth.shape[1] > 1
+        posterior, share, truth = (
+            _merged(posterior, share, truth) if several else (posterior, share, truth[:, 0])
+        )
     right = share[at, truth]
     occurs = np.bincount(truth, minlength=k).astype(np.float64)
     hits = np.bincount(truth, weights=right, minlength=k)
@@ -125,10 +133,25 @@ def _calibration_error(confidence: NDArray[np.float64], right: NDArray[np.float6
     return float(np.abs(gap).sum() / confidence.size)
 
 
+def _merged(
+    posterior: NDArray[np.float64], share: NDArray[np.float64], accepted: NDArray[np.int32]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32]]:
+    """What the accepted classes of a task have, as that of the likeliest; and this one."""
+    row, column = np.nonzero(accepted >= 0)
+    code = accepted[row, column]
+    value = np.full(accepted.shape, -np.inf)
+    value[row, column] = posterior[row, code]
+    truth = accepted[np.arange(len(accepted)), value.argmax(1)]
+    posterior, share = posterior.copy(), share.copy()
+    for array in (posterior, share):
+        given = array[row, code]
+        array[row, code] = 0.0
+        np.add.at(array, (row, truth[row]), given)
+    return posterior, share, truth
+
+
 def truth_codes(
     tasks: Ids, classes: Ids, truth: Mapping[str, Any] | ArrayLike
 ) -> NDArray[np.int32]:
-    """Known classes as int32 (n_tasks,), -1 where nothing is known; see `gold_labels`."""
-    from peerannot.answers import Answers, gold_labels
-
-    return gold_labels(Answers.empty(tasks, Ids(0), classes), truth)
+    """Accepted classes as int32 (n_tasks, m), see `peerannot.answers.gold_classes`."""
+    return gold_classes(Answers.empty(tasks, Ids(0), classes), truth)

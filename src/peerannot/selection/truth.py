@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from peerannot._files import sha256
 from peerannot._no_answer import is_no_answer
 from peerannot._text import did_you_mean, few
-from peerannot.answers import Answers, Meaning
+from peerannot.answers import Answers, Meaning, only_class, table_of
 from peerannot.errors import DataError
 from peerannot.io import Source
 from peerannot.io._classes import are_positions, either_way
@@ -34,15 +34,30 @@ _SAY = "give --labels codes or --labels names, or write names as texts"
 
 @dataclass(frozen=True)
 class Truth:
-    """Known classes in the order of tasks, int32 (n_tasks,), -1 for unknown.
+    """Accepted classes in the order of tasks, see `peerannot.answers.gold_classes`.
 
     ``without_answers`` counts tasks of the file that have no entry in the answers, ``missing``
     those that have no label there.
     """
 
-    codes: NDArray[np.int32]
+    classes: NDArray[np.int32]
     without_answers: int = 0
     missing: int = 0
+
+    @property
+    def codes(self) -> NDArray[np.int32]:
+        """The class of each task that has exactly one, else -1; see `gold_labels`."""
+        return only_class(self.classes)
+
+    @property
+    def known(self) -> int:
+        """Tasks with a label."""
+        return int((self.classes[:, 0] >= 0).sum())
+
+    @property
+    def several(self) -> int:
+        """Tasks with more than one."""
+        return int((self.classes[:, 1:] >= 0).any(1).sum())
 
 
 def read_truth(
@@ -60,8 +75,9 @@ def read_truth(
     path
         A table (CSV, TSV, Parquet, NDJSON) with columns task and label, whose cells are names of
         classes, or all positions where no class has a number as name; a JSON object from task to
-        label, where texts are names and whole numbers positions; or a ``.npy`` of positions in
-        the order of tasks, -1 or NaN for unknown. A task without a label is unknown.
+        label, or to a list of accepted ones, where texts are names and whole numbers positions;
+        or a ``.npy`` of positions in the order of tasks, -1 or NaN for unknown. A task without a
+        label is unknown; one on several rows of a table has several accepted labels.
     answers
         Whose tasks and classes the labels speak of.
     task_col, label_col
@@ -107,12 +123,12 @@ def read_truth(
                 raise DataError(f"{place(row)}: {doubt[str(label)]}; {_SAY}")
     elif are_positions(own, answers.classes):
         pairs = [(task, _position(label)) for task, label in pairs]
-    codes = np.full(answers.n_tasks, -1, np.int32)
-    index, lost = answers.tasks.index_of, 0
+    found: dict[int, list[int]] = {}
+    index, lost = answers.tasks.index_of, set()
     for row, (task, label) in enumerate(pairs):
         at = index.get(task)
         if at is None:
-            lost += 1
+            lost.add(task)
             continue
         code = answers.class_code(label)
         if code < 0 and isinstance(label, str):
@@ -129,17 +145,15 @@ def read_truth(
                     or "; if no worker gave it, name all classes with --classes"
                 )
             )  # fmt: skip
-        if codes[at] not in (-1, code):
-            raise DataError(f"{place(row)}: task {task!r} has two different labels")
-        codes[at] = code
-    if pairs and lost == len(pairs):
+        found.setdefault(at, []).append(code)
+    if pairs and not found:
         raise DataError(
             f"{source.name}: none of its tasks ({few((t for t, _ in pairs), 3)}) has answers"
             + (f"; tasks of the answers are {few(answers.tasks, 3)}" if len(answers.tasks) else "")
         )
     if not pairs and source.shape != "npy":
         raise DataError(f"{source.name}: no known label in it")
-    return Truth(codes, lost, missing)
+    return Truth(table_of(found, answers.n_tasks), len(lost), missing)
 
 
 def _pairs(
@@ -148,13 +162,18 @@ def _pairs(
     """Tasks and labels of a file, None where there is none, and the place of each."""
     if _is_mapping(source):
         known: Any = source.document
-        wrong = next((t for t, v in known.items() if not _is_label(v)), None)
+        each = [
+            (str(task), label)
+            for task, given in known.items()
+            for label in ((given or [None]) if isinstance(given, list) else [given])
+        ]
+        wrong = next((task for task, label in each if not _is_label(label)), None)
         if wrong is not None:
             raise DataError(
-                f"{source.name}: task {wrong!r}: expected one label, a name or a number"
+                f"{source.name}: task {wrong!r}: expected a label, a name or a number, or a list"
+                " of accepted ones"
             )
-        places = [f"{source.name}: task {t!r}" for t in known]
-        return [(str(task), label) for task, label in known.items()], places.__getitem__
+        return each, lambda row: f"{source.name}: task {each[row][0]!r}"
     if source.shape not in TABULAR:
         raise DataError(f"{source.name}: not a table (found {source.shape})")
     columns = column_names(source)

@@ -17,6 +17,7 @@ from peerannot.aggregation.online.memory import Change, KeptRows
 from peerannot.aggregation.passes.confusions import EM, Pairs
 from peerannot.aggregation.passes.support import Support
 from peerannot.aggregation.passes.ties import drawn_best
+from peerannot.answers import Answers
 from peerannot.errors import ConvergenceWarning
 
 __all__ = ["Batch", "Sums", "move_counts", "read_once"]
