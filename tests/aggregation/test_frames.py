@@ -22,7 +22,7 @@ from peerannot.aggregation import (
     with_intervals,
 )
 from peerannot.aggregation.passes.known_confusions import posterior_of_confusions
-from peerannot.errors import DataError, MissingDependencyError, ParameterError
+from peerannot.errors import DataError, DataWarning, MissingDependencyError, ParameterError
 from peerannot.selection import compare
 
 pd = pytest.importorskip("pandas")
@@ -145,6 +145,9 @@ def test_gold_is_in_the_values_of_the_frame():
     df = pd.DataFrame(NUMBERS)
     for gold in (pd.Series({12: 1}), {12: 1}, pd.Series({12: 1.0, 7: None})):
         assert DawidSkene().fit_predict(df, gold)[12] == 1
+    for gold in (pd.Series([2, 1], index=[12, 12]), {12: [2, 1]}, {12: (1, 2.0, None)}):
+        with pytest.warns(DataWarning, match="1 tasks have several labels"):
+            assert DawidSkene().fit_predict(df, gold)[12] == 2
     answers = Answers.from_arrays(**ROWS)
     got = DawidSkene().fit(answers, gold=pd.Series({"t2": "cat"}))
     assert got.label_names() == ["cat", "cat"]

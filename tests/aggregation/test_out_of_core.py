@@ -14,7 +14,7 @@ from peerannot._threads import with_threads
 from peerannot.aggregation import STRATEGIES, Result, build
 from peerannot.aggregation.partitions import out_of_core
 from peerannot.aggregation.partitions.out_of_core import fit_shards
-from peerannot.errors import DataError, ParameterError, StorageError
+from peerannot.errors import DataError, DataWarning, ParameterError, StorageError
 from peerannot.io import _rows, _shards, read_answers
 
 
@@ -134,6 +134,20 @@ def test_weights_of_answers_as_in_memory(tmp_path: Path, spec: str, shuffled: bo
             here = build(spec).fit(answers, gold=known)
             equals(tmp_path / "out", here)
             assert there.diagnostics.n_iter == here.diagnostics.n_iter
+
+
+@pytest.mark.parametrize("spec", ["GoldMV", "DS"])
+def test_gold_of_several_labels_as_in_memory(tmp_path: Path, spec: str) -> None:
+    pattern = shards(tmp_path / "in")
+    names = read_answers(pattern).classes
+    gold = {t: [y, names[-1]] if int(t) % 2 else y for t, y in some_gold(pattern).items()}
+    with pytest.warns(DataWarning, match="tasks have several labels"):
+        fit_shards(pattern, spec, output=tmp_path / "out", gold=gold)
+        here = build(spec).fit(read_answers(pattern), gold=gold)
+    equals(tmp_path / "out", here)
+    assert here.skill is not None
+    plain = build(spec).fit(read_answers(pattern), gold=some_gold(pattern))
+    assert not np.allclose(here.skill, plain.skill)
 
 
 def test_weights_are_coded_where_they_are_asked_for(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from peerannot.aggregation import (
     build,
 )
 from peerannot.answers import Answers
-from peerannot.errors import DataError, ParameterError
+from peerannot.errors import DataError, DataWarning, ParameterError
 
 CROWDS = [
     {"seed": 1},
@@ -305,3 +305,15 @@ def test_gold_votes_count_right_answers_to_gold_tasks():
     assert len(set(few.skill[idle])) == 1
     with pytest.raises(ParameterError, match="needs gold labels"):
         GoldMajorityVote().fit(answers)
+
+
+def test_of_several_gold_labels_any_is_right_and_none_is_held():
+    answers = Answers.from_arrays(
+        ["a", "a", "a", "b", "b", "b"], list("uvw") * 2, ["x", "y", "z", "x", "y", "y"]
+    )
+    with pytest.warns(DataWarning, match="gold: 1 tasks have several labels"):
+        result = GoldMajorityVote(shrink=0).fit(answers, gold={"a": ["x", "y"], "b": "y"})
+    assert result.skill is not None
+    assert result.skill.tolist() == [0.5, 1.0, 0.5]
+    assert result.label_names() == ["y", "y"]
+    assert result.dense_posterior()[0].tolist() == [0.25, 0.5, 0.25]

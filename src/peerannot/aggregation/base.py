@@ -24,7 +24,7 @@ from peerannot.aggregation.partitions.parts import LocalParts, Parts, Size
 from peerannot.aggregation.passes.known_confusions import are_confusions, posterior_of_confusions
 from peerannot.aggregation.passes.ties import label_rows
 from peerannot.aggregation.result import Result
-from peerannot.answers import Answers, gold_labels
+from peerannot.answers import Answers, gold_classes, only_class, say_several
 from peerannot.errors import ConvergenceWarning, DataError, ParameterError
 
 __all__ = ["Content", "Fit", "Fitted", "Iterative", "Start", "Strategy"]
@@ -96,7 +96,7 @@ class Strategy(Named, Options, ABC):
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         """Fit the model to answers in one place: by default as one partition."""
-        parts = LocalParts.whole(answers, start.gold, start.posterior)
+        parts = LocalParts.whole(answers, start.gold, start.posterior, start.accepted)
         done = self.fit_parts(parts, progress)
         of_tasks: Fit = done.write(parts.parts[0], *done.given)
         return replace(
@@ -129,8 +129,9 @@ class Strategy(Named, Options, ABC):
             The votes: `Answers`, a frame with columns task, worker, label, a matrix
             (n_tasks, n_workers) with NaN for no answer, ``{task: {worker: label}}``, or a path.
         gold
-            Known classes of some tasks, see `peerannot.answers.gold_labels`; they stay fixed.
-            A mapping or a Series from task to label, in the values that a frame has.
+            Known classes of some tasks, see `peerannot.answers.gold_classes`; they stay fixed.
+            A mapping or a Series from task to label, in the values that a frame has. Of a task
+            with several labels none is held fixed.
         init
             A posterior (n_tasks, n_classes), or a `Result` of the same classes to start from.
             The result may be of other tasks: those that it has are found by their ids, the
@@ -157,7 +158,9 @@ class Strategy(Named, Options, ABC):
             raise ParameterError(f"{self.name} cannot use gold labels")
         if init is not None and not self.takes_init:
             raise ParameterError(f"{self.name} has nothing to start from: drop init")
-        start = Start(gold_labels(answers, as_gold(gold, origin)), _start_posterior(answers, init))
+        known = gold_classes(answers, as_gold(gold, origin))
+        say_several(known)
+        start = Start(only_class(known), _start_posterior(answers, init), known)
         fit = self.with_files()._fit(answers, start, progress or silent)
         if not fit.diagnostics.converged:
             warnings.warn(

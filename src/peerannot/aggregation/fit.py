@@ -24,10 +24,13 @@ class Start:
         Known classes, -1 for unknown.
     posterior : float64 array (n_tasks, n_classes) or None
         Where to start from.
+    accepted : int32 array (n_tasks, m) or None
+        The classes that count as right, where tasks may have several.
     """
 
     gold: NDArray[np.int32]
     posterior: NDArray[np.float64] | None
+    accepted: NDArray[np.int32] | None = None
 
     @property
     def has_gold(self) -> bool:

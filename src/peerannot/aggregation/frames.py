@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from peerannot.aggregation.origin import Origin
-from peerannot.answers import Answers, Ids
+from peerannot.answers import Answers, Ids, labels_in
 from peerannot.errors import DataError, ParameterError
 
 __all__ = ["Reading", "as_answers", "as_gold", "shown"]
@@ -103,8 +103,10 @@ def as_gold(gold: Any, origin: Origin) -> Any:
         return gold
     from peerannot.io import cell_text
 
-    texts = {cell_text(task): cell_text(label) for task, label in gold.items()}
-    return {task: label for task, label in texts.items() if label is not None}
+    return {
+        cell_text(task): [text for y in labels_in(given) if (text := cell_text(y)) is not None]
+        for task, given in gold.items()
+    }
 
 
 def _read(data: Any, given: Mapping[str, Any]) -> Answers:

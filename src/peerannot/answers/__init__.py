@@ -9,6 +9,7 @@ from peerannot.answers._gold import (
     gold_names,
     labels_in,
     only_class,
+    say_several,
     table_of,
 )
 from peerannot.answers._ids import Ids
@@ -25,5 +26,6 @@ __all__ = [
     "gold_names",
     "labels_in",
     "only_class",
+    "say_several",
     "table_of",
 ]

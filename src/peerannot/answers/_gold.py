@@ -15,7 +15,15 @@ from peerannot.answers._ids import Ids
 from peerannot.answers._labels import as_name
 from peerannot.errors import DataError, DataWarning
 
-__all__ = ["gold_classes", "gold_labels", "gold_names", "labels_in", "only_class", "table_of"]
+__all__ = [
+    "gold_classes",
+    "gold_labels",
+    "gold_names",
+    "labels_in",
+    "only_class",
+    "say_several",
+    "table_of",
+]
 
 
 def gold_labels(answers: Answers, gold: Mapping[str, Any] | ArrayLike | None) -> NDArray[np.int32]:
@@ -24,23 +32,30 @@ def gold_labels(answers: Answers, gold: Mapping[str, Any] | ArrayLike | None) ->
     A task of several accepted labels has no one class, so it is unknown; a `DataWarning` says
     how many there are. Parameters and errors are those of `gold_classes`.
     """
-    return only_class(gold_classes(answers, gold))
+    known = gold_classes(answers, gold)
+    say_several(known)
+    return only_class(known)
 
 
 def only_class(known: NDArray[np.int32]) -> NDArray[np.int32]:
-    """The class of each task that has exactly one of `gold_classes`, else -1.
+    """The class of each task that has exactly one of `gold_classes`, else -1."""
+    return np.where(_several(known), np.int32(-1), known[:, 0])
 
-    Where tasks have several, a `DataWarning` says so.
-    """
-    several = known[:, 1:].max(1, initial=-1) >= 0
-    if several.any():
+
+def say_several(known: NDArray[np.int32]) -> None:
+    """Warn (`DataWarning`) of tasks of which several classes are accepted."""
+    several = int(_several(known).sum())
+    if several:
         warnings.warn(
-            f"gold: {int(several.sum())} tasks have several labels; any of them counts as right,"
-            " but none is held fixed",
+            f"gold: {several} tasks have several labels; any of them counts as right, but none"
+            " is held fixed",
             DataWarning,
             stacklevel=3,
         )
-    return np.where(several, np.int32(-1), known[:, 0])
+
+
+def _several(known: NDArray[np.int32]) -> NDArray[np.bool_]:
+    return np.asarray(known[:, 1:].max(1, initial=-1) >= 0)
 
 
 def gold_classes(answers: Answers, gold: Mapping[str, Any] | ArrayLike | None) -> NDArray[np.int32]:

@@ -125,7 +125,7 @@ def learn(
 
 
 def known_labels(file: Path | None, answers: Answers, **said: Any) -> NDArray[np.int32] | None:
-    """Known classes (n_tasks,), -1 for unknown, from a file; None without one."""
+    """Accepted classes (n_tasks, m), -1 for unknown, from a file; None without one."""
     if file is None:
         return None
     from peerannot.selection import read_truth
@@ -135,11 +135,10 @@ def known_labels(file: Path | None, answers: Answers, **said: Any) -> NDArray[np
         note(f"{file}: {known.missing} of its tasks have no label")
     if known.without_answers:
         note(f"{file}: {known.without_answers} of its tasks have no answers")
-    with spoken_warnings():
-        return known.codes
+    return known.classes
 
 
-def _by_id(file: Path | None, *votes: Answers, **said: Any) -> dict[str, str] | None:
+def _by_id(file: Path | None, *votes: Answers, **said: Any) -> dict[str, list[str]] | None:
     """Known labels by the ids of tasks, of any of several votes with the same classes."""
     if file is None:
         return None
@@ -148,11 +147,13 @@ def _by_id(file: Path | None, *votes: Answers, **said: Any) -> dict[str, str] | 
 
     tasks = {task: None for one in votes for task in one.tasks}
     every = Answers.empty(Ids(list(tasks)), Ids(0), votes[0].classes)
-    codes = known_labels(file, every, **said)
-    assert codes is not None
+    known = known_labels(file, every, **said)
+    assert known is not None
     names = every.classes
     return {
-        task: names[code] for task, code in zip(tasks, codes.tolist(), strict=True) if code >= 0
+        task: [names[code] for code in codes if code >= 0]
+        for task, codes in zip(tasks, known.tolist(), strict=True)
+        if codes[0] >= 0
     }
 
 

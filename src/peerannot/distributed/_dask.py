@@ -182,7 +182,7 @@ def _beside(part: Part, given: _Given) -> _Given:
 
 def _knowing(part: Part, given: _Given) -> Part:
     mine = copy.copy(part)
-    mine.gold = given.values[0].of_tasks(part.answers.tasks, part.first_task)
+    mine.know(given.values[0].of_tasks(part.answers.tasks, part.first_task))
     return mine
 
 

@@ -46,7 +46,7 @@ class Truth:
 
     @property
     def codes(self) -> NDArray[np.int32]:
-        """The class of each task that has exactly one, else -1; see `gold_labels`."""
+        """The class of each task that has exactly one, else -1."""
         return only_class(self.classes)
 
     @property
@@ -209,11 +209,11 @@ class GoldOfTasks:
         pairs, _ = _pairs(Source.open(self.path), self.task_col, self.label_col)
         return list(dict.fromkeys(task for task, _ in pairs))
 
-    def codes(self, answers: Answers) -> NDArray[np.int32]:
-        """Classes of the tasks of some answers, see `read_truth`."""
+    def accepted(self, answers: Answers) -> NDArray[np.int32]:
+        """Accepted classes of the tasks of some answers, see `read_truth`."""
         return read_truth(
             self.path, answers, task_col=self.task_col, label_col=self.label_col, labels=self.labels
-        ).codes
+        ).classes
 
     def digest(self) -> str:
         """SHA-256 of the file."""

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from peerannot._text import few
 from peerannot.aggregation.partitions.parts import Part, Parts
-from peerannot.answers import Answers, Ids, gold_labels
+from peerannot.answers import Answers, Ids, gold_classes, say_several
 from peerannot.errors import DataError
 
 __all__ = ["Gold", "GoldFile", "KnownLabels", "strangers"]
@@ -24,8 +24,8 @@ class GoldFile(Protocol):
     def names(self) -> Sequence[str]:
         """The tasks that it names."""
 
-    def codes(self, answers: Answers) -> NDArray[np.int32]:
-        """Classes (n_tasks,) of the tasks of some answers, -1 for unknown."""
+    def accepted(self, answers: Answers) -> NDArray[np.int32]:
+        """Accepted classes of the tasks of some answers, as `gold_classes` gives them."""
 
     def digest(self) -> str:
         """SHA-256 of the content."""
@@ -43,16 +43,16 @@ class KnownLabels:
     ----------
     names : tuple of str, or None
         The tasks; None for all tasks in their order.
-    code : int32 array
-        Class of each of them; -1 for unknown.
+    accepted : int32 array (n, m)
+        Classes of each of them, see `peerannot.answers.gold_classes`.
     """
 
     names: tuple[str, ...] | None
-    code: NDArray[np.int32]
+    accepted: NDArray[np.int32]
 
     @classmethod
     def of(cls, gold: Any, parts: Parts) -> KnownLabels:
-        """Take gold labels (`Gold`) as `peerannot.answers.gold_labels` does.
+        """Take gold labels (`Gold`) as `peerannot.answers.gold_classes` does.
 
         Raises
         ------
@@ -66,28 +66,33 @@ class KnownLabels:
 
         if isinstance(gold, Mapping):
             named = {str(task): label for task, label in gold.items()}
-            code = gold_labels(these(Ids(named)), named)
+            accepted = gold_classes(these(Ids(named)), named)
             unknown = strangers(parts, tuple(named))
             if unknown:
                 raise DataError(f"gold: {len(unknown)} tasks have no answers entry: {few(unknown)}")
-            return cls(tuple(named), code)
-        if hasattr(gold, "codes"):
+            return cls._saying(tuple(named), accepted)
+        if hasattr(gold, "accepted"):
             lost = set(strangers(parts, gold.names))
             found = tuple(name for name in gold.names if name not in lost)
-            return cls(found, gold.codes(these(Ids(found))))
-        return cls(None, gold_labels(these(Ids(n)), gold))
+            return cls._saying(found, gold.accepted(these(Ids(found))))
+        return cls._saying(None, gold_classes(these(Ids(n)), gold))
+
+    @classmethod
+    def _saying(cls, names: tuple[str, ...] | None, accepted: NDArray[np.int32]) -> KnownLabels:
+        say_several(accepted)
+        return cls(names, accepted)
 
     def of_tasks(self, tasks: Ids, first: int) -> NDArray[np.int32]:
         """Classes of the tasks of a partition, of which ``first`` is the place of the first."""
         if self.names is None:
-            return self.code[first : first + len(tasks)]
+            return self.accepted[first : first + len(tasks)]
         import polars as pl
 
         names = pl.Series(self.names, dtype=pl.String)
         place = pl.Series(np.arange(len(names)))
         at = _texts(tasks).replace_strict(names, place, default=-1, return_dtype=pl.Int64)
         known = at.to_numpy()
-        return np.where(known >= 0, self.code[known], np.int32(-1)).astype(np.int32)
+        return np.where((known >= 0)[:, None], self.accepted[known], np.int32(-1))
 
 
 def strangers(parts: Parts, names: Sequence[str]) -> list[str]:

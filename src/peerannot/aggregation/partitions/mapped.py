@@ -82,9 +82,11 @@ class MappedParts:
         answers = _MappedAnswers(self._coded, c)
         first = int(self._coded.chunks[c, 0])
         n = answers.n_tasks
-        gold = self._none[:n] if self._gold is None else self._gold[first : first + n]
         pairs = replace(self.pairs, of_answer=answers.pair)
-        return Part(c, first, answers, gold, self.shape, self._restored(c), pairs=pairs)
+        part = Part(c, first, answers, self._none[:n], self.shape, self._restored(c), pairs=pairs)
+        if self._gold is not None:
+            part.know(self._gold[first : first + n])
+        return part
 
     def _advanced(self, part: Part, kept: Any, told: tuple[Any, ...]) -> tuple[Any, ...]:
         several = kept if isinstance(kept, tuple) else (kept,)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot.answers import Answers, Ids
+from peerannot.answers import Answers, Ids, only_class
 
 if TYPE_CHECKING:
     from peerannot.aggregation.passes.confusions import Pairs
@@ -74,7 +74,7 @@ class Part:
     answers : Answers
         Tasks of this partition; workers and classes of all.
     gold : int32 array (n_tasks of the partition,)
-        Known classes, -1 for unknown.
+        Known classes, -1 for unknown; a task of several accepted classes has none.
     shape : Shape
     kept : Any
         What the model keeps with the tasks between iterations (see `Parts.advance`): None, an
@@ -84,6 +84,9 @@ class Part:
     pairs : Pairs or None
         (Worker, label) pairs of all partitions, with those of the answers of this one, where
         they are known beforehand.
+    accepted : int32 array (n_tasks of the partition, m) or None
+        The classes that count as right, see `peerannot.answers.gold_classes`; None where they
+        are those of ``gold``.
     """
 
     index: int
@@ -94,11 +97,16 @@ class Part:
     kept: Any = None
     start: NDArray[np.float64] | None = None
     pairs: Pairs | None = None
+    accepted: NDArray[np.int32] | None = None
     _made: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def __sizeof__(self) -> int:
         # A scheduler weighs by this whether to move a partition or the work.
         return 16 * self.answers.n_answers + 24 * self.answers.n_tasks
+
+    def know(self, accepted: NDArray[np.int32]) -> None:
+        """Take the accepted classes of the tasks."""
+        self.gold, self.accepted = only_class(accepted), accepted
 
     def made(self, name: str, make: Callable[[], Any]) -> Any:
         """Something that follows from the answers alone, made once where the partition is."""
@@ -164,10 +172,15 @@ class LocalParts:
 
     @classmethod
     def whole(
-        cls, answers: Answers, gold: NDArray[np.int32], start: NDArray[np.float64] | None = None
+        cls,
+        answers: Answers,
+        gold: NDArray[np.int32],
+        start: NDArray[np.float64] | None = None,
+        accepted: NDArray[np.int32] | None = None,
     ) -> LocalParts:
         """Answers as they are, in one partition."""
-        return cls([Part(0, 0, answers, gold, _shape(answers, start), start=start)])
+        shape = _shape(answers, start)
+        return cls([Part(0, 0, answers, gold, shape, start=start, accepted=accepted)])
 
     @classmethod
     def of(

@@ -16,8 +16,8 @@ from peerannot.aggregation.frames import as_answers, as_gold
 from peerannot.aggregation.registry import build
 from peerannot.aggregation.result import Result
 from peerannot.aggregation.uncertainty.intervals import Interval
-from peerannot.answers import Answers, gold_labels
-from peerannot.errors import ConvergenceWarning, DataError, ParameterError
+from peerannot.answers import Answers, gold_classes
+from peerannot.errors import ConvergenceWarning, DataError, DataWarning, ParameterError
 
 __all__ = ["Bootstrap", "bootstrap", "with_bootstrap"]
 
@@ -124,7 +124,7 @@ def bootstrap(
         raise ParameterError(
             f"bootstrap: {n} draws of {answers.n_workers} workers take over 2 GiB; lower n"
         )
-    known = gold_labels(answers, gold)
+    known = gold_classes(answers, gold)
     given = known if gold is not None else None
     whole = rule.fit(answers, gold=given) if result is None else result
     start = whole.dense_posterior() if rule.takes_init else None
@@ -141,7 +141,8 @@ def bootstrap(
         tasks = np.sort(rng.choice(answered, answered.size))
         drawn = answers.of_tasks(tasks)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
+            for said in (ConvergenceWarning, DataWarning):
+                warnings.simplefilter("ignore", said)
             fit = rule.fit(
                 drawn,
                 gold=None if given is None else known[tasks],

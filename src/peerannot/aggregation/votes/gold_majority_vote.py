@@ -39,7 +39,8 @@ class GoldMajorityVote(WeightedRule):
 
     Notes
     -----
-    Cost: O(answers). Needs ``gold=``; gold tasks keep their class. The skill is :math:`s_j`.
+    Cost: O(answers). Needs ``gold=``; gold tasks keep their class, and of several labels of a
+    task any is right. The skill is :math:`s_j`.
 
     References
     ----------
@@ -66,11 +67,11 @@ class GoldMajorityVote(WeightedRule):
 def _on_gold(part: Part) -> tuple[Any, ...]:
     """Weight of each worker's right answers and of all answers to gold tasks; number of these."""
     answers = part.answers
-    known = part.gold[answers.task]
-    weight = answers.weights
-    on_gold = np.where(known >= 0, weight, 0.0)
-    right = np.where(known == answers.label, on_gold, 0.0)
+    accepted = part.gold[:, None] if part.accepted is None else part.accepted
+    known = accepted[answers.task]
+    on_gold = np.where(known[:, 0] >= 0, answers.weights, 0.0)
+    right = np.where((known == answers.label[:, None]).any(1), on_gold, 0.0)
     n = answers.n_workers
     hits = np.bincount(answers.worker, weights=right, minlength=n).astype(np.float64)
     seen = np.bincount(answers.worker, weights=on_gold, minlength=n).astype(np.float64)
-    return hits, seen, int((part.gold >= 0).sum())
+    return hits, seen, int((accepted[:, 0] >= 0).sum())
