@@ -150,6 +150,14 @@ def test_gold_of_several_labels_as_in_memory(tmp_path: Path, spec: str) -> None:
     assert not np.allclose(here.skill, plain.skill)
 
 
+def test_gold_as_a_series(tmp_path: Path) -> None:
+    pd = pytest.importorskip("pandas")
+    pattern = shards(tmp_path / "in")
+    gold = some_gold(pattern)
+    fit_shards(pattern, "DS", output=tmp_path / "out", gold=pd.Series(gold))
+    equals(tmp_path / "out", build("DS").fit(read_answers(pattern), gold=gold))
+
+
 def test_weights_are_coded_where_they_are_asked_for(tmp_path: Path) -> None:
     pattern, scratch = shards(tmp_path / "in", weighted=True), tmp_path / "scratch"
     options: dict[str, Any] = {"output": tmp_path / "out", "scratch": scratch}
@@ -207,6 +215,7 @@ def test_gold_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="gold: expected 200 whole numbers"):
         fit_shards(pattern, "MV", output=out, gold=[1, 2])
     fit_shards(pattern, "MV", output=out, gold=np.zeros(200, int))
+    fit_shards(pattern, "MV", output=out, gold={})
     assert (table(out)["label"] == "0").all()
     assert not (out / ".scratch").exists()
 

@@ -4,6 +4,7 @@ from peerannot.answers._answers import Answers
 from peerannot.answers._check import check_answers
 from peerannot.answers._duplicates import DuplicatePolicy
 from peerannot.answers._gold import (
+    by_task,
     gold_classes,
     gold_labels,
     gold_names,
@@ -20,6 +21,7 @@ __all__ = [
     "DuplicatePolicy",
     "Ids",
     "Meaning",
+    "by_task",
     "check_answers",
     "gold_classes",
     "gold_labels",

@@ -16,6 +16,7 @@ from peerannot.answers._labels import as_name
 from peerannot.errors import DataError, DataWarning
 
 __all__ = [
+    "by_task",
     "gold_classes",
     "gold_labels",
     "gold_names",
@@ -84,13 +85,7 @@ def gold_classes(answers: Answers, gold: Mapping[str, Any] | ArrayLike | None) -
     n_tasks, n_classes = len(answers.tasks), len(answers.classes)
     if gold is None:
         return np.full((n_tasks, 1), -1, np.int32)
-    series: Any = gold
-    if hasattr(series, "columns"):
-        raise DataError("gold: expected a Series indexed by task or {task: label}, not a frame")
-    if hasattr(series, "index") and callable(getattr(series, "items", None)):
-        gold = {}
-        for task, label in series.items():
-            gold.setdefault(task, []).extend(map(as_name, labels_in(label)))
+    gold = by_task(gold)
     if not isinstance(gold, Mapping):
         array = np.asarray(gold)
         if array.ndim not in (1, 2) or len(array) != n_tasks or array.dtype.kind not in "iu":
@@ -109,6 +104,24 @@ def gold_classes(answers: Answers, gold: Mapping[str, Any] | ArrayLike | None) -
         for task, given in gold.items()
     }
     return table_of(found, n_tasks)
+
+
+def by_task(gold: Any) -> Any:
+    """A Series of pandas indexed by task as a mapping to lists of names; all else as it is.
+
+    Raises
+    ------
+    DataError
+        It is a frame.
+    """
+    if hasattr(gold, "columns"):
+        raise DataError("gold: expected a Series indexed by task or {task: label}, not a frame")
+    if not hasattr(gold, "index") or not callable(getattr(gold, "items", None)):
+        return gold
+    found: dict[Any, list[str]] = {}
+    for task, label in gold.items():
+        found.setdefault(task, []).extend(map(as_name, labels_in(label)))
+    return found
 
 
 def table_of(found: Mapping[int, Sequence[int]], n_tasks: int) -> NDArray[np.int32]:

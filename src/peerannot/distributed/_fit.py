@@ -20,7 +20,7 @@ from peerannot.aggregation.partitions.known import Gold, KnownLabels
 from peerannot.aggregation.partitions.out_of_core import MOST_COLUMNS
 from peerannot.aggregation.partitions.parts import Part, Shape
 from peerannot.aggregation.registry import build
-from peerannot.answers import DuplicatePolicy, Ids, Meaning, labels_in
+from peerannot.answers import DuplicatePolicy, Ids, Meaning, by_task, labels_in
 from peerannot.distributed._checkpoint import SavedRun, read_checkpoint
 from peerannot.distributed._cluster import Graph, Machine, cluster
 from peerannot.distributed._dask import DaskParts
@@ -220,6 +220,7 @@ def _digest(gold: Any) -> str:
     # As it was given: what classes there are is not known before the shards are read.
     if hasattr(gold, "digest"):
         return str(gold.digest())
+    gold = by_task(gold)
     if isinstance(gold, Mapping):
         rows: Any = sorted((str(t), sorted(map(str, labels_in(y)))) for t, y in gold.items())
     else:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from peerannot._text import few
 from peerannot.aggregation.partitions.parts import Part, Parts
-from peerannot.answers import Answers, Ids, gold_classes, say_several
+from peerannot.answers import Answers, Ids, by_task, gold_classes, say_several
 from peerannot.errors import DataError
 
 __all__ = ["Gold", "GoldFile", "KnownLabels", "strangers"]
@@ -64,21 +64,20 @@ class KnownLabels:
         def these(tasks: Ids) -> Answers:
             return Answers.empty(tasks, Ids(0), classes)
 
+        gold, names = by_task(gold), None
         if isinstance(gold, Mapping):
             named = {str(task): label for task, label in gold.items()}
             accepted = gold_classes(these(Ids(named)), named)
             unknown = strangers(parts, tuple(named))
             if unknown:
                 raise DataError(f"gold: {len(unknown)} tasks have no answers entry: {few(unknown)}")
-            return cls._saying(tuple(named), accepted)
-        if hasattr(gold, "accepted"):
+            names = tuple(named)
+        elif hasattr(gold, "accepted"):
             lost = set(strangers(parts, gold.names))
-            found = tuple(name for name in gold.names if name not in lost)
-            return cls._saying(found, gold.accepted(these(Ids(found))))
-        return cls._saying(None, gold_classes(these(Ids(n)), gold))
-
-    @classmethod
-    def _saying(cls, names: tuple[str, ...] | None, accepted: NDArray[np.int32]) -> KnownLabels:
+            names = tuple(name for name in gold.names if name not in lost)
+            accepted = gold.accepted(these(Ids(names)))
+        else:
+            accepted = gold_classes(these(Ids(n)), gold)
         say_several(accepted)
         return cls(names, accepted)
 
@@ -86,6 +85,8 @@ class KnownLabels:
         """Classes of the tasks of a partition, of which ``first`` is the place of the first."""
         if self.names is None:
             return self.accepted[first : first + len(tasks)]
+        if not self.names:
+            return np.full((len(tasks), 1), -1, np.int32)
         import polars as pl
 
         names = pl.Series(self.names, dtype=pl.String)
