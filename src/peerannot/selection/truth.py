@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from peerannot._files import sha256
 from peerannot._no_answer import is_no_answer
 from peerannot._text import did_you_mean, few
-from peerannot.answers import Answers, Meaning, only_class, table_of
+from peerannot.answers import Answers, Meaning, only_class, say_several, table_of
 from peerannot.errors import DataError
 from peerannot.io import Source
 from peerannot.io._classes import are_positions, either_way
@@ -46,7 +46,8 @@ class Truth:
 
     @property
     def codes(self) -> NDArray[np.int32]:
-        """The class of each task that has exactly one, else -1."""
+        """The class of each task that has exactly one, else -1; a `DataWarning` tells of several."""
+        say_several(self.classes)
         return only_class(self.classes)
 
     @property
