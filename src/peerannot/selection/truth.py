@@ -46,7 +46,7 @@ class Truth:
 
     @property
     def codes(self) -> NDArray[np.int32]:
-        """The class of each task that has exactly one, else -1; a `DataWarning` tells of several."""
+        """The class of each task that has exactly one, else -1; warns of several."""
         say_several(self.classes)
         return only_class(self.classes)
 
