@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from peerannot._options import describe, from_text, parse_spec
@@ -38,10 +39,13 @@ class Named:
         The public name, in kebab-case: by default that of the class.
     aliases : tuple of str
         Other names.
+    expected_failed_checks : mapping of str to str
+        Checks of `peerannot.checks` that do not hold, each with the reason.
     """
 
     name: ClassVar[str]
     aliases: ClassVar[tuple[str, ...]] = ()
+    expected_failed_checks: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     def __init_subclass__(cls, **given: Any) -> None:
         super().__init_subclass__(**given)

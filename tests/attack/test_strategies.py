@@ -45,7 +45,7 @@ def fit(name: str, answers: Answers, options: dict[str, Any] | None = None, **kw
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         needed = {} if "gold" in kw else needed_to_fit(name, answers)
-        result = ready(name, answers, **(options or {})).fit(answers, **needed, **kw)
+        result = ready(name, answers, **(options or {})).fit(answers, **{**needed, **kw})
     posterior: Any = result.posterior
     assert posterior.shape == (answers.n_tasks, answers.n_classes)
     held = posterior if isinstance(posterior, np.ndarray) else posterior.data

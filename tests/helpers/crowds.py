@@ -40,48 +40,6 @@ def uneven_crowd(
     return answers, truth
 
 
-def even_crowd(
-    n_tasks: int = 60,
-    n_workers: int = 9,
-    n_classes: int = 3,
-    per_task: int = 5,
-    seed: int = 0,
-    *,
-    low: float = 0.45,
-    high: float = 0.95,
-    weighted: bool = False,
-    duplicates: bool = False,
-) -> tuple[Answers, np.ndarray[Any, Any]]:
-    """Answers of one-coin workers, as many to each task; and the truth."""
-    rng = np.random.default_rng(seed)
-    truth = rng.integers(0, n_classes, n_tasks)
-    skill = rng.uniform(low, high, n_workers)
-    task, worker, label = [], [], []
-    for i in range(n_tasks):
-        for j in rng.choice(n_workers, min(per_task, n_workers), replace=False):
-            right = rng.random() < skill[j] or n_classes == 1
-            wrong = (truth[i] + rng.integers(1, n_classes)) % n_classes if n_classes > 1 else 0
-            task.append(i)
-            worker.append(j)
-            label.append(int(truth[i] if right else wrong))
-            if duplicates and rng.random() < 0.1:
-                task.append(i)
-                worker.append(j)
-                label.append(int(rng.integers(n_classes)))
-    weight = rng.integers(1, 4, len(task)) / 2 if weighted else None
-    answers = Answers.from_arrays(
-        task,
-        worker,
-        label,
-        weight,
-        tasks=map(str, range(n_tasks)),
-        workers=map(str, range(n_workers)),
-        classes=n_classes,
-        duplicates="all" if duplicates else "last",
-    )
-    return answers, truth
-
-
 def diagonal(k: int, accuracy: float) -> NDArray[np.float64]:
     """Confusion matrix of a worker who errs evenly."""
     return np.full((k, k), (1 - accuracy) / (k - 1)) + np.eye(k) * (

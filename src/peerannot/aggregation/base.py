@@ -59,6 +59,7 @@ class Strategy(Named, Options, ABC):
     """
 
     takes_gold: ClassVar[bool] = False
+    needs_gold: ClassVar[bool] = False
     takes_init: ClassVar[bool] = False
     estimates_skill: ClassVar[bool] = True  # whether the result has the skill of each worker
     counts_votes: ClassVar[bool] = False  # whether it only asks how many votes a class got
@@ -89,6 +90,15 @@ class Strategy(Named, Options, ABC):
             A file cannot be used.
         """
         return self
+
+    @classmethod
+    def for_checks(cls, answers: Answers) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """Options, and arguments of `fit`, with which `peerannot.checks` try the strategy.
+
+        What it cannot be without for these answers, and what keeps a check quick where defaults
+        are for real data. Gold labels are given where ``needs_gold``.
+        """
+        return {}, {}
 
     def needs_all_tasks(self) -> str | None:
         """Why the strategy cannot run on partitions with these options; None where it can."""

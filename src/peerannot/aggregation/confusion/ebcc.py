@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -82,6 +83,10 @@ class EBCC(Iterative):
     off_diagonal: float = option(1.0, above=0.0, help="pseudo-count of each wrong answer")
     alpha: float = option(1.0, above=0.0, help="pseudo-count of each class")
     subtype_prior: float = option(0.1, above=0.0, help="pseudo-count shared by the subtypes")
+
+    @classmethod
+    def for_checks(cls, answers: Answers) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        return {"restarts": 2, "subtypes": 3}, {}
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         k, m = answers.n_classes, self.subtypes

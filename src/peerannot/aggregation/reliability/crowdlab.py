@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -17,6 +18,7 @@ from peerannot.aggregation.passes.support import Support
 from peerannot.aggregation.passes.ties import TIE
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.votes.majority_vote import MajorityVote
+from peerannot.aggregation.votes.naive_soft import NaiveSoft
 from peerannot.answers import Answers
 from peerannot.errors import DataError, ParameterError
 
@@ -72,6 +74,12 @@ class CROWDLAB(Strategy):
         "majority_vote", help="what workers and the classifier are compared with"
     )
     probabilities: Path | None = option(None, help="file .npy of the classifier's probabilities")
+
+    @classmethod
+    def for_checks(cls, answers: Answers) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """A classifier that has seen the votes, and is not sure of them."""
+        shares = NaiveSoft().fit(answers).dense_posterior()
+        return {}, {"init": shares / 2 + 0.5 / answers.n_classes}
 
     def with_files(self) -> CROWDLAB:
         if not isinstance(self.probabilities, Path):

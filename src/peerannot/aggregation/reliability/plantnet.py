@@ -102,6 +102,10 @@ class PlantNet(Strategy):
 
     estimates_skill: ClassVar[bool] = False
     takes_gold: ClassVar[bool] = True
+    expected_failed_checks: ClassVar[dict[str, str]] = {
+        "repeats_a_lone_worker": "one vote is too few to decide",
+        "says_when_it_has_not_converged": "a worker must know five classes to be told apart",
+    }
 
     AI: Literal["ignored", "worker", "fixed", "invalidating", "confident"] = option(
         "ignored", help="what the answers of the worker named AI are worth"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,12 @@ class GoldMajorityVote(WeightedRule):
     search relevance evaluation: the effects of training question distribution. SIGIR workshop
     on crowdsourcing for search evaluation.
     """
+
+    needs_gold: ClassVar[bool] = True
+    expected_failed_checks: ClassVar[dict[str, str]] = {
+        "survives_no_answers_at_all": "it needs gold, and there is no task",
+        "obeys_the_tie_rule": "its gold tells the two workers apart",
+    }
 
     shrink: float = option(1.0, at_least=0.0, help="answers of average skill added to each worker")
 

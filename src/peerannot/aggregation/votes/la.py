@@ -67,6 +67,9 @@ class OnePassLA(Strategy):
     """
 
     takes_gold: ClassVar[bool] = True
+    expected_failed_checks: ClassVar[dict[str, str]] = {
+        "forgets_the_order_of_tasks": "tasks are read in an order drawn from the seed",
+    }
 
     alpha: float = option(2.0, at_least=1.0, help="Beta prior of skills: right answers + 1")
     beta: float = option(2.0, at_least=1.0, help="Beta prior of skills: wrong answers + 1")

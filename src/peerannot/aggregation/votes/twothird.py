@@ -51,6 +51,9 @@ class TwoThird(TaskRule):
     """
 
     counts_votes: ClassVar[bool] = True
+    expected_failed_checks: ClassVar[dict[str, str]] = {
+        "repeats_a_lone_worker": "one vote is too few to decide",
+    }
 
     min_votes: int = option(2, at_least=1, help="fewest votes to decide")
     share: float = option(2 / 3, above=0.0, at_most=1.0, help="least share of the winner")
