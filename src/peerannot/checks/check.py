@@ -23,7 +23,7 @@ class Check:
     subject : type
         The class.
     holds : callable
-        Raises where ``holds(subject)`` does not.
+        Raises where the promise is not kept.
     reason : str or None
         Why the class cannot keep the promise (`Named.expected_failed_checks`); the check then
         asks that it does not, so that no reason outlives its cause.
@@ -31,7 +31,7 @@ class Check:
 
     name: str
     subject: type[Named]
-    holds: Callable[[Any], None]
+    holds: Callable[[], None]
     reason: str | None = None
 
     def __str__(self) -> str:
@@ -50,10 +50,10 @@ class Check:
         # Threads cost more than they bring on data this small.
         with with_threads(1):
             if self.reason is None:
-                self.holds(self.subject)
+                self.holds()
                 return
             try:
-                self.holds(self.subject)
+                self.holds()
             except SkipTest:
                 raise
             except Exception:

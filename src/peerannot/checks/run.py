@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import partial
+from pathlib import Path
 
 from peerannot._registry import Named
 from peerannot.aggregation.base import Strategy
 from peerannot.checks.check import Check, run_all
+from peerannot.io import Format
 
-__all__ = ["check_strategy", "checks_of"]
+__all__ = ["check_format", "check_strategy", "checks_of"]
 
 
-def checks_of(cls: type[Named]) -> Iterator[Check]:
-    """The checks of a class, one by one; what they ask is the docstring of each function.
+def checks_of(
+    cls: type[Named], example: str | Path | None = None, **options: str
+) -> Iterator[Check]:
+    """The checks of a class, one by one; what each asks is the docstring of its function.
+
+    Parameters
+    ----------
+    cls
+        A class that extends `Strategy` or `Format`, registered or not.
+    example, **options
+        Of a format, see `check_format`.
 
     Raises
     ------
     TypeError
-        The class extends nothing that there are checks for.
+        There are no checks for such a class, or a format has no example.
     AssertionError
         Its `Named.expected_failed_checks` names a check that does not exist, or gives no reason.
     """
-    promises = _promises(cls)
+    promises = _promises(cls, example, options)
     expected = cls.expected_failed_checks
     if unknown := expected.keys() - promises.keys():
         raise AssertionError(f"expected_failed_checks: there is no check {sorted(unknown)[0]!r}")
@@ -49,9 +60,38 @@ def check_strategy(cls: type[Strategy]) -> None:
     run_all(cls, list(checks_of(cls)))
 
 
-def _promises(cls: type) -> dict[str, Callable[[Any], None]]:
-    if isinstance(cls, type) and issubclass(cls, Strategy):
-        from peerannot.checks.strategies import PROMISES
+def check_format(cls: type[Format], example: str | Path, **options: str) -> None:
+    """Ask of an import format what is asked of every one of peerannot.
 
-        return PROMISES
-    raise TypeError(f"there are no checks for {cls!r}: give a class that extends Strategy")
+    Parameters
+    ----------
+    cls
+        The class, registered or not.
+    example
+        A small export that it reads, a file or a folder; copies of it are damaged.
+    **options
+        Options that the example needs.
+
+    Raises
+    ------
+    AssertionError
+        A line for each promise that is not kept.
+    """
+    run_all(cls, list(checks_of(cls, example, **options)))
+
+
+def _promises(
+    cls: type[Named], example: str | Path | None, options: dict[str, str]
+) -> dict[str, Callable[[], None]]:
+    if isinstance(cls, type) and issubclass(cls, Strategy):
+        from peerannot.checks import strategies
+
+        return {name: partial(holds, cls) for name, holds in strategies.PROMISES.items()}
+    if isinstance(cls, type) and issubclass(cls, Format):
+        from peerannot.checks import formats
+
+        if example is None:
+            raise TypeError(f"checks of {cls.__name__} need an export that it reads: example=FILE")
+        sample = formats.Example(cls, Path(example), options)
+        return {name: partial(holds, sample) for name, holds in formats.PROMISES.items()}
+    raise TypeError(f"there are no checks for {cls!r}: give a class of Strategy or Format")

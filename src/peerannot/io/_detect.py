@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 
-from peerannot.errors import DataError, ParameterError
+from peerannot._text import one_line
+from peerannot.errors import DataError, ParameterError, PeerannotError, PluginWarning
 from peerannot.io._source import Source
 from peerannot.io.base import FORMATS, NO
 
@@ -31,7 +33,7 @@ def detect(source: Source, given: Mapping[str, str], *, strict: bool = True) -> 
     for name in FORMATS:
         fields = FORMATS[name].__dataclass_fields__
         if not strict or all(key in fields for key in given):
-            how = FORMATS[name].sniff(source, given)
+            how = _sniffed(name, source, given)
             if how > NO:
                 sure[name] = how
     best = [name for name, how in sure.items() if how == max(sure.values())]
@@ -51,3 +53,24 @@ def detect(source: Source, given: Mapping[str, str], *, strict: bool = True) -> 
         f"{source.name}: {what.get(source.shape, f'a {source.shape}')} of no known format; say"
         f" which with --format: {', '.join(FORMATS)}"
     )
+
+
+def _sniffed(name: str, source: Source, given: Mapping[str, str]) -> int:
+    """How sure a format is; one that fails over a file that others may read is left out."""
+    cls = FORMATS[name]
+    try:
+        return cls.sniff(source, given)
+    except DataError:
+        if cls.__module__.startswith("peerannot."):
+            raise
+        return NO
+    except (PeerannotError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        warnings.warn(
+            one_line(f"{source.name}: format {name!r} cannot look at it ({why}); it is left out"),
+            PluginWarning,
+            stacklevel=2,
+        )
+        return NO

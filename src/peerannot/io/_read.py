@@ -222,7 +222,7 @@ def read(
             raise DataError(f"{source.name}: the file is empty")
         name = FORMATS.resolve(format) if format is not None else detect(source, texts)
         votes = settle(
-            from_text(FORMATS[name], texts).read(source),
+            from_text(FORMATS[name], texts).votes(source),
             source.name,
             classes=names,
             no_answer=more,

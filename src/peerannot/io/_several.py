@@ -80,7 +80,7 @@ def _part(
     name = FORMATS.resolve(format) if format is not None else detect(source, given, strict=False)
     has = {f.name for f in fields(FORMATS[name])}
     own = {k: v for k, v in given.items() if k.replace("-", "_") in has}
-    votes = from_text(FORMATS[name], own).read(source)
+    votes = from_text(FORMATS[name], own).votes(source)
     if source.shape == "table" and any(
         map(has_float_ids, (votes.frame["task"], votes.frame["worker"]))
     ):

@@ -64,6 +64,8 @@ class Source:
         What was given as a frame, or is a sheet of a workbook.
     first_row : int
         How the first row of the frame is counted: in a sheet the header is row 1.
+    reached : list of one str
+        The place of the last row that was handed on, for messages.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Source:
     where: tuple[tuple[str, str], ...] = ()
     frame: pl.DataFrame | None = field(default=None, compare=False)
     first_row: int = 1
+    reached: list[str] = field(default_factory=lambda: [""], compare=False, repr=False)
 
     @classmethod
     def open(
@@ -335,6 +338,7 @@ class Source:
         """The rows, each with its place, that `where` asks for."""
         found = not self.where
         for place, record in rows:
+            self.reached[0] = place
             if all(cell_text(record.get(column)) == value for column, value in self.where):
                 found = True
                 yield place, record

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import traceback
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import polars as pl
@@ -14,7 +16,7 @@ import polars as pl
 from peerannot._options import option
 from peerannot._registry import Named, Registry
 from peerannot.answers import DuplicatePolicy
-from peerannot.errors import DataError
+from peerannot.errors import DataError, PeerannotError
 from peerannot.io._source import Source
 
 __all__ = [
@@ -166,6 +168,23 @@ class Format(Named, ABC):
         DataError
             The content is not what the format says; the message has the place.
         """
+
+    def votes(self, source: Source) -> Votes:
+        """What `read` gives; whatever else it raises becomes a DataError with the place."""
+        try:
+            votes = self.read(source)
+            if not isinstance(votes, Votes):
+                raise TypeError(f"read gave {type(votes).__name__}, not Votes")
+        except (PeerannotError, OSError, MemoryError):
+            raise
+        except Exception as error:
+            *_, last = traceback.extract_tb(error.__traceback__)
+            raise DataError(
+                f"{source.reached[0] or source.name}: the reader of {self.name} stopped with"
+                f" {type(error).__name__}: {error} ({Path(last.filename).name} line {last.lineno});"
+                " the file is not what it expects, or it lacks a check"
+            ) from error
+        return votes
 
 
 @dataclass(frozen=True, kw_only=True)
