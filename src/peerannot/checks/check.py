@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from unittest import SkipTest
 
 from peerannot._registry import Named
 from peerannot._threads import with_threads
@@ -54,8 +53,6 @@ class Check:
                 return
             try:
                 self.holds()
-            except SkipTest:
-                raise
             except Exception:
                 return
         raise AssertionError(
@@ -76,8 +73,6 @@ def run_all(subject: type[Named], checks: list[Check]) -> None:
     for check in checks:
         try:
             check()
-        except SkipTest:
-            continue
         except Exception as error:
             wrong.append((check, error))
     if wrong:
