@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Lints and formats the script of the report's page; settings in biome.json.
 BIOME := npx --yes @biomejs/biome@2.6.8
 
-.PHONY: help demo native test faults check docs format clean
+.PHONY: help demo native test busy coverage faults check docs format clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -22,7 +22,14 @@ demo: $(VENV)/.installed ## Build the demo data set, aggregate, train, and look 
 native: $(VENV)/.installed ## Compile what changed of the loops in C++, in place
 	@$(BIN)/python native/backend.py
 
-test: native ## Run the whole test suite, with coverage
+test: native ## Run the whole test suite
+	$(BIN)/python -m pytest -n 2
+
+busy: native ## The same beside four busy loops, as on a machine that others use
+	@loops=; for i in 1 2 3 4; do (while :; do :; done) & loops="$$loops $$!"; done; \
+	trap "kill $$loops" EXIT; trap 'exit 130' INT TERM; $(BIN)/python -m pytest -n 2
+
+coverage: native ## The same with coverage, which takes twice the time
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
 
 faults: native ## Kill every command that writes, everywhere, and look at what is left
