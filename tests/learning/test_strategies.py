@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 
 from helpers.slow_strategies import SLOW, D, K, N, W, conditional, dense, each_vote  # noqa: E402
 from peerannot.answers import Answers  # noqa: E402
+from peerannot.checks import Check, checks_of  # noqa: E402
 from peerannot.errors import ParameterError  # noqa: E402
 from peerannot.learning import STRATEGIES, TrainOptions, strategy_names, train_on_votes  # noqa: E402
 from peerannot.learning.networks.models import Outputs  # noqa: E402
@@ -76,48 +77,26 @@ FROM_VOTES = {"aggnet", "crowdlab", "doctor-net", "lfc-net", "max-mig", "soft-la
 
 
 @pytest.mark.parametrize("spec", strategy_names())
-def test_start_is_finite_and_certain_workers_are_trusted(spec, answers, outputs) -> None:
+def test_certain_workers_are_trusted_at_the_start(spec, answers) -> None:
     torch.manual_seed(0)
     strategy, _ = make_strategy(spec)
     found = CrowdVotes(strategy.head(answers, D).double(), answers)
     found.begin_epoch(0)
-    loss = found.loss(outputs, torch.arange(N))
-    loss.backward()
-    for parameter in (outputs.logits, *found.parameters()):
-        assert parameter.grad is None or bool(parameter.grad.isfinite().all())
     with torch.no_grad():
         report = found.head.report()
-    assert report.skill.shape == (W,)
-    assert np.isfinite(report.skill).all()
     assert spec in FROM_VOTES or (report.skill > 1 / K).all()
     for matrix in (report.confusion, report.common):
-        if matrix is not None:
-            np.testing.assert_allclose(matrix.sum(axis=-1), 1, atol=1e-6)
-            if spec not in FROM_VOTES:
-                assert (matrix.argmax(axis=-1) == np.arange(K)).all()
+        if matrix is not None and spec not in FROM_VOTES:
+            assert (matrix.argmax(axis=-1) == np.arange(K)).all()
 
 
-@pytest.mark.parametrize("spec", strategy_names())
-def test_a_batch_without_votes_trains_nothing_wrong(spec, answers, outputs) -> None:
-    strategy, _ = make_strategy(spec)
-    found = CrowdVotes(strategy.head(answers, D).double(), answers)
-    rows = torch.tensor([4, 4])
-    loss = found.loss(Outputs(outputs.logits[rows], outputs.features[rows]), rows)
-    assert bool(loss.isfinite())
-    loss.backward()
-    assert not outputs.logits.grad.any()
-
-
-@pytest.mark.parametrize("spec", strategy_names())
-def test_finds_the_spammer(make, spec) -> None:
-    tiny = make(("a", "b"), train=60, n_workers=4)
-    options = TrainOptions(
-        model="logistic", img_size=8, n_epochs=25, lr=0.02, batch_size=20, optimizer="adam"
-    )
-    report = train_on_votes(tiny.path, strategy=spec, options=options, output_name="x")
-    assert report.results["test_accuracy"] == 100
-    skill = np.genfromtxt(report.worker_files[0], delimiter=",", names=True)["skill"]
-    assert skill.argmin() == 3, skill
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [(name, check) for name in strategy_names() for check in checks_of(STRATEGIES[name])],
+    ids=str,
+)
+def test_promise(name: str, check: Check) -> None:
+    check()
 
 
 def test_annotmix_mixes_images_workers_and_votes_alike(answers) -> None:

@@ -20,12 +20,13 @@ from peerannot._lazy import resolve
 
 if TYPE_CHECKING:
     from peerannot.checks.check import Check
-    from peerannot.checks.run import check_format, check_strategy, checks_of
+    from peerannot.checks.run import check_end_to_end, check_format, check_strategy, checks_of
 
-__all__ = ["Check", "check_format", "check_strategy", "checks_of"]
+__all__ = ["Check", "check_end_to_end", "check_format", "check_strategy", "checks_of"]
 
 _HOMES = {
     "Check": "check",
+    "check_end_to_end": "run",
     "check_format": "run",
     "check_strategy": "run",
     "checks_of": "run",

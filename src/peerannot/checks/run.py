@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from peerannot._registry import Named
 from peerannot.aggregation.base import Strategy
 from peerannot.checks.check import Check, run_all
 from peerannot.io import Format
 
-__all__ = ["check_format", "check_strategy", "checks_of"]
+if TYPE_CHECKING:
+    from peerannot.learning import EndToEnd
+
+__all__ = ["check_end_to_end", "check_format", "check_strategy", "checks_of"]
 
 
 def checks_of(
@@ -22,7 +27,7 @@ def checks_of(
     Parameters
     ----------
     cls
-        A class that extends `Strategy` or `Format`, registered or not.
+        A class that extends `Strategy`, `Format` or `EndToEnd`, registered or not.
     example, **options
         Of a format, see `check_format`.
 
@@ -80,6 +85,24 @@ def check_format(cls: type[Format], example: str | Path, **options: str) -> None
     run_all(cls, list(checks_of(cls, example, **options)))
 
 
+def check_end_to_end(cls: type[EndToEnd]) -> None:
+    """Ask of an end-to-end strategy what is asked of every one of peerannot.
+
+    Needs the extra ``deep``. One check trains for seconds.
+
+    Parameters
+    ----------
+    cls
+        The class, registered or not, which is built with its defaults.
+
+    Raises
+    ------
+    AssertionError
+        A line for each promise that is not kept.
+    """
+    run_all(cls, list(checks_of(cls)))
+
+
 def _promises(
     cls: type[Named], example: str | Path | None, options: dict[str, str]
 ) -> dict[str, Callable[[], None]]:
@@ -94,4 +117,16 @@ def _promises(
             raise TypeError(f"checks of {cls.__name__} need an export that it reads: example=FILE")
         sample = formats.Example(cls, Path(example), options)
         return {name: partial(holds, sample) for name, holds in formats.PROMISES.items()}
-    raise TypeError(f"there are no checks for {cls!r}: give a class of Strategy or Format")
+    if isinstance(cls, type) and _is_end_to_end(cls):
+        from peerannot.checks import end_to_end
+
+        return {name: partial(holds, cls) for name, holds in end_to_end.PROMISES.items()}
+    raise TypeError(
+        f"there are no checks for {cls!r}: give a class of Strategy, Format or EndToEnd"
+    )
+
+
+def _is_end_to_end(cls: Any) -> TypeGuard[type[EndToEnd]]:
+    """Whether a class is one of end-to-end strategies; without PyTorch nothing is."""
+    base = sys.modules.get("peerannot.learning.strategies.base")
+    return base is not None and issubclass(cls, base.EndToEnd)
