@@ -88,8 +88,9 @@ def test_another_distribution_is_in_lists_commands_and_completion(site, tmp_path
         path=site, cwd=tmp_path, code=2,
     )  # fmt: skip
     assert "'crooked' of crooked 1.0 cannot be loaded" in refused.stderr
+    command = "import sys; sys.argv = ['peerannot']; from peerannot.cli import main; main()"
     offered = python(
-        "-m", "peerannot", path=site, cwd=tmp_path, _PEERANNOT_COMPLETE="bash_complete",
+        "-c", command, path=site, cwd=tmp_path, _PEERANNOT_COMPLETE="bash_complete",
         COMP_WORDS="peerannot aggregate export.json -s pow", COMP_CWORD="4",
     )  # fmt: skip
     assert "power-vote" in offered.stdout
