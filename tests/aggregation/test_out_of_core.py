@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ import pytest
 
 from peerannot._threads import with_threads
 from peerannot.aggregation import STRATEGIES, Result, build
+from peerannot.aggregation.base import Strategy
 from peerannot.aggregation.partitions import out_of_core
 from peerannot.aggregation.partitions.out_of_core import fit_shards
+from peerannot.aggregation.reliability.crowdlab import CROWDLAB
+from peerannot.answers import Answers
 from peerannot.errors import DataError, DataWarning, ParameterError, StorageError
 from peerannot.io import _rows, _shards, read_answers
 
@@ -83,7 +87,9 @@ OTHERS = [
     "TwoThird", "WMV[default_weight=2]", "Wawa", "Wawa[ties=random]", "ZBS[ties=random]", "IWMV",
     "IWMV[ties=random]", "WDS", "IBCC", "one-coin[prior=estimated]", "ZC", "MACE[restarts=2]",
     "LA[order=given]", "LA2[order=given,ties=random]", "GLAD", "GoldMV",
-    "PlantNet[theta_conf=0.5,taxa_votes_weight=1.0,ties=random]",
+    "PlantNet[theta_conf=0.5,taxa_votes_weight=1.0,ties=random]", "PM", "CRH[ties=random]", "CATD",
+    "BWA", "class-one-coin", "DSWC", "EBCC[subtypes=2,restarts=2]", "KOS", "KOS[spread=1]", "M-MSR",
+    "crowdlab[probabilities=p.npy]",
 ]  # fmt: skip
 
 
@@ -91,6 +97,16 @@ def some_gold(pattern: str) -> dict[str, str]:
     """Every ninth task, always the first class but for one, by name."""
     answers = read_answers(pattern)
     return {t: answers.classes[i == 9] for i, t in enumerate(answers.tasks) if i % 9 == 0}
+
+
+def ready(spec: str, folder: Path, answers: Answers) -> Strategy:
+    """The strategy, with probabilities of a classifier where it needs some."""
+    rule = build(spec)
+    if isinstance(rule, CROWDLAB):
+        rule = replace(rule, probabilities=folder / "p.npy")
+        shape = answers.n_tasks, answers.n_classes
+        np.save(folder / "p.npy", np.random.default_rng(0).uniform(0.1, 1.0, shape))
+    return rule
 
 
 def equals(folder: Path, here: Result) -> None:
@@ -112,11 +128,12 @@ def equals(folder: Path, here: Result) -> None:
 @pytest.mark.parametrize("text", [False, True])
 def test_gold_and_all_strategies_as_in_memory(tmp_path: Path, spec: str, text: bool) -> None:
     pattern = shards(tmp_path / "in", text=text, shuffled=True)
-    gold = some_gold(pattern)
-    for known in (gold, None):
-        if known is not None or spec != "GoldMV":
-            there = fit_shards(pattern, spec, output=tmp_path / "out", gold=known)
-            here = build(spec).fit(read_answers(pattern), gold=known)
+    answers = read_answers(pattern)
+    rule = ready(spec, tmp_path, answers)
+    for known in (some_gold(pattern), None):
+        if rule.takes_gold if known is not None else spec != "GoldMV":
+            there = fit_shards(pattern, rule, output=tmp_path / "out", gold=known)
+            here = rule.fit(answers, gold=known)
             equals(tmp_path / "out", here)
             assert there.diagnostics.n_iter == here.diagnostics.n_iter
     assert not list((tmp_path / "out").glob(".scratch*"))
@@ -128,10 +145,11 @@ def test_weights_of_answers_as_in_memory(tmp_path: Path, spec: str, shuffled: bo
     pattern = shards(tmp_path / "in", text=shuffled, shuffled=shuffled, weighted=True)
     answers = read_answers(pattern, weight_col="w")
     assert answers.weight is not None
+    rule = ready(spec, tmp_path, answers)
     for known in (some_gold(pattern), None):
-        if known is not None or spec != "GoldMV":
-            there = fit_shards(pattern, spec, output=tmp_path / "out", gold=known, weight_col="w")
-            here = build(spec).fit(answers, gold=known)
+        if rule.takes_gold if known is not None else spec != "GoldMV":
+            there = fit_shards(pattern, rule, output=tmp_path / "out", gold=known, weight_col="w")
+            here = rule.fit(answers, gold=known)
             equals(tmp_path / "out", here)
             assert there.diagnostics.n_iter == here.diagnostics.n_iter
 
@@ -340,8 +358,8 @@ def test_many_combinations_of_workers_and_classes(
 
 def test_what_cannot_be_fitted_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pattern = shards(tmp_path / "in")
-    with pytest.raises(ParameterError, match=r"kos needs all tasks in memory.*; choose .*dawid"):
-        fit_shards(pattern, "KOS", output=tmp_path / "out")
+    with pytest.raises(ParameterError, match=r"la needs all tasks in memory, in one place: "):
+        fit_shards(pattern, "LA", output=tmp_path / "out")
     with pytest.raises(DataError, match="no file matches"):
         fit_shards(str(tmp_path / "none-*.parquet"), output=tmp_path / "out")
     with monkeypatch.context() as patch:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from helpers.crowds import uneven_crowd
 from peerannot._progress import silent
 from peerannot._threads import with_threads
-from peerannot.aggregation import Result, build
+from peerannot.aggregation import STRATEGIES, Result, build
 from peerannot.aggregation.base import Fitted, Strategy
 from peerannot.aggregation.capabilities import check_partitions
 from peerannot.aggregation.confusion.dawid_skene import DawidSkene
@@ -30,14 +30,20 @@ Gold = NDArray[np.int32]
 VOTES = ["MV", "MV[ties=random]", "MV[ties=first]", "MV[ties=abstain]", "NaiveSoft", "TwoThird"]
 VOTES += ["WMV", "GoldMV"]
 CONFUSIONS = ["DS", "LFC", "FDS", "FDS[ties=random]", "FDS[switch=0.1]", "hybrid-ds", "WDS", "IBCC"]
+CONFUSIONS += ["DSWC", "DSWC[L=3,max_iter=20]", "EBCC[subtypes=3,restarts=2,max_iter=20]"]
 COINS = ["one-coin", "one-coin[prior=estimated]", "ZC", "MACE[restarts=2]"]
 COINS += ["MACE[method=em,restarts=2,max_iter=20]"]
+COINS += ["class-one-coin", "class-one-coin[prior=uniform,max_iter=9]"]
 AGREEMENT = ["Wawa", "Wawa[ties=first]", "Wawa[ties=random]"]
-POLLS = ["IWMV", "IWMV[ties=random]", "ZBS", "ZBS[ties=random]"]
+POLLS = ["IWMV", "IWMV[ties=random]", "ZBS", "ZBS[ties=random]", "PM", "CRH", "CATD"]
+POLLS += ["PM[ties=random]", "CATD[ties=first]", "BWA", "BWA[max_iter=4]"]
+MESSAGES = ["KOS", "KOS[spread=1,ties=random]", "KOS[max_iter=2]", "M-MSR", "M-MSR[ties=random]"]
+CLASSIFIER = ["crowdlab", "crowdlab[consensus=best_quality]"]
 LIGHT = ["LA[order=given]", "LA[order=given,ties=random]", "LA2[order=given]"]
 PLANTNET = ["PlantNet", "PlantNet[theta_conf=0.5,taxa_votes_weight=1.0,ties=random]"]
 SPECS = VOTES + CONFUSIONS + COINS + AGREEMENT + POLLS + LIGHT + PLANTNET + ["GLAD"]
-ITERATE = CONFUSIONS + COINS + POLLS + PLANTNET[1:] + ["GLAD"]
+SPECS += MESSAGES + CLASSIFIER
+ITERATE = CONFUSIONS + COINS + POLLS + PLANTNET[1:] + ["GLAD"] + MESSAGES
 
 
 @pytest.fixture(autouse=True)
@@ -115,6 +121,9 @@ def check(
 ) -> None:
     """Fits on one machine and on several numbers of partitions are alike."""
     strategy = build(spec)
+    gold = gold if strategy.takes_gold else None
+    if spec in CLASSIFIER and start is None:
+        start = np.random.default_rng(0).dirichlet(np.ones(answers.n_classes), answers.n_tasks)
     one = on_one(strategy, answers, gold, start)
     for n in several:
         parts = LocalParts.of(answers, n, gold, start)
@@ -193,9 +202,8 @@ def test_a_fit_that_was_cut_off_goes_on(spec: str) -> None:
     assert first.calls + second.calls == everything.calls
 
 
-def test_other_strategies_say_that_they_do_not_distribute() -> None:
-    with pytest.raises(ParameterError, match=r"^kos needs all tasks .*; choose .*dawid-skene"):
-        check_partitions(build("KOS"))
+def test_every_strategy_is_tried_here() -> None:
+    assert {build(spec).name for spec in SPECS} == set(STRATEGIES)
 
 
 def test_options_are_checked() -> None:
@@ -231,5 +239,5 @@ def test_a_subclass_runs_where_its_family_runs() -> None:
     parts = LocalParts.of(answers, 3)
     check_alike(rule.fit(answers), rule, rule.fit_parts(parts, silent), parts)
     assert np.abs(rule.fit(answers).posterior - build("DS").fit(answers).posterior).max() > 1e-3
-    with pytest.raises(ParameterError, match="only-in-memory needs all tasks"):
+    with pytest.raises(ParameterError, match=r"only-in-memory needs all tasks .*; choose .*dawid"):
         check_partitions(OnlyInMemory())

@@ -26,22 +26,9 @@ CAPABILITIES = {
     "Dask": "fits shards on a cluster (peerannot.distributed, --engine dask)",
 }
 
-_ONLY_IN_MEMORY = "written for all tasks in memory only"
 _ITERATES = "it iterates over all answers"
 _NO_START = "it does not iterate: there is nothing to start from"
 _NO_SKILL = "it says nothing of workers"
-_ON_PARTITIONS = {
-    "bwa": _ONLY_IN_MEMORY,
-    "catd": _ONLY_IN_MEMORY,
-    "class-one-coin": _ONLY_IN_MEMORY,
-    "crh": _ONLY_IN_MEMORY,
-    "crowdlab": _ONLY_IN_MEMORY,
-    "dawid-skene-clust": _ONLY_IN_MEMORY,
-    "ebcc": "its random starts are alike for tasks that no answers tell apart, wherever they are",
-    "kos": "its messages run along every answer of one graph",
-    "m-msr": _ONLY_IN_MEMORY,
-    "pm": _ONLY_IN_MEMORY,
-}
 
 MISSING = {
     "gold": {
@@ -95,8 +82,8 @@ MISSING = {
         "twothird": _NO_SKILL,
         "weighted-vote": "its weights of workers are given",
     },
-    "out of core": _ON_PARTITIONS,
-    "Dask": _ON_PARTITIONS,
+    "out of core": {},
+    "Dask": {},
 }
 """Why strategies of the registry lack a capability, by capability and name: all that is missing."""
 

@@ -11,14 +11,18 @@ from numpy.typing import NDArray
 from peerannot._compiled import compiled
 from peerannot._options import option
 from peerannot._progress import Progress
-from peerannot.aggregation.base import Fit, Iterative, Start
+from peerannot.aggregation.base import Fit, Fitted, Iterative
+from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
+from peerannot.aggregation.partitions.parts import Part, Parts, size_of
+from peerannot.aggregation.partitions.reductions import Union, distinct_codes, places_among
+from peerannot.aggregation.partitions.support import support_of
 from peerannot.aggregation.passes.coins import start_shares
 from peerannot.aggregation.passes.confusions import blocks_of
 from peerannot.aggregation.passes.kernels import over_blocks
 from peerannot.aggregation.passes.support import Support, clamped, posterior_of
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
-from peerannot.answers import Answers
+from peerannot.aggregation.votes.wawa import totals_of
 
 __all__ = ["ClassOneCoin"]
 
@@ -65,66 +69,141 @@ class ClassOneCoin(Iterative):
     right: float = option(2.0, above=0.0, help="pseudo-count of right answers")
     wrong: float = option(1.0, above=0.0, help="pseudo-count of wrong answers")
 
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        k = answers.n_classes
-        support = Support.of(answers)
-        entry = np.concatenate(([0], np.cumsum(answers.answers_per_task * support.size)))
-        code = entries(support.ptr, support.size, support.label, answers.worker, entry, k)
-        units, unit = np.unique(code, return_inverse=True)
-        unit = unit.astype(np.int32)
-        bounds = blocks_of(answers, 2 * units.size, width=1)
-        weight = answers.loop_weights
-        wrong_label = np.log(max(k - 1, 1))
-
-        rho = np.full(k, 1.0 / k)
-
-        def run(p: NDArray[np.float64], share: NDArray[np.float64], given: bool) -> Any:
-            hit, miss = np.log(p), np.log1p(-p) - wrong_label
-            log_rho = np.log(np.maximum(rho, 1e-300))
-            sums = np.zeros((bounds.size - 1, 2, units.size))
-            mass = np.zeros((bounds.size - 1, k))
-
-            def work(b: int) -> float:
-                return class_coin_block(
-                    support.ptr, support.size, support.label, support.slot, entry, unit, weight,
-                    start.gold, hit, miss, log_rho, bounds[b], bounds[b + 1], given, sums[b],
-                    mass[b], share,
-                )  # fmt: skip
-
-            gain = float(sum(over_blocks(work, bounds.size - 1)))
-            return sums.sum(0), mass.sum(0), gain
-
-        if start.posterior is None:
-            share = support.shares(support.votes(answers))
+    def fit_parts(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
+    ) -> Fitted:
+        n_workers, k = len(parts.shape.workers), len(parts.shape.classes)
+        units, size = parts.sum(_units)[0].keys, size_of(parts)
+        saved = checkpoint.load()
+        if saved is None:
+            p, rho, objective = np.full(units.size, 0.5), np.full(k, 1.0 / k), []
+            sums, mass, _ = parts.sum(_step, units, p, rho, True)
         else:
-            share = start_shares(support, start.posterior)
-        p = np.full(units.size, 0.5)
-        (hits, met), mass, _ = run(p, share, True)
-        objective: list[float] = []
-        stopped = False
+            sums, mass, rho = saved["sums"], saved["mass"], saved["rho"]
+            objective = list(map(float, saved["objective"]))
+        stopped = self.stops(objective, size)
         while not stopped and len(objective) < self.max_iter:
-            p = (hits + self.right) / (met + self.right + self.wrong)
-            if self.prior == "estimated" and mass.sum() > 0:
-                rho = mass / mass.sum()
-            (hits, met), mass, loglik = run(p, share, False)
+            p, rho = self._parameters(sums, mass, rho)
+            sums, mass, loglik = parts.sum(_step, units, p, rho, False)
             prior = float((self.right * np.log(p) + self.wrong * np.log1p(-p)).sum())
-            objective.append(loglik + prior)
-            stopped = self.stops(objective, answers)
+            objective.append(float(loglik) + prior)
+            stopped = self.stops(objective, size)
+            checkpoint.save({
+                "n_iter": len(objective), "objective": objective, "sums": sums, "mass": mass,
+                "rho": rho,
+            })  # fmt: skip
             progress(len(objective), self.max_iter, f"log-posterior {objective[-1]:.4f}")
-        p = (hits + self.right) / (met + self.right + self.wrong)
-        if self.prior == "estimated" and mass.sum() > 0:
-            rho = mass / mass.sum()
-        (hits, _), *_ = run(p, share, False)
-        owner = (units // k).astype(np.int64)
-        total = answers.weight_per_worker
-        skill = np.bincount(owner, hits, answers.n_workers) / np.where(total > 0, total, 1.0)
-        return Fit(
-            clamped(posterior_of(support, share, k), start.gold),
+        p, rho = self._parameters(sums, mass, rho)
+        (hits, _), *_ = parts.sum(_step, units, p, rho, False)
+        total, owner = totals_of(parts), (units // k).astype(np.int64)
+        skill = np.bincount(owner, hits, n_workers) / np.where(total > 0, total, 1.0)
+        fit = Fit(
+            None,
             skill=np.clip(skill, 0.0, 1.0),
             prior=rho,
             extra={"unit_worker": owner, "unit_class": units % k, "unit_right": p},
             diagnostics=Diagnostics(len(objective), stopped or self.tol == 0, tuple(objective)),
         )
+        return Fitted(fit, _write, (units, p, rho))
+
+    def _parameters(
+        self, sums: NDArray[np.float64], mass: NDArray[np.float64], rho: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Probability of being right of each unit, and class prior."""
+        hits, met = sums
+        if self.prior == "estimated" and mass.sum() > 0:
+            rho = mass / mass.sum()
+        return (hits + self.right) / (met + self.right + self.wrong), rho
+
+
+@dataclass(frozen=True)
+class _Meetings:
+    """Answers, prepared for passes where a unit is a worker who meets a class in a task.
+
+    Attributes
+    ----------
+    entry : int64 array (n_tasks + 1,)
+        Entries (answer, candidate class) of task ``i`` start at ``entry[i]``.
+    unit : int32 array (n_entries,)
+        Unit of each entry.
+    share : float64 array (n_answers,)
+        Room for the posterior on the slots.
+    """
+
+    support: Support
+    entry: NDArray[np.int64]
+    unit: NDArray[np.int32]
+    bounds: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    share: NDArray[np.float64]
+
+
+def _coded(part: Part) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the entries of each task start, and worker and class of each as one number."""
+    answers, support = part.answers, support_of(part)
+    entry = np.concatenate(([0], np.cumsum(answers.answers_per_task * support.size)))
+    code = entries(
+        support.ptr, support.size, support.label, answers.worker, entry, answers.n_classes
+    )
+    return entry, code
+
+
+def _units(part: Part) -> tuple[Union]:
+    codes = part.answers.n_workers * part.answers.n_classes
+    return (Union(distinct_codes(_coded(part)[1], codes)),)
+
+
+def _meetings(part: Part, units: NDArray[np.int64]) -> _Meetings:
+    def make() -> _Meetings:
+        answers = part.answers
+        entry, code = _coded(part)
+        unit = places_among(code, units, answers.n_workers * answers.n_classes)
+        bounds = blocks_of(answers, 2 * units.size, width=1)
+        room = np.empty(answers.n_answers)
+        return _Meetings(support_of(part), entry, unit, bounds, answers.loop_weights, room)
+
+    made: _Meetings = part.made("meetings", make)
+    return made
+
+
+def _step(
+    part: Part,
+    units: NDArray[np.int64],
+    p: NDArray[np.float64],
+    rho: NDArray[np.float64],
+    is_start: bool,
+) -> tuple[Any, ...]:
+    """Right answers and answers by unit (2, n_units), class sums, and the log-likelihood."""
+    met, support, k = _meetings(part, units), support_of(part), rho.size
+    share = met.share
+    if is_start:
+        if part.start is None:
+            share = support.shares(support.votes(part.answers))
+        else:
+            share = start_shares(support, part.start)
+    hit, miss = np.log(p), np.log1p(-p) - np.log(max(k - 1, 1))
+    log_rho = np.log(np.maximum(rho, 1e-300))
+    n_blocks = met.bounds.size - 1
+    sums, mass = np.zeros((n_blocks, 2, units.size)), np.zeros((n_blocks, k))
+
+    def work(b: int) -> float:
+        return class_coin_block(
+            support.ptr, support.size, support.label, support.slot, met.entry, met.unit,
+            met.weight, part.gold, hit, miss, log_rho, met.bounds[b], met.bounds[b + 1], is_start,
+            sums[b], mass[b], share,
+        )  # fmt: skip
+
+    gain = float(sum(over_blocks(work, n_blocks)))
+    return sums.sum(0), mass.sum(0), gain
+
+
+def _write(
+    part: Part, units: NDArray[np.int64], p: NDArray[np.float64], rho: NDArray[np.float64]
+) -> Fit:
+    _step(part, units, p, rho, False)
+    share = _meetings(part, units).share
+    posterior = posterior_of(support_of(part), share, rho.size, of_tasks=part.shape.n_tasks)
+    return Fit(clamped(posterior, part.gold))
 
 
 @compiled()

@@ -15,7 +15,7 @@ from peerannot.aggregation.base import Fit, Fitted, Iterative
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.parts import Part, Parts, size_of
 from peerannot.aggregation.partitions.reductions import Largest
-from peerannot.aggregation.partitions.support import as_held
+from peerannot.aggregation.partitions.support import as_held, support_of
 from peerannot.aggregation.passes.coins import start_shares
 from peerannot.aggregation.passes.confusions import blocks_of
 from peerannot.aggregation.passes.kernels import over_blocks
@@ -140,7 +140,9 @@ def _begin(part: Part, beta_mean: float) -> tuple[Any, tuple[int]]:
 
 def _easiness(part: Part, beta_mean: float) -> Easiness:
     """The tasks with a beta of their own, so that what is kept stays as it is."""
-    made: Easiness = part.made("easiness", lambda: Easiness.of(part.answers, part.gold, beta_mean))
+    made: Easiness = part.made(
+        "easiness", lambda: Easiness.of(part.answers, support_of(part), part.gold, beta_mean)
+    )
     return replace(made, beta=part.kept.copy(), beta_mean=beta_mean)
 
 
@@ -187,12 +189,14 @@ class Easiness:
     given: NDArray[np.float64]
 
     @classmethod
-    def of(cls, answers: Answers, gold: NDArray[np.int32], beta_mean: float) -> Easiness:
+    def of(
+        cls, answers: Answers, support: Support, gold: NDArray[np.int32], beta_mean: float
+    ) -> Easiness:
         """Prepare, with every task at the mean: O(answers)."""
         bounds = blocks_of(answers, 3 * answers.n_workers, width=1)
         beta = np.full(answers.n_tasks, beta_mean)
         return cls(
-            answers, Support.of(answers), bounds, answers.loop_weights, gold, beta, beta_mean,
+            answers, support, bounds, answers.loop_weights, gold, beta, beta_mean,
             np.empty(0),
         )  # fmt: skip
 

@@ -14,10 +14,11 @@ from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Fitted, Iterative
 from peerannot.aggregation.confusion.ibcc import dirichlet_kl, dirichlet_logs
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
-from peerannot.aggregation.partitions.coins import PartsCoins, coins_of, coins_posterior
+from peerannot.aggregation.partitions.coins import PartsCoins, coins_posterior
 from peerannot.aggregation.partitions.confusions import common_pairs
-from peerannot.aggregation.partitions.parts import Part, Parts
-from peerannot.aggregation.passes.alike import groups_of, worker_shares
+from peerannot.aggregation.partitions.parts import Parts
+from peerannot.aggregation.partitions.support import worker_shares_of
+from peerannot.aggregation.passes.alike import groups_of
 from peerannot.aggregation.passes.confusions import Pairs
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
@@ -83,7 +84,7 @@ class MACE(Iterative):
         k = len(parts.shape.classes)
         pairs = common_pairs(parts, model=self.name, columns=1)
         coins = PartsCoins.of(parts, True, len(pairs))
-        groups = groups_of(*parts.sum(_worker_shares)) if self.restarts > 1 else None
+        groups = groups_of(*parts.sum(worker_shares_of)) if self.restarts > 1 else None
         know, diagnostics = self._iterate(coins, pairs, groups, k, progress, checkpoint)
         competence = self._competence(pairs, coins.total, know)
         fit = Fit(
@@ -186,10 +187,6 @@ class MACE(Iterative):
             spam,
             divergence + dirichlet_kl(beta, np.full(beta.shape, float(self.competence_prior))),
         )
-
-
-def _worker_shares(part: Part) -> tuple[Any, ...]:
-    return worker_shares(part.answers, coins_of(part, True).support)
 
 
 def _state(

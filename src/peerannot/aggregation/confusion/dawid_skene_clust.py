@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +13,19 @@ from scipy.special import logsumexp
 
 from peerannot._options import option
 from peerannot._progress import Progress
-from peerannot.aggregation.base import Fit, Iterative, Start
+from peerannot.aggregation.base import Fit, Fitted, Iterative
 from peerannot.aggregation.confusion.dawid_skene import FLOOR
-from peerannot.aggregation.confusion.model import ds_skill
-from peerannot.aggregation.passes.confusions import EM, Pairs
+from peerannot.aggregation.confusion.model import ds_skill, write_posterior
+from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
+from peerannot.aggregation.partitions.confusions import PartsEM, em_of
+from peerannot.aggregation.partitions.parts import Part, Parts
+from peerannot.aggregation.passes.confusions import Pairs
 from peerannot.aggregation.passes.support import clamped
 from peerannot.aggregation.passes.ties import TIE
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
 from peerannot.aggregation.votes.naive_soft import NaiveSoft
-from peerannot.answers import Answers
+from peerannot.aggregation.votes.rules import dense_votes
 from peerannot.errors import ParameterError
 
 __all__ = ["DawidSkeneClust"]
@@ -77,22 +81,40 @@ class DawidSkeneClust(Iterative):
     L: int = option(2, at_least=1, help="number of clusters of workers")
     restarts: int = option(10, at_least=0, help="most fresh starts after a collapse on one class")
 
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        em = EM.of(answers, start.gold, start.posterior, model=self.name)
-        varied = np.unique(answers.label).size > 1
-        for restart in range(self.restarts + 1):
-            fit = self._run(em if restart == 0 else _sharper(em, 1 + restart), progress)
-            top = fit.posterior[answers.answers_per_task > 0].argmax(1)
-            if not varied or np.unique(top).size > 1:
+    def fit_parts(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
+    ) -> Fitted:
+        em = PartsEM.of(parts, model=self.name)
+        saved = checkpoint.load()
+        restart = 0 if saved is None else int(saved["restart"])
+        while True:
+            fit, given = self._run(em, restart, saved, progress, checkpoint)
+            if restart == self.restarts or np.unique(em.pairs.label).size < 2:
                 break
-        return fit
+            if np.count_nonzero(parts.sum(_decided, *given)[0]) > 1:
+                break
+            restart, saved = restart + 1, None
+        return Fitted(fit, write_posterior, given)
 
-    def _run(self, em: EM, progress: Progress) -> Fit:
-        answers, pairs = em.answers, em.pairs
-        counts, mass = em.first()
-        phi = _ranked(_nuclear_norms(pairs, counts, answers.n_workers), self.L)
-        objective: list[float] = []
-        stopped = False
+    def _run(
+        self,
+        em: PartsEM,
+        restart: int,
+        saved: Mapping[str, Any] | None,
+        progress: Progress,
+        checkpoint: Checkpoint,
+    ) -> tuple[Fit, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """What is known of workers, and the tables that the posterior is read off."""
+        pairs = em.pairs
+        if saved is None:
+            counts, mass = em.first(_sharper, 1 + restart) if restart else em.first()
+            phi = _ranked(_nuclear_norms(pairs, counts), self.L)
+            objective: list[float] = []
+        else:
+            counts, mass, phi = saved["counts"], saved["mass"], saved["phi"]
+            prior, log_shared = saved["prior"], saved["log_shared"]
+            objective = list(map(float, saved["objective"]))
+        stopped = self.stops(objective, em.answers)
         while not stopped and len(objective) < self.max_iter:
             log_tau, log_shared = self._logs(pairs, counts, phi)
             logits = log_tau + pairs.worker_sums(
@@ -102,19 +124,20 @@ class DawidSkeneClust(Iterative):
             log_tau, log_shared = self._logs(pairs, counts, phi)
             even = np.full(mass.size, 1 / mass.size)
             prior = mass / mass.sum() if mass.sum() > 0 else even
-            log_prior = np.log(np.maximum(prior, FLOOR))
-            table = np.zeros_like(counts)
-            for m in range(self.L):
-                table += phi[pairs.worker, m, None] * log_shared[m][:, pairs.label].T
-            counts, mass, loglik = em.step(table, log_prior)
+            counts, mass, loglik = em.step(*_tables(pairs, phi, log_shared, prior))
             entropy = -(phi * np.log(np.maximum(phi, 1e-300))).sum()
             objective.append(loglik + float((phi * log_tau).sum() + entropy))
-            stopped = self.stops(objective, answers)
+            stopped = self.stops(objective, em.answers)
+            checkpoint.save({
+                "n_iter": len(objective), "objective": objective, "restart": restart,
+                "counts": counts, "mass": mass, "phi": phi, "prior": prior,
+                "log_shared": log_shared,
+            })  # fmt: skip
             progress(len(objective), self.max_iter, f"evidence bound {objective[-1]:.4f}")
         shared = np.exp(log_shared)
         shared /= shared.sum(2, keepdims=True)
-        return Fit(
-            em.posterior(table, log_prior),
+        fit = Fit(
+            None,
             skill=phi @ ds_skill(shared, prior),
             confusion=np.einsum("jm,mkl->jkl", phi, shared),
             prior=prior,
@@ -122,6 +145,7 @@ class DawidSkeneClust(Iterative):
             extra={"cluster_confusion": shared, "membership": phi},
             diagnostics=Diagnostics(len(objective), stopped or self.tol == 0, tuple(objective)),
         )
+        return fit, _tables(pairs, phi, log_shared, prior)
 
     def _logs(
         self, pairs: Pairs, counts: NDArray[np.float64], phi: NDArray[np.float64]
@@ -140,17 +164,36 @@ class DawidSkeneClust(Iterative):
         return np.log(np.maximum(tau, FLOOR)), np.log(np.maximum(shared, FLOOR))
 
 
-def _sharper(em: EM, power: int) -> EM:
-    """The same answers, to start from vote shares raised to a power."""
-    shares = NaiveSoft().fit(em.answers).dense_posterior()
-    sharp = shares**power
-    return replace(em, given=clamped(sharp / sharp.sum(1, keepdims=True), em.gold))
+def _tables(
+    pairs: Pairs,
+    phi: NDArray[np.float64],
+    log_shared: NDArray[np.float64],
+    prior: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Expected logarithms of the confusion rows of each pair, and those of the class prior."""
+    table = np.zeros((len(pairs), prior.size))
+    for m, log_m in enumerate(log_shared):
+        table += phi[pairs.worker, m, None] * log_m[:, pairs.label].T
+    return table, np.log(np.maximum(prior, FLOOR))
 
 
-def _nuclear_norms(
-    pairs: Pairs, counts: NDArray[np.float64], n_workers: int
-) -> NDArray[np.float64]:
+def _sharper(part: Part, power: int) -> NDArray[np.float64]:
+    """Vote shares raised to a power, to start from."""
+    sharp = dense_votes(part, NaiveSoft()) ** power
+    return np.asarray(clamped(sharp / sharp.sum(1, keepdims=True), part.gold))
+
+
+def _decided(
+    part: Part, table: NDArray[np.float64], log_prior: NDArray[np.float64]
+) -> tuple[NDArray[np.int64]]:
+    """Tasks with answers of which each class is the most probable one."""
+    top = em_of(part).posterior(table, log_prior)[part.answers.answers_per_task > 0].argmax(1)
+    return (np.bincount(top, minlength=part.answers.n_classes),)
+
+
+def _nuclear_norms(pairs: Pairs, counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Nuclear norm of each worker's confusion matrix, float64 (n_workers,)."""
+    n_workers = pairs.ptr.size - 1
     confusion = pairs.confusion(counts, n_workers)
     if confusion is None:
         raise ParameterError(

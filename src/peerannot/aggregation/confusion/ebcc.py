@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,14 +13,21 @@ from scipy.special import digamma
 
 from peerannot._options import option
 from peerannot._progress import Progress
-from peerannot.aggregation.base import Fit, Iterative, Start
+from peerannot.aggregation.base import Fit, Fitted, Iterative
 from peerannot.aggregation.confusion.ibcc import dirichlet_kl, dirichlet_logs, off_diagonal_of
 from peerannot.aggregation.confusion.model import ds_skill
-from peerannot.aggregation.passes.alike import task_groups
-from peerannot.aggregation.passes.confusions import EM, TABLE_BYTES
-from peerannot.aggregation.passes.support import Support, clamped, posterior_of
+from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
+from peerannot.aggregation.partitions.confusions import PartsEM, em_of
+from peerannot.aggregation.partitions.parts import Part, Parts
+from peerannot.aggregation.partitions.reductions import Union
+from peerannot.aggregation.partitions.support import support_of, worker_shares_of
+from peerannot.aggregation.passes.alike import groups_of, task_kinds
+from peerannot.aggregation.passes.confusions import TABLE_BYTES
+from peerannot.aggregation.passes.support import clamped
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
+from peerannot.aggregation.votes.naive_soft import NaiveSoft
+from peerannot.aggregation.votes.rules import dense_votes
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
 
@@ -88,29 +96,38 @@ class EBCC(Iterative):
     def for_checks(cls, answers: Answers) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         return {"restarts": 2, "subtypes": 3}, {}
 
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        k, m = answers.n_classes, self.subtypes
-        if answers.n_tasks * k * m * 8 > DENSE_BYTES:
+    def fit_parts(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
+    ) -> Fitted:
+        shape, m = parts.shape, self.subtypes
+        n_tasks, k = shape.n_tasks, len(shape.classes)
+        size = n_tasks * k * m * 8 / len(parts)
+        if size > DENSE_BYTES:
             raise ParameterError(
-                f"{self.name} needs {answers.n_tasks * k * m * 8 / 2**30:.0f} GiB for"
-                f" {answers.n_tasks} tasks x {k} classes x {m} subtypes; use ibcc"
+                f"{self.name} needs {size / 2**30:.0f} GiB for"
+                f" {n_tasks} tasks x {k} classes x {m} subtypes; use ibcc"
             )
-        support = Support.of(answers)
-        shares: Any = start.posterior
-        if shares is None:
-            shares = posterior_of(support, support.shares(support.votes(answers)), k)
-        known: NDArray[np.float64] = clamped(np.array(shares), start.gold)
-        group, n_groups = task_groups(answers, support)
+        em = PartsEM.of(parts, model=self.name, columns=m)
+        workers, _ = groups_of(*parts.sum(worker_shares_of))
+        kinds = parts.sum(_kinds, workers)[0].keys
         best: _Run | None = None
-        for restart in range(self.restarts):
-            rng = np.random.default_rng((self.seed, restart))
-            split = rng.dirichlet(np.ones(m), n_groups)[group]
-            given = (known[:, :, None] * split[:, None, :]).reshape(answers.n_tasks, k * m)
-            em = EM.of(answers, start.gold, given, parts=m, model=self.name)
-            run = _Run(self, em, k)
+        saved = checkpoint.load()
+        at = 0 if saved is None else int(saved["restart"])
+        if saved is not None and at:
+            best = _Run.saved(self, em, saved, "best_")
+        for restart in range(at, self.restarts):
+            if saved is not None:
+                run, saved = _Run.saved(self, em, saved), None
+            else:
+                rng = np.random.default_rng((self.seed, restart))
+                split = rng.dirichlet(np.ones(m), len(kinds))
+                run = _Run(self, em, *em.first(_split_start, workers, kinds, split), [])
             while not run.stopped and len(run.objective) < self.max_iter:
                 run.step()
-                run.stopped = self.stops(run.objective, answers)
+                checkpoint.save({
+                    "n_iter": len(run.objective), "restart": restart, **run.state(),
+                    **({} if best is None else best.state("best_")),
+                })  # fmt: skip
                 progress(
                     restart * self.max_iter + len(run.objective), self.restarts * self.max_iter,
                     f"start {restart + 1}: evidence bound {run.objective[-1]:.4f}",
@@ -118,23 +135,51 @@ class EBCC(Iterative):
             if best is None or run.objective[-1] > best.objective[-1]:
                 best = run
         assert best is not None
-        return best.fit()
+        return Fitted(best.fit(), _write, (m, *best.logs()[:2]))
 
 
+@dataclass
 class _Run:
     """Variational inference from one start."""
 
-    def __init__(self, model: EBCC, em: EM, k: int) -> None:
-        self.model, self.em, self.k = model, em, k
-        self.off = off_diagonal_of(model.off_diagonal, k)
-        prior = np.full((len(em.pairs), k, model.subtypes), self.off)
-        prior[np.arange(len(em.pairs)), em.pairs.label] = model.diagonal
-        self.prior = prior.reshape(len(em.pairs), k * model.subtypes)
-        self.counts, self.mass = em.first()
-        self.objective: list[float] = []
-        self.stopped = False
+    model: EBCC
+    em: PartsEM
+    counts: NDArray[np.float64]
+    mass: NDArray[np.float64]
+    objective: list[float]
 
-    def _logs(self) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    @classmethod
+    def saved(cls, model: EBCC, em: PartsEM, state: Mapping[str, Any], name: str = "") -> _Run:
+        """As `state` told it."""
+        objective = list(map(float, state[f"{name}objective"]))
+        return cls(model, em, state[f"{name}counts"], state[f"{name}mass"], objective)
+
+    def state(self, name: str = "") -> dict[str, Any]:
+        return {
+            f"{name}counts": self.counts, f"{name}mass": self.mass,
+            f"{name}objective": self.objective,
+        }  # fmt: skip
+
+    @property
+    def stopped(self) -> bool:
+        return self.model.stops(self.objective, self.em.answers)
+
+    @cached_property
+    def k(self) -> int:
+        return len(self.em.parts.shape.classes)
+
+    @cached_property
+    def off(self) -> float:
+        return off_diagonal_of(self.model.off_diagonal, self.k)
+
+    @cached_property
+    def prior(self) -> NDArray[np.float64]:
+        pairs, m = self.em.pairs, self.model.subtypes
+        prior = np.full((len(pairs), self.k, m), self.off)
+        prior[np.arange(len(pairs)), pairs.label] = self.model.diagonal
+        return prior.reshape(len(pairs), self.k * m)
+
+    def logs(self) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
         """Expected logs of the answers and of the columns, and the divergence from the priors."""
         model = self.model
         total = model.diagonal + (self.k - 1) * self.off
@@ -154,19 +199,16 @@ class _Run:
         return mass.sum(1) + self.model.alpha, mass + each
 
     def step(self) -> None:
-        table, logs, divergence = self._logs()
+        table, logs, divergence = self.logs()
         self.counts, self.mass, evidence = self.em.step(table, logs)
         self.objective.append(evidence - divergence)
 
     def fit(self) -> Fit:
-        table, logs, _ = self._logs()
-        answers, k = self.em.answers, self.k
-        joint = self.em.posterior(table, logs).reshape(answers.n_tasks, k, self.model.subtypes)
         rho, tau = self._class_weights()
         prior, weight = rho / rho.sum(), tau / tau.sum(1, keepdims=True)
         confusion = self._confusion(weight)
         return Fit(
-            joint.sum(2),
+            None,
             skill=None if confusion is None else ds_skill(confusion, prior),
             confusion=confusion,
             prior=prior,
@@ -178,17 +220,48 @@ class _Run:
 
     def _confusion(self, weight: NDArray[np.float64]) -> NDArray[np.float64] | None:
         """Mean confusion of each worker over the subtypes; None where it would not fit."""
+        n_workers = self.em.pairs.ptr.size - 1
         # The sum, the part of a subtype, and its weighted copy are there at once.
-        if 3 * self.em.answers.n_workers * self.k**2 * 8 > TABLE_BYTES:
+        if 3 * n_workers * self.k**2 * 8 > TABLE_BYTES:
             return None
         counts = self.counts.reshape(len(self.em.pairs), self.k, self.model.subtypes)
         beta = np.full((self.k, self.k), self.off)
         np.fill_diagonal(beta, self.model.diagonal)
-        mean = np.zeros((self.em.answers.n_workers, self.k, self.k))
+        mean = np.zeros((n_workers, self.k, self.k))
         for m in range(weight.shape[1]):
-            part = self.em.pairs.confusion(counts[:, :, m], self.em.answers.n_workers)
+            part = self.em.pairs.confusion(counts[:, :, m], n_workers)
             assert part is not None
             part += beta
             part *= (weight[:, m] / part.sum(2))[:, :, None]
             mean += part
         return mean
+
+
+def _kinds(part: Part, workers: NDArray[np.int64]) -> tuple[Union]:
+    """The kinds of tasks, see `task_kinds`."""
+    return (Union(np.unique(task_kinds(part.answers, support_of(part), workers), axis=0)),)
+
+
+def _split_start(
+    part: Part,
+    workers: NDArray[np.int64],
+    kinds: NDArray[np.float64],
+    split: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Vote shares (or the start), split over the subtypes as those of a task's kind are."""
+
+    def make() -> Any:
+        own = task_kinds(part.answers, support_of(part), workers)
+        every = np.concatenate((kinds, own))
+        return np.unique(every, axis=0, return_inverse=True)[1].reshape(-1)[len(kinds) :]
+
+    kind = part.made("kinds", make)
+    shares = dense_votes(part, NaiveSoft()) if part.start is None else np.array(part.start)
+    known = clamped(shares, part.gold)
+    given = known[:, :, None] * split[kind][:, None, :]
+    return np.asarray(given.reshape(len(kind), known.shape[1] * split.shape[1]))
+
+
+def _write(part: Part, subtypes: int, table: NDArray[np.float64], logs: NDArray[np.float64]) -> Fit:
+    joint = em_of(part, subtypes).posterior(table, logs)
+    return Fit(joint.reshape(len(joint), logs.size // subtypes, subtypes).sum(2))

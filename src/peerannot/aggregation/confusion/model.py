@@ -16,11 +16,13 @@ from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.confusions import PartsEM, em_of
 from peerannot.aggregation.partitions.parts import Part, Parts
 from peerannot.aggregation.passes.confusions import EM, Pairs
+from peerannot.aggregation.passes.support import clamped
 from peerannot.aggregation.result import Diagnostics
 from peerannot.aggregation.votes.majority_vote import MajorityVote
+from peerannot.aggregation.votes.rules import dense_votes
 from peerannot.answers import Answers
 
-__all__ = ["ConfusionModel", "ds_skill"]
+__all__ = ["ConfusionModel", "ds_skill", "write_posterior"]
 
 
 def ds_skill(confusion: NDArray[np.float64], prior: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -39,20 +41,18 @@ class ConfusionModel(Iterative):
     def fit_parts(
         self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
     ) -> Fitted:
-        hard = self.turns_hard([], parts.shape.n_answers, False)
-        majority = MajorityVote(ties=self.ties, seed=self.seed) if hard else None
-        em = PartsEM.of(parts, model=self.name, majority=majority)
+        em = PartsEM.of(parts, model=self.name)
         counts, mass, diagnostics = self._iterate(em, progress, checkpoint)
         fit = self.parameters(em.pairs, counts, mass, len(parts.shape.workers))
         fit.diagnostics = diagnostics
-        return Fitted(fit, _posterior, self.tables(em.pairs, counts, mass))
+        return Fitted(fit, write_posterior, self.tables(em.pairs, counts, mass))
 
     def _iterate(
         self, em: PartsEM, progress: Progress, checkpoint: Checkpoint = NOWHERE
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], Diagnostics]:
         """Counts and class sums that the iterations end with."""
         saved = checkpoint.load()
-        counts, mass = em.first() if saved is None else (saved["counts"], saved["mass"])
+        counts, mass = self._start(em) if saved is None else (saved["counts"], saved["mass"])
         objective = [] if saved is None else list(map(float, saved["objective"]))
         hard = saved is not None and bool(saved["hard"])
         stopped = self.stops(objective, em.answers)
@@ -68,6 +68,11 @@ class ConfusionModel(Iterative):
             progress(len(objective), self.max_iter, f"{self.objective_name} {value:.4f}")
         converged = stopped or self.tol == 0
         return counts, mass, Diagnostics(len(objective), converged, tuple(objective))
+
+    def _start(self, em: PartsEM) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        if em.parts.shape.started or not self.turns_hard([], em.answers.n_answers, False):
+            return em.first()
+        return em.first(_majority, MajorityVote(ties=self.ties, seed=self.seed))
 
     def batch_reader(self) -> ConfusionModel:
         """The model that reads a batch of answers, see `grow`."""
@@ -112,5 +117,10 @@ class ConfusionModel(Iterative):
         """Skills, confusion matrices and class prior, still without a posterior."""
 
 
-def _posterior(part: Part, table: NDArray[np.float64], log_prior: NDArray[np.float64]) -> Fit:
+def _majority(part: Part, rule: MajorityVote) -> NDArray[np.float64]:
+    return np.asarray(clamped(dense_votes(part, rule), part.gold))
+
+
+def write_posterior(part: Part, table: NDArray[np.float64], log_prior: NDArray[np.float64]) -> Fit:
+    """What tables of log-probabilities say of the tasks of a partition."""
     return Fit(em_of(part).posterior(table, log_prior))

@@ -12,7 +12,7 @@ from peerannot.aggregation.base import Fit, Fitted
 from peerannot.aggregation.confusion.dawid_skene import DawidSkene
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.parts import Part, Parts, stream
-from peerannot.aggregation.passes.support import Support
+from peerannot.aggregation.partitions.support import support_of
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.votes.rules import vote_fit
 from peerannot.errors import ParameterError
@@ -54,7 +54,7 @@ class WeightedDawidSkene(DawidSkene):
 
 def _trusted_vote(part: Part, rule: WeightedDawidSkene, of_worker: NDArray[np.float64]) -> Fit:
     """The vote with how far each worker can be trusted on each class, (n_workers, n_classes)."""
-    answers, support = part.answers, Support.of(part.answers)
+    answers, support = part.answers, support_of(part)
     trust = of_worker[answers.worker, answers.label]
     weighted = answers.weighted(trust * answers.weights)
     return vote_fit(

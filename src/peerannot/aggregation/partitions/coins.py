@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from peerannot.aggregation.base import Fit
 from peerannot.aggregation.partitions.confusions import pairs_among
 from peerannot.aggregation.partitions.parts import Part, Parts, Size, size_of
-from peerannot.aggregation.partitions.support import as_held
+from peerannot.aggregation.partitions.support import as_held, support_of
 from peerannot.aggregation.passes.coins import Coins
 
 __all__ = ["PartsCoins", "coins_of", "coins_posterior"]
@@ -58,11 +58,11 @@ def coins_of(part: Part, by_pair: bool) -> Coins:
     """The passes over one partition, with the units of all."""
 
     def make() -> Coins:
-        answers = part.answers
+        answers, support = part.answers, support_of(part)
         if not by_pair:
-            return Coins.of(answers, part.gold, answers.worker, answers.n_workers)
+            return Coins.of(answers, support, part.gold, answers.worker, answers.n_workers)
         pairs = pairs_among(part, part.kept)
-        return Coins.of(answers, part.gold, pairs.of_answer, len(pairs))
+        return Coins.of(answers, support, part.gold, pairs.of_answer, len(pairs))
 
     coins: Coins = part.made("pair coins" if by_pair else "coins", make)
     return coins

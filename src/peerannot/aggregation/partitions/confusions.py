@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot.aggregation.partitions.parts import Part, Parts, Size, in_place, size_of
+from peerannot.aggregation.partitions.parts import Part, Parts, Size, Work, size_of
 from peerannot.aggregation.partitions.reductions import Union
 from peerannot.aggregation.passes.confusions import EM, Pairs
 from peerannot.aggregation.passes.support import clamped
-from peerannot.aggregation.votes.majority_vote import MajorityVote
 
 __all__ = ["PartsEM", "common_pairs", "em_of", "pairs_among"]
 
@@ -31,17 +30,17 @@ class PartsEM:
     pairs
         Of all partitions; ``of_answer`` stays with them.
     answers : Size
-    majority : MajorityVote or None
-        Start from this vote instead of vote shares.
+    columns : int
+        Columns of each class, side by side.
     """
 
     parts: Parts
     pairs: Pairs
     answers: Size
-    majority: MajorityVote | None
+    columns: int
 
     @classmethod
-    def of(cls, parts: Parts, *, model: str, majority: MajorityVote | None = None) -> PartsEM:
+    def of(cls, parts: Parts, *, model: str, columns: int = 1) -> PartsEM:
         """Prepare the passes; one over the answers for the pairs that occur.
 
         Raises
@@ -49,17 +48,24 @@ class PartsEM:
         ParameterError
             The counts would not fit, see `Pairs.of`.
         """
-        start = None if parts.shape.started else majority
-        return cls(parts, common_pairs(parts, model=model), size_of(parts), start)
+        pairs = common_pairs(parts, model=model, columns=len(parts.shape.classes) * columns)
+        return cls(parts, pairs, size_of(parts), columns)
 
-    def first(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        counts, mass = self.parts.sum(_first, self.majority)
+    def first(
+        self, begin: Work | None = None, *given: Any
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Counts and class sums of the start: of the posterior that a fit was told to start from.
+
+        Or of ``begin(part, *given)``, (n_tasks, n_columns), whatever it was told; by default of
+        the vote shares.
+        """
+        counts, mass = self.parts.sum(_first, self.columns, begin, given)
         return counts, mass
 
     def step(
         self, table: NDArray[np.float64], log_prior: NDArray[np.float64], *, hard: bool = False
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-        counts, mass, gain = self.parts.sum(_step, table, log_prior, hard)
+        counts, mass, gain = self.parts.sum(_step, self.columns, table, log_prior, hard)
         return counts, mass, float(gain)
 
 
@@ -115,33 +121,28 @@ def pairs_among(part: Part, keys: NDArray[np.int64] | None) -> Pairs:
     )
 
 
-def em_of(part: Part) -> EM:
-    """The passes over one partition, with the pairs of all."""
+def em_of(part: Part, columns: int = 1) -> EM:
+    """The passes over one partition, with the pairs of all; ``columns`` of each class."""
 
     def make() -> EM:
         pairs, answers = pairs_among(part, part.kept), part.answers
-        if part.start is None:
-            given = np.empty((0, answers.n_classes))
+        if part.start is None or columns > 1:
+            given = np.empty((0, answers.n_classes * columns))
         else:
             given = clamped(np.array(part.start), part.gold)
         size = None if part.is_all else part.shape.n_answers
-        return EM(answers, pairs, part.gold, given, size=size)
+        return EM(answers, pairs, part.gold, given, columns, size)
 
     made: EM = part.made("confusions", make)
     return made
 
 
-def _first(part: Part, majority: MajorityVote | None) -> tuple[Any, ...]:
-    em = em_of(part)
-    if majority is not None:
-        nothing_known = np.full(em.answers.n_tasks, -1, np.int32)
-        votes = in_place(majority, part).decide(em.answers, nothing_known).posterior
-        dense = votes if isinstance(votes, np.ndarray) else votes.toarray()
-        em = replace(em, given=clamped(dense, em.gold))
-    return em.first()
+def _first(part: Part, columns: int, begin: Work | None, given: tuple[Any, ...]) -> tuple[Any, ...]:
+    em = em_of(part, columns)
+    return (em if begin is None else replace(em, given=begin(part, *given))).first()
 
 
 def _step(
-    part: Part, table: NDArray[np.float64], log_prior: NDArray[np.float64], hard: bool
+    part: Part, columns: int, table: NDArray[np.float64], log_prior: NDArray[np.float64], hard: bool
 ) -> tuple[Any, ...]:
-    return em_of(part).step(table, log_prior, hard=hard)
+    return em_of(part, columns).step(table, log_prior, hard=hard)

@@ -7,15 +7,24 @@ from typing import Any
 import numpy as np
 
 from peerannot.aggregation.partitions.parts import Part
+from peerannot.aggregation.passes.alike import worker_shares
 from peerannot.aggregation.passes.support import Support, clamped, is_dense, posterior_of
 
-__all__ = ["as_held", "support_of"]
+__all__ = ["as_held", "support_of", "worker_shares_of"]
 
 
 def support_of(part: Part) -> Support:
     """The labels that each task of a partition received."""
     support: Support = part.made("support", lambda: Support.of(part.answers))
     return support
+
+
+def worker_shares_of(part: Part) -> tuple[Any, ...]:
+    """What `peerannot.aggregation.passes.alike.worker_shares` says of the answers of a partition.
+
+    Summed over partitions, it tells which workers the answers cannot tell apart.
+    """
+    return worker_shares(part.answers, support_of(part))
 
 
 def as_held(part: Part, support: Support, posterior: Any) -> Any:

@@ -56,13 +56,13 @@ class Coins:
 
     @classmethod
     def of(
-        cls, answers: Answers, gold: NDArray[np.int32], unit: NDArray[np.int32], n_units: int
-    ) -> Coins:
+        cls, answers: Answers, support: Support, gold: NDArray[np.int32],
+        unit: NDArray[np.int32], n_units: int,
+    ) -> Coins:  # fmt: skip
         """Prepare: O(answers)."""
         weight = answers.loop_weights
         total = _totals(unit, weight, answer_blocks(answers, n_units), n_units).sum(0)
         bounds = blocks_of(answers, n_units + answers.n_classes, width=1)
-        support = Support.of(answers)
         return cls(answers, support, unit, n_units, gold, total, bounds, weight)
 
     def first(self, given: NDArray[np.float64] | None = None) -> NDArray[np.float64]:

@@ -15,7 +15,14 @@ from peerannot.aggregation.passes.support import Support, clamped, posterior_of
 from peerannot.aggregation.passes.ties import Ties, label_rows
 from peerannot.answers import Answers
 
-__all__ = ["largest_score", "signed_scores", "signed_vote_fit", "write_signed"]
+__all__ = [
+    "largest_score",
+    "signed_scores",
+    "signed_vote_fit",
+    "without_noise",
+    "write_scores",
+    "write_signed",
+]
 
 # As in `Support.winners`: below this part of the largest score, a score is rounding noise of a
 # sum that is zero. A partition may have nothing but such scores, and cannot tell by itself.
@@ -62,7 +69,11 @@ def _largest(part: Part, weight: NDArray[np.float64]) -> tuple[Largest]:
 
 def signed_scores(part: Part, weight: NDArray[np.float64], largest: float | None) -> Any:
     """Scores on the slots of a partition, without noise."""
-    score = support_of(part).votes(part.answers, weight)
+    return without_noise(support_of(part).votes(part.answers, weight), largest)
+
+
+def without_noise(score: NDArray[np.float64], largest: float | None) -> NDArray[np.float64]:
+    """Scores, 0 where they are nothing beside the largest one of all partitions."""
     if largest is not None:
         score[np.abs(score) <= NOISE * largest] = 0.0
     return score
@@ -72,8 +83,12 @@ def write_signed(
     part: Part, ties: Ties, seed: int, weight: NDArray[np.float64], largest: float | None
 ) -> Fit:
     """What votes with these weights (n_workers,) say of the tasks of a partition."""
+    return write_scores(part, ties, seed, signed_scores(part, weight, largest))
+
+
+def write_scores(part: Part, ties: Ties, seed: int, score: NDArray[np.float64]) -> Fit:
+    """What scores on the slots say of the tasks of a partition."""
     support = support_of(part)
-    score = signed_scores(part, weight, largest)
     fit = signed_vote_fit(part.answers, support, score, ties, stream(part, seed), part.gold)
     held = as_held(part, support, fit.posterior)
     return fit if held is fit.posterior else Fit(held)

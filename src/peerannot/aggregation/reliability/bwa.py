@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from peerannot._compiled import compiled, prange
 from peerannot._options import option
 from peerannot._progress import Progress
-from peerannot.aggregation.base import Fit, Start, Strategy
+from peerannot.aggregation.base import Fit, Fitted, Strategy
+from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
+from peerannot.aggregation.partitions.parts import Part, Parts
+from peerannot.aggregation.partitions.reductions import Largest
 from peerannot.aggregation.passes.support import answer_blocks
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
-from peerannot.answers import Answers
 from peerannot.errors import ParameterError
 
 __all__ = ["BWA"]
@@ -74,57 +76,127 @@ class BWA(Strategy):
     tol: float = option(1e-3, above=0.0, help="largest change of a score at rest")
     max_iter: int = option(500, at_least=1, help="most iterations for each class")
 
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        n_tasks, n_workers, k = answers.n_tasks, answers.n_workers, answers.n_classes
-        if n_tasks * k * 8 > self.score_bytes:
+    def fit_parts(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
+    ) -> Fitted:
+        shape = parts.shape
+        n_workers, k = len(shape.workers), len(shape.classes)
+        rows = max(n_workers, shape.n_tasks // len(parts))
+        if rows * k * 8 > SCORE_BYTES:
             raise ParameterError(
-                f"{self.name} needs {n_tasks * k * 8 / 2**30:.0f} GiB for scores of {n_tasks}"
+                f"{self.name} needs {rows * k * 8 / 2**30:.0f} GiB for scores of {shape.n_tasks}"
                 f" tasks x {k} classes; use iwmv"
             )
-        weight = answers.weights
-        of_task, of_worker = answers.weight_per_task, answers.weight_per_worker
-        bounds = answer_blocks(answers)
-        scores = np.empty((n_tasks, k))
-        precision = np.zeros(n_workers)
-        iterations, converged = 0, True
-        for c in range(k):
-            hit = weight * (answers.label == c)
-            votes = np.bincount(answers.task, weights=hit, minlength=n_tasks)
-            z = np.divide(votes, of_task, out=np.full(n_tasks, 1.0 / k), where=of_task > 0)
-            total = max(float(of_task.sum()), 1e-300)
-            scale = float((of_task * z * (1 - z)).sum()) / total * 4 * (1 - 1 / k)
-            rate = max(self.strength * scale, LEAST_VARIANCE)
-            if start.posterior is not None:
-                z = start.posterior[:, c].copy()
-            _clamp(z, start.gold, c)
-            rests, rounds = False, 0
-            while not rests and rounds < self.max_iter:
-                mean = float(z[of_task > 0].mean()) if total > 1e-300 else 1.0 / k
-                wrong = _errors(
-                    answers.task, answers.worker, answers.label, weight, z, c, bounds, n_workers
-                ).sum(0)
-                v = (self.strength + of_worker) / (rate + wrong)
-                after = _average(
-                    answers.task_ptr, answers.worker, answers.label, weight, v, c, self.pull, mean
-                )
-                _clamp(after, start.gold, c)
-                change = float(np.abs(after - z).max(initial=0.0))
-                z, rests = after, change < self.tol
-                rounds += 1
-            scores[:, c], precision = z, precision + v
-            iterations, converged = max(iterations, rounds), converged and rests
-            progress(c + 1, k, f"class {c + 1} in {rounds} iterations")
-        sums = scores.sum(1, keepdims=True)
-        posterior = np.divide(scores, sums, out=np.full_like(scores, 1.0 / k), where=sums > 0)
-        posterior[of_task == 0] = np.where(
-            start.gold[of_task == 0, None] >= 0, posterior[of_task == 0], 1.0 / k
-        )
+        of_worker, mass, n_answered, spread = parts.sum(_totals)
+        scale = spread / max(float(mass), 1e-300) * 4 * (1 - 1 / k)
+        rate = np.maximum(self.strength * scale, LEAST_VARIANCE)
+        v = np.zeros((k, n_workers))
+        rests, rounds = np.zeros(k, np.bool_), 0
+        saved = checkpoint.load()
+        if saved is None:
+            wrong, height = parts.advance(_begin)
+        else:
+            wrong, height, v = saved["wrong"], saved["height"], saved["v"]
+            rests, rounds = saved["rests"], int(saved["n_iter"])
+        while not rests.all() and rounds < self.max_iter:
+            # Each class is at rest by itself.
+            moving = np.flatnonzero(~rests)
+            mean = height[moving] / n_answered if mass > 0 else np.full(moving.size, 1.0 / k)
+            v[moving] = (self.strength + of_worker) / (rate[moving, None] + wrong[moving])
+            wrong[moving], height[moving], change = parts.advance(
+                _step, moving, v[moving], self.pull, mean
+            )
+            rests[moving] = change.value < self.tol
+            rounds += 1
+            checkpoint.save({
+                "n_iter": rounds, "objective": [], "wrong": wrong, "height": height, "v": v,
+                "rests": rests,
+            })  # fmt: skip
+            progress(rounds, self.max_iter, f"{int(rests.sum())} of {k} classes at rest")
+        precision = v.sum(0)
         top = precision.mean() if precision.size else 1.0
-        return Fit(
-            posterior,
+        fit = Fit(
+            None,
             worker_columns={"weight": precision / top},
-            diagnostics=Diagnostics(iterations, converged),
+            diagnostics=Diagnostics(rounds, bool(rests.all())),
         )
+        return Fitted(fit, _write, ())
+
+
+def _shares(part: Part, of_task: NDArray[np.float64], c: int) -> NDArray[np.float64]:
+    """Share of the votes for a class, (n_tasks,)."""
+    answers, k = part.answers, part.answers.n_classes
+    hit = answers.weights * (answers.label == c)
+    votes = np.bincount(answers.task, weights=hit, minlength=answers.n_tasks)
+    share = np.full(answers.n_tasks, 1.0 / k)
+    np.divide(votes, of_task, out=share, where=of_task > 0)
+    return share
+
+
+def _totals(part: Part) -> tuple[Any, ...]:
+    """Weight of each worker and of all; number of tasks with some; spread of each class."""
+    of_task = part.answers.weight_per_task
+    spread = []
+    for c in range(part.answers.n_classes):
+        z = _shares(part, of_task, c)
+        spread.append(float((of_task * z * (1 - z)).sum()))
+    return (
+        part.answers.weight_per_worker, float(of_task.sum()), int((of_task > 0).sum()),
+        np.array(spread),
+    )  # fmt: skip
+
+
+def _begin(part: Part) -> tuple[Any, tuple[Any, ...]]:
+    """Keep the scores of each class at the start, and tell what `_told` says of them."""
+    of_task = part.answers.weight_per_task
+    scores, told = [], []
+    for c in range(part.answers.n_classes):
+        z = _shares(part, of_task, c) if part.start is None else part.start[:, c].copy()
+        _clamp(z, part.gold, c)
+        scores.append(z)
+        told.append(_told(part, of_task > 0, z, c))
+    return tuple(scores), tuple(map(np.array, zip(*told, strict=True)))
+
+
+def _step(
+    part: Part, moving: NDArray[np.int64], v: NDArray[np.float64], pull: float,
+    mean: NDArray[np.float64],
+) -> tuple[Any, tuple[Any, ...]]:  # fmt: skip
+    """Keep the new scores of the classes that move; their largest changes, and `_told`."""
+    answers = part.answers
+    answered = part.answers.weight_per_task > 0
+    scores, told, change = list(part.kept), [], []
+    for at, c in enumerate(moving):
+        after = _average(
+            answers.task_ptr, answers.worker, answers.label, answers.loop_weights, v[at], c, pull,
+            mean[at],
+        )  # fmt: skip
+        _clamp(after, part.gold, c)
+        change.append(float(np.abs(after - scores[c]).max(initial=0.0)))
+        scores[c] = after
+        told.append(_told(part, answered, after, c))
+    wrong, height = map(np.array, zip(*told, strict=True))
+    return tuple(scores), (wrong, height, Largest(np.array(change)))
+
+
+def _told(
+    part: Part, answered: NDArray[np.bool_], z: NDArray[np.float64], c: int
+) -> tuple[NDArray[np.float64], float]:
+    """Squared errors of each worker, and the sum of the scores of tasks with answers."""
+    answers = part.answers
+    wrong = _errors(
+        answers.task, answers.worker, answers.label, answers.loop_weights, z, c,
+        answer_blocks(answers), answers.n_workers,
+    ).sum(0)  # fmt: skip
+    return wrong, float(z[answered].sum())
+
+
+def _write(part: Part) -> Fit:
+    scores, k = np.column_stack(part.kept), part.answers.n_classes
+    sums = scores.sum(1, keepdims=True)
+    posterior = np.divide(scores, sums, out=np.full_like(scores, 1.0 / k), where=sums > 0)
+    posterior[(part.answers.weight_per_task == 0) & (part.gold < 0)] = 1.0 / k
+    return Fit(posterior)
 
 
 def _clamp(z: NDArray[np.float64], gold: NDArray[np.int32], c: int) -> None:
@@ -140,7 +212,7 @@ def _errors(
     for b in prange(bounds.size - 1):
         for a in range(bounds[b], bounds[b + 1]):
             gap = (1.0 if label[a] == c else 0.0) - z[task[a]]
-            out[b, worker[a]] += weight[a] * gap * gap
+            out[b, worker[a]] += (weight[a] if weight.size else 1.0) * gap * gap
     return out
 
 
@@ -152,7 +224,7 @@ def _average(
     for i in prange(ptr.size - 1):
         top, bottom = pull * mean, pull
         for a in range(ptr[i], ptr[i + 1]):
-            u = weight[a] * v[worker[a]]
+            u = v[worker[a]] * (weight[a] if weight.size else 1.0)
             bottom += u
             if label[a] == c:
                 top += u

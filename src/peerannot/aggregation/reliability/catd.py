@@ -52,7 +52,7 @@ class CATD(ErrorWeighted):
     alpha: float = option(0.05, above=0.0, below=1.0, help="level of the confidence interval")
     smoothing: float = option(0.01, above=0.0, help="added to each worker's number of errors")
 
-    def _weigh(
+    def weigh_errors(
         self, errors: NDArray[np.float64], total: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         from scipy.special import chdtri

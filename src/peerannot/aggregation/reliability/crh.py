@@ -33,7 +33,7 @@ class CRH(ErrorWeighted):
     reliability estimation. SIGMOD, section 2.
     """
 
-    def _weigh(
+    def weigh_errors(
         self, errors: NDArray[np.float64], total: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         rate = errors / total

@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 from peerannot._files import load_npy
 from peerannot._options import option
 from peerannot._progress import Progress
-from peerannot.aggregation.base import Content, Fit, Start, Strategy
-from peerannot.aggregation.passes.support import Support
+from peerannot.aggregation.base import Content, Fit, Fitted, Strategy
+from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
+from peerannot.aggregation.partitions.parts import Part, Parts, Shape
+from peerannot.aggregation.partitions.support import support_of
 from peerannot.aggregation.passes.ties import TIE
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.votes.majority_vote import MajorityVote
 from peerannot.aggregation.votes.naive_soft import NaiveSoft
+from peerannot.aggregation.votes.rules import dense_votes
 from peerannot.answers import Answers
 from peerannot.errors import DataError, ParameterError
 
@@ -87,66 +90,42 @@ class CROWDLAB(Strategy):
         read: Any = Content(str(self.probabilities), load_npy(self.probabilities))
         return replace(self, probabilities=read)
 
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        predicted = self._predicted(answers) if start.posterior is None else start.posterior
-        votes = MajorityVote().fit(answers).dense_posterior()
-        # Ties go to the class that the classifier finds likelier.
-        consensus = _best(np.where(votes > 0, predicted + FLOOR, 0.0))
-        fit = self._weighted(answers, predicted, consensus)
+    def fit_parts(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
+    ) -> Fitted:
+        if not parts.shape.started:
+            parts.advance(_keep_predicted, self._predicted(parts.shape))
+        trust = self._trust(parts, None)
         if self.consensus == "best_quality":
-            best = _best(fit.posterior)
-            fit = self._weighted(answers, predicted, _best(best * (1.0 + consensus)))
-        return fit
+            trust = self._trust(parts, trust)
+        fit = Fit(
+            None,
+            skill=np.clip(trust.skill, 0.0, 1.0),
+            worker_columns={"weight": trust.worker},
+            extra={"classifier_weight": np.array(trust.classifier)},
+        )
+        return Fitted(fit, _write, (trust,))
 
-    def _weighted(
-        self, answers: Answers, predicted: NDArray[np.float64], consensus: NDArray[np.float64]
-    ) -> Fit:
-        """Weights by a consensus, (n_tasks, n_classes) with rows that sum to 1, and the mean."""
-        k, task, worker = answers.n_classes, answers.task, answers.worker
-        weight = answers.weights
-        size = answers.weight_per_task
-        guess = _best(predicted)
-        hit = weight * consensus[task, answers.label]
-        judged = size > 1
-        if judged.any():
-            agree = np.bincount(task, hit, answers.n_tasks)
-            likely = float((agree[judged] / size[judged]).mean())
-            # Of the other answers to the task; the answer itself is one of those that agree.
-            support = Support.of(answers)
-            same = support.votes(answers)[support.ptr[task] + support.slot] - 1.0
-            others = size[task] - 1.0
-        else:
-            judged = size > 0
-            same = guess[task, answers.label]
-            others = np.ones(answers.n_answers)
-            likely = float(same.mean()) if same.size else 1.0
-        seen = weight * judged[task]
-        agreed = np.bincount(worker, seen * same, answers.n_workers)
-        met = np.bincount(worker, seen * others, answers.n_workers)
+    def _trust(self, parts: Parts, before: _Trust | None) -> _Trust:
+        """Weights by the consensus: the majority vote, or what earlier weights find likeliest."""
+        judged = parts.sum(_judge, before, True)
+        some = judged[0] > 0
+        n, likely, agreed, met, frequency, hits, size, answered = (
+            judged if some else parts.sum(_judge, before, False)
+        )
         overall = agreed.sum() / met.sum() if met.sum() > 0 else 1.0
         skill = np.where(met > 0, agreed / np.where(met > 0, met, 1.0), overall)
         baseline, error, scale = 1.0, 0.0, 1.0
-        if judged.any():
-            baseline = max(1.0 - float(consensus[judged].mean(0).max()), FLOOR)
-            error = 1.0 - float((guess[judged] * consensus[judged]).sum(1).mean())
-            scale = float(np.sqrt(size[size > 0].mean()))
-        trust = np.maximum(1.0 - (1.0 - skill) / baseline, FLOOR)
-        model_trust = max(1.0 - error / baseline, FLOOR) * scale
-        each = trust[worker] * weight
-        unlikely = (1.0 - likely) / max(k - 1, 1)
-        cell = task.astype(np.int64) * k + answers.label
-        named = np.bincount(cell, each, answers.n_tasks * k).reshape(answers.n_tasks, k)
-        posterior = model_trust * predicted + likely * named
-        posterior += unlikely * (named.sum(1, keepdims=True) - named)
-        posterior /= posterior.sum(1, keepdims=True)
-        return Fit(
-            posterior,
-            skill=np.clip(skill, 0.0, 1.0),
-            worker_columns={"weight": trust},
-            extra={"classifier_weight": np.array(model_trust)},
-        )
+        if answered:
+            baseline = max(1.0 - float((frequency / n).max()), FLOOR)
+            error = 1.0 - float(hits / n)
+            scale = float(np.sqrt(size / answered))
+        weight = np.maximum(1.0 - (1.0 - skill) / baseline, FLOOR)
+        model = max(1.0 - error / baseline, FLOOR) * scale
+        n_likely = n if some else parts.shape.n_answers
+        return _Trust(skill, weight, model, float(likely / n_likely) if n_likely else 1.0)
 
-    def _predicted(self, answers: Answers) -> NDArray[np.float64]:
+    def _predicted(self, shape: Shape) -> NDArray[np.float64]:
         if self.probabilities is None:
             raise ParameterError(
                 f"{self.name} needs a classifier: {self.name}[probabilities=FILE.npy],"
@@ -154,10 +133,10 @@ class CROWDLAB(Strategy):
             )
         given = Content.of(self.probabilities, "probabilities")
         array, where = np.asarray(given.value), given.where
-        shape = (answers.n_tasks, answers.n_classes)
-        if array.shape != shape or array.dtype.kind not in "fiu":
+        expected = (shape.n_tasks, len(shape.classes))
+        if array.shape != expected or array.dtype.kind not in "fiu":
             raise DataError(
-                f"{where}: expected numbers of shape {shape}, one row a task,"
+                f"{where}: expected numbers of shape {expected}, one row a task,"
                 f" not {array.dtype} of shape {array.shape}"
             )
         array = array.astype(np.float64)
@@ -168,6 +147,97 @@ class CROWDLAB(Strategy):
                 " (finite, not negative, not all zero)"
             )
         return np.asarray(array / array.sum(1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class _Trust:
+    """How far workers and the classifier can be trusted.
+
+    Attributes
+    ----------
+    skill, worker : float64 arrays (n_workers,)
+        Agreement with others, and the weight that it gives.
+    classifier : float
+    likely : float
+        Share of answers that equal the consensus.
+    """
+
+    skill: NDArray[np.float64]
+    worker: NDArray[np.float64]
+    classifier: float
+    likely: float
+
+
+def _keep_predicted(part: Part, predicted: NDArray[np.float64]) -> tuple[Any, tuple[int]]:
+    n = part.answers.n_tasks
+    return predicted[part.first_task : part.first_task + n], (n,)
+
+
+def _of_classifier(part: Part) -> NDArray[np.float64]:
+    return np.asarray(part.kept if part.start is None else part.start)
+
+
+def _consensus(part: Part, trust: _Trust | None) -> NDArray[np.float64]:
+    """One on the class of each task, shared where it is not clear."""
+
+    def make() -> Any:
+        # Ties go to the class that the classifier finds likelier.
+        votes = dense_votes(part, MajorityVote())
+        return _best(np.where(votes > 0, _of_classifier(part) + FLOOR, 0.0))
+
+    majority: NDArray[np.float64] = part.made("consensus", make)
+    return majority if trust is None else _best(_best(_posterior(part, trust)) * (1.0 + majority))
+
+
+def _judge(part: Part, before: _Trust | None, by_others: bool) -> tuple[Any, ...]:
+    """Sums over the tasks by which workers are judged: those with two answers, or any.
+
+    Their number; their shares of answers that equal the consensus (or the answers that equal the
+    classifier, where it is no others by which workers are judged); agreements and comparisons of
+    each worker; the classes of the consensus; and how far the classifier meets them. Of all tasks
+    with answers: the number of these, and of the tasks.
+    """
+    answers, support, predicted = part.answers, support_of(part), _of_classifier(part)
+    task, worker = answers.task, answers.worker
+    consensus, guess = _consensus(part, before), _best(predicted)
+    weight, size = answers.weights, answers.weight_per_task
+    if by_others:
+        judged = size > 1
+        agree = np.bincount(task, weight * consensus[task, answers.label], answers.n_tasks)
+        likely = float((agree[judged] / size[judged]).sum())
+        # Of the other answers to the task; the answer itself is one of those that agree.
+        same = support.votes(answers)[support.ptr[task] + support.slot] - 1.0
+        others = size[task] - 1.0
+    else:
+        judged = size > 0
+        same = guess[task, answers.label]
+        likely = float(same.sum())
+        others = np.ones(answers.n_answers)
+    seen = weight * judged[task]
+    return (
+        int(judged.sum()), likely,
+        np.bincount(worker, seen * same, answers.n_workers),
+        np.bincount(worker, seen * others, answers.n_workers),
+        consensus[judged].sum(0),
+        float((guess[judged] * consensus[judged]).sum(1).sum()),
+        float(size[size > 0].sum()), int((size > 0).sum()),
+    )  # fmt: skip
+
+
+def _posterior(part: Part, trust: _Trust) -> NDArray[np.float64]:
+    answers, n, k = part.answers, part.answers.n_tasks, part.answers.n_classes
+    each = trust.worker[answers.worker] * answers.weights
+    unlikely = (1.0 - trust.likely) / max(k - 1, 1)
+    cell = answers.task.astype(np.int64) * k + answers.label
+    named = np.bincount(cell, each, n * k).reshape(n, k)
+    posterior = trust.classifier * _of_classifier(part) + trust.likely * named
+    posterior += unlikely * (named.sum(1, keepdims=True) - named)
+    posterior /= posterior.sum(1, keepdims=True)
+    return posterior
+
+
+def _write(part: Part, trust: _Trust) -> Fit:
+    return Fit(_posterior(part, trust))
 
 
 def _best(score: NDArray[np.float64]) -> NDArray[np.float64]:

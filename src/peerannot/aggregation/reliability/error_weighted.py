@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._options import option
-from peerannot._progress import Progress
-from peerannot.aggregation.base import Fit, Start, Strategy
-from peerannot.aggregation.passes.support import Support
-from peerannot.aggregation.result import Diagnostics
-from peerannot.aggregation.votes.rules import vote_fit
-from peerannot.answers import Answers
+from peerannot.aggregation.reliability.voting_rounds import VotingRounds
 
 __all__ = ["ErrorWeighted", "log_weights"]
 
@@ -25,8 +18,8 @@ LEAST_ERROR = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
-class ErrorWeighted(Strategy):
-    """Base of rules that vote, count each worker's errors, weigh the workers, and vote again.
+class ErrorWeighted(VotingRounds):
+    """Base of rules that weigh workers by their errors.
 
     Parameters
     ----------
@@ -34,43 +27,20 @@ class ErrorWeighted(Strategy):
         Most rounds of voting.
     """
 
-    takes_gold: ClassVar[bool] = True
-    takes_init: ClassVar[bool] = True
-
-    max_iter: int = option(100, at_least=1, help="most rounds of voting")
-
     @abstractmethod
-    def _weigh(
+    def weigh_errors(
         self, errors: NDArray[np.float64], total: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Weights, not negative, from the errors and the answers (all > 0) of each worker."""
 
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        support = Support.of(answers)
-        if start.posterior is None:
-            winner = support.winners(support.votes(answers))
-        else:
-            winner = support.values(start.posterior)
-        winner = support.decide(winner, self.ties, self.seed, start.gold)
-        total = answers.weight_per_worker
-        active = total > 0
-        stays, rounds = False, 0
-        while not stays and rounds < self.max_iter:
-            errors = np.maximum(total - support.worker_sums(answers, winner), 0.0)
-            weight = np.zeros(answers.n_workers)
-            weight[active] = self._weigh(errors[active], total[active])
-            score = support.votes(answers, weight)
-            before = winner
-            winner = support.decide(support.winners(score), self.ties, self.seed, start.gold)
-            stays = bool(np.array_equal(winner, before))
-            rounds += 1
-            progress(rounds, self.max_iter, f"{np.count_nonzero(winner != before)} changes")
-        fit = vote_fit(answers, support, score, self.ties, self.seed, hard=False, gold=start.gold)
-        fit.skill = np.zeros(answers.n_workers)
-        fit.skill[active] = 1 - errors[active] / total[active]
-        fit.worker_columns = {"weight": weight}
-        fit.diagnostics = Diagnostics(rounds, stays)
-        return fit
+    def weigh(
+        self, right: NDArray[np.float64], total: NDArray[np.float64], n_classes: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        errors, active = np.maximum(total - right, 0.0), total > 0
+        skill, weight = np.zeros(total.size), np.zeros(total.size)
+        skill[active] = 1 - errors[active] / total[active]
+        weight[active] = self.weigh_errors(errors[active], total[active])
+        return skill, weight
 
 
 def log_weights(error: NDArray[np.float64], scale: float) -> NDArray[np.float64]:

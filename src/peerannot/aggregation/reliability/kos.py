@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,14 +12,19 @@ from numpy.typing import NDArray
 from peerannot._compiled import compiled, prange
 from peerannot._options import option
 from peerannot._progress import Progress
-from peerannot.aggregation.base import Fit, Start, Strategy
-from peerannot.aggregation.passes.signed_votes import signed_vote_fit
-from peerannot.aggregation.passes.support import Support
+from peerannot.aggregation.base import Fit, Fitted, Strategy
+from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
+from peerannot.aggregation.partitions.parts import Part, Parts
+from peerannot.aggregation.partitions.reductions import Largest
+from peerannot.aggregation.partitions.support import support_of
+from peerannot.aggregation.passes.signed_votes import without_noise, write_scores
+from peerannot.aggregation.passes.ties import Ties
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
-from peerannot.answers import Answers
 
 __all__ = ["KOS"]
+
+SAID = 1e-9  # part of the largest score over which a score says something
 
 
 @STRATEGIES.register("kos")
@@ -70,46 +76,107 @@ class KOS(Strategy):
     max_iter: int = option(500, at_least=1, help="most iterations")
     tol: float = option(1e-4, above=0.0, help="change of the messages at rest")
 
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        support = Support.of(answers)
-        weight = answers.weights
-        rng = np.random.default_rng(self.seed)
-        message = 1.0 + self.spread * rng.standard_normal(answers.n_answers)
-        chance, n = 1.0 / answers.n_classes, answers.n_workers
-        reliability = np.ones(n)
-        rests, rounds = False, 0
-        while not rests and rounds < self.max_iter:
-            to_worker = _to_workers(support.ptr, support.slot, weight, message, chance)
-            total = np.bincount(answers.worker, weights=to_worker, minlength=n).astype(np.float64)
-            after = total[answers.worker] - to_worker
-            size = float(np.sqrt(np.mean(after**2))) if after.size else 0.0
+    def fit_parts(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
+    ) -> Fitted:
+        n = max(parts.shape.n_answers, 1)
+        rests, rounds, size, reliability = False, 0, 1.0, np.ones(len(parts.shape.workers))
+        saved = checkpoint.load()
+        if saved is None:
+            starts = [np.random.default_rng(self.seed)]
+            if self.spread > 0 and len(parts) > 1:
+                starts = parts.chain(_draw, starts)
+            parts.advance(_begin, self.spread, starts)
+        else:
+            rests, rounds = bool(saved["rests"]), int(saved["n_iter"])
+            size, reliability = float(saved["size"]), saved["reliability"]
+        while not rests:
+            total, moves = parts.advance(_tasks_speak, size)
+            if rounds:
+                change = float(np.sqrt(moves / n))
+                progress(rounds, self.max_iter, f"change {change:.2g}")
+                rests = change <= self.tol
+                if rests or rounds == self.max_iter:
+                    break
+            (squares,) = parts.advance(_workers_speak, total)
+            length = float(np.sqrt(squares / n))
+            # Else nobody shares a task with anybody: there is nothing to learn.
+            rests = length <= 1e-12
+            if not rests:
+                size, reliability = length, total
             rounds += 1
-            if size <= 1e-12:
-                # Nobody shares a task with anybody: there is nothing to learn.
-                rests = True
-                break
-            after /= size
-            change = float(np.sqrt(np.mean((after - message) ** 2)))
-            message, reliability = after, total
-            rests = change <= self.tol
-            progress(rounds, self.max_iter, f"change {change:.2g}")
-        score = _edge_votes(support.ptr, support.slot, weight, message)
-        score = _or_votes(support, score, support.votes(answers))
-        fit = signed_vote_fit(answers, support, score, self.ties, self.seed, start.gold)
+            checkpoint.save({
+                "n_iter": rounds, "objective": [], "size": size, "reliability": reliability,
+                "rests": rests,
+            })  # fmt: skip
         top = np.abs(reliability).max(initial=0.0)
-        fit.worker_columns = {"reliability": reliability / top if top > 0 else reliability}
-        fit.diagnostics = Diagnostics(rounds, rests)
-        return fit
+        fit = Fit(
+            None,
+            worker_columns={"reliability": reliability / top if top > 0 else reliability},
+            diagnostics=Diagnostics(rounds, rests),
+        )
+        zero = SAID * float(parts.sum(_largest, None)[0].value)
+        largest = None if len(parts) == 1 else float(parts.sum(_largest, zero)[0].value)
+        return Fitted(fit, _write, (self.ties, self.seed, zero, largest))
 
 
-def _or_votes(
-    support: Support, score: NDArray[np.float64], votes: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The scores, but the votes on tasks whose scores are all 0."""
-    zero = 1e-9 * float(np.abs(score).max(initial=0.0))
-    task = np.repeat(np.arange(support.size.size), np.diff(support.ptr))
-    said = np.bincount(task, weights=np.abs(score) > zero, minlength=support.size.size)
-    return np.where(said[task] > 0, score, votes)
+def _draw(part: Part, starts: list[np.random.Generator]) -> list[np.random.Generator]:
+    """Generators as they are where each partition begins to draw."""
+    after = copy.deepcopy(starts[-1])
+    after.standard_normal(part.answers.n_answers)
+    return [*starts, after]
+
+
+def _begin(part: Part, spread: float, starts: list[np.random.Generator]) -> tuple[Any, tuple[int]]:
+    """Keep the first messages of the answers."""
+    n = part.answers.n_answers
+    message = np.ones(n)
+    if spread > 0:
+        message += spread * copy.deepcopy(starts[part.index]).standard_normal(n)
+    return (message, message), (n,)
+
+
+def _tasks_speak(part: Part, size: float) -> tuple[Any, tuple[Any, ...]]:
+    """Keep messages of this size as 1, and what tasks say to workers; sum of it by worker.
+
+    Also the sum of the squares by which the messages have changed.
+    """
+    answers, support = part.answers, support_of(part)
+    before, heard = part.kept
+    message = heard / size
+    moves = float(((message - before) ** 2).sum())
+    said = _to_workers(
+        support.ptr, support.slot, answers.loop_weights, message, 1.0 / answers.n_classes
+    )
+    total = np.bincount(answers.worker, weights=said, minlength=answers.n_workers)
+    return (message, said), (total.astype(np.float64), moves)
+
+
+def _workers_speak(part: Part, total: NDArray[np.float64]) -> tuple[Any, tuple[float]]:
+    """Keep what workers say to tasks, and tell the sum of its squares."""
+    message, said = part.kept
+    heard = total[part.answers.worker] - said
+    return (message, heard), (float((heard**2).sum()),)
+
+
+def _scores(part: Part, zero: float | None) -> NDArray[np.float64]:
+    """Scores on the slots; the votes on tasks whose scores are all 0, where ``zero`` is given."""
+    answers, support = part.answers, support_of(part)
+    score: NDArray[np.float64] = _edge_votes(
+        support.ptr, support.slot, answers.loop_weights, part.kept[0]
+    )
+    if zero is None:
+        return score
+    said = np.bincount(answers.task, weights=np.abs(score) > zero, minlength=answers.n_tasks)
+    return np.where(said[answers.task] > 0, score, support.votes(answers))
+
+
+def _largest(part: Part, zero: float | None) -> tuple[Largest]:
+    return (Largest(float(np.abs(_scores(part, zero)).max(initial=0.0))),)
+
+
+def _write(part: Part, ties: Ties, seed: int, zero: float, largest: float | None) -> Fit:
+    return write_scores(part, ties, seed, without_noise(_scores(part, zero), largest))
 
 
 @compiled(parallel=True)
@@ -117,7 +184,7 @@ def _edge_votes(ptr: Any, slot: Any, weight: Any, message: Any) -> Any:  # pragm
     score = np.zeros(slot.size, np.float64)
     for i in prange(ptr.size - 1):
         for a in range(ptr[i], ptr[i + 1]):
-            score[ptr[i] + slot[a]] += weight[a] * message[a]
+            score[ptr[i] + slot[a]] += (weight[a] if weight.size else 1.0) * message[a]
     return score
 
 
@@ -131,11 +198,11 @@ def _to_workers(
     for i in prange(ptr.size - 1):
         total = 0.0
         for a in range(ptr[i], ptr[i + 1]):
-            v = weight[a] * message[a]
+            v = (weight[a] if weight.size else 1.0) * message[a]
             score[ptr[i] + slot[a]] += v
             total += v
         for a in range(ptr[i], ptr[i + 1]):
-            v = weight[a] * message[a]
-            others = score[ptr[i] + slot[a]] - v - chance * (total - v)
-            out[a] = weight[a] * others
+            w = weight[a] if weight.size else 1.0
+            v = w * message[a]
+            out[a] = w * (score[ptr[i] + slot[a]] - v - chance * (total - v))
     return out

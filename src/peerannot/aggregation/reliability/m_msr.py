@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from peerannot._compiled import compiled, prange
 from peerannot._options import option
 from peerannot._progress import Progress
-from peerannot.aggregation.base import Fit, Start, Strategy
-from peerannot.aggregation.passes.signed_votes import signed_vote_fit
-from peerannot.aggregation.passes.support import Support
+from peerannot.aggregation.base import Fit, Fitted, Strategy
+from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
+from peerannot.aggregation.partitions.parts import Part, Parts
+from peerannot.aggregation.passes.signed_votes import largest_score, write_signed
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
-from peerannot.answers import Answers
 from peerannot.errors import ParameterError
 
 __all__ = ["MMSR"]
@@ -80,15 +80,16 @@ class MMSR(Strategy):
     max_iter: int = option(200, at_least=1, help="most iterations")
     tol: float = option(1e-3, above=0.0, help="largest move of a skill at rest")
 
-    def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        n, k = answers.n_workers, answers.n_classes
-        if n > self.max_workers:
+    def fit_parts(
+        self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
+    ) -> Fitted:
+        n, k = len(parts.shape.workers), len(parts.shape.classes)
+        if n > MAX_WORKERS:
             raise ParameterError(
                 f"{self.name} compares all pairs of workers and takes {self.max_workers} at most,"
                 f" not {n}; use one-coin"
             )
-        weight = answers.weights
-        agree, common = _pairs(answers.task_ptr, answers.worker, answers.label, weight, n)
+        agree, common = parts.sum(_agreement)
         centred = np.zeros((n, n))
         if k > 1:
             share = np.divide(agree, common, out=np.zeros((n, n)), where=common > 0)
@@ -96,6 +97,9 @@ class MMSR(Strategy):
         met = (common > 0).any(1)
         size = np.full(n, 0.5)
         rests, rounds = not met.any(), 0
+        saved = checkpoint.load()
+        if saved is not None:
+            size, rests, rounds = saved["size"], bool(saved["rests"]), int(saved["n_iter"])
         while not rests and rounds < self.max_iter:
             # The geometric mean with the present skill: without it, skills too large give
             # skills too small in the next step, and so on for ever.
@@ -104,18 +108,29 @@ class MMSR(Strategy):
             size = np.where(met, after, size)
             rests = move <= self.tol
             rounds += 1
+            checkpoint.save({"n_iter": rounds, "objective": [], "size": size, "rests": rests})
             progress(rounds, self.max_iter, f"largest move {move:.2g}")
         signed = size * _signs(centred * common)
         signed[~met] = np.median(signed[met]) if met.any() else 0.5
         skill = np.clip(((k - 1) * signed + 1) / k, 1 - SURE, SURE)
         vote = np.log(skill * (k - 1) / (1 - skill)) if k > 1 else np.ones(n)
-        support = Support.of(answers)
-        score = support.votes(answers, vote)
-        fit = signed_vote_fit(answers, support, score, self.ties, self.seed, start.gold)
-        fit.skill = skill
-        fit.worker_columns = {"weight": vote}
-        fit.diagnostics = Diagnostics(max(rounds, 1), rests)
-        return fit
+        fit = Fit(
+            None,
+            skill=skill,
+            worker_columns={"weight": vote},
+            diagnostics=Diagnostics(max(rounds, 1), rests),
+        )
+        given = (self.ties, self.seed, vote, largest_score(parts, vote))
+        return Fitted(fit, write_signed, given)
+
+
+def _agreement(part: Part) -> tuple[Any, ...]:
+    """Sums over tasks of the products of weights of two workers' answers: equal ones, all."""
+    answers = part.answers
+    agree, common = _pairs(
+        answers.task_ptr, answers.worker, answers.label, answers.loop_weights, answers.n_workers
+    )
+    return agree, common
 
 
 def _signs(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -172,7 +187,6 @@ def _reduce(centred: Any, common: Any, now: Any, trim: float) -> Any:  # pragma:
 def _pairs(
     ptr: Any, worker: Any, label: Any, weight: Any, n: int
 ) -> Any:  # pragma: no cover - compiled
-    """Sums over tasks of the products of weights of two workers' answers: equal ones, all."""
     agree = np.zeros((n, n), np.float64)
     common = np.zeros((n, n), np.float64)
     for i in range(ptr.size - 1):
@@ -181,7 +195,7 @@ def _pairs(
                 j, m = worker[a], worker[b]
                 if j == m:
                     continue
-                v = weight[a] * weight[b]
+                v = weight[a] * weight[b] if weight.size else 1.0
                 common[j, m] += v
                 common[m, j] += v
                 if label[a] == label[b]:

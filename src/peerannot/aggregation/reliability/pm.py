@@ -41,7 +41,7 @@ class PM(ErrorWeighted):
     Zheng, Y. et al. (2017). Truth inference in crowdsourcing: is the problem solved? PVLDB 10(5).
     """
 
-    def _weigh(
+    def weigh_errors(
         self, errors: NDArray[np.float64], total: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         rate = errors / total

@@ -20,7 +20,7 @@ from peerannot.aggregation.passes.support import Support, clamped, is_dense, one
 from peerannot.aggregation.passes.ties import Ties, drawn_best, draws, pick
 from peerannot.answers import Answers
 
-__all__ = ["TaskRule", "WeightedRule", "vote_fit"]
+__all__ = ["TaskRule", "WeightedRule", "dense_votes", "vote_fit", "write_weighted"]
 
 
 def vote_fit(
@@ -94,6 +94,20 @@ def _decide(part: Part, rule: TaskRule) -> Fit:
     return in_place(rule, part).decide(part.answers, part.gold)
 
 
+def dense_votes(part: Part, rule: TaskRule) -> NDArray[np.float64]:
+    """What a rule says of the tasks of a partition of which nothing is known.
+
+    Dense, (n_tasks, n_classes); uniform where there are no answers.
+    """
+    answers = part.answers
+    unknown = np.full(answers.n_tasks, -1, np.int32)
+    posterior = in_place(rule, part).decide(answers, unknown).posterior
+    if not isinstance(posterior, np.ndarray):
+        posterior = posterior.toarray()
+        posterior[answers.answers_per_task == 0] = 1.0 / answers.n_classes
+    return np.asarray(posterior)
+
+
 @dataclass(frozen=True, kw_only=True)
 class WeightedRule(Strategy):
     """A vote weighted by one number a worker, none negative."""
@@ -110,7 +124,7 @@ class WeightedRule(Strategy):
         self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
     ) -> Fitted:
         weight, fit = self.weigh(parts, progress, checkpoint)
-        return Fitted(fit, _vote, (self, weight))
+        return Fitted(fit, write_weighted, (self, weight))
 
     def grow(self, sums: Sums, batch: Batch) -> Sums:
         """Nothing: a pass over the votes says the weights."""
@@ -121,7 +135,8 @@ class WeightedRule(Strategy):
         return self._fit(answers, Start(gold, None), silent)
 
 
-def _vote(part: Part, rule: WeightedRule, weight: NDArray[np.float64]) -> Fit:
+def write_weighted(part: Part, rule: Strategy, weight: NDArray[np.float64]) -> Fit:
+    """What votes with these weights (n_workers,), none negative, say of a partition."""
     support = support_of(part)
     return vote_fit(
         part.answers, support, support.votes(part.answers, weight), rule.ties,
