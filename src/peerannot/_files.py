@@ -39,6 +39,7 @@ __all__ = [
     "atomic_path",
     "atomic_table",
     "atomic_write",
+    "json_bytes",
     "load_npy",
     "read_json",
     "sha256",
@@ -253,10 +254,15 @@ class _Told:
 
 
 def write_json(path: Path, document: Any, *, indent: int | None = 1) -> None:
-    """Write JSON in UTF-8 with finite numbers only and keys in the order given."""
-    text = json.dumps(document, indent=indent, allow_nan=False, ensure_ascii=False, default=_plain)
+    """Write JSON as `json_bytes` gives it."""
     with atomic_write(path) as handle:
-        handle.write(text.encode() + b"\n")
+        handle.write(json_bytes(document, indent=indent))
+
+
+def json_bytes(document: Any, *, indent: int | None = 1) -> bytes:
+    """JSON in UTF-8 with finite numbers only and keys in the order given, ended by a newline."""
+    text = json.dumps(document, indent=indent, allow_nan=False, ensure_ascii=False, default=_plain)
+    return text.encode() + b"\n"
 
 
 def _plain(value: Any) -> Any:

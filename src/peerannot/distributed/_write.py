@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from peerannot._files import json_bytes
 from peerannot.aggregation.base import Fit, Strategy
 from peerannot.aggregation.partitions.out_of_core import PART, manifest_of, task_frame, worker_frame
 from peerannot.aggregation.partitions.outcome import outcome
@@ -165,8 +165,7 @@ def finish(
     facts |= {"n_shards": n_shards, "n_checked": n_checked}
     facts["n_partitions"] = n_partitions
     facts["left_out"] = [vars(shard) for shard in left_out]
-    text = json.dumps(facts, indent=1, allow_nan=False, ensure_ascii=False)
-    store.write("manifest.json", text.encode() + b"\n")
+    store.write("manifest.json", json_bytes(facts))
     store.remove(FOLDER)
     return DistributedResult(
         store.url, rule.name, shape.n_tasks, len(shape.workers), len(shape.classes),

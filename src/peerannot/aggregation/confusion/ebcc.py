@@ -237,9 +237,20 @@ class _Run:
         return mean
 
 
+def _own_kinds(part: Part, workers: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The kinds of tasks (see `task_kinds`) in a partition, in order, and that of each task."""
+
+    def make() -> Any:
+        rows = task_kinds(part.answers, support_of(part), workers)
+        own, kind = np.unique(rows, axis=0, return_inverse=True)
+        return own, kind.reshape(-1)
+
+    own, kind = part.made("kinds", make)
+    return own, kind
+
+
 def _kinds(part: Part, workers: NDArray[np.int64]) -> tuple[Union]:
-    """The kinds of tasks, see `task_kinds`."""
-    return (Union(np.unique(task_kinds(part.answers, support_of(part), workers), axis=0)),)
+    return (Union(_own_kinds(part, workers)[0]),)
 
 
 def _split_start(
@@ -249,13 +260,11 @@ def _split_start(
     split: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Vote shares (or the start), split over the subtypes as those of a task's kind are."""
-
-    def make() -> Any:
-        own = task_kinds(part.answers, support_of(part), workers)
+    own, kind = _own_kinds(part, workers)
+    if len(own) < len(kinds):
         every = np.concatenate((kinds, own))
-        return np.unique(every, axis=0, return_inverse=True)[1].reshape(-1)[len(kinds) :]
-
-    kind = part.made("kinds", make)
+        place = np.unique(every, axis=0, return_inverse=True)[1].reshape(-1)[len(kinds) :]
+        kind = place[kind]
     shares = dense_votes(part, NaiveSoft()) if part.start is None else np.array(part.start)
     known = clamped(shares, part.gold)
     given = known[:, :, None] * split[kind][:, None, :]
