@@ -143,8 +143,8 @@ def test_gold_as_on_one_machine(tmp_path: Path, client: Any, spec: str, text: bo
 
 def test_what_does_not_distribute_says_so(tmp_path: Path) -> None:
     pattern = shards(tmp_path / "in")
-    with pytest.raises(ParameterError, match=r"ebcc needs all tasks.*choose .*dawid-skene"):
-        fit(pattern, "EBCC", output=tmp_path / "out")
+    with pytest.raises(ParameterError, match=r"la needs all tasks .*order=random"):
+        fit(pattern, "LA", output=tmp_path / "out")
 
 
 def test_shards_are_never_overwritten(tmp_path: Path) -> None:
