@@ -82,7 +82,7 @@ class BWA(Strategy):
         shape = parts.shape
         n_workers, k = len(shape.workers), len(shape.classes)
         rows = max(n_workers, shape.n_tasks // len(parts))
-        if rows * k * 8 > SCORE_BYTES:
+        if rows * k * 8 > self.score_bytes:
             raise ParameterError(
                 f"{self.name} needs {rows * k * 8 / 2**30:.0f} GiB for scores of {shape.n_tasks}"
                 f" tasks x {k} classes; use iwmv"

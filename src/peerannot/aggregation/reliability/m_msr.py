@@ -84,7 +84,7 @@ class MMSR(Strategy):
         self, parts: Parts, progress: Progress, checkpoint: Checkpoint = NOWHERE
     ) -> Fitted:
         n, k = len(parts.shape.workers), len(parts.shape.classes)
-        if n > MAX_WORKERS:
+        if n > self.max_workers:
             raise ParameterError(
                 f"{self.name} compares all pairs of workers and takes {self.max_workers} at most,"
                 f" not {n}; use one-coin"
