@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import polars as pl
@@ -24,6 +25,30 @@ def test_known_labels_stay_fixed(folder, run):
     table = pl.read_csv(folder / "out.csv")
     assert table["label"][0] == "cat"
     assert table["confidence"].to_list() == [1.0, 1.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("gold.csv", "task,label\na,cat\na,dog\nb,dog\n"),
+        ("gold.json", '{"a": ["cat", "dog"], "b": "dog"}'),
+    ],
+)
+def test_of_several_labels_any_is_right(folder, run, name, content):
+    (folder / name).write_text(content)
+    done = run(
+        "aggregate", "votes.csv", "-s", "GoldMV", "--gold", name, "-o", "out.csv", cwd=folder
+    )
+    assert "1 tasks have several labels; any of them counts as right" in done.stderr
+    table = pl.read_csv(folder / "out.csv")
+    # Both workers are right about a, w2 and w1 about b: a is left to their equal votes.
+    assert table["confidence"].to_list() == [0.5, 1.0, 0.5]
+    done = run("evaluate", "votes.csv", "-s", "MV", "--truth", name, "--json", cwd=folder)
+    scored = json.loads(done.stdout)
+    assert (scored["n_truth"], scored["n_truth_of_several_labels"]) == (2, 1)
+    assert scored["results"][0]["accuracy"] == 1.0
+    done = run("compare", "votes.csv", "-s", "MV", "--truth", name, cwd=folder)
+    assert f"{name}: 1 of its tasks have several labels, any of which is right" in done.stderr
 
 
 def test_a_strategy_without_gold_says_so(folder, run):

@@ -141,6 +141,24 @@ def test_gold_as_on_one_machine(tmp_path: Path, client: Any, spec: str, text: bo
         fit(pattern, spec, output=out, client=client, gold=listed[:9])
 
 
+def test_gold_of_several_labels_as_on_one_machine(tmp_path: Path, client: Any) -> None:
+    pattern, out = shards(tmp_path / "in"), tmp_path / "out"
+    answers = read_answers(pattern)
+    gold = {
+        t: list(answers.classes[: 1 + i % 2]) for i, t in enumerate(answers.tasks) if i % 7 == 0
+    }
+    file = tmp_path / "gold.csv"
+    file.write_text(
+        "task,label\n" + "".join(f"{t},{y}\n" for t, each in gold.items() for y in each)
+    )
+    with pytest.warns(DataWarning, match="tasks have several labels"):
+        here = build("GoldMV").fit(answers, gold=gold)
+        for known in (gold, read_gold(file)):
+            fit(pattern, "GoldMV", output=out, client=client, partitions=3, gold=known)
+            posterior = tasks_of(out).select(f"p_{name}" for name in here.classes).to_numpy()
+            np.testing.assert_allclose(posterior, here.posterior, atol=1e-9, rtol=0)
+
+
 def test_what_does_not_distribute_says_so(tmp_path: Path) -> None:
     pattern = shards(tmp_path / "in")
     with pytest.raises(ParameterError, match=r"la needs all tasks .*order=random"):
