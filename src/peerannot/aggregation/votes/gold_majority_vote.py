@@ -74,9 +74,11 @@ def _on_gold(part: Part) -> tuple[Any, ...]:
     """Weight of each worker's right answers and of all answers to gold tasks; number of these."""
     answers = part.answers
     accepted = part.gold[:, None] if part.accepted is None else part.accepted
-    known = accepted[answers.task]
-    on_gold = np.where(known[:, 0] >= 0, answers.weights, 0.0)
-    right = np.where((known == answers.label[:, None]).any(1), on_gold, 0.0)
+    on_gold = np.where(accepted[answers.task, 0] >= 0, answers.weights, 0.0)
+    hit = np.zeros(answers.n_answers, np.bool_)
+    for column in accepted.T:
+        hit |= column[answers.task] == answers.label
+    right = np.where(hit, on_gold, 0.0)
     n = answers.n_workers
     hits = np.bincount(answers.worker, weights=right, minlength=n).astype(np.float64)
     seen = np.bincount(answers.worker, weights=on_gold, minlength=n).astype(np.float64)
