@@ -19,17 +19,19 @@ from peerannot.aggregation.partitions.out_of_core import fit_shards
 from peerannot.aggregation.reliability.crowdlab import CROWDLAB
 from peerannot.answers import Answers
 from peerannot.errors import DataError, DataWarning, ParameterError, StorageError
-from peerannot.io import _rows, _shards, read_answers
+from peerannot.io import read_answers
+from peerannot.io import rows as rows_module
+from peerannot.io import shards as shards_module
 
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks, chunks and parts so small that a small crowd has many."""
-    monkeypatch.setattr(_rows, "BLOCK", 97)
-    monkeypatch.setattr(_rows, "PARTITION", 150)
-    monkeypatch.setattr(_shards, "STEP", 64)
-    monkeypatch.setattr(_shards, "CHUNK_CELLS", 0)
-    monkeypatch.setattr(_shards, "LEAST_CHUNK", 50)
+    monkeypatch.setattr(rows_module, "BLOCK", 97)
+    monkeypatch.setattr(rows_module, "PARTITION", 150)
+    monkeypatch.setattr(shards_module, "STEP", 64)
+    monkeypatch.setattr(shards_module, "CHUNK_CELLS", 0)
+    monkeypatch.setattr(shards_module, "LEAST_CHUNK", 50)
     monkeypatch.setattr(out_of_core, "PART", 40)
 
 
@@ -283,8 +285,8 @@ def test_scratch_is_used_again_until_shards_change(
     pattern, scratch = shards(tmp_path / "in"), tmp_path / "scratch"
     fit_shards(pattern, "MV", output=tmp_path / "a", scratch=scratch)
     surveys: list[Any] = []
-    real = _shards.survey
-    monkeypatch.setattr(_shards, "survey", lambda *a: surveys.append(a) or real(*a))
+    real = shards_module.survey
+    monkeypatch.setattr(shards_module, "survey", lambda *a: surveys.append(a) or real(*a))
     fit_shards(pattern, "DS", output=tmp_path / "b", scratch=scratch)
     assert not surveys
     shards(tmp_path / "in", seed=1)
@@ -304,7 +306,7 @@ def test_an_interrupted_conversion_starts_anew(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(_shards._Writer, "finish", interrupted)
+        patch.setattr(shards_module._Writer, "finish", interrupted)
         with pytest.raises(KeyboardInterrupt):
             fit_shards(pattern, "MV", output=tmp_path / "out", scratch=scratch)
     assert not (scratch / "coded-answers" / "manifest.json").exists()
@@ -347,8 +349,8 @@ def test_classes_and_columns_can_be_named(tmp_path: Path) -> None:
 def test_many_combinations_of_workers_and_classes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_shards, "MOST_MARKED", 3)
-    monkeypatch.setattr(_shards, "MOST_SPAN", 3)
+    monkeypatch.setattr(shards_module, "MOST_MARKED", 3)
+    monkeypatch.setattr(shards_module, "MOST_SPAN", 3)
     pattern = shards(tmp_path / "in")
     fit_shards(pattern, "DS", output=tmp_path / "out")
     here = build("DS").fit(read_answers(pattern))
@@ -363,7 +365,7 @@ def test_what_cannot_be_fitted_is_said(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(DataError, match="no file matches"):
         fit_shards(str(tmp_path / "none-*.parquet"), output=tmp_path / "out")
     with monkeypatch.context() as patch:
-        patch.setattr(_shards.shutil, "disk_usage", lambda _: _Disk())
+        patch.setattr(shards_module.shutil, "disk_usage", lambda _: _Disk())
         with pytest.raises(StorageError, match=r"takes about .* GiB.* are free"):
             fit_shards(pattern, output=tmp_path / "out")
     second = tmp_path / "in" / "answers-1.parquet"

@@ -11,7 +11,7 @@ import pytest
 from peerannot.agreement import krippendorff_alpha
 from peerannot.answers import Answers, Ids
 from peerannot.io import read_answers
-from peerannot.io._shards import code_shards
+from peerannot.io.shards import code_shards
 
 # The file of the case "ordinal-alpha-half-points".
 HALF = [

@@ -22,7 +22,8 @@ from peerannot.distributed._cluster import Machine
 from peerannot.distributed._load import Loaded
 from peerannot.distributed._survey import plan
 from peerannot.errors import DataError, DataWarning, ParameterError
-from peerannot.io import _rows, read_answers
+from peerannot.io import read_answers
+from peerannot.io import rows as rows_module
 from peerannot.selection import read_gold
 
 DS = "DS[max_iter=12,tol=0]"
@@ -31,7 +32,7 @@ DS = "DS[max_iter=12,tol=0]"
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks and files so small that a small crowd has many."""
-    monkeypatch.setattr(_rows, "BLOCK", 97)
+    monkeypatch.setattr(rows_module, "BLOCK", 97)
     monkeypatch.setattr(_write, "PART", 40)
 
 

@@ -19,7 +19,7 @@ from peerannot.answers import Answers, gold_labels
 from peerannot.dataset import Dataset
 from peerannot.errors import DataError, ParameterError
 from peerannot.io import Export, export, read, read_answers, write_dataset
-from peerannot.io._numbers import one_number
+from peerannot.io.numbers import one_number
 from peerannot.selection import read_truth
 
 WORDS = ["007", "7", "-1", "1.0", "1", "0", "2", "10", "0.5", "1e3", "cat", "Ünï 名", "a,b", "no"]

@@ -24,8 +24,7 @@ from helpers.exports import (
 )
 from helpers.files import load, put, votes
 from peerannot.errors import DataError, ParameterError
-from peerannot.io import FORMATS, read
-from peerannot.io._source import Source
+from peerannot.io import FORMATS, Source, read
 
 
 @pytest.mark.parametrize("name", CASES)

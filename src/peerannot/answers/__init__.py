@@ -13,8 +13,8 @@ from peerannot.answers._gold import (
     say_several,
     table_of,
 )
-from peerannot.answers._ids import Ids
-from peerannot.answers._labels import Meaning
+from peerannot.answers.ids import Ids
+from peerannot.answers.labels import Meaning
 
 __all__ = [
     "Answers",

@@ -13,9 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from peerannot.answers._coding import code_ids, ids_kept
 from peerannot.answers._duplicates import DuplicatePolicy, in_order
-from peerannot.answers._html import SHOWN, answers_html
-from peerannot.answers._ids import Ids
-from peerannot.answers._labels import (
+from peerannot.answers._mapping import columns_of_mapping
+from peerannot.answers.html import SHOWN, answers_html
+from peerannot.answers.ids import Ids
+from peerannot.answers.labels import (
     Meaning,
     as_values,
     class_code,
@@ -23,7 +24,6 @@ from peerannot.answers._labels import (
     rows_with_label,
     take,
 )
-from peerannot.answers._mapping import columns_of_mapping
 from peerannot.errors import DataError
 
 __all__ = ["Answers"]

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._text import did_you_mean, few
-from peerannot.answers._ids import DIGITS_LOST, Ids
-from peerannot.answers._labels import as_texts, as_values
+from peerannot.answers.ids import DIGITS_LOST, Ids
+from peerannot.answers.labels import as_texts, as_values
 from peerannot.errors import DataError
 
 __all__ = ["code_ids", "ids_kept"]

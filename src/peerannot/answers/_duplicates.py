@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot.answers._ids import Ids
+from peerannot.answers.ids import Ids
 from peerannot.errors import DataError, DataWarning, ParameterError
 
 __all__ = ["DuplicatePolicy", "in_order"]

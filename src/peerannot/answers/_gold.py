@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from peerannot._text import did_you_mean, few
 from peerannot.answers._answers import Answers
-from peerannot.answers._ids import Ids
-from peerannot.answers._labels import as_name
+from peerannot.answers.ids import Ids
+from peerannot.answers.labels import as_name
 from peerannot.errors import DataError, DataWarning
 
 __all__ = [

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot.answers._ids import Ids
-from peerannot.answers._labels import (
+from peerannot.answers.ids import Ids
+from peerannot.answers.labels import (
     BadLabel,
     Meaning,
     as_texts,

@@ -94,7 +94,7 @@ def aggregate_shards(
 
 def say_unchecked(n_shards: int, n_checked: int) -> None:
     """Tell that shards have no checksums, in one line."""
-    from peerannot.io._checksums import ADVICE
+    from peerannot.io.checksums import ADVICE
 
     if n_checked < n_shards:
         of_all = "shards" if not n_checked else f"{n_shards - n_checked} of {n_shards} shards"

@@ -29,7 +29,7 @@ def export_model(model: Path, output: Path, force: bool, as_json: bool) -> None:
     holds one. The batch size is free; class names, normalisation and temperature are in the
     metadata.
     """
-    from peerannot.io._output import may_write
+    from peerannot.io import may_write
 
     may_write(output, force=force, suffixes=(".onnx",))
     from peerannot.learning import load_model, write_onnx

@@ -91,7 +91,7 @@ def predict(
     image, label, confidence, and p_CLASS for each class.
     """
     from peerannot.dataset import bad_images
-    from peerannot.io._output import may_write, table_text, write_table
+    from peerannot.io import may_write, table_text, write_table
 
     if output is not None:
         may_write(output, force=force, suffixes=_SUFFIXES)

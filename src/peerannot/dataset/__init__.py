@@ -7,11 +7,11 @@ from peerannot.dataset._custom import CustomOptions, install_custom
 from peerannot.dataset._doctor import Health, Wrong, examine
 from peerannot.dataset._download import Remote, cache_folder, fetch
 from peerannot.dataset._folder import Dataset, read_removed
-from peerannot.dataset._images import SPLITS, Image, list_images, match_tasks
 from peerannot.dataset._pixels import UnreadableImageError, bad_images, read_picture
 from peerannot.dataset._recipe import Recipe, write_votes
 from peerannot.dataset._run import CUSTOM, Installed, run_recipe
 from peerannot.dataset._stage import Stage, staged
+from peerannot.dataset.images import SPLITS, Image, list_images, match_tasks
 
 __all__ = [
     "CIFAR10_NAMES",

@@ -16,9 +16,9 @@ from peerannot._names import FOLDERS, classes_of_folders, folder_names, leads_ou
 from peerannot._text import few
 from peerannot.answers import Ids, Meaning
 from peerannot.dataset._custom_votes import Votes, code_labels, n_workers, read_votes
-from peerannot.dataset._images import SPLITS, SUFFIXES
 from peerannot.dataset._recipe import write_votes
 from peerannot.dataset._stage import made_by_install, staged
+from peerannot.dataset.images import SPLITS, SUFFIXES
 from peerannot.errors import DataError, ParameterError
 
 __all__ = ["CustomOptions", "install_custom"]

@@ -19,10 +19,10 @@ from peerannot._names import NAME_BYTES, classes_of_folders, plain_name
 from peerannot._no_answer import is_no_answer
 from peerannot._text import did_you_mean, few
 from peerannot.answers import Answers, Ids, Meaning
-from peerannot.answers._labels import BadLabel
-from peerannot.dataset._details import Details, read_details
-from peerannot.dataset._images import SPLITS, Image, list_images
+from peerannot.answers.labels import BadLabel
 from peerannot.dataset._stage import settle_install
+from peerannot.dataset.details import Details, read_details
+from peerannot.dataset.images import SPLITS, Image, list_images
 from peerannot.errors import DataError, ParameterError
 
 __all__ = ["Dataset", "read_removed"]

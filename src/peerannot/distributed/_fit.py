@@ -37,7 +37,7 @@ from peerannot.distributed._store import Store, checksums, find_shards, size_and
 from peerannot.distributed._survey import SAMPLES, Layout, Merged, Shard, merge, plan, survey_shard
 from peerannot.distributed._write import DistributedResult, LeftOut, clear, finish, write_part
 from peerannot.errors import ConvergenceWarning, DataError, DataWarning, ParameterError
-from peerannot.io._classes import GUESSED
+from peerannot.io.classes import GUESSED
 
 __all__ = ["fit"]
 

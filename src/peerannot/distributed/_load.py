@@ -17,8 +17,8 @@ from peerannot.distributed._checkpoint import FOLDER
 from peerannot.distributed._store import Store, here, parquet
 from peerannot.distributed._survey import Shard
 from peerannot.errors import DataError
-from peerannot.io._rows import Rows
-from peerannot.io._shards import Coding
+from peerannot.io.rows import Rows
+from peerannot.io.shards import Coding
 
 __all__ = ["Loaded", "Vocabulary", "cut_shard", "join_pieces", "load_range", "part_of", "piece_of"]
 

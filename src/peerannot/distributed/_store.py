@@ -18,8 +18,8 @@ from peerannot._files import atomic_write, storage_errors
 from peerannot._lock import locked
 from peerannot._optional import require
 from peerannot.errors import DataError, MissingDependencyError, PeerannotError, StorageError
-from peerannot.io._checksums import places, read_sums
-from peerannot.io._source import Source
+from peerannot.io import Source
+from peerannot.io.checksums import places, read_sums
 
 __all__ = [
     "Store",
@@ -116,7 +116,7 @@ def size_and_date(url: str) -> list[Any]:
 
 
 def checksums(urls: Sequence[str]) -> list[tuple[str, str] | None]:
-    """SHA-256 of each shard and the list that has it, see `peerannot.io._checksums`."""
+    """SHA-256 of each shard and the list that has it, see `peerannot.io.checksums`."""
     lists: dict[str, Mapping[str, str]] = {}
     found: list[tuple[str, str] | None] = []
     for url in urls:

@@ -13,8 +13,8 @@ import polars as pl
 from peerannot._progress import silent
 from peerannot.distributed._store import here, is_remote
 from peerannot.errors import PeerannotError
-from peerannot.io._checksums import check_one
-from peerannot.io._rows import COLUMNS, Rows, survey
+from peerannot.io.checksums import check_one
+from peerannot.io.rows import COLUMNS, Rows, survey
 
 __all__ = ["Merged", "Shard", "merge", "plan", "survey_shard"]
 

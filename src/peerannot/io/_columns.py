@@ -15,7 +15,7 @@ import polars as pl
 
 from peerannot._text import did_you_mean, few, plain
 from peerannot.errors import DataError
-from peerannot.io._sample import Sample
+from peerannot.io.sample import Sample
 
 __all__ = [
     "FLAGS",

@@ -18,7 +18,7 @@ from peerannot._lock import locked
 from peerannot._names import UNLABELLED, folder_names, leads_out, plain_name
 from peerannot._text import few
 from peerannot.answers import Answers
-from peerannot.dataset._details import DETAILS, write_details
+from peerannot.dataset.details import DETAILS, write_details
 from peerannot.errors import DataError, ParameterError
 from peerannot.io._read import Imported
 from peerannot.io._source import Source

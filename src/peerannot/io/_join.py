@@ -14,10 +14,10 @@ from peerannot._no_answer import NO_ANSWER
 from peerannot._text import few
 from peerannot.answers import Ids
 from peerannot.errors import DataError
-from peerannot.io._classes import either_way
 from peerannot.io._labels import respelled, settle
-from peerannot.io._numbers import one_number, said
 from peerannot.io.base import Votes
+from peerannot.io.classes import either_way
+from peerannot.io.numbers import one_number, said
 
 __all__ = ["SourcePart", "join"]
 

@@ -15,8 +15,8 @@ from peerannot._no_answer import NO_ANSWER
 from peerannot._text import did_you_mean, few
 from peerannot.answers import Meaning
 from peerannot.errors import DataError, ParameterError
-from peerannot.io._numbers import number, one_number, said
 from peerannot.io.base import Votes
+from peerannot.io.numbers import number, one_number, said
 
 __all__ = ["respelled", "settle"]
 

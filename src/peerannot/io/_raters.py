@@ -24,7 +24,7 @@ from peerannot.io._columns import (
     is_flag,
     missing_column,
 )
-from peerannot.io._sample import Sample
+from peerannot.io.sample import Sample
 
 __all__ = ["Wide", "find_raters", "looks_wide", "named_columns", "wide_advice"]
 

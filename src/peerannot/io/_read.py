@@ -16,18 +16,18 @@ from peerannot._memory import too_many_classes
 from peerannot._options import from_text
 from peerannot._text import few
 from peerannot.answers import Answers, DuplicatePolicy, Ids, Meaning
-from peerannot.answers._labels import class_names
+from peerannot.answers.labels import class_names
 from peerannot.errors import DataError, ParameterError
-from peerannot.io._classes import GUESSED, LABELS, code_labels
 from peerannot.io._coding import encode
 from peerannot.io._detect import detect
-from peerannot.io._float_ids import has_float_ids, may_be_floats, without_float_ids
 from peerannot.io._ids_said import doubtful_ids
 from peerannot.io._labels import settle
 from peerannot.io._repeats import Repeats, by_time, refuse_contradictions
 from peerannot.io._several import read_parts
 from peerannot.io._source import Source
 from peerannot.io.base import FORMATS, Votes
+from peerannot.io.classes import GUESSED, LABELS, code_labels
+from peerannot.io.float_ids import has_float_ids, may_be_floats, without_float_ids
 
 __all__ = [
     "ImportReport",

@@ -11,11 +11,11 @@ from peerannot._options import from_text
 from peerannot._text import few
 from peerannot.errors import DataError, ParameterError
 from peerannot.io._detect import detect
-from peerannot.io._float_ids import has_float_ids, without_float_ids
 from peerannot.io._join import SourcePart, join
 from peerannot.io._labels import settle
 from peerannot.io._source import Source
 from peerannot.io.base import FORMATS, Votes
+from peerannot.io.float_ids import has_float_ids, without_float_ids
 
 __all__ = ["read_parts"]
 

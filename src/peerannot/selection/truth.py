@@ -18,11 +18,11 @@ from peerannot._text import did_you_mean, few
 from peerannot.answers import Answers, Meaning, only_class, say_several, table_of
 from peerannot.errors import DataError
 from peerannot.io import Source
-from peerannot.io._classes import are_positions, either_way
-from peerannot.io._float_ids import plain_ids
-from peerannot.io._numbers import one_number
-from peerannot.io._sample import texts
+from peerannot.io.classes import are_positions, either_way
+from peerannot.io.float_ids import plain_ids
 from peerannot.io.formats.table import TABULAR, as_ids, column_names, find_column, pick, scan
+from peerannot.io.numbers import one_number
+from peerannot.io.sample import texts
 
 __all__ = ["GoldOfTasks", "Truth", "read_gold", "read_truth"]
 

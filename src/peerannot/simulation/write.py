@@ -14,7 +14,7 @@ from peerannot._file_set import MANIFEST, FileSet, file_set, hashes
 from peerannot._files import Document, atomic_path, atomic_write, read_json, storage_errors
 from peerannot.answers import Answers
 from peerannot.errors import DataError
-from peerannot.io._checksums import write_one
+from peerannot.io.checksums import write_one
 from peerannot.simulation.base import Simulation
 
 __all__ = ["FACTS", "metadata", "save", "stage", "write_answers", "write_parquet", "written"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from peerannot.aggregation.found import Found
-from peerannot.answers._html import table_html
+from peerannot.answers.html import table_html
 
 __all__ = ["result_html"]
 

@@ -19,7 +19,7 @@ from peerannot.aggregation.passes.confusions import Pairs
 from peerannot.answers import Answers, Ids
 
 if TYPE_CHECKING:
-    from peerannot.io._shards import Coded
+    from peerannot.io.shards import Coded
 
 __all__ = ["MappedParts"]
 

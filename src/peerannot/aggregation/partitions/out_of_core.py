@@ -1,6 +1,6 @@
 """Fits of answers larger than memory: Parquet shards in, Parquet shards out.
 
-The shards are coded once into memory-mapped files (`peerannot.io._shards`), whose chunks of
+The shards are coded once into memory-mapped files (`peerannot.io.shards`), whose chunks of
 tasks are the partitions on which the strategy is fitted. Labels and posterior are computed once
 more at the end, chunk by chunk, and written.
 """
@@ -35,7 +35,7 @@ from peerannot.errors import ConvergenceWarning, ParameterError
 if TYPE_CHECKING:
     import polars as pl
 
-    from peerannot.io._shards import Coded
+    from peerannot.io.shards import Coded
 
 __all__ = [
     "MOST_COLUMNS",
@@ -149,7 +149,7 @@ def fit_shards(
     Results equal those in memory to the rounding of sums, for any number of threads.
     """
     from peerannot.io import Source
-    from peerannot.io._shards import code_shards
+    from peerannot.io.shards import code_shards
 
     fitted = build(strategy) if isinstance(strategy, str) else strategy
     check_partitions(fitted)

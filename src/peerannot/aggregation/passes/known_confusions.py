@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from peerannot._text import few
 from peerannot.answers import Answers
-from peerannot.answers._labels import as_name
+from peerannot.answers.labels import as_name
 from peerannot.errors import DataError
 
 __all__ = ["are_confusions", "posterior_of_confusions"]

@@ -14,10 +14,10 @@ from peerannot._no_answer import WIDE_BLANK, is_no_answer
 from peerannot._options import option
 from peerannot.errors import DataError
 from peerannot.io._raters import Wide, find_raters, looks_wide, named_columns
-from peerannot.io._sample import sample, texts
 from peerannot.io._source import Source
 from peerannot.io.base import FORMATS, NO, PLAUSIBLE, Format, Votes
 from peerannot.io.formats.table import column_names, whole
+from peerannot.io.sample import sample, texts
 
 __all__ = ["Cleanlab"]
 

@@ -16,10 +16,9 @@ import polars as pl
 from peerannot._no_answer import NO_ANSWER
 from peerannot._options import option
 from peerannot._text import few, plain
-from peerannot.answers._ids import DIGITS_LOST
+from peerannot.answers.ids import DIGITS_LOST
 from peerannot.errors import DataError
 from peerannot.io import _columns
-from peerannot.io._checksums import check
 from peerannot.io._columns import (
     MissingColumnError,
     find_column,
@@ -29,10 +28,11 @@ from peerannot.io._columns import (
     missing_column,
 )
 from peerannot.io._raters import wide_advice
-from peerannot.io._sample import sample, texts
 from peerannot.io._source import Source, check_header
 from peerannot.io._times import seconds
 from peerannot.io.base import CERTAIN, FORMATS, NO, PLAUSIBLE, Format, Votes
+from peerannot.io.checksums import check
+from peerannot.io.sample import sample, texts
 
 __all__ = [
     "LABEL",

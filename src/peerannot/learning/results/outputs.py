@@ -14,7 +14,7 @@ from torch import Tensor
 
 from peerannot._files import atomic_write, write_csv, write_npy
 from peerannot.answers import Answers
-from peerannot.io._output import write_table
+from peerannot.io import write_table
 from peerannot.learning.data.splits import Split, Splits
 from peerannot.learning.options import TrainOptions
 from peerannot.learning.results.calibration import calibration, fit_temperature

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from peerannot._progress import Progress, silent
-from peerannot.dataset._images import SPLITS, SUFFIXES
+from peerannot.dataset.images import SPLITS, SUFFIXES
 from peerannot.errors import DataError, ParameterError
 from peerannot.learning.data.images import ImageStore
 from peerannot.learning.networks.model_file import ModelCard, find_model, load_network, read_model

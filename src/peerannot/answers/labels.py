@@ -2,7 +2,7 @@
 
 A text is a name. A whole number is a position in classes that are given as texts or counted, and
 a name where classes are given as numbers or not at all. JSON has both types; cells of a table are
-names, see `peerannot.io._classes`.
+names, see `peerannot.io.classes`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from peerannot._no_answer import is_no_answer
 from peerannot._text import did_you_mean, few
-from peerannot.answers._ids import Ids
+from peerannot.answers.ids import Ids
 from peerannot.errors import DataError, DataWarning
 
 __all__ = [

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from peerannot.answers._ids import DIGITS_LOST, Ids
+from peerannot.answers.ids import DIGITS_LOST, Ids
 from peerannot.errors import DataError
 from peerannot.io.base import Votes
 

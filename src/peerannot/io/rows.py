@@ -14,10 +14,9 @@ import polars as pl
 from peerannot._progress import Progress
 from peerannot._text import few
 from peerannot.errors import DataError
-from peerannot.io._checksums import expected
 from peerannot.io._columns import find_roles
-from peerannot.io._sample import sample
 from peerannot.io._source import Source
+from peerannot.io.checksums import expected
 from peerannot.io.formats.table import (
     LABEL,
     TASK,
@@ -28,6 +27,7 @@ from peerannot.io.formats.table import (
     polars_errors,
     weights,
 )
+from peerannot.io.sample import sample
 
 __all__ = ["Rows", "Survey", "partitioned", "survey"]
 

@@ -29,10 +29,10 @@ from peerannot._no_answer import NO_ANSWER
 from peerannot._progress import Progress, silent
 from peerannot.answers import Answers, DuplicatePolicy, Ids, Meaning
 from peerannot.errors import DataError, DataWarning, StorageError
-from peerannot.io._checksums import check
-from peerannot.io._classes import GUESSED, code_labels
 from peerannot.io._coding import encode
-from peerannot.io._rows import Rows, Survey, partitioned, survey
+from peerannot.io.checksums import check
+from peerannot.io.classes import GUESSED, code_labels
+from peerannot.io.rows import Rows, Survey, partitioned, survey
 
 __all__ = ["Coded", "Coding", "code_shards"]
 
@@ -173,7 +173,7 @@ def code_shards(
     ------
     DataError
         The shards cannot be used; the message has file and row. Or one is not what its checksum
-        says, see `peerannot.io._checksums`.
+        says, see `peerannot.io.checksums`.
     StorageError
         The disk has no room; the message says how much is needed.
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._text import natural_key
-from peerannot.answers._class_order import in_class_order
+from peerannot.answers.class_order import in_class_order
 from peerannot.errors import DataError
 
 __all__ = ["DIGITS_LOST", "Ids"]

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from peerannot._text import did_you_mean, few
 from peerannot.answers import Ids, Meaning
-from peerannot.answers._class_order import is_number
-from peerannot.answers._labels import class_names
+from peerannot.answers.class_order import is_number
+from peerannot.answers.labels import class_names
 from peerannot.errors import DataError
 
 __all__ = [
