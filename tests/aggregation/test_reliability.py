@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from helpers.crowds import even_crowd
 from helpers.slow_votes import agreement, best, dense_votes, rows
 from peerannot.aggregation import (
     BWA,
@@ -25,6 +24,7 @@ from peerannot.aggregation import (
     build,
 )
 from peerannot.answers import Answers
+from peerannot.checks.crowds import crowd
 from peerannot.errors import DataError, DataWarning, ParameterError
 
 CROWDS = [
@@ -50,7 +50,7 @@ RULES = {
 @pytest.mark.parametrize("options", CROWDS)
 @pytest.mark.parametrize("name", RULES)
 def test_error_weighted_votes(name, options):
-    answers, _ = even_crowd(**options)
+    answers, _ = crowd(**options)
     rule, weigh = RULES[name]
     total = np.bincount(answers.worker, weights=answers.weight, minlength=answers.n_workers)
     winner = best(dense_votes(answers))
@@ -79,7 +79,7 @@ def test_workers_who_err_alike_keep_their_votes():
 
 @pytest.mark.parametrize("options", CROWDS)
 def test_zero_based_skill(options):
-    answers, _ = even_crowd(**options)
+    answers, _ = crowd(**options)
     skill, rate = np.full(answers.n_workers, 1 / answers.n_classes + 1e-5), 0.7
     for step in range(1, 101):
         gap = agreement(answers, best(dense_votes(answers, skill))) - skill
@@ -96,7 +96,7 @@ def test_zero_based_skill(options):
 @pytest.mark.parametrize("rule", ["share", "first"])
 @pytest.mark.parametrize("options", CROWDS)
 def test_la_in_one_and_two_passes(options, rule):
-    answers, _ = even_crowd(**options)
+    answers, _ = crowd(**options)
     k, n = answers.n_classes, answers.n_workers
     right, seen = np.full(n, 2.0), np.full(n, 3.0)
     scores = np.zeros((answers.n_tasks, k))
@@ -124,7 +124,7 @@ def test_la_in_one_and_two_passes(options, rule):
 
 
 def test_la_in_the_given_order_needs_no_seed():
-    answers, _ = even_crowd(seed=5)
+    answers, _ = crowd(seed=5)
     a, b = (OnePassLA(order="given", seed=s).fit(answers).posterior for s in (0, 1))
     assert np.array_equal(a, b)
     shuffled = OnePassLA(seed=1).fit(answers).posterior
@@ -132,7 +132,7 @@ def test_la_in_the_given_order_needs_no_seed():
 
 
 def test_kos_is_the_published_algorithm_for_two_classes():
-    answers, _ = even_crowd(80, 10, 2, 6, seed=6, low=0.6)
+    answers, _ = crowd(80, 10, 2, 6, seed=6, low=0.6)
     sign = 2.0 * answers.label - 1
     y = 1 + 0.5 * np.random.default_rng(3).standard_normal(answers.n_answers)
     for _ in range(500):
@@ -156,7 +156,7 @@ def test_kos_takes_the_majority_where_messages_say_nothing():
 
 @pytest.mark.parametrize("options", CROWDS)
 def test_bwa_equals_its_transcription(options):
-    answers, _ = even_crowd(**options)
+    answers, _ = crowd(**options)
     k = answers.n_classes
     w = np.ones(answers.n_answers) if answers.weight is None else answers.weight
     of_task = np.bincount(answers.task, weights=w, minlength=answers.n_tasks)
@@ -184,7 +184,7 @@ def test_bwa_refuses_what_it_cannot_hold():
     class SmallBWA(BWA):
         score_bytes = 100
 
-    answers, _ = even_crowd()
+    answers, _ = crowd()
     with pytest.raises(ParameterError, match="60 tasks x 3 classes; use iwmv"):
         SmallBWA().fit(answers)
 
@@ -192,7 +192,7 @@ def test_bwa_refuses_what_it_cannot_hold():
 def test_mmsr_step_equals_its_transcription():
     from peerannot.aggregation.reliability.m_msr import _pairs, _reduce
 
-    answers, _ = even_crowd(30, 9, 3, 5, seed=8, weighted=True)
+    answers, _ = crowd(30, 9, 3, 5, seed=8, weighted=True)
     agree, common = _pairs(
         answers.task_ptr, answers.worker, answers.label, answers.weight, answers.n_workers
     )
@@ -245,11 +245,11 @@ def test_mmsr_guards_its_memory():
         max_workers = 5
 
     with pytest.raises(ParameterError, match="takes 5 at most, not 9; use one-coin"):
-        SmallMMSR().fit(even_crowd()[0])
+        SmallMMSR().fit(crowd()[0])
 
 
 def test_weights_from_a_mapping_json_and_csv(tmp_path):
-    answers, _ = even_crowd(seed=10)
+    answers, _ = crowd(seed=10)
     given = {str(j): j / 10 for j in range(1, 9)}
     weight = np.array([3.0, *given.values()])
     expected = rows(dense_votes(answers, weight))
@@ -280,11 +280,11 @@ def test_faulty_weights_are_told(tmp_path, content, name, message):
     if content is not None:
         (tmp_path / name).write_text(content)
     with pytest.raises(DataError, match=message):
-        WeightedVote(weights=tmp_path / name).fit(even_crowd()[0])
+        WeightedVote(weights=tmp_path / name).fit(crowd()[0])
 
 
 def test_gold_votes_count_right_answers_to_gold_tasks():
-    answers, truth = even_crowd(seed=11, weighted=True)
+    answers, truth = crowd(seed=11, weighted=True)
     gold = {str(i): int(truth[i]) for i in range(10)}
     seen, right = np.zeros(9), np.zeros(9)
     for a in range(answers.n_answers):
