@@ -140,3 +140,13 @@ def test_checks_are_neither_loaded_nor_need_a_test_runner(name: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[:2] == ["False", "set()"]
+
+
+def test_the_files_that_contributing_names_are_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    named = set(re.findall(r"`((?:src|docs|tests)/[\w/.-]+)`", text))
+    assert len(named) > 10
+    made_up = {name for name in named if "kebab" in name}
+    assert all((ROOT / name).exists() for name in named - made_up)
+    homes = {Path(name).parent.as_posix().replace("FAMILY", "votes") for name in made_up}
+    assert all((ROOT / home).is_dir() for home in homes)
