@@ -15,9 +15,10 @@ from peerannot._lazy import resolve
 from peerannot._version import __version__
 
 if TYPE_CHECKING:
-    from peerannot.aggregation import Result, aggregate
+    from peerannot.aggregation import Result
     from peerannot.answers import Answers
     from peerannot.dataset import Dataset
+    from peerannot.engines import aggregate
     from peerannot.io import read_answers
 
 __all__ = ["Answers", "Dataset", "Result", "__version__", "aggregate", "read_answers"]
@@ -26,7 +27,7 @@ _HOMES = {
     "Answers": "answers",
     "Dataset": "dataset",
     "Result": "aggregation",
-    "aggregate": "aggregation",
+    "aggregate": "engines",
     "read_answers": "io",
 }
 

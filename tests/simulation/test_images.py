@@ -49,7 +49,7 @@ def test_demo_is_a_whole_dataset(demo: tuple[Path, Any]) -> None:
 
 
 def test_demo_crowd_is_imperfect_in_known_ways(demo: tuple[Path, Any]) -> None:
-    from peerannot.aggregation import aggregate
+    from peerannot import aggregate
 
     _, simulation = demo
     answers, truth = simulation.answers, simulation.truth

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from peerannot.aggregation import aggregate
+from peerannot import aggregate
 from peerannot.simulation import Simulation, simulate
 
 CROWD = {"n_worker": 30, "n_task": 200, "n_classes": 5, "seed": 0}

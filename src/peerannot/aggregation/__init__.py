@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from peerannot._lazy import resolve
 from peerannot._options import option
-from peerannot.aggregation.registry import STRATEGIES, aggregate, build
+from peerannot.aggregation.registry import STRATEGIES, build
 from peerannot.aggregation.result import Diagnostics, Result
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ __all__ = [
     "Start",
     "Strategy",
     "accuracy_interval",
-    "aggregate",
     "bootstrap",
     "build",
     "label_quality",

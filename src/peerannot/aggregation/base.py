@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC
 from collections.abc import Mapping
 from dataclasses import InitVar, asdict, dataclass, replace
@@ -25,7 +24,7 @@ from peerannot.aggregation.passes.known_confusions import are_confusions, poster
 from peerannot.aggregation.passes.ties import label_rows
 from peerannot.aggregation.result import Result
 from peerannot.answers import Answers, gold_classes, only_class, say_several
-from peerannot.errors import ConvergenceWarning, DataError, ParameterError
+from peerannot.errors import DataError, ParameterError
 
 __all__ = ["Content", "Fit", "Fitted", "Iterative", "Start", "Strategy"]
 
@@ -172,13 +171,7 @@ class Strategy(Named, Options, ABC):
         say_several(known)
         start = Start(only_class(known), _start_posterior(answers, init), known)
         fit = self.with_files()._fit(answers, start, progress or silent)
-        if not fit.diagnostics.converged:
-            warnings.warn(
-                f"{self.name} stopped after {fit.diagnostics.n_iter} iterations before it"
-                " converged; raise max_iter, or tol if this is close enough",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+        fit.diagnostics.warn(self.name)
         return replace(self.result_of(answers, fit), origin=origin)
 
     def fit_predict(self, answers: Answers | Any, gold: Any = None, **options: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +16,7 @@ from peerannot._files import load_npy, read_json, write_csv, write_json, write_n
 from peerannot._text import did_you_mean
 from peerannot._version import __version__
 from peerannot.answers import Ids
-from peerannot.errors import DataError
+from peerannot.errors import ConvergenceWarning, DataError, NotConvergedError
 
 __all__ = ["Diagnostics", "Found", "WorkerView"]
 
@@ -42,6 +43,29 @@ class Diagnostics:
     converged: bool = True
     objective: tuple[float, ...] = ()
     notes: Mapping[str, Any] = field(default_factory=dict)
+
+    def warn(self, strategy: str, *, of: str = "", stacklevel: int = 2) -> None:
+        """Warn where the fit did not converge; ``of`` tells of what, where not of all answers."""
+        if not self.converged:
+            warnings.warn(
+                f"{strategy} stopped after {self.n_iter} iterations{of} before it converged;"
+                " raise max_iter, or tol if this is close enough",
+                ConvergenceWarning,
+                stacklevel=stacklevel + 1,
+            )
+
+    def must_converge(self, strategy: str, strict: str) -> None:
+        """Refuse a fit that did not converge, as the option ``strict`` asks.
+
+        Raises
+        ------
+        NotConvergedError
+        """
+        if not self.converged:
+            raise NotConvergedError(
+                f"{strategy} did not converge in {self.n_iter} iterations;"
+                f" raise max_iter or tol, or drop {strict}"
+            )
 
 
 @dataclass(frozen=True)
@@ -182,6 +206,16 @@ class Found:
             "entropy": self.entropy,
             **self.task_columns,
         }
+
+    def label_file(self, *, hard: bool = False) -> dict[str, Any]:
+        """`task_file` with a column ``p_CLASS`` for each class unless ``hard``.
+
+        A sparse posterior, one of very many classes, has no columns.
+        """
+        columns = self.task_file()
+        if not hard and isinstance(self.posterior, np.ndarray):
+            columns |= {f"p_{c}": self.posterior[:, k] for k, c in enumerate(self.classes)}
+        return columns
 
     def worker_table(self) -> dict[str, Any]:
         """Columns worker, n_answers, skill (where known), and what the model adds."""

@@ -34,37 +34,3 @@ def build(spec: str, options: Mapping[str, str] | None = None) -> Strategy:
             f"strategy must be a name such as 'DS[max_iter=50]', not {shown(spec)}"
         )
     return STRATEGIES.build(spec, options)
-
-
-def aggregate(
-    answers: Answers | Any,
-    strategy: str | Strategy = "majority-vote",
-    *,
-    gold: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
-    **reading: Unpack[Reading],
-) -> Result:
-    """Fit a strategy to answers of any kind, see `Strategy.fit`.
-
-    Parameters
-    ----------
-    answers
-        `Answers`, a frame, a matrix, ``{task: {worker: label}}`` or a path.
-    strategy
-        A name with options in brackets (``"DS[max_iter=50]"``), or a strategy.
-    gold, progress, **reading
-        As `Strategy.fit` has them.
-
-    Raises
-    ------
-    ParameterError
-        There is no such strategy or option.
-    DataError
-        The data cannot be used.
-    """
-    chosen = build(strategy) if isinstance(strategy, str) else strategy
-    if not callable(getattr(chosen, "fit", None)) or isinstance(chosen, type):
-        raise ParameterError(
-            f"strategy must be a name or a strategy such as DawidSkene(), not {shown(chosen)}"
-        )
-    return chosen.fit(answers, gold=gold, progress=progress, **reading)

@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -17,15 +17,11 @@ from peerannot._progress import Progress, silent
 from peerannot._text import one_line
 from peerannot.cli._terminal import emit, note
 
-if TYPE_CHECKING:
-    from peerannot.aggregation.result import Diagnostics
-
 __all__ = [
     "EqualsCommand",
     "emit",
     "emit_json",
     "json_option",
-    "must_converge",
     "must_write_csv",
     "note",
     "progress_bar",
@@ -86,23 +82,6 @@ def must_write_csv(*outputs: Path | str | None) -> None:
 def emit_json(schema: str, facts: Mapping[str, Any]) -> None:
     """Print one JSON document with its schema: ``peerannot/<command>/1``."""
     emit(json.dumps({"schema": f"peerannot/{schema}/1", **facts}, allow_nan=False))
-
-
-def must_converge(strategy: str, diagnostics: Diagnostics) -> None:
-    """What ``--strict`` asks.
-
-    Raises
-    ------
-    NotConvergedError
-        The fit stopped before it converged.
-    """
-    from peerannot.errors import NotConvergedError
-
-    if not diagnostics.converged:
-        raise NotConvergedError(
-            f"{strategy} did not converge in {diagnostics.n_iter} iterations;"
-            " raise max_iter or tol, or drop --strict"
-        )
 
 
 @contextlib.contextmanager

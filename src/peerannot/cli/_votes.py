@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,19 +12,19 @@ import click
 from peerannot.cli._common import note
 
 if TYPE_CHECKING:
-    from peerannot.answers import Answers
     from peerannot.io import ImportReport
+    from peerannot.io.votes import Votes
 
 __all__ = [
-    "Votes",
+    "flag",
     "is_dataset",
     "load_votes",
     "only_for_files",
     "read_keywords",
     "reading_names",
     "reading_options",
+    "request_fields",
     "say",
-    "shard_reading",
     "truth_keywords",
     "without_truth",
 ]
@@ -33,6 +32,11 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., Any])
 
 _FOR_TRUTH = ("task_col", "label_col", "labels")
+_OF_EVERY_FORMAT = ("format", "classes", "labels", "duplicates")
+# What the library calls otherwise.
+_FLAGS = {
+    "task": "task_col", "worker": "worker_col", "label": "label_col", "weights": "weight_col",
+}  # fmt: skip
 
 # The name of each is that of a keyword of `peerannot.io.read` or of an option of a format, so a
 # new one needs no more than its entry here; --read is taken apart by `read_keywords`.
@@ -157,21 +161,6 @@ def _given(reading: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in reading.items() if v is not None and v is not False and v != ()}
 
 
-@dataclass(frozen=True)
-class Votes:
-    """Answers, known labels that came with them, and the name of where they are from.
-
-    ``facts`` tell in ``--json`` what became of the rows of a file; ``abstained`` gives the task
-    and the worker of each abstention.
-    """
-
-    answers: Answers
-    gold: Mapping[str, Any]
-    name: str
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    abstained: Callable[[], list[tuple[str, str]]] = list
-
-
 def is_dataset(path: str, *, metadata: Path | None = None) -> bool:
     """Whether an argument names a dataset folder, as against a file, a pattern or an export.
 
@@ -180,31 +169,12 @@ def is_dataset(path: str, *, metadata: Path | None = None) -> bool:
     click.BadParameter
         It names nothing.
     """
-    from peerannot._file_set import settle
+    from peerannot.io import votes
 
     at = Path(path)
-    if at.is_dir():
-        settle(at)
-        bare = metadata is None and not (at / "metadata.json").exists()
-        return not (bare and (any(at.rglob("*.parquet")) or _is_export(at)))
     if path != "-" and not at.exists() and not glob.has_magic(path):
         raise click.BadParameter(f"no such folder or file: {path}", param_hint="'DATASET'")
-    return False
-
-
-def _is_export(folder: Path) -> bool:
-    """Whether a folder holds an export of a tool, such as one file a task."""
-    from peerannot.errors import DataError, ParameterError
-    from peerannot.io import Source, detect
-
-    if (folder / "answers.json").exists():
-        return False
-    try:
-        return bool(detect(Source.open(folder), {}))
-    except ParameterError:
-        return True
-    except DataError:
-        return False
+    return votes.is_dataset(at, metadata=metadata)
 
 
 def only_for_files(reading: Mapping[str, Any], path: str) -> None:
@@ -215,9 +185,7 @@ def only_for_files(reading: Mapping[str, Any], path: str) -> None:
     click.UsageError
     """
     for name in _given(reading):
-        raise click.UsageError(
-            f"--{name.replace('_', '-')} is for a file of votes; {path} is a dataset folder"
-        )
+        raise click.UsageError(f"{flag(name)} is for a file of votes; {path} is a dataset folder")
 
 
 def truth_keywords(reading: Mapping[str, Any]) -> dict[str, Any]:
@@ -245,37 +213,20 @@ def load_votes(
     ------
     DataError
         The votes are not usable.
-    click.UsageError
+    ParameterError
         An option of files was given for a folder, or the other way round.
     """
-    if is_dataset(path, metadata=metadata):
-        from peerannot.dataset import Dataset
+    from peerannot.io import votes
 
-        only_for_files(without_truth(reading, truth), path)
-        folder = Dataset.open(path, metadata_path=metadata)
-        answers = folder.answers(answers_file, path_remove=path_remove)
-
-        def abstained() -> list[tuple[str, str]]:
-            details = folder.details() if answers_file == "answers.json" else None
-            return [] if details is None else details.abstained().rows()
-
-        gold = _saved_gold(folder.path / "gold.json", answers)
-        return Votes(answers, gold, folder.name, abstained=abstained)
-    from peerannot.dataset import read_removed
-    from peerannot.io import read
-
-    if metadata is not None or answers_file != "answers.json":
-        raise click.UsageError("--metadata_path and --answers-file are for dataset folders")
-    imported = read(path, **read_keywords(reading))
-    facts = say(imported.report)
-    answers = imported.answers
-    if path_remove is not None:
-        _, keys = read_removed(path_remove)
-        if keys is None:
-            raise click.UsageError(f"{path_remove} has no keys of tasks, only positions of images")
-        answers = answers.without_tasks(keys)
-    name = Path(path).name.partition(".")[0] or "answers"
-    return Votes(answers, imported.gold, name, facts, imported.abstained.rows)
+    in_folder = is_dataset(path, metadata=metadata)
+    given = _given(without_truth(reading, truth)) if in_folder else read_keywords(reading)
+    found = votes.load_votes(
+        path, answers_file=answers_file, metadata=metadata, path_remove=path_remove, spell=flag,
+        **given,
+    )  # fmt: skip
+    if found.report is not None:
+        say(found.report)
+    return found
 
 
 def say(report: ImportReport) -> dict[str, Any]:
@@ -285,33 +236,20 @@ def say(report: ImportReport) -> dict[str, Any]:
     return {"reading": report.as_dict()}
 
 
-def shard_reading(reading: Mapping[str, Any], engine: str) -> dict[str, Any]:
-    """What `reading_options` gave, as fits of shards take it.
+def flag(name: str) -> str:
+    """How the command line writes an option of the library."""
+    return "--" + _FLAGS.get(name, name).removeprefix("read.").replace("_", "-")
+
+
+def request_fields(reading: Mapping[str, Any]) -> dict[str, Any]:
+    """What `reading_options` gave, as fields of `peerannot.aggregation.request.Request`.
 
     Raises
     ------
-    click.UsageError
-        An option was given that ``engine``, which reads Parquet in parts, cannot heed.
+    ParameterError
+        See `read_keywords`.
     """
-    from peerannot.io import read_classes
-
-    taken = ("classes", "labels", "task_col", "worker_col", "label_col", "weight_col")
-    for name in _given(reading):
-        if name not in taken:
-            raise click.UsageError(
-                f"--{name.replace('_', '-')} is not for {engine}, which reads Parquet"
-            )
-    columns = {name: reading.get(name) for name in taken}
-    classes = columns.pop("classes")
-    return {"classes": None if classes is None else read_classes(classes), **columns}
-
-
-def _saved_gold(path: Path, answers: Answers) -> dict[str, Any]:
-    """Known labels that 'import' or 'explore' left in a dataset folder, of tasks that are here."""
-    from peerannot._files import read_json
-    from peerannot.answers import gold_names
-
-    if not path.exists():
-        return {}
-    known = gold_names(read_json(path), answers.classes, str(path))
-    return {task: label for task, label in known.items() if task in answers.tasks}
+    keywords = read_keywords(reading)
+    columns = {name: keywords.pop(column, None) for name, column in _FLAGS.items()}
+    whole = {name: keywords.pop(name, None) for name in _OF_EVERY_FORMAT}
+    return {**columns, **whole, "read": keywords}

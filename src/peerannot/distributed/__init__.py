@@ -4,13 +4,13 @@ Needs the extra ``cluster``: ``pip install 'peerannot[cluster]'``.
 
 ::
 
-    from peerannot.distributed import fit
+    from peerannot import aggregate
 
-    fit("s3://bucket/answers-*.parquet", "DS", output="s3://bucket/result",
-        scheduler="tcp://10.0.0.1:8786")
+    aggregate("s3://bucket/answers-*.parquet", "DS", engine="dask",
+              output="s3://bucket/result", scheduler="tcp://10.0.0.1:8786")
 """
 
-from peerannot.distributed._fit import fit
-from peerannot.distributed._write import DistributedResult, LeftOut, has_result
+from peerannot.distributed._fit import DASK, fit
+from peerannot.distributed._write import has_result
 
-__all__ = ["DistributedResult", "LeftOut", "fit", "has_result"]
+__all__ = ["DASK", "fit", "has_result"]

@@ -1,26 +1,26 @@
-"""`fit`: shards in, shards out, on a Dask cluster."""
+"""Shards in, shards out, on a Dask cluster."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import numpy as np
 
-from peerannot._progress import Progress, silent
+from peerannot._progress import Progress
 from peerannot._text import few
 from peerannot.aggregation.base import Strategy
-from peerannot.aggregation.capabilities import check_partitions
-from peerannot.aggregation.partitions.known import Gold, KnownLabels
-from peerannot.aggregation.partitions.out_of_core import MOST_COLUMNS
+from peerannot.aggregation.partitions.known import KnownLabels
 from peerannot.aggregation.partitions.parts import Part, Shape
-from peerannot.aggregation.registry import build
-from peerannot.answers import DuplicatePolicy, Ids, Meaning, by_task, labels_in
+from peerannot.aggregation.partitions.shard_engine import ShardEngine, check_columns
+from peerannot.aggregation.partitions.sharded_result import LeftOut, ShardedResult
+from peerannot.aggregation.request import Request
+from peerannot.answers import Ids, by_task, labels_in
 from peerannot.distributed._checkpoint import SavedRun, read_checkpoint
 from peerannot.distributed._cluster import Graph, Machine, cluster
 from peerannot.distributed._dask import DaskParts
@@ -35,95 +35,18 @@ from peerannot.distributed._load import (
 )
 from peerannot.distributed._store import Store, checksums, find_shards, size_and_date
 from peerannot.distributed._survey import SAMPLES, Layout, Merged, Shard, merge, plan, survey_shard
-from peerannot.distributed._write import DistributedResult, LeftOut, clear, finish, write_part
-from peerannot.errors import ConvergenceWarning, DataError, DataWarning, ParameterError
+from peerannot.distributed._write import clear, finish, has_result, write_part
+from peerannot.errors import DataError, DataWarning, ParameterError
 from peerannot.io.classes import GUESSED
 
-__all__ = ["fit"]
+__all__ = ["DASK", "Dask", "fit"]
 
 MOST_ROWS = 2**25  # rows of a partition, about, however few workers there are
 LEAST_SAMPLES = 64  # of each shard
 
 
-def fit(
-    paths: str | Path | Sequence[str | Path],
-    strategy: str | Strategy = "DS",
-    *,
-    output: str | Path,
-    scheduler: str | None = None,
-    workers: int | None = None,
-    client: Any | None = None,
-    patience: float = 300.0,
-    partitions: int | None = None,
-    resume: bool = False,
-    skip_bad_shards: bool = False,
-    checkpoint_every: int = 5,
-    hard: bool = False,
-    gold: Gold | None = None,
-    classes: Iterable[Any] | int | None = None,
-    labels: Meaning | None = None,
-    duplicates: DuplicatePolicy = "last",
-    task_col: str | None = None,
-    worker_col: str | None = None,
-    label_col: str | None = None,
-    weight_col: str | None = None,
-    progress: Progress | None = None,
-) -> DistributedResult:
-    """Fit a strategy to shards of Parquet on a Dask cluster.
-
-    Parameters
-    ----------
-    paths
-        A pattern (``"s3://bucket/answers-*.parquet"``), a folder, a file, or several of them, by
-        path or by URL of any file system that fsspec knows. All workers must reach them.
-    strategy
-        One that distributes, by name with options in brackets, or built.
-    output
-        Folder of the result, a path or a URL that all workers reach; an earlier result in it is
-        replaced.
-    scheduler
-        Address of a running scheduler, ``tcp://HOST:PORT``.
-    workers
-        Without a scheduler: processes to start on this machine, which share its cores.
-    client
-        A `distributed.Client` to use instead; it stays open.
-    patience
-        Seconds to wait for a worker where there is none, and for a scheduler 15 of them at most.
-    partitions
-        Partitions of tasks. By default one a worker, more where one would have over 2**25 rows.
-        Results depend on their number only through the rounding of sums.
-    resume
-        Go on from the last checkpoint in ``output``, where there is one of the same fit.
-    skip_bad_shards
-        Leave out shards that cannot be read, and tell of them.
-    checkpoint_every
-        Iterations from one checkpoint to the next.
-    hard
-        Leave out the columns of the posterior.
-    gold
-        Known classes of some tasks, see `peerannot.answers.gold_labels`; they stay fixed. Or
-        what `peerannot.selection.read_gold` gives of a file.
-    classes, labels, duplicates
-        See `peerannot.io.read`.
-    task_col, worker_col, label_col
-        Names of the columns where they are not usual ones.
-    weight_col
-        Column of the weights of answers, numbers >= 0; by default every answer counts 1.
-    progress
-        Told the shards surveyed, the partitions loaded, the iterations, the partitions written.
-
-    Raises
-    ------
-    ParameterError
-        The strategy needs all tasks in one place or cannot use ``gold``, or the checkpoint is of
-        another fit.
-    DataError
-        The shards cannot be used; the message names the first that cannot. Or ``gold`` does not
-        fit them.
-    ClusterError
-        There is no cluster, or it was lost; ``resume`` goes on.
-    MissingDependencyError
-        Dask or the driver of a file system is not installed.
+class Dask(ShardEngine):
+    """Shards on a Dask cluster.
 
     Notes
     -----
@@ -133,87 +56,101 @@ def fit(
     parameters.
     The posterior equals that of one machine to the rounding of sums.
     """
-    if checkpoint_every < 1:
-        raise ParameterError("checkpoint_every must be at least 1")
-    if scheduler is not None and (workers is not None or client is not None):
-        raise ParameterError("give a scheduler, or a number of workers, or a client: one of them")
-    if any(n is not None and n < 1 for n in (workers, partitions)):
-        raise ParameterError("workers and partitions must be at least 1")
-    fitted = build(strategy) if isinstance(strategy, str) else strategy
-    check_partitions(fitted)
-    ready = fitted.with_files()
-    if gold is not None and not fitted.takes_gold:
-        raise ParameterError(f"{fitted.name} cannot use gold labels")
-    several = [paths] if isinstance(paths, str | Path) else list(paths)
-    urls = [url for path in several for url in find_shards(path)]
-    store, told = Store(output), progress or silent
-    if any(url.startswith(store.at("tasks/")) for url in urls):
-        raise ParameterError(f"{store.at('tasks')} holds the answers; choose another output folder")
-    columns = {"task": task_col, "worker": worker_col, "label": label_col, "weight": weight_col}
-    wanted = None if classes is None else classes if isinstance(classes, int) else list(classes)
-    sums = checksums(urls)
-    run = {
-        "answers": [[*size_and_date(u), k and k[0]] for u, k in zip(urls, sums, strict=True)],
-        "strategy": [fitted.name, {k: str(v) for k, v in asdict(fitted).items()}],
-        "classes": None if wanted is None else str(wanted),
-        "labels": labels,
-        "duplicates": duplicates,
-        "columns": columns,
-        "partitions": partitions,
-        "gold": None if gold is None else _digest(gold),
-    }
-    with store.locked(), cluster(scheduler, workers, client, patience) as machine:
-        saved = read_checkpoint(store, _asked(run)) if resume else []
-        clear(store, keep_checkpoint=bool(saved))
-        seen = _survey(machine, urls, sums, columns, told)
-        usable, left_out = _usable(seen, skip_bad_shards, few(several, 1))
-        vocabulary = Vocabulary(
-            store, uuid4().hex, seen.kinds, wanted, labels, duplicates, columns, few(several, 1)
-        )
-        vocabulary.write(seen.workers, seen.labels)
-        coding = vocabulary.coding()
-        if coding.guessed:
-            warnings.warn(f"{vocabulary.name}: {GUESSED}", DataWarning, stacklevel=2)
-        if not hard and len(coding.classes) > MOST_COLUMNS:
+
+    name: ClassVar[str] = "dask"
+    takes: ClassVar[frozenset[str]] = ShardEngine.takes | {
+        "scheduler", "workers", "client", "patience", "partitions", "resume", "skip_bad_shards",
+        "checkpoint_every",
+    }  # fmt: skip
+
+    def has_result(self, output: str | Path) -> bool:
+        return has_result(output)
+
+    def fit(self, request: Request, strategy: Strategy, output: str | Path) -> ShardedResult:
+        paths, told, partitions = request.data, request.progress, request.partitions
+        scheduler, workers, client = request.scheduler, request.workers, request.client
+        if request.checkpoint_every < 1:
+            raise ParameterError("checkpoint_every must be at least 1")
+        if scheduler is not None and (workers is not None or client is not None):
             raise ParameterError(
-                f"{len(coding.classes)} classes are too many for columns of a posterior; ask for"
-                " hard labels"
+                "give a scheduler, or a number of workers, or a client: one of them"
             )
-        n_rows = sum(shard.height for shard in usable)
-        homes = list(machine.workers())
-        n = partitions or max(len(homes), -(-n_rows // MOST_ROWS))
-        if saved:
-            n = saved[0].run["n"]
-        parts, n_dropped = _load(
-            machine, plan(usable, seen.kinds["task"], n), usable, vocabulary,
-            coding.workers, coding.classes, homes, told,
-        )  # fmt: skip
-        if gold is not None:
-            parts.know(KnownLabels.of(gold, parts))
-        checkpoint = SavedRun(store, {**_asked(run), "n": n}, checkpoint_every, parts, saved)
-        done = ready.fit_parts(parts, told, checkpoint)
-        (worker_answers,) = parts.sum(_worker_answers)
-        written = parts.each(write_part, fitted, done.write, done.given, store, hard)
-        told(len(parts), len(parts), "writing")
-        result = finish(
-            store, fitted, done.fit, parts.shape, worker_answers, written, hard=hard,
-            n_dropped=n_dropped, n_partitions=len(parts),
-            resumed_at=checkpoint.resumed_at, left_out=left_out, n_shards=len(urls),
-            n_checked=sum(known is not None for known in sums),
-        )  # fmt: skip
-    if not result.diagnostics.converged:
-        warnings.warn(
-            f"{fitted.name} stopped after {result.diagnostics.n_iter} iterations before it"
-            " converged; raise max_iter, or tol if this is close enough",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
-    return result
+        if any(n is not None and n < 1 for n in (workers, partitions)):
+            raise ParameterError("workers and partitions must be at least 1")
+        ready = strategy.with_files()
+        several = [paths] if isinstance(paths, str | Path) else list(paths)
+        urls = [url for path in several for url in find_shards(path)]
+        store = Store(output)
+        if any(url.startswith(store.at("tasks/")) for url in urls):
+            raise ParameterError(
+                f"{store.at('tasks')} holds the answers; choose another output folder"
+            )
+        columns, labels, wanted = request.columns(), request.labels, request.classes
+        duplicates = request.duplicates or "last"
+        if wanted is not None and not isinstance(wanted, int):
+            wanted = list(wanted)
+        sums = checksums(urls)
+        run = {
+            "answers": [[*size_and_date(u), k and k[0]] for u, k in zip(urls, sums, strict=True)],
+            "strategy": [strategy.name, {k: str(v) for k, v in asdict(strategy).items()}],
+            "classes": None if wanted is None else str(wanted),
+            "labels": labels,
+            "duplicates": duplicates,
+            "columns": columns,
+            "gold": None if request.gold is None else _digest(request.gold),
+        }
+        with store.locked(), cluster(scheduler, workers, client, request.patience) as machine:
+            saved = read_checkpoint(store, run) if request.resume else []
+            clear(store, keep_checkpoint=bool(saved))
+            seen = _survey(machine, urls, sums, columns, told)
+            name = few(several, 1)
+            usable, left_out = _usable(seen, request.skip_bad_shards, name)
+            vocabulary = Vocabulary(
+                store, uuid4().hex, seen.kinds, wanted, labels, duplicates, columns, name
+            )
+            vocabulary.write(seen.workers, seen.labels)
+            coding = vocabulary.coding()
+            if coding.guessed:
+                warnings.warn(f"{vocabulary.name}: {GUESSED}", DataWarning, stacklevel=2)
+            check_columns(len(coding.classes), hard=request.hard)
+            homes = list(machine.workers())
+            # A resumed run takes as many partitions as there were, whatever is asked.
+            n = saved[0].run["n"] if saved else partitions
+            n = n or max(len(homes), -(-sum(shard.height for shard in usable) // MOST_ROWS))
+            parts, n_dropped = _load(
+                machine, plan(usable, seen.kinds["task"], n), usable, vocabulary,
+                coding.workers, coding.classes, homes, told,
+            )  # fmt: skip
+            if request.gold is not None:
+                parts.know(KnownLabels.of(request.gold, parts))
+            checkpoint = SavedRun(store, {**run, "n": n}, request.checkpoint_every, parts, saved)
+            done = ready.fit_parts(parts, told, checkpoint)
+            (worker_answers,) = parts.sum(_worker_answers)
+            written = parts.each(write_part, strategy, done.write, done.given, store, request.hard)
+            told(len(parts), len(parts), "writing")
+            return finish(
+                store, strategy, done.fit, parts.shape, worker_answers, written,
+                hard=request.hard, n_dropped=n_dropped, n_partitions=len(parts),
+                resumed_at=checkpoint.resumed_at, left_out=left_out, n_shards=len(urls),
+                n_checked=sum(known is not None for known in sums),
+            )  # fmt: skip
 
 
-def _asked(run: Mapping[str, Any]) -> dict[str, Any]:
-    # How many partitions there are is not asked of a resumed run: it takes what was.
-    return {key: value for key, value in run.items() if key != "partitions"}
+DASK = Dask()
+
+
+def fit(
+    paths: str | Path | Sequence[str | Path], strategy: str | Strategy = "DS", **options: Any
+) -> ShardedResult:
+    """`peerannot.aggregate` with ``engine="dask"``, by its earlier name: for this version only.
+
+    Options are those of `peerannot.aggregation.request.Request`, with ``task_col``,
+    ``worker_col``, ``label_col`` and ``weight_col`` for names of columns; an earlier result in
+    ``output`` is replaced.
+    """
+    done = DASK.run(Request.of_shards(paths, strategy, options)).result
+    assert isinstance(done, ShardedResult)
+    return done
 
 
 def _digest(gold: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,68 +15,20 @@ from numpy.typing import NDArray
 
 from peerannot._files import json_bytes
 from peerannot.aggregation.base import Fit, Strategy
-from peerannot.aggregation.partitions.out_of_core import PART, manifest_of, task_frame, worker_frame
 from peerannot.aggregation.partitions.outcome import outcome
 from peerannot.aggregation.partitions.parts import Part, Shape, Work
-from peerannot.aggregation.result import Diagnostics
+from peerannot.aggregation.partitions.sharded_result import (
+    PART,
+    LeftOut,
+    ShardedResult,
+    manifest_of,
+    task_frame,
+    worker_frame,
+)
 from peerannot.distributed._checkpoint import FOLDER
 from peerannot.distributed._store import Store, parquet
 
-__all__ = ["DistributedResult", "LeftOut", "Told", "clear", "finish", "has_result", "write_part"]
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A shard that was not used.
-
-    Attributes
-    ----------
-    file : str
-    reason : str
-    n_rows : int or None
-        Rows that its footer tells, where that can be read.
-    """
-
-    file: str
-    reason: str
-    n_rows: int | None
-
-
-@dataclass(frozen=True)
-class DistributedResult:
-    """What was fitted, and where it is.
-
-    Attributes
-    ----------
-    folder : str
-        Path or URL of a folder, see `peerannot.aggregation.partitions.out_of_core.OutOfCore`.
-    strategy : str
-    n_tasks, n_workers, n_classes, n_answers, n_undecided : int
-    mean_confidence : float
-    diagnostics : Diagnostics
-    n_partitions : int
-    resumed_at : int
-        Iterations of an earlier run that were not done again.
-    left_out : tuple of LeftOut
-        Shards that were not used, see ``skip_bad_shards``.
-    n_shards, n_checked : int
-        Shards of answers, and those that were compared with a checksum.
-    """
-
-    folder: str
-    strategy: str
-    n_tasks: int
-    n_workers: int
-    n_classes: int
-    n_answers: int
-    n_undecided: int
-    mean_confidence: float
-    diagnostics: Diagnostics
-    n_partitions: int
-    resumed_at: int = 0
-    left_out: tuple[LeftOut, ...] = field(default=())
-    n_shards: int = 0
-    n_checked: int = 0
+__all__ = ["Told", "clear", "finish", "has_result", "write_part"]
 
 
 @dataclass(frozen=True)
@@ -144,7 +96,7 @@ def finish(
     left_out: Sequence[LeftOut],
     n_shards: int,
     n_checked: int,
-) -> DistributedResult:
+) -> ShardedResult:
     """Write what is known of workers, and the manifest; remove the checkpoint."""
     workers = parquet(worker_frame(shape.workers, worker_answers, fit))
     store.write("workers.parquet", workers)
@@ -167,9 +119,8 @@ def finish(
     facts["left_out"] = [vars(shard) for shard in left_out]
     store.write("manifest.json", json_bytes(facts))
     store.remove(FOLDER)
-    return DistributedResult(
+    return ShardedResult(
         store.url, rule.name, shape.n_tasks, len(shape.workers), len(shape.classes),
         shape.n_answers, undecided, sum(t.confidence for t in told) / max(shape.n_tasks, 1),
-        fit.diagnostics, n_partitions, resumed_at, tuple(left_out),
-        n_shards, n_checked,
+        fit.diagnostics, n_shards, n_checked, n_partitions, resumed_at, tuple(left_out),
     )  # fmt: skip

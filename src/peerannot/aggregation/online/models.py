@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -18,7 +17,6 @@ from peerannot.aggregation.passes.confusions import EM, Pairs
 from peerannot.aggregation.passes.support import Support
 from peerannot.aggregation.passes.ties import drawn_best
 from peerannot.answers import Answers
-from peerannot.errors import ConvergenceWarning
 
 __all__ = ["Batch", "Sums", "move_counts", "read_once"]
 
@@ -151,13 +149,7 @@ def move_counts(strategy: Confusing, reader: Confusing, sums: Sums, batch: Batch
     if not sums and batch.begin == "fit":
         fit = strategy._fit(part, Start(gold, None), silent)
         given = fit.posterior
-        if not fit.diagnostics.converged:
-            warnings.warn(
-                f"{strategy.name} stopped after {fit.diagnostics.n_iter} iterations of the"
-                " first batch before it converged; raise max_iter or tol",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+        fit.diagnostics.warn(strategy.name, of=" of the first batch", stacklevel=4)
     em = EM.of(part, gold, given, model=strategy.name)
     place = _places(pairs, em.pairs, answers.n_classes)
     read, read_mass = em.first()

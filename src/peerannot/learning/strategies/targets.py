@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from peerannot.aggregation import aggregate
+from peerannot.aggregation import build
 from peerannot.answers import Answers
 from peerannot.learning.data.splits import vote_shares
 from peerannot.learning.networks.models import Outputs
@@ -30,7 +30,7 @@ def first_labels(answers: Answers, labels: str) -> NDArray[np.float64]:
     """Labels before training (n_tasks, K): ``"shares"`` of votes, or of an aggregation."""
     if labels.casefold() == "shares":
         return vote_shares(answers)
-    return aggregate(answers, labels).dense_posterior()
+    return build(labels).fit(answers).dense_posterior()
 
 
 def label_loss(outputs: Outputs, votes: BatchVotes, target: Tensor) -> Tensor:

@@ -1,0 +1,84 @@
+"""What engines that fit shards of Parquet have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from peerannot.aggregation.base import Strategy
+from peerannot.aggregation.capabilities import ENGINES, check_partitions
+from peerannot.aggregation.partitions.sharded_result import MOST_COLUMNS, ShardedResult
+from peerannot.aggregation.request import Engine, Outcome, Request
+from peerannot.errors import ParameterError
+from peerannot.io._checksums import ADVICE
+
+__all__ = ["ShardEngine", "check_columns"]
+
+
+class ShardEngine(Engine):
+    """From shards to shards: one that fits partitions of tasks."""
+
+    takes: ClassVar[frozenset[str]] = frozenset(
+        {
+            "gold", "weights", "task", "worker", "label", "classes", "labels", "duplicates",
+            "output", "hard", "force", "strict",
+        }
+    )  # fmt: skip
+    lacks: ClassVar[Mapping[str, str]] = {
+        **ENGINES["out of core"],
+        "bootstrap": ENGINES["out of core"]["intervals"],
+        "save_state": ENGINES["out of core"]["online"],
+        "update": ENGINES["out of core"]["online"],
+        **dict.fromkeys(("format", "missing_label", "read"), "it reads Parquet"),
+    }
+
+    @abstractmethod
+    def has_result(self, output: str | Path) -> bool:
+        """Whether a folder holds a whole result."""
+
+    @abstractmethod
+    def fit(self, request: Request, strategy: Strategy, output: str | Path) -> ShardedResult:
+        """Fit the strategy, which runs on partitions and takes what was given, and write."""
+
+    def run(self, request: Request) -> Outcome:
+        output, strategy = request.output, request.strategy
+        if strategy is None:
+            raise ParameterError(f"engine {self.name}: name a strategy; auto compares in memory")
+        if output is None or (isinstance(output, Path) and output.is_file()):
+            raise ParameterError(
+                f"engine {self.name} writes shards: give {request.spell('output')} FOLDER"
+            )
+        if not request.force and self.has_result(output):
+            raise ParameterError(
+                f"{output}: has a result already; give {request.spell('force')} to overwrite it"
+            )
+        check_partitions(strategy)
+        if request.gold is not None and not strategy.takes_gold:
+            raise ParameterError(f"{strategy.name} cannot use gold labels")
+        done = self.fit(request, strategy, output)
+        done.diagnostics.warn(strategy.name, stacklevel=4)
+        if request.strict:
+            done.diagnostics.must_converge(strategy.name, request.spell("strict"))
+        for shard in done.left_out:
+            rows = "an unknown number of" if shard.n_rows is None else f"{shard.n_rows}"
+            request.tell(f"left out {shard.file}, {rows} rows: {shard.reason}")
+        if done.n_checked < done.n_shards:
+            unchecked = done.n_shards - done.n_checked
+            of_all = f"{unchecked} of {done.n_shards} shards" if done.n_checked else "shards"
+            request.tell(f"{of_all} have no checksums, {ADVICE}")
+        return Outcome(done, done.facts(), done.folder)
+
+
+def check_columns(n_classes: int, *, hard: bool) -> None:
+    """Refuse a posterior with too many columns.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if not hard and n_classes > MOST_COLUMNS:
+        raise ParameterError(
+            f"{n_classes} classes are too many for columns of a posterior; ask for hard labels"
+        )

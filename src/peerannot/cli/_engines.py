@@ -1,0 +1,140 @@
+"""Options of ``aggregate`` that say where a fit runs, and what it learns beyond one fit."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+__all__ = ["PathOrUrl", "engine_options", "learning_options", "without_logs"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class PathOrUrl(click.Path):
+    """A path, or a URL such as ``s3://bucket/folder``, which stays a text."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:  # fmt: skip
+        if isinstance(value, str) and "://" in value:
+            return value
+        return super().convert(value, param, ctx)
+
+
+_LEARNING = (
+    click.option(
+        "--gold",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Known labels (columns task, label; or JSON, .npy), which the strategy keeps fixed.",
+    ),
+    click.option(
+        "--save-state",
+        is_flag=True,
+        help="Keep what was learned in DATASET/identification/STRATEGY/state, for --update.",
+    ),
+    click.option(
+        "--update",
+        metavar="FILE",
+        help="Add the answers in FILE (dataset JSON, or any file of votes) to the saved state"
+        " instead of a fit, and write the labels again.",
+    ),
+    click.option(
+        "--intervals",
+        is_flag=True,
+        help="Add 95 % intervals of workers' skill, and of the accuracy of the labels.",
+    ),
+    click.option(
+        "--bootstrap",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Add 95 % intervals by N fits on tasks drawn again.",
+    ),
+)
+_ENGINES = (
+    click.option(
+        "--engine",
+        type=click.Choice(["auto", "memory", "disk", "dask"]),
+        default="auto",
+        show_default=True,
+        help="Where to fit: in memory; from disk, Parquet shards that need not fit in memory; on a"
+        " dask cluster, shards by path or URL. The last two write shards to --output FOLDER; auto"
+        " is memory, or disk where shards would not fit. peerannot agginfo NAME says what can.",
+    ),
+    click.option("--out-of-core", is_flag=True, help="The same as --engine disk."),
+    click.option(
+        "--memory-limit",
+        type=click.FloatRange(min=0),
+        metavar="GIB",
+        help="Memory beyond which --engine auto fits from disk; default: what is free.",
+    ),
+    click.option(
+        "--scratch",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Folder of the memory-mapped files of --engine disk, kept to be used again; default:"
+        " inside --output, and removed.",
+    ),
+    click.option(
+        "--scheduler", metavar="ADDRESS", help="Scheduler of --engine dask: tcp://HOST:PORT."
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Without --scheduler: start N processes on this machine, which share its cores.",
+    ),
+    click.option(
+        "--partitions",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Partitions of tasks of --engine dask; default: one a worker, of 33 million rows.",
+    ),
+    click.option(
+        "--resume",
+        is_flag=True,
+        help="Go on from the last checkpoint that a lost --engine dask left in --output.",
+    ),
+    click.option(
+        "--skip-bad-shards",
+        is_flag=True,
+        help="Leave out shards that --engine dask cannot read, and tell of them.",
+    ),
+    click.option(
+        "--checkpoint-every",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Iterations from one checkpoint of --engine dask to the next; default: 5.",
+    ),
+)
+
+
+def _all_of(options: tuple[Callable[[F], F], ...]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+learning_options = _all_of(_LEARNING)
+engine_options = _all_of(_ENGINES)
+
+
+@contextlib.contextmanager
+def without_logs() -> Iterator[None]:
+    """Dask tells at length of every lost connection; what matters is in the error's one line."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,93 @@
+"""Engine auto: in memory, or from disk where the answers would not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import polars as pl
+
+from peerannot._memory import available
+from peerannot.aggregation.capabilities import runs_on_partitions
+from peerannot.aggregation.partitions.out_of_core import DISK
+from peerannot.aggregation.request import Engine, Outcome, Request
+from peerannot.engines._memory import Memory, are_paths
+from peerannot.errors import PeerannotError
+from peerannot.io._rows import Rows
+
+__all__ = ["Auto", "bytes_needed"]
+
+# At the height of a fit in memory of 5 million answers, ten classes and five answers a task,
+# the table of labels written: 118 bytes an answer where ids are numbers, 152 where they are texts.
+ANSWER_BYTES, TEXT_BYTES = 120, 35
+
+MEMORY = Memory()
+
+
+class Auto(Engine):
+    """Engine memory, or disk where shards of Parquet would not fit and a folder is asked for."""
+
+    name: ClassVar[str] = "auto"
+    takes: ClassVar[frozenset[str]] = MEMORY.takes | DISK.takes | {"memory_limit"}
+
+    def run(self, request: Request) -> Outcome:
+        need = bytes_needed(request)
+        room = available() if request.memory_limit is None else request.memory_limit
+        if need is None or room is None or need <= room:
+            return MEMORY.run(request)
+        sizes = f"the answers need about {_size(need)} of memory, {_size(room)} are free"
+        why = _not_from_disk(request)
+        if why is not None:
+            request.tell(f"{sizes}, and still fitted in memory: {why}")
+            return MEMORY.run(request)
+        request.tell(f"{sizes}: fitted from disk")
+        return DISK.run(request)
+
+
+def bytes_needed(request: Request) -> int | None:
+    """About what a fit in memory of shards of Parquet takes; None of other data.
+
+    Read off the footers of the shards: rows, and whether ids are numbers or texts.
+    """
+    paths = request.data if isinstance(request.data, list | tuple) else [request.data]
+    if not are_paths(request.data) or not all(map(_may_be_shards, paths)):
+        return None
+    try:
+        rows = Rows.open(paths, request.columns())
+        schema = pl.scan_parquet(rows.files[0]).collect_schema()
+    except (PeerannotError, pl.exceptions.PolarsError):
+        # Not shards, or faulty ones, of which the reader tells more.
+        return None
+    texts = any(not schema[column].is_numeric() for column in rows.columns.values())
+    return rows.n_rows * (ANSWER_BYTES + TEXT_BYTES * texts)
+
+
+def _may_be_shards(path: str | Path) -> bool:
+    """Whether a path is worth a look; files of other formats would be read for it."""
+    at = Path(path)
+    if at.is_dir():
+        return not (at / "metadata.json").exists() and any(at.glob("*.parquet"))
+    return "://" not in str(path) and at.suffix.lower() in (".parquet", ".pq")
+
+
+def _not_from_disk(request: Request) -> str | None:
+    """Why engine disk cannot do what was asked; None where it can."""
+    unfit = [name for name in DISK.not_taken(request) if name != "memory_limit"]
+    if unfit:
+        return f"{request.spell(unfit[0])} is not for engine disk"
+    strategy = request.strategy
+    if strategy is None:
+        return "engine disk takes one strategy"
+    if not runs_on_partitions(type(strategy)) or strategy.needs_all_tasks() is not None:
+        return f"{strategy.name} needs all tasks in memory"
+    if request.output is None or Path(request.output).suffix.lower() in (
+        ".csv",
+        ".parquet",
+        ".tsv",
+    ):
+        return f"engine disk writes shards, to {request.spell('output')} FOLDER"
+    return None
+
+
+def _size(n: int) -> str:
+    return f"{n / 2**30:.1f} GiB" if n >= 2**29 else f"{n / 2**20:.1f} MiB"

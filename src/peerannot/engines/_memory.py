@@ -1,0 +1,274 @@
+"""Engine memory: all answers in memory, of any kind; with states, intervals and side files."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from peerannot._lock import locked
+from peerannot.aggregation.frames import as_answers, as_gold
+from peerannot.aggregation.origin import Origin
+from peerannot.aggregation.registry import build
+from peerannot.aggregation.request import Engine, Outcome, Request
+from peerannot.answers import Answers
+from peerannot.errors import DataError, ParameterError
+from peerannot.io import may_write, write_table
+from peerannot.io.votes import is_dataset, load_votes
+from peerannot.selection import choose, read_truth
+
+if TYPE_CHECKING:
+    from peerannot.aggregation.base import Strategy
+    from peerannot.aggregation.online.state import OnlineState
+    from peerannot.aggregation.result import Result
+
+__all__ = ["Memory", "are_paths", "known_labels", "read_options"]
+
+_COLUMNS = {"task_col": "task", "worker_col": "worker", "label_col": "label",
+            "weight_col": "weights"}  # fmt: skip
+_FOR_GOLD = ("task_col", "label_col", "labels")
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """A result, the strategy and the answers that it is of, and what is known of them."""
+
+    result: Result
+    strategy: Strategy
+    answers: Answers
+    gold: Any
+    name: str
+    facts: dict[str, Any]
+    state: OnlineState | None = None
+
+
+class Memory(Engine):
+    """All answers in memory."""
+
+    name: ClassVar[str] = "memory"
+    takes: ClassVar[frozenset[str]] = frozenset(
+        {
+            "gold", "init", "weights", "task", "worker", "label", "classes", "labels",
+            "duplicates", "missing_label", "format", "read", "answers_file", "metadata",
+            "path_remove", "output", "workers_output", "hard", "force", "strict", "save_state",
+            "update", "intervals", "bootstrap",
+        }
+    )  # fmt: skip
+
+    def run(self, request: Request) -> Outcome:
+        folder = _folder(request)
+        beside = folder is not None and request.output is not None and (
+            folder.resolve() == Path(request.output).resolve()
+        )  # fmt: skip
+        if request.output is not None and "://" in str(request.output):
+            spell = request.spell
+            raise ParameterError(f"{spell('output')} URL is for {spell('engine')} dask")
+        for path in (None if beside else request.output, request.workers_output):
+            if path is not None:
+                may_write(Path(path), force=request.force)
+        stateful = request.save_state or request.update is not None
+        if stateful and (folder is None or request.strategy is None):
+            names = " and ".join(map(request.spell, ("save_state", "update")))
+            raise ParameterError(f"{names}: name a DATASET folder and a strategy")
+        # A state is read, changed and written by one at a time.
+        with locked(folder) if stateful and folder is not None else contextlib.nullcontext():
+            if stateful and folder is not None:
+                fitted = _learn(request, folder)
+            else:
+                fitted = _fit(request)
+            if request.strict:
+                strict = request.spell("strict")
+                fitted.result.diagnostics.must_converge(fitted.strategy.name, strict)
+            fitted = _with_intervals(request, fitted)
+            facts, shown = _write(request, fitted, folder, beside=beside)
+        result, answers = fitted.result, fitted.answers
+        facts |= {
+            "n_tasks": answers.n_tasks,
+            "n_workers": answers.n_workers,
+            "n_classes": answers.n_classes,
+            "n_answers": answers.n_answers,
+            "n_undecided": int((result.labels < 0).sum()),
+            "mean_confidence": float(result.confidence.mean()) if answers.n_tasks else None,
+            "n_iter": result.diagnostics.n_iter,
+            "converged": result.diagnostics.converged,
+        }
+        return Outcome(result, facts, shown)
+
+
+def are_paths(data: Any) -> bool:
+    """Whether data are a path, a pattern, or several of them."""
+    several = data if isinstance(data, list | tuple) else [data]
+    return bool(several) and all(isinstance(one, str | Path) for one in several)
+
+
+def read_options(request: Request) -> dict[str, Any]:
+    """What a request says of reading a file, as options of `peerannot.io.read`."""
+    names = {**_COLUMNS, **{n: n for n in ("format", "classes", "labels", "duplicates")}}
+    found = {option: getattr(request, name) for option, name in names.items()}
+    if request.missing_label is not None:
+        found["no_answer"] = [str(request.missing_label)]
+    given = {option: value for option, value in found.items() if value is not None}
+    if "weight_col" in given:
+        given["weight_col"] = request.columns()["weight"]
+    for option, value in request.read.items():
+        if option in given:
+            raise ParameterError(f"{request.spell('read')}: {option} is given twice")
+        given[option] = value
+    return given
+
+
+def known_labels(request: Request, answers: Answers) -> Any:
+    """Gold labels of a file as codes; what is no file as it is."""
+    if not isinstance(request.gold, str | Path):
+        return request.gold
+    known = read_truth(
+        request.gold, answers, task_col=request.task, label_col=request.label,
+        labels=request.labels,
+    )  # fmt: skip
+    if known.missing:
+        request.tell(f"{request.gold}: {known.missing} of its tasks have no label")
+    if known.without_answers:
+        request.tell(f"{request.gold}: {known.without_answers} of its tasks have no answers")
+    return known.codes
+
+
+def _folder(request: Request) -> Path | None:
+    """The dataset folder that is asked for, where it is one."""
+    data = request.data
+    if isinstance(data, str | Path) and is_dataset(data, metadata=request.metadata):
+        return Path(data)
+    return None
+
+
+def _fit(request: Request) -> _Fitted:
+    answers, name, facts, origin = _answers(request)
+    gold = as_gold(known_labels(request, answers), origin)
+    strategy = request.strategy
+    if strategy is None:
+        strategy = build(choose(answers, progress=request.progress))
+        request.tell(f"auto: {strategy.name} predicts held-out answers best")
+    result = strategy.fit(answers, gold=gold, init=request.init, progress=request.progress)
+    return _Fitted(replace(result, origin=origin), strategy, answers, gold, name, facts)
+
+
+def _answers(request: Request) -> tuple[Answers, str, dict[str, Any], Origin]:
+    """The answers, the name of where they are from, facts of the reading, and their origin."""
+    if are_paths(request.data):
+        return (*_votes_of(request, request.data), Origin())
+    of_paths = {"answers_file", "metadata", "path_remove", "read"} & {*request.given()}
+    if of_paths:
+        raise ParameterError(f"{request.spell(min(of_paths))} is for a path")
+    names = ("task", "worker", "label", "classes", "labels", "duplicates", "missing_label",
+             "format")  # fmt: skip
+    reading: Any = {n: getattr(request, n) for n in names if getattr(request, n) is not None}
+    if isinstance(request.data, Answers) and request.weights is not None:
+        return _weighted(request.data, request.weights), "answers", {}, Origin()
+    if request.weights is not None:
+        reading["weight"] = request.columns()["weight"]
+    answers, origin = as_answers(request.data, reading)
+    return answers, "answers", {}, origin
+
+
+def _votes_of(request: Request, path: Any) -> tuple[Answers, str, dict[str, Any]]:
+    options = read_options(request)
+    if isinstance(request.gold, str | Path) and _folder(request) is not None:
+        # They may be of the file of gold labels.
+        options = {name: value for name, value in options.items() if name not in _FOR_GOLD}
+    votes = load_votes(
+        path,
+        answers_file=request.answers_file,
+        metadata=request.metadata,
+        path_remove=request.path_remove,
+        spell=lambda name: request.spell(_COLUMNS.get(name, name)),
+        **options,
+    )
+    for line in [] if votes.report is None else votes.report.lines():
+        request.tell(line)
+    return votes.answers, votes.name, votes.facts
+
+
+def _weighted(answers: Answers, weights: Any) -> Answers:
+    try:
+        array = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    if array.shape != (answers.n_answers,) or not (np.isfinite(array) & (array >= 0)).all():
+        raise DataError(
+            f"weights: expected {answers.n_answers} numbers >= 0, one an answer in their order"
+        )
+    return answers.weighted(array)
+
+
+def _learn(request: Request, folder: Path) -> _Fitted:
+    from peerannot.engines._online import learn
+
+    assert request.strategy is not None
+    state, name, facts = learn(request, request.strategy, folder)
+    result = state.result()
+    return _Fitted(
+        result, request.strategy, state.memory.answers, state.gold, name, facts, state
+    )  # fmt: skip
+
+
+def _with_intervals(request: Request, fitted: _Fitted) -> _Fitted:
+    """The result with the intervals that were asked for, which are told and put into facts."""
+    from peerannot.aggregation import bootstrap, with_bootstrap, with_intervals
+
+    result, facts = fitted.result, fitted.facts
+    if request.intervals:
+        result = with_intervals(result, fitted.answers)
+        found = facts["accuracy"] = result.diagnostics.notes["accuracy"]
+        request.tell(
+            f"accuracy {found['value']:.4f}, 95 % interval {found['low']:.4f} to"
+            f" {found['high']:.4f} if the model is right"
+        )
+    if request.bootstrap is not None:
+        drawn = bootstrap(
+            fitted.strategy, fitted.answers, request.bootstrap, fitted.strategy.seed,
+            gold=fitted.gold, result=result, progress=request.progress,
+        )  # fmt: skip
+        result = with_bootstrap(result, drawn)
+        facts["bootstrap"] = result.diagnostics.notes["bootstrap"]
+        a = drawn.accuracy
+        request.tell(f"accuracy by {request.bootstrap} draws of tasks: {a.low:.4f} to {a.high:.4f}")
+    return replace(fitted, result=result)
+
+
+def _write(
+    request: Request, fitted: _Fitted, folder: Path | None, *, beside: bool
+) -> tuple[dict[str, Any], str]:
+    """Write what was asked for; facts of the fit and its files, and where the labels are."""
+    from peerannot.aggregation.display.output import write_labels, write_state
+
+    result, facts, shown = fitted.result, {"strategy": fitted.strategy.name, **fitted.facts}, ""
+    if beside and folder is not None:
+        typed = request.typed or fitted.strategy.name
+        written = write_labels(
+            result, fitted.strategy, folder, fitted.name, typed, hard=request.hard,
+            state=fitted.state,
+        )  # fmt: skip
+        shown = str(written.labels)
+        facts |= {
+            "labels": shown,
+            "table": str(written.table),
+            "manifest": str(written.manifest),
+            "side_files": [str(p) for p in written.side_files],
+        }
+    else:
+        if fitted.state is not None and folder is not None:
+            write_state(fitted.state, folder)
+        if not request.hard and not isinstance(result.posterior, np.ndarray):
+            request.tell(
+                f"{len(result.classes)} classes: the table has no columns of probabilities"
+            )
+        if request.output is not None:
+            shown = str(request.output)
+            write_table(Path(request.output), result.label_table(hard=request.hard))
+            facts["table"] = shown
+    if request.workers_output is not None:
+        write_table(Path(request.workers_output), result.worker_table())
+        facts["workers"] = str(request.workers_output)
+    return facts, shown
