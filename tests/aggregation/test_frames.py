@@ -8,14 +8,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-import peerannot
-from peerannot import Answers
+from peerannot import Answers, aggregate
 from peerannot.aggregation import (
     GLAD,
     DawidSkene,
     MajorityVote,
     NaiveSoft,
-    aggregate,
     bootstrap,
     build,
     label_quality,
@@ -191,7 +189,7 @@ def test_bootstrap_and_comparison_take_frames():
 def test_a_path(tmp_path):
     pd.DataFrame(ROWS).to_csv(tmp_path / "votes.csv", index=False)
     assert aggregate(str(tmp_path / "votes.csv"), "DS").label_names() == ["cat", "dog"]
-    assert peerannot.aggregate(tmp_path / "votes.csv", DawidSkene()).label_names() == ["cat", "dog"]
+    assert aggregate(tmp_path / "votes.csv", DawidSkene()).label_names() == ["cat", "dog"]
 
 
 @pytest.mark.parametrize(

@@ -64,15 +64,23 @@ def test_bad_shards_are_told(tmp_path: Path, ask: Ask) -> None:
         (("--resume",), "--resume is for --engine dask"),
         (("--workers", "2"), "--workers is for --engine dask"),
         (("--checkpoint-every", "2"), "--checkpoint-every is for --engine dask"),
-        (("--engine", "dask", "--out-of-core", "--output", "x"), "are for --engine local"),
-        (("--engine", "dask", "--output", "x", "--bootstrap", "9"), "has no --save-state"),
+        (("--engine", "dask", "--output", "x", "--scratch", "y"), "--scratch is for --engine disk"),
+        (("--engine", "dask", "--output", "x", "--bootstrap", "9"), "is for --engine memory"),
         (("--engine", "dask", "--output", "x", "--format", "table"), "reads Parquet"),
         (("--output", "s3://bucket/x"), "URL is for --engine dask"),
     ],
 )
-def test_options_that_do_not_go_together(args: tuple[str, ...], message: str) -> None:
-    done = CliRunner().invoke(aggregate, ["answers.parquet", *args])
-    assert done.exit_code == 2 and message in done.output
+def test_options_that_do_not_go_together(
+    tmp_path: Path, args: tuple[str, ...], message: str
+) -> None:
+    shards(tmp_path)
+    done = CliRunner().invoke(aggregate, [str(tmp_path / "answers-0.parquet"), *args])
+    assert isinstance(done.exception, ParameterError) and message in str(done.exception)
+
+
+def test_two_engines_at_once() -> None:
+    done = CliRunner().invoke(aggregate, ["x.parquet", "--engine", "dask", "--out-of-core"])
+    assert done.exit_code == 2 and "--out-of-core is --engine disk, not dask" in done.output
 
 
 def test_a_scheduler_or_workers_not_both(tmp_path: Path, ask: Ask) -> None:

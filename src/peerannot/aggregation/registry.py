@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING
 
-from peerannot._progress import Progress
 from peerannot._registry import Registry
-from peerannot.aggregation.frames import Reading, shown
-from peerannot.answers import Answers
+from peerannot.aggregation.frames import shown
 from peerannot.errors import ParameterError
 
 if TYPE_CHECKING:
     from peerannot.aggregation.base import Strategy
-    from peerannot.aggregation.result import Result
 
-__all__ = ["STRATEGIES", "aggregate", "build"]
+__all__ = ["STRATEGIES", "build"]
 
 
 STRATEGIES: Registry[type[Strategy]] = Registry("strategy", "peerannot.aggregation")

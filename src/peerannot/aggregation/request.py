@@ -185,6 +185,12 @@ class Request:
                 found.append(one.name)
         return found
 
+    def paths(self) -> list[str | Path] | None:
+        """The paths, patterns and URLs that are the data; None where the data are none."""
+        several = self.data if isinstance(self.data, list | tuple) else [self.data]
+        named = several and all(isinstance(one, str | Path) for one in several)
+        return list(several) if named else None
+
     def columns(self) -> dict[str, str | None]:
         """Names of the columns of a table.
 

@@ -66,8 +66,10 @@ class Dask(ShardEngine):
     def has_result(self, output: str | Path) -> bool:
         return has_result(output)
 
-    def fit(self, request: Request, strategy: Strategy, output: str | Path) -> ShardedResult:
-        paths, told, partitions = request.data, request.progress, request.partitions
+    def fit(
+        self, request: Request, strategy: Strategy, paths: list[str | Path], output: str | Path
+    ) -> ShardedResult:
+        told, partitions = request.progress, request.partitions
         scheduler, workers, client = request.scheduler, request.workers, request.client
         if request.checkpoint_every < 1:
             raise ParameterError("checkpoint_every must be at least 1")
@@ -78,8 +80,7 @@ class Dask(ShardEngine):
         if any(n is not None and n < 1 for n in (workers, partitions)):
             raise ParameterError("workers and partitions must be at least 1")
         ready = strategy.with_files()
-        several = [paths] if isinstance(paths, str | Path) else list(paths)
-        urls = [url for path in several for url in find_shards(path)]
+        urls = [url for path in paths for url in find_shards(path)]
         store = Store(output)
         if any(url.startswith(store.at("tasks/")) for url in urls):
             raise ParameterError(
@@ -103,7 +104,7 @@ class Dask(ShardEngine):
             saved = read_checkpoint(store, run) if request.resume else []
             clear(store, keep_checkpoint=bool(saved))
             seen = _survey(machine, urls, sums, columns, told)
-            name = few(several, 1)
+            name = few(paths, 1)
             usable, left_out = _usable(seen, request.skip_bad_shards, name)
             vocabulary = Vocabulary(
                 store, uuid4().hex, seen.kinds, wanted, labels, duplicates, columns, name

@@ -7,7 +7,6 @@ refused here, for all engines alike. Disk and Dask stand with what they fit, in
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from peerannot.aggregation.partitions.sharded_result import ShardedResult
     from peerannot.aggregation.result import Result
 
-__all__ = ["ENGINES", "aggregate", "engine_of", "run"]
+__all__ = ["ENGINES", "aggregate", "engine_of", "is_auto", "run"]
 
 ENGINES = ("auto", "memory", "disk", "dask")
 
@@ -107,13 +106,16 @@ def aggregate(
     >>> aggregate(votes, "DS").label_names()
     ['cat', 'dog']
     """
-    chosen: Strategy | None
-    if isinstance(strategy, str):
-        chosen = None if is_auto(strategy) else build(strategy)
-    else:
-        chosen = strategy
+    from peerannot.aggregation.base import Strategy
+
+    if not isinstance(strategy, str | Strategy):
+        raise ParameterError(
+            f"strategy must be a name or a strategy such as DawidSkene(), not {shown(strategy)}"
+        )
+    best = isinstance(strategy, str) and is_auto(strategy)
     given = {"gold": gold, "weights": weights, "output": output, **options}
     typed = strategy if isinstance(strategy, str) else ""
+    chosen = None if best else build(strategy) if isinstance(strategy, str) else strategy
     return run(Request.of(data, chosen, {"typed": typed, **given}), engine).result
 
 
@@ -130,21 +132,13 @@ def run(request: Request, engine: str = "auto") -> Outcome:
     ParameterError
         There is no such engine, or it does not take what was given.
     """
-    from peerannot.aggregation.base import Strategy
-
     chosen = engine_of(engine)
-    if request.strategy is not None and not isinstance(request.strategy, Strategy):
-        raise ParameterError(
-            "strategy must be a name or a strategy such as DawidSkene(), not"
-            f" {shown(request.strategy)}"
-        )
     if unfit := chosen.not_taken(request):
         raise ParameterError(_refusal(chosen, unfit[0], request))
-    if isinstance(request.gold, str | Path) and chosen.name in ("disk", "dask"):
-        from peerannot.selection import read_gold
+    if chosen.name in ("disk", "dask"):
+        from peerannot.engines.reading import with_gold_read
 
-        gold = read_gold(request.gold, task_col=request.task, labels=request.labels)
-        request = replace(request, gold=gold)
+        request = with_gold_read(request)
     return chosen.run(request)
 
 
@@ -158,11 +152,11 @@ def engine_of(name: str) -> Engine:
     """
     match name:
         case "auto":
-            from peerannot.engines._choice import Auto
+            from peerannot.engines.choice import Auto
 
             return Auto()
         case "memory":
-            from peerannot.engines._memory import Memory
+            from peerannot.engines.memory import Memory
 
             return Memory()
         case "disk":
@@ -173,7 +167,7 @@ def engine_of(name: str) -> Engine:
             from peerannot.distributed import DASK
 
             return DASK
-    near = did_you_mean(name, ENGINES) or f"; there are {', '.join(ENGINES)}"
+    near = did_you_mean(str(name), ENGINES) or f"; there are {', '.join(ENGINES)}"
     raise ParameterError(f"unknown engine {shown(name)}{near}")
 
 

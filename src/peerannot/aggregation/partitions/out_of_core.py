@@ -59,13 +59,14 @@ class Disk(ShardEngine):
     def has_result(self, output: str | Path) -> bool:
         return (Path(output) / "manifest.json").exists()
 
-    def fit(self, request: Request, strategy: Strategy, output: str | Path) -> ShardedResult:
+    def fit(
+        self, request: Request, strategy: Strategy, paths: list[str | Path], output: str | Path
+    ) -> ShardedResult:
         from peerannot.io import Source
         from peerannot.io.shards import code_shards
 
-        paths, folder, told = request.data, Path(output), request.progress
-        several = [paths] if isinstance(paths, str | Path) else list(paths)
-        taken = {file.resolve().parent for path in several for file in Source.open(path).files}
+        folder, told = Path(output), request.progress
+        taken = {file.resolve().parent for path in paths for file in Source.open(path).files}
         if (folder / "tasks").resolve() in taken:
             raise ParameterError(
                 f"{folder / 'tasks'} holds the answers; choose another output folder"

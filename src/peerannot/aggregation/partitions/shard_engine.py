@@ -11,7 +11,7 @@ from peerannot.aggregation.base import Strategy
 from peerannot.aggregation.capabilities import ENGINES, check_partitions
 from peerannot.aggregation.partitions.sharded_result import MOST_COLUMNS, ShardedResult
 from peerannot.aggregation.request import Engine, Outcome, Request
-from peerannot.errors import ParameterError
+from peerannot.errors import DataError, ParameterError
 from peerannot.io._checksums import ADVICE
 
 __all__ = ["ShardEngine", "check_columns"]
@@ -39,11 +39,15 @@ class ShardEngine(Engine):
         """Whether a folder holds a whole result."""
 
     @abstractmethod
-    def fit(self, request: Request, strategy: Strategy, output: str | Path) -> ShardedResult:
+    def fit(
+        self, request: Request, strategy: Strategy, paths: list[str | Path], output: str | Path
+    ) -> ShardedResult:
         """Fit the strategy, which runs on partitions and takes what was given, and write."""
 
     def run(self, request: Request) -> Outcome:
-        output, strategy = request.output, request.strategy
+        output, strategy, paths = request.output, request.strategy, request.paths()
+        if paths is None:
+            raise DataError(f"engine {self.name}: expected paths of shards of Parquet")
         if strategy is None:
             raise ParameterError(f"engine {self.name}: name a strategy; auto compares in memory")
         if output is None or (isinstance(output, Path) and output.is_file()):
@@ -57,7 +61,7 @@ class ShardEngine(Engine):
         check_partitions(strategy)
         if request.gold is not None and not strategy.takes_gold:
             raise ParameterError(f"{strategy.name} cannot use gold labels")
-        done = self.fit(request, strategy, output)
+        done = self.fit(request, strategy, paths, output)
         done.diagnostics.warn(strategy.name, stacklevel=4)
         if request.strict:
             done.diagnostics.must_converge(strategy.name, request.spell("strict"))

@@ -81,7 +81,7 @@ class ShardedResult:
     n_answers: int
     n_undecided: int
     mean_confidence: float
-    diagnostics: Diagnostics
+    diagnostics: Diagnostics = field(repr=False)
     n_shards: int
     n_checked: int
     n_partitions: int

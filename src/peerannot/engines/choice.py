@@ -11,7 +11,8 @@ from peerannot._memory import available
 from peerannot.aggregation.capabilities import runs_on_partitions
 from peerannot.aggregation.partitions.out_of_core import DISK
 from peerannot.aggregation.request import Engine, Outcome, Request
-from peerannot.engines._memory import Memory, are_paths
+from peerannot.engines.memory import Memory
+from peerannot.engines.reading import with_gold_read
 from peerannot.errors import PeerannotError
 from peerannot.io._rows import Rows
 
@@ -35,13 +36,13 @@ class Auto(Engine):
         room = available() if request.memory_limit is None else request.memory_limit
         if need is None or room is None or need <= room:
             return MEMORY.run(request)
-        sizes = f"the answers need about {_size(need)} of memory, {_size(room)} are free"
+        sizes = f"the answers need about {_size(need)} of memory, there are {_size(room)}"
         why = _not_from_disk(request)
         if why is not None:
             request.tell(f"{sizes}, and still fitted in memory: {why}")
             return MEMORY.run(request)
         request.tell(f"{sizes}: fitted from disk")
-        return DISK.run(request)
+        return DISK.run(with_gold_read(request))
 
 
 def bytes_needed(request: Request) -> int | None:
@@ -49,8 +50,8 @@ def bytes_needed(request: Request) -> int | None:
 
     Read off the footers of the shards: rows, and whether ids are numbers or texts.
     """
-    paths = request.data if isinstance(request.data, list | tuple) else [request.data]
-    if not are_paths(request.data) or not all(map(_may_be_shards, paths)):
+    paths = request.paths()
+    if paths is None or not all(map(_may_be_shards, paths)):
         return None
     try:
         rows = Rows.open(paths, request.columns())

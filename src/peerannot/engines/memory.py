@@ -15,21 +15,18 @@ from peerannot.aggregation.origin import Origin
 from peerannot.aggregation.registry import build
 from peerannot.aggregation.request import Engine, Outcome, Request
 from peerannot.answers import Answers
+from peerannot.engines.reading import known_labels, options_beside_gold, read_options, spelled
 from peerannot.errors import DataError, ParameterError
 from peerannot.io import may_write, write_table
 from peerannot.io.votes import is_dataset, load_votes
-from peerannot.selection import choose, read_truth
+from peerannot.selection import choose
 
 if TYPE_CHECKING:
     from peerannot.aggregation.base import Strategy
     from peerannot.aggregation.online.state import OnlineState
     from peerannot.aggregation.result import Result
 
-__all__ = ["Memory", "are_paths", "known_labels", "read_options"]
-
-_COLUMNS = {"task_col": "task", "worker_col": "worker", "label_col": "label",
-            "weight_col": "weights"}  # fmt: skip
-_FOR_GOLD = ("task_col", "label_col", "labels")
+__all__ = ["Memory"]
 
 
 @dataclass(frozen=True)
@@ -98,43 +95,6 @@ class Memory(Engine):
         return Outcome(result, facts, shown)
 
 
-def are_paths(data: Any) -> bool:
-    """Whether data are a path, a pattern, or several of them."""
-    several = data if isinstance(data, list | tuple) else [data]
-    return bool(several) and all(isinstance(one, str | Path) for one in several)
-
-
-def read_options(request: Request) -> dict[str, Any]:
-    """What a request says of reading a file, as options of `peerannot.io.read`."""
-    names = {**_COLUMNS, **{n: n for n in ("format", "classes", "labels", "duplicates")}}
-    found = {option: getattr(request, name) for option, name in names.items()}
-    if request.missing_label is not None:
-        found["no_answer"] = [str(request.missing_label)]
-    given = {option: value for option, value in found.items() if value is not None}
-    if "weight_col" in given:
-        given["weight_col"] = request.columns()["weight"]
-    for option, value in request.read.items():
-        if option in given:
-            raise ParameterError(f"{request.spell('read')}: {option} is given twice")
-        given[option] = value
-    return given
-
-
-def known_labels(request: Request, answers: Answers) -> Any:
-    """Gold labels of a file as codes; what is no file as it is."""
-    if not isinstance(request.gold, str | Path):
-        return request.gold
-    known = read_truth(
-        request.gold, answers, task_col=request.task, label_col=request.label,
-        labels=request.labels,
-    )  # fmt: skip
-    if known.missing:
-        request.tell(f"{request.gold}: {known.missing} of its tasks have no label")
-    if known.without_answers:
-        request.tell(f"{request.gold}: {known.without_answers} of its tasks have no answers")
-    return known.codes
-
-
 def _folder(request: Request) -> Path | None:
     """The dataset folder that is asked for, where it is one."""
     data = request.data
@@ -156,8 +116,8 @@ def _fit(request: Request) -> _Fitted:
 
 def _answers(request: Request) -> tuple[Answers, str, dict[str, Any], Origin]:
     """The answers, the name of where they are from, facts of the reading, and their origin."""
-    if are_paths(request.data):
-        return (*_votes_of(request, request.data), Origin())
+    if request.paths() is not None:
+        return (*_votes_of(request), Origin())
     of_paths = {"answers_file", "metadata", "path_remove", "read"} & {*request.given()}
     if of_paths:
         raise ParameterError(f"{request.spell(min(of_paths))} is for a path")
@@ -172,17 +132,15 @@ def _answers(request: Request) -> tuple[Answers, str, dict[str, Any], Origin]:
     return answers, "answers", {}, origin
 
 
-def _votes_of(request: Request, path: Any) -> tuple[Answers, str, dict[str, Any]]:
-    options = read_options(request)
-    if isinstance(request.gold, str | Path) and _folder(request) is not None:
-        # They may be of the file of gold labels.
-        options = {name: value for name, value in options.items() if name not in _FOR_GOLD}
+def _votes_of(request: Request) -> tuple[Answers, str, dict[str, Any]]:
+    of_folder = _folder(request) is not None
+    options = options_beside_gold(request) if of_folder else read_options(request)
     votes = load_votes(
-        path,
+        request.data,
         answers_file=request.answers_file,
         metadata=request.metadata,
         path_remove=request.path_remove,
-        spell=lambda name: request.spell(_COLUMNS.get(name, name)),
+        spell=spelled(request),
         **options,
     )
     for line in [] if votes.report is None else votes.report.lines():
@@ -203,7 +161,7 @@ def _weighted(answers: Answers, weights: Any) -> Answers:
 
 
 def _learn(request: Request, folder: Path) -> _Fitted:
-    from peerannot.engines._online import learn
+    from peerannot.engines.online import learn
 
     assert request.strategy is not None
     state, name, facts = learn(request, request.strategy, folder)

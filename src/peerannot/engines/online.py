@@ -10,7 +10,7 @@ from peerannot.aggregation.online.state import OnlineState
 from peerannot.aggregation.request import Request
 from peerannot.answers import Answers, Ids
 from peerannot.dataset import Dataset
-from peerannot.engines._memory import known_labels, read_options
+from peerannot.engines.reading import known_labels, options_beside_gold, read_options, spelled
 from peerannot.errors import ParameterError
 from peerannot.io import read
 from peerannot.io.votes import load_votes
@@ -45,13 +45,10 @@ def learn(
         if update is not None:
             request.tell(f"no saved state yet: begun with the votes of {request.answers_file}")
         # With new answers, options of reading and known labels are theirs.
-        of_gold = ("task_col", "label_col", "labels") if _is_file(request.gold) else ()
-        options = {} if update is not None else {
-            name: value for name, value in read_options(request).items() if name not in of_gold
-        }  # fmt: skip
+        options = options_beside_gold(request) if update is None else {}
         votes = load_votes(
             folder, answers_file=request.answers_file, metadata=request.metadata,
-            path_remove=request.path_remove, spell=request.spell, **options,
+            path_remove=request.path_remove, spell=spelled(request), **options,
         )  # fmt: skip
         known = None if update is not None else _by_id(request, votes.answers)
         state = strategy.partial_fit(votes.answers, begin="fit", gold=known)
@@ -65,13 +62,9 @@ def learn(
     return state, name, facts
 
 
-def _is_file(gold: Any) -> bool:
-    return isinstance(gold, str | Path)
-
-
 def _by_id(request: Request, *votes: Answers) -> Any:
     """Known labels by the ids of tasks, of any of several votes with the same classes."""
-    if not _is_file(request.gold):
+    if not isinstance(request.gold, str | Path):
         return request.gold
     every = Answers.empty(
         Ids(dict.fromkeys(task for one in votes for task in one.tasks)), Ids(0), votes[0].classes
