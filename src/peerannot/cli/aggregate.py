@@ -150,7 +150,7 @@ def _show(outcome: Outcome, *, hard: bool, as_json: bool) -> None:
     facts, text = dict(outcome.facts), outcome.shown
     if not text:
         result: Any = outcome.result
-        columns = result.label_table(hard=hard)
+        columns = result.label_file(hard=hard)
         if as_json:
             facts["rows"] = _rows(columns)
         else:

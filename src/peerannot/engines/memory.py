@@ -224,7 +224,7 @@ def _write(
             )
         if request.output is not None:
             shown = str(request.output)
-            write_table(Path(request.output), result.label_table(hard=request.hard))
+            write_table(Path(request.output), result.label_file(hard=request.hard))
             facts["table"] = shown
     if request.workers_output is not None:
         write_table(Path(request.workers_output), result.worker_table())

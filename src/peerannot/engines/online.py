@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from peerannot.aggregation.base import Strategy
+from peerannot.aggregation.online.load import load_state
 from peerannot.aggregation.online.state import OnlineState
 from peerannot.aggregation.request import Request
 from peerannot.answers import Answers, Ids
@@ -35,7 +36,7 @@ def learn(
                 f"{request.spell('path_remove')}: a saved state keeps its tasks;"
                 f" {request.spell('save_state')}"
             )
-        state = OnlineState.load(home)
+        state = load_state(home)
         if state.strategy != strategy:
             raise ParameterError(
                 f"{home}: saved with other options, {state.strategy!r};"
