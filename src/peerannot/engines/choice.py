@@ -8,7 +8,6 @@ from typing import ClassVar
 import polars as pl
 
 from peerannot._memory import available
-from peerannot.aggregation.capabilities import runs_on_partitions
 from peerannot.aggregation.partitions.out_of_core import DISK
 from peerannot.aggregation.request import Engine, Outcome, Request
 from peerannot.engines.memory import Memory
@@ -79,7 +78,7 @@ def _not_from_disk(request: Request) -> str | None:
     strategy = request.strategy
     if strategy is None:
         return "engine disk takes one strategy"
-    if not runs_on_partitions(type(strategy)) or strategy.needs_all_tasks() is not None:
+    if not strategy.runs_on_partitions() or strategy.needs_all_tasks() is not None:
         return f"{strategy.name} needs all tasks in memory"
     if request.output is None or Path(request.output).suffix.lower() in (
         ".csv",
