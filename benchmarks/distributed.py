@@ -97,7 +97,7 @@ def memory_child(folder: Path, spec: str) -> None:
 def mapped_child(folder: Path, spec: str) -> None:
     """Code into memory-mapped files, fit and write in this process; print seconds and memory."""
     warnings.simplefilter("ignore")
-    from peerannot.aggregation.partitions.out_of_core import fit_shards
+    from peerannot import aggregate
 
     clock = Clock()
     coding = [0.0]
@@ -108,8 +108,10 @@ def mapped_child(folder: Path, spec: str) -> None:
         elif text in ("surveying", "ordering", "coding"):
             coding[0] = time.perf_counter() - clock.began
 
-    fit_shards(str(folder / "answers-*.parquet"), spec, output=folder / "mapped",
-               progress=progress)  # fmt: skip
+    aggregate(
+        str(folder / "answers-*.parquet"), spec, engine="disk", output=folder / "mapped",
+        force=True, progress=progress,
+    )  # fmt: skip
     print(json.dumps({"read": coding[0], **clock.report(time.perf_counter())}))
 
 
@@ -117,7 +119,7 @@ def dask_child(folder: Path, spec: str, n: int, every: int) -> None:
     """Fit on n worker processes that share the cores; print seconds and memory."""
     warnings.simplefilter("ignore")
     import distributed
-    from peerannot.distributed import fit
+    from peerannot import aggregate
 
     with (
         distributed.LocalCluster(
@@ -128,8 +130,9 @@ def dask_child(folder: Path, spec: str, n: int, every: int) -> None:
     ):  # fmt: skip
         client.run(warm)
         clock = Clock()
-        fit(
-            str(folder / "answers-*.parquet"), spec, output=folder / f"out-{n}", client=client,
+        aggregate(
+            str(folder / "answers-*.parquet"), spec, engine="dask", output=folder / f"out-{n}",
+            force=True, client=client,
             checkpoint_every=every, progress=clock.progress,
         )  # fmt: skip
         end, first = time.perf_counter(), clock.marks[0]
@@ -208,7 +211,7 @@ def bytes_child(folder: Path, spec: str, n: int, partitions: int) -> None:
     """Bytes of each iteration on n worker processes, in all processes together."""
     warnings.simplefilter("ignore")
     import distributed
-    from peerannot.distributed import fit
+    from peerannot import aggregate
 
     sent: list[int] = []
     with (
@@ -225,8 +228,9 @@ def bytes_child(folder: Path, spec: str, n: int, partitions: int) -> None:
             if text not in ("surveying", "loading", "writing"):
                 sent.append(written() + sum(client.run(written).values()))
 
-        fit(
-            str(folder / "answers-*.parquet"), spec, output=folder / "out", client=client,
+        aggregate(
+            str(folder / "answers-*.parquet"), spec, engine="dask", output=folder / "out",
+            force=True, client=client,
             partitions=partitions, checkpoint_every=10**6, progress=progress,
         )  # fmt: skip
     steps = [b - a for a, b in pairwise(sent)]

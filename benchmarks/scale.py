@@ -128,13 +128,13 @@ def fit_child(folder: Path, spec: str, posterior: bool) -> None:
     warnings.simplefilter("ignore")
     import polars as pl
 
-    from peerannot.aggregation.partitions.out_of_core import fit_shards
+    from peerannot import aggregate
 
     watch = Watch()
     out, scratch = folder / "out", folder / "scratch"
-    done = fit_shards(
-        str(folder / "answers-*.parquet"), spec, output=out, scratch=scratch,
-        hard=not posterior, progress=watch.progress,
+    done = aggregate(
+        str(folder / "answers-*.parquet"), spec, engine="disk", output=out, scratch=scratch,
+        hard=not posterior, force=True, progress=watch.progress,
     )  # fmt: skip
     report = watch.report()
     report["scratch_gb"] = size_of(scratch) / 1e9

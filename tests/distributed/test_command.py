@@ -7,12 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 from click.testing import CliRunner
 
 pytest.importorskip("distributed", reason="needs the extra cluster")
 
 from helpers.small_shards import assert_as_on_one_machine, shards
+from peerannot import aggregate as verb
+from peerannot import read_answers
+from peerannot.aggregation.partitions.sharded_result import ShardedResult
 from peerannot.cli.aggregate import aggregate
 from peerannot.errors import DataError, ParameterError
 
@@ -87,3 +92,19 @@ def test_a_scheduler_or_workers_not_both(tmp_path: Path, ask: Ask) -> None:
     pattern = shards(tmp_path / "in")
     done = ask(pattern, "--output", tmp_path / "out", "-s", "MV", "--workers", 2)
     assert isinstance(done.exception, ParameterError) and "one of them" in str(done.exception)
+
+
+def test_the_verb_fits_on_a_cluster_as_in_memory(tmp_path: Path, client: Any) -> None:
+    pattern, gold = shards(tmp_path / "in"), tmp_path / "gold.csv"
+    tasks = list(read_answers(pattern).tasks)[::7]
+    gold.write_text("task,label\n" + "\n".join(f"{task},1" for task in tasks))
+    options: dict[str, Any] = {"gold": gold, "strategy": "DS[max_iter=9,tol=0]"}
+    here = verb(pattern, **options)
+    there = verb(pattern, engine="dask", client=client, output=tmp_path / "out", **options)
+    assert isinstance(there, ShardedResult) and there.n_partitions == 2
+    table = pl.read_parquet(tmp_path / "out" / "tasks" / "*.parquet")
+    assert table["label"].to_list() == here.label_names()
+    posterior = table.select("^p_.*$").to_numpy()
+    np.testing.assert_allclose(posterior, here.dense_posterior(), rtol=0, atol=1e-9)
+    known = table.filter(pl.col("task").cast(pl.String).is_in(tasks))
+    assert (known["label"] == "1").all()

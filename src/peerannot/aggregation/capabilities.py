@@ -22,8 +22,8 @@ CAPABILITIES = {
     "init": "starts from a posterior or a result (init=)",
     "online": "learns from answers that come later (partial_fit, --save-state, --update)",
     "intervals": "has skills of workers, with intervals (--intervals)",
-    "out of core": "fits shards that need not fit in memory (fit_shards, --out-of-core)",
-    "Dask": "fits shards on a cluster (peerannot.distributed, --engine dask)",
+    "out of core": "fits shards that need not fit in memory (engine='disk', --engine disk)",
+    "Dask": "fits shards on a cluster (engine='dask', --engine dask)",
 }
 
 _ITERATES = "it iterates over all answers"
