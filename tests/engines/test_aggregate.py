@@ -153,23 +153,26 @@ def test_every_field_is_for_some_engine() -> None:
     assert taken | Engine.ALWAYS == Request.__dataclass_fields__.keys()
 
 
-def test_auto_is_memory_until_it_would_not_fit(tmp_path: Path, votes: pl.DataFrame) -> None:
+def test_auto_fits_from_disk_what_is_wanted_in_shards(tmp_path: Path, votes: pl.DataFrame) -> None:
     told: list[str] = []
-    pattern, out = shards(tmp_path), tmp_path / "out"
-    options: dict[str, Any] = {"output": out, "tell": told.append}
-    # 240 answers of whole numbers, 120 bytes each.
-    with pytest.raises(ParameterError, match="the name must end in"):
-        aggregate(pattern, SPEC, memory_limit=240 * 120, **options)
-    assert not told
     (tmp_path / "gold.csv").write_text("task,label\n0,2\n")
-    gold = {"gold": tmp_path / "gold.csv"}
-    there = aggregate(pattern, SPEC, memory_limit=240 * 120 - 1, **options, **gold)
-    assert isinstance(there, ShardedResult)
-    assert told[0].startswith("the answers need about 0.0 MiB of memory, there are 0.0 MiB: fitted")
-    check_same(there, aggregate(votes, SPEC, gold={0: 2}))
-    here = aggregate(pattern, SPEC, output=tmp_path / "labels.csv", memory_limit=240 * 120)
-    assert isinstance(here, Result) and (tmp_path / "labels.csv").exists()
-    assert isinstance(aggregate(votes, SPEC, memory_limit=1), Result)
+    options: dict[str, Any] = {"gold": tmp_path / "gold.csv", "force": True, "tell": told.append}
+    first = aggregate(votes, SPEC, gold={0: 2})
+    # 240 answers of whole numbers, 120 bytes each.
+    for limit, lines in ((240 * 120, 0), (240 * 120 - 1, 1)):
+        told.clear()
+        options["memory_limit"] = limit
+        there = aggregate(shards(tmp_path), SPEC, output=tmp_path / "out", **options)
+        assert isinstance(there, ShardedResult)
+        check_same(there, first)
+        sizes = [line for line in told if line.startswith("the answers need about 0.0 MiB of mem")]
+        assert len(sizes) == lines and all(line.endswith("; fitted from disk") for line in sizes)
+        told.clear()
+        here = aggregate(shards(tmp_path), SPEC, output=tmp_path / "labels.csv", **options)
+        assert isinstance(here, Result)
+        assert ("still fitted in memory" in "".join(told)) == bool(lines)
+    with pytest.raises(ParameterError, match="the name must end in"):
+        aggregate(votes, SPEC, output=tmp_path / "other")
 
 
 @pytest.mark.parametrize(

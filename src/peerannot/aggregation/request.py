@@ -96,7 +96,7 @@ class Request:
     checkpoint_every : int
         Iterations from one checkpoint to the next.
     memory_limit : int or None
-        Bytes beyond which engine auto leaves memory; by default those that are free.
+        Bytes beyond which engine auto says that shards do not fit; by default what is free.
     progress : Progress
         Told how far the work is.
     tell : callable

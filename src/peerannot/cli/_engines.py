@@ -67,14 +67,16 @@ _ENGINES = (
         show_default=True,
         help="Where to fit: in memory; from disk, Parquet shards that need not fit in memory; on a"
         " dask cluster, shards by path or URL. The last two write shards to --output FOLDER; auto"
-        " is memory, or disk where shards would not fit. peerannot agginfo NAME says what can.",
+        " is disk for shards with --output FOLDER, else memory. peerannot agginfo NAME says what"
+        " can.",
     ),
     click.option("--out-of-core", is_flag=True, help="The same as --engine disk."),
     click.option(
         "--memory-limit",
         type=click.FloatRange(min=0),
         metavar="GIB",
-        help="Memory beyond which --engine auto fits from disk; default: what is free.",
+        help="Memory beyond which --engine auto says that shards do not fit; default: what is"
+        " free.",
     ),
     click.option(
         "--scratch",

@@ -34,9 +34,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 _FOR_TRUTH = ("task_col", "label_col", "labels")
 _OF_EVERY_FORMAT = ("format", "classes", "labels", "duplicates")
 # What the library calls otherwise.
-_FLAGS = {
+_COLUMNS = {
     "task": "task_col", "worker": "worker_col", "label": "label_col", "weights": "weight_col",
 }  # fmt: skip
+_FLAGS = {**_COLUMNS, "metadata": "metadata_path"}
 
 # The name of each is that of a keyword of `peerannot.io.read` or of an option of a format, so a
 # new one needs no more than its entry here; --read is taken apart by `read_keywords`.
@@ -250,6 +251,6 @@ def request_fields(reading: Mapping[str, Any]) -> dict[str, Any]:
         See `read_keywords`.
     """
     keywords = read_keywords(reading)
-    columns = {name: keywords.pop(column, None) for name, column in _FLAGS.items()}
+    columns = {name: keywords.pop(column, None) for name, column in _COLUMNS.items()}
     whole = {name: keywords.pop(name, None) for name in _OF_EVERY_FORMAT}
     return {**columns, **whole, "read": keywords}

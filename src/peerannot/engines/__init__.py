@@ -64,8 +64,8 @@ def aggregate(
         ``"auto"``, which compares strategies on held-out answers and takes the best.
     engine
         Where to fit: in ``"memory"``; from ``"disk"``, shards of Parquet that need not fit in
-        memory; on a ``"dask"`` cluster, shards by path or URL. ``"auto"``, the default, is memory,
-        or disk where shards would not fit and ``output`` is a folder.
+        memory; on a ``"dask"`` cluster, shards by path or URL. ``"auto"``, the default, is disk
+        for shards where ``output`` is a folder, else memory; it tells where they would not fit.
     gold
         Known classes of some tasks, which stay fixed: ``{task: label}``, a Series, an array
         (n_tasks,), or the path of a file with columns task and label.

@@ -25,23 +25,28 @@ MEMORY = Memory()
 
 
 class Auto(Engine):
-    """Engine memory, or disk where shards of Parquet would not fit and a folder is asked for."""
+    """Engine memory; or disk, for shards of Parquet whose result is wanted in shards, too.
+
+    Where shards would not fit in memory and disk cannot do what is asked, that is told.
+    """
 
     name: ClassVar[str] = "auto"
     takes: ClassVar[frozenset[str]] = MEMORY.takes | DISK.takes | {"memory_limit"}
 
     def run(self, request: Request) -> Outcome:
         need = bytes_needed(request)
+        if need is None:
+            return MEMORY.run(request)
         room = available() if request.memory_limit is None else request.memory_limit
-        if need is None or room is None or need <= room:
-            return MEMORY.run(request)
-        sizes = f"the answers need about {_size(need)} of memory, there are {_size(room)}"
+        fits = room is None or need <= room
         why = _not_from_disk(request)
-        if why is not None:
-            request.tell(f"{sizes}, and still fitted in memory: {why}")
-            return MEMORY.run(request)
-        request.tell(f"{sizes}: fitted from disk")
-        return DISK.run(with_gold_read(request))
+        if room is not None and not fits:
+            what = "fitted from disk" if why is None else f"still fitted in memory: {why}"
+            sizes = f"the answers need about {_size(need)} of memory, there are {_size(room)}"
+            request.tell(f"{sizes}; {what}")
+        if why is None:
+            return DISK.run(with_gold_read(request))
+        return MEMORY.run(request)
 
 
 def bytes_needed(request: Request) -> int | None:
