@@ -301,4 +301,5 @@ def test_a_repeated_answer_counts_as_asked_on_disk_too(tmp_path: Path) -> None:
         out = {"engine": "disk", "output": tmp_path / policy}
         there = aggregate(file, "MV", duplicates=policy, **out)
         here = aggregate(file, "MV", duplicates=policy)
-        assert written(there)[0][0] == written(here)[0][0] == label
+        framed = aggregate(frame, "MV", duplicates=policy)
+        assert written(there)[0][0] == written(here)[0][0] == written(framed)[0][0] == label

@@ -70,8 +70,12 @@ def _by_id(request: Request, *votes: Answers) -> Any:
     every = Answers.empty(
         Ids(dict.fromkeys(task for one in votes for task in one.tasks)), Ids(0), votes[0].classes
     )
-    codes, names = known_labels(request, every).tolist(), every.classes
-    return {t: names[code] for t, code in zip(every.tasks, codes, strict=True) if code >= 0}
+    known, names = known_labels(request, every).tolist(), every.classes
+    return {
+        task: [names[code] for code in codes if code >= 0]
+        for task, codes in zip(every.tasks, known, strict=True)
+        if codes[0] >= 0
+    }
 
 
 def _new_answers(request: Request, state: OnlineState, facts: dict[str, Any]) -> Answers:

@@ -36,7 +36,7 @@ def read_options(request: Request) -> dict[str, Any]:
 
 
 def known_labels(request: Request, answers: Answers) -> Any:
-    """Gold labels of a file as codes; what is no file as it is."""
+    """Gold labels of a file as accepted classes (n_tasks, m); what is no file as it is."""
     if not isinstance(request.gold, str | Path):
         return request.gold
     known = read_truth(
@@ -47,7 +47,7 @@ def known_labels(request: Request, answers: Answers) -> Any:
         request.tell(f"{request.gold}: {known.missing} of its tasks have no label")
     if known.without_answers:
         request.tell(f"{request.gold}: {known.without_answers} of its tasks have no answers")
-    return known.codes
+    return known.classes
 
 
 def options_beside_gold(request: Request) -> dict[str, Any]:
