@@ -21,6 +21,8 @@ __all__ = ["Auto", "bytes_needed"]
 # the table of labels written: 118 bytes an answer where ids are numbers, 152 where they are texts.
 ANSWER_BYTES, TEXT_BYTES = 120, 35
 
+SUFFIXES = (".csv", ".parquet", ".tsv")  # of tables, which memory writes
+
 MEMORY = Memory()
 
 
@@ -85,11 +87,8 @@ def _not_from_disk(request: Request) -> str | None:
         return "engine disk takes one strategy"
     if not strategy.runs_on_partitions() or strategy.needs_all_tasks() is not None:
         return f"{strategy.name} needs all tasks in memory"
-    if request.output is None or Path(request.output).suffix.lower() in (
-        ".csv",
-        ".parquet",
-        ".tsv",
-    ):
+    table = request.output is None or Path(request.output).suffix.lower() in SUFFIXES
+    if table or "://" in str(request.output):
         return f"engine disk writes shards, to {request.spell('output')} FOLDER"
     return None
 
