@@ -1,4 +1,4 @@
-"""Engine auto: in memory, or from disk where the answers would not fit."""
+"""Engine auto: from disk what is wanted in shards, else in memory; and what that would need."""
 
 from __future__ import annotations
 
