@@ -180,7 +180,7 @@ def test_auto_fits_from_disk_what_is_wanted_in_shards(tmp_path: Path, votes: pl.
     [
         (SPEC, {}, "writes shards, to output FOLDER"),
         (SPEC, {"intervals": True}, "intervals is not for engine disk"),
-        ("KOS", {}, "kos needs all tasks in memory"),
+        ("LA", {}, "la needs all tasks in memory"),
         ("auto", {}, "engine disk takes one strategy"),
     ],
 )
