@@ -13,7 +13,7 @@ from peerannot.aggregation.request import Engine, Outcome, Request
 from peerannot.engines.memory import Memory
 from peerannot.engines.reading import with_gold_read
 from peerannot.errors import PeerannotError
-from peerannot.io._rows import Rows
+from peerannot.io.rows import Rows
 
 __all__ = ["Auto", "bytes_needed"]
 

@@ -12,7 +12,7 @@ from peerannot.aggregation.capabilities import ENGINES, check_partitions
 from peerannot.aggregation.partitions.sharded_result import MOST_COLUMNS, ShardedResult
 from peerannot.aggregation.request import Engine, Outcome, Request
 from peerannot.errors import DataError, ParameterError
-from peerannot.io._checksums import ADVICE
+from peerannot.io.checksums import ADVICE
 
 __all__ = ["ShardEngine", "check_columns"]
 
