@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from peerannot.aggregation.origin import Origin
-from peerannot.answers import Answers, DuplicatePolicy, Ids, Meaning, labels_in
+from peerannot.answers import Answers, DuplicatePolicy, Ids, labels_in
 from peerannot.errors import DataError, ParameterError
 
 __all__ = ["Reading", "as_answers", "as_gold", "shown"]
@@ -29,7 +29,7 @@ class Reading(TypedDict, total=False):
         Name of the column of the weights of answers; by default each counts once.
     classes : sequence or int
         All classes in their order; by default those that occur.
-    labels, duplicates
+    duplicates
         See `peerannot.io.read`.
     missing_label : object
         What stands for no answer, beside NaN and None.
@@ -42,7 +42,6 @@ class Reading(TypedDict, total=False):
     label: str
     weight: str
     classes: Sequence[Any] | int
-    labels: Meaning
     duplicates: DuplicatePolicy
     missing_label: Any
     format: str
@@ -119,18 +118,20 @@ def _read(data: Any, given: Mapping[str, Any]) -> Answers:
     options: dict[str, Any] = {
         f"{k}_col": given[k] for k in ("task", "worker", "label", "weight") if k in given
     }
-    options |= {k: given[k] for k in ("labels", "duplicates") if k in given}
     if "missing_label" in given:
         options["no_answer"] = [cell_text(given["missing_label"]) or ""]
     form = given.get("format")
-    return read_answers(data, format=form, classes=given.get("classes"), **options)
+    return read_answers(
+        data, format=form, classes=given.get("classes"), duplicates=given.get("duplicates"),
+        **options,
+    )  # fmt: skip
 
 
 def _of_matrix(data: Any, given: Mapping[str, Any]) -> tuple[Answers, Origin]:
     """A matrix (n_tasks, n_workers); a task or worker without answers stays one."""
     from peerannot.io import cell_text
 
-    for name in ("task", "worker", "label", "weight", "labels", "duplicates", "format"):
+    for name in ("task", "worker", "label", "weight", "duplicates", "format"):
         if name in given:
             raise ParameterError(f"fit: a matrix has no columns to name; drop {name}")
     try:
