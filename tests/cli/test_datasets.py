@@ -103,7 +103,7 @@ def test_names_do_not_clash():
 
 def test_recipes_are_in_the_wheel():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    inside = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    inside = project["tool"]["scikit-build"]["wheel"]["force-include"]
     wanted = {e.recipe for e in catalogue().values() if e.recipe}
     assert inside == {f"datasets/{r}": f"peerannot/dataset/recipes/{r}" for r in wanted}
     for file in inside:
