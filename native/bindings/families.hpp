@@ -6,5 +6,7 @@
 namespace peerannot {
 
 void bind_confusion(nanobind::module_&);
+void bind_ids(nanobind::module_&);
+void bind_order(nanobind::module_&);
 
 }  // namespace peerannot

@@ -82,4 +82,6 @@ NB_MODULE(_native, m) {
     m.def("isas", isas);
     m.def("use", use, nb::arg("isa"));
     bind_confusion(m);
+    bind_ids(m);
+    bind_order(m);
 }

@@ -6,8 +6,10 @@
 namespace peerannot::PEERANNOT_ISA {
 
 extern const ConfusionLoops confusion;
+extern const IdLoops ids;
+extern const OrderLoops order;
 
 extern const Loops loops;
-const Loops loops{NAME(PEERANNOT_ISA), &confusion};
+const Loops loops{NAME(PEERANNOT_ISA), &confusion, &ids, &order};
 
 }  // namespace peerannot::PEERANNOT_ISA

@@ -4,6 +4,8 @@ Where an array may be left out, it has no rows. Each function raises TypeError w
 another type or layout, ValueError where sizes differ or an index is out of range.
 """
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -93,3 +95,76 @@ def confusion_expected(
     threads: int,
 ) -> None:
     """Set expected counts (n, true, answered) of runs of answers."""
+
+# --- ids: texts and numbers to codes
+
+class _Column(Protocol):
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+class Coder:
+    """A table of ids: codes in order of first appearance. Columns are Polars Series of texts."""
+
+    def __init__(self) -> None: ...
+    def texts(self, column: _Column, code: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Set the code of each text; the rows of those that were not in the table before."""
+
+    def find(self, column: _Column, code: NDArray[np.int32]) -> None:
+        """Set the code of each text, -1 of those that are not in the table."""
+
+    def numbers(self, number: NDArray[np.int64], code: NDArray[np.int32]) -> NDArray[np.int64]:
+        """As `texts`; a table has either."""
+
+def ids_replace(code: NDArray[np.int32], by: NDArray[np.int32], *, threads: int) -> None:
+    """Let each code become what stands at its place."""
+
+# --- order: answers in order of task and worker
+
+def order_state(task: NDArray[np.int32], worker: NDArray[np.int32]) -> int:
+    """1 where rows rise strictly by (task, worker), 0 where they rise but repeat, else -1."""
+
+def order_starts(key: NDArray[np.int32], ptr: NDArray[np.int64]) -> None:
+    """Set where the rows of each key start once they are in its order."""
+
+def order_gather(
+    task: NDArray[np.int32],
+    worker: NDArray[np.int32],
+    label: NDArray[np.int32],
+    ptr: NDArray[np.int64],
+    workers: NDArray[np.int32],
+    labels: NDArray[np.int32],
+    rows: NDArray[np.int64],
+) -> None:
+    """Set workers, labels and the rows they come from, in stable order of task."""
+
+def order_sort(
+    ptr: NDArray[np.int64],
+    worker: NDArray[np.int32],
+    label: NDArray[np.int32],
+    row: NDArray[np.int64],
+    *,
+    by_label: bool,
+    threads: int,
+) -> None:
+    """Sort in place, stably, by worker (and label) within tasks of few answers."""
+
+def order_repeats(
+    task: NDArray[np.int32],
+    worker: NDArray[np.int32],
+    label: NDArray[np.int32],
+    drop: NDArray[np.bool_],
+    *,
+    keep_last: bool,
+    only_exact: bool,
+) -> None:
+    """Mark, in rows in order, labels said again, or all but one of each (task, worker)."""
+
+def order_distinct(
+    ptr: NDArray[np.int64],
+    label: NDArray[np.int32],
+    size: NDArray[np.int64],
+    slot: NDArray[np.int32],
+    place: NDArray[np.int32],
+    *,
+    threads: int,
+) -> None:
+    """Set the distinct labels of each task, how many, and the place of each answer's label."""

@@ -38,32 +38,21 @@ def in_order(
         raise ParameterError(
             f"duplicates must be one of last, first, all, error, not {duplicates!r}"
         )
-    state = int(_order.in_order(task, worker))
+    task, worker, label = (np.ascontiguousarray(a, np.int32) for a in (task, worker, label))
+    state = _order.state(task, worker)
     by_label = duplicates == "all"
     if state < 0 or (by_label and state == 0):
-        sizes = np.bincount(task, minlength=len(tasks))
-        if int(sizes.max()) <= _order.INSERTION_LIMIT:
-            start = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
-            worker, label, order = _order.gather_by_task(
-                task, start, worker, label, weight is not None
-            )
-            _order.sort_in_tasks(start, worker, label, order, by_label)
-            task = np.repeat(np.arange(len(tasks), dtype=np.int32), sizes)
-        else:
-            order = np.arange(task.size, dtype=np.int64)
-            if by_label:
-                order = _order.counting_order(label, len(classes), order)
-            order = _order.counting_order(worker, len(workers), order)
-            order = _order.counting_order(task, len(tasks), order)
-            task, worker, label = task[order], worker[order], label[order]
-        weight = None if weight is None else weight[order]
-        state = int(_order.in_order(task, worker))
+        task, worker, label, rows = _order.in_order(
+            task, worker, label, tasks, by_label=by_label, wants_rows=weight is not None
+        )
+        weight = None if weight is None else weight[rows]
+        state = _order.state(task, worker)
     if state == 0 and (duplicates != "all" or repeats is not None):
-        exact = _order.duplicate_marks(task, worker, label, True, True)
+        exact = _order.repeats(task, worker, label, only_exact=True)
         # Exact repeats go first, so that "error" speaks of contradictions only.
         if duplicates == "error":
             task_, worker_, kept = task[~exact], worker[~exact], label[~exact]
-            clash = _order.duplicate_marks(task_, worker_, kept, False, False)
+            clash = _order.repeats(task_, worker_, kept, keep_last=False)
             if clash.any():
                 row = int(np.flatnonzero(clash)[0])
                 raise DataError(
@@ -72,7 +61,7 @@ def in_order(
                 )
             drop = exact
         else:
-            drop = _order.duplicate_marks(task, worker, label, duplicates != "first", False)
+            drop = _order.repeats(task, worker, label, keep_last=duplicates != "first")
         n_exact = int(exact.sum())
         conflicts = int(drop.sum()) - n_exact
         if repeats is not None:

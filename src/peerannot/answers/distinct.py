@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._compiled import compiled, prange
+from peerannot._loops import native
+from peerannot._threads import threads
 from peerannot.answers import Answers
 
 __all__ = ["distinct_labels"]
@@ -27,38 +26,7 @@ def distinct_labels(
     place : int32 array (n_answers,)
         Place of each answer's label among those of its task.
     """
-    size, label, place = _distinct(answers.task_ptr, answers.label)
+    size = np.empty(answers.n_tasks, np.int64)
+    label, place = np.empty_like(answers.label), np.empty_like(answers.label)
+    native.order_distinct(answers.task_ptr, answers.label, size, label, place, threads=threads())
     return size, label, place
-
-
-@compiled(parallel=True)
-def _distinct(ptr: Any, label: Any) -> Any:  # pragma: no cover - compiled
-    n_tasks = ptr.size - 1
-    size = np.empty(n_tasks, np.int64)
-    slots = np.empty(label.size, np.int32)
-    slot = np.empty(label.size, np.int32)
-    for i in prange(n_tasks):
-        start = ptr[i]
-        n = 0
-        for a in range(start, ptr[i + 1]):
-            y = label[a]
-            s = n
-            while s > 0 and slots[start + s - 1] >= y:
-                s -= 1
-            if s < n and slots[start + s] == y:
-                continue
-            for t in range(n, s, -1):
-                slots[start + t] = slots[start + t - 1]
-            slots[start + s] = y
-            n += 1
-        size[i] = n
-        for a in range(start, ptr[i + 1]):
-            low, high = 0, n - 1
-            while low < high:
-                middle = (low + high) // 2
-                if slots[start + middle] < label[a]:
-                    low = middle + 1
-                else:
-                    high = middle
-            slot[a] = low
-    return size, slots, slot

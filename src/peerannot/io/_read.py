@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from peerannot._loops import native
 from peerannot._memory import too_many_classes
 from peerannot._options import from_text
 from peerannot._text import few
+from peerannot._threads import threads
 from peerannot.answers import Answers, DuplicatePolicy, Ids, Meaning
 from peerannot.answers.labels import class_names
 from peerannot.errors import DataError, ParameterError
@@ -366,7 +368,7 @@ def _finish(
         labels, label, classes if classes is not None else votes.classes, place,
         coded=votes.coded, meaning=meaning, gold=votes.gold.values(),
     )  # fmt: skip
-    label = coding.codes[label]
+    native.ids_replace(label, coding.codes, threads=threads())
     guessed, notes = votes.guessed, [*votes.notes, *filter(None, [coding.note])]
     if coding.guessed:
         guessed, notes = guessed | {"labels": "codes"}, [*notes, GUESSED]

@@ -25,6 +25,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from peerannot._files import read_json, sha256, storage_errors, write_json
+from peerannot._loops import native
 from peerannot._no_answer import NO_ANSWER
 from peerannot._progress import Progress, silent
 from peerannot.answers import Answers, DuplicatePolicy, Ids, Meaning
@@ -250,7 +251,6 @@ class _Coder:
 
     def __init__(self, distinct: pl.Series) -> None:
         codes, self.ids = encode(distinct)
-        self._codes = codes
         if distinct.dtype.is_integer():
             values = distinct.cast(pl.Int64).to_numpy()
             self._low, span = int(values.min()), int(values.max()) - int(values.min()) + 1
@@ -261,11 +261,17 @@ class _Coder:
             else:
                 self._table = np.empty(0, np.int32)
         else:
-            self._enum = pl.Enum(distinct)
+            self._coder = native.Coder()
+            self._coder.texts(self.ids.texts(), codes)
 
     def __call__(self, column: pl.Series) -> NDArray[np.int32]:
         if not column.dtype.is_integer():
-            return np.asarray(self._codes[column.cast(self._enum).to_physical().to_numpy()])
+            codes = np.empty(column.len(), np.int32)
+            self._coder.find(column, codes)
+            if codes.size and int(codes.min()) < 0:
+                row = int(np.argmin(codes))
+                raise DataError(f"{column[row]!r} was not there before: shards changed meanwhile")
+            return codes
         values = column.cast(pl.Int64).to_numpy()
         if self._table.size:
             return np.asarray(self._table[values - self._low])
