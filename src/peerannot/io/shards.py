@@ -249,7 +249,8 @@ def _check_room(folder: Path, rows: Rows, seen: Survey) -> None:
 class _Coder:
     """Codes of the values of a column, by its vocabulary."""
 
-    def __init__(self, distinct: pl.Series) -> None:
+    def __init__(self, distinct: pl.Series, where: str) -> None:
+        self._where = where
         codes, self.ids = encode(distinct)
         if distinct.dtype.is_integer():
             values = distinct.cast(pl.Int64).to_numpy()
@@ -270,7 +271,10 @@ class _Coder:
             self._coder.find(column, codes)
             if codes.size and int(codes.min()) < 0:
                 row = int(np.argmin(codes))
-                raise DataError(f"{column[row]!r} was not there before: shards changed meanwhile")
+                raise DataError(
+                    f"{self._where}: {column.name} {column[row]!r} was not there at first: shards"
+                    " were changed while they were read; start again"
+                )
             return codes
         values = column.cast(pl.Int64).to_numpy()
         if self._table.size:
@@ -297,7 +301,7 @@ class Coding:
         where: str,
         meaning: Meaning | None = None,
     ) -> None:
-        self._worker, self._label = _Coder(workers), _Coder(labels)
+        self._worker, self._label = _Coder(workers, where), _Coder(labels, where)
         self._duplicates: DuplicatePolicy = duplicates
         self.workers, self.classes = self._worker.ids, self._label.ids
         if wanted is not None and not isinstance(wanted, int):
