@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from peerannot._loops import native
 from peerannot._threads import threads
-from peerannot.answers._ids import Ids
+from peerannot.answers.ids import Ids
 
 __all__ = ["in_order", "repeats", "state"]
 
