@@ -432,7 +432,9 @@ def test_command_with_weights(tmp_path: Path, run: Any) -> None:
 
 
 def test_a_worker_that_was_not_there_at_first_is_told() -> None:
-    coding = _shards.Coding(pl.Series(["u", "v"]), pl.Series(["x"]), None, "last", "votes.parquet")
+    coding = shards_module.Coding(
+        pl.Series(["u", "v"]), pl.Series(["x"]), None, "last", "votes.parquet"
+    )
     rows = pl.DataFrame({"task": ["a", "a"], "worker": ["v", "w"], "label": ["x", "x"]})
     assert coding.codes(rows.head(1))["worker"].to_list() == [1]
     with pytest.raises(DataError, match=r"votes.parquet: worker 'w' was not there at first"):
