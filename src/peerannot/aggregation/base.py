@@ -95,7 +95,8 @@ class Strategy(Named, Options, ABC):
         """Options, and arguments of `fit`, with which `peerannot.checks` try the strategy.
 
         What it cannot be without for these answers, and what keeps a check quick where defaults
-        are for real data. Gold labels are given where ``needs_gold``.
+        are for real data. A start, ``init``, is an array. Gold labels are given where
+        ``needs_gold``.
         """
         return {}, {}
 

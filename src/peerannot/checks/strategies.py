@@ -437,7 +437,8 @@ def is_the_same_on_partitions(cls: type[Strategy]) -> None:
         return
     one = fit(cls, answers)
     rule = rule.with_files()
-    parts = LocalParts.of(answers, 3, gold_labels(answers, arguments.get("gold")))
+    gold = gold_labels(answers, arguments.get("gold"))
+    parts = LocalParts.of(answers, 3, gold, arguments.get("init"))
     fitted = rule.fit_parts(parts, silent)
     each = [outcome(part, rule, fitted.write, fitted.given) for part in parts]
     labels, _, posterior = (np.concatenate(column) for column in zip(*each, strict=True))
