@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from helpers.crowds import even_crowd
 from peerannot.aggregation import STRATEGIES, OnlineState, Result, build, load_state
 from peerannot.aggregation.base import Strategy
 from peerannot.aggregation.online.memory import KeptCounts
 from peerannot.answers import Answers
+from peerannot.checks.crowds import crowd
 from peerannot.errors import DataError, DataWarning, ParameterError
 
 VOTES = ["majority-vote", "naive-soft", "twothird", "weighted-vote[default_weight=0.3]", "wawa"]
@@ -83,7 +83,7 @@ def test_votes_of_any_batches_are_those_of_all(name: str, duplicates: Any, data:
 
 
 def test_counts_are_all_that_a_vote_keeps_of_answers_that_all_count() -> None:
-    answers, _ = even_crowd(20, 30, 3, 25, seed=1)
+    answers, _ = crowd(20, 30, 3, 25, seed=1)
     state = stream(build("MV"), answers, np.array_split(np.arange(500), 3), duplicates="all")
     assert isinstance(state.memory, KeptCounts)
     assert state.memory.task.size <= 20 * 3
@@ -99,7 +99,7 @@ def test_counts_are_all_that_a_vote_keeps_of_answers_that_all_count() -> None:
 @pytest.mark.parametrize("name", ["la[order=given]", "la-two-pass[order=given,ties=random,seed=3]"])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_la_reads_whole_tasks_in_order_as_the_fit_does(name: str, weighted: bool) -> None:
-    answers, _ = even_crowd(50, 9, 3, 5, seed=2, weighted=weighted)
+    answers, _ = crowd(50, 9, 3, 5, seed=2, weighted=weighted)
     cut = [0, 40, 41, 44, 50]
     parts = [np.arange(answers.task_ptr[a], answers.task_ptr[b]) for a, b in pairwise(cut)]
     rule = build(name.replace("ties=random", "ties=first"))
@@ -128,7 +128,7 @@ def la_by_hand(batches: list[list[tuple[int, int, int]]], k: int) -> tuple[Any, 
 
 
 def test_la_weighs_late_answers_to_a_task_by_the_skills_of_then() -> None:
-    answers, _ = even_crowd(12, 6, 3, 4, seed=3)
+    answers, _ = crowd(12, 6, 3, 4, seed=3)
     parts = np.array_split(np.random.default_rng(0).permutation(answers.n_answers), 4)
     state = stream(build("la[order=given]"), answers, parts)
     listed = [
@@ -158,7 +158,7 @@ def test_la_takes_back_what_a_replaced_answer_counted() -> None:
 @pytest.mark.parametrize("name", EM)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_steps_of_em_are_those_of_dense_arrays(name: str, weighted: bool) -> None:
-    answers, _ = even_crowd(40, 8, 3, 5, seed=4, weighted=weighted)
+    answers, _ = crowd(40, 8, 3, 5, seed=4, weighted=weighted)
     parts = np.array_split(np.random.default_rng(1).permutation(answers.n_answers), 3)
     rule = build(name)
     state = stream(rule, answers, parts, decay=0.7, passes=2)
@@ -228,7 +228,7 @@ def em_by_hand(
 
 @pytest.mark.parametrize("name", EM)
 def test_em_in_batches_comes_near_the_fit(name: str) -> None:
-    answers, truth = even_crowd(400, 12, 3, 5, seed=5)
+    answers, truth = crowd(400, 12, 3, 5, seed=5)
     rule = build(name)
     whole = rule.fit(answers)
     one = rule.partial_fit(answers, begin="fit").result()
@@ -243,7 +243,7 @@ def test_em_in_batches_comes_near_the_fit(name: str) -> None:
 
 
 def test_a_batch_that_touches_every_task_is_a_step_of_em() -> None:
-    answers, _ = even_crowd(30, 8, 3, 5, seed=6)
+    answers, _ = crowd(30, 8, 3, 5, seed=6)
     last = answers.task_ptr[1:] - 1
     first = np.setdiff1d(np.arange(answers.n_answers), last)
     rule = build("ibcc")
@@ -256,7 +256,7 @@ def test_a_batch_that_touches_every_task_is_a_step_of_em() -> None:
 
 @pytest.mark.parametrize("name", ONLINE)
 def test_saved_states_come_back(name: str, tmp_path: Any) -> None:
-    answers, _ = even_crowd(20, 6, 3, 4, seed=7)
+    answers, _ = crowd(20, 6, 3, 4, seed=7)
     rule = build(name)
     gold = {"0": 1}
     half = np.arange(answers.n_answers // 2), np.arange(answers.n_answers // 2, answers.n_answers)
@@ -275,7 +275,7 @@ def test_saved_states_come_back(name: str, tmp_path: Any) -> None:
 
 
 def test_damaged_states_are_told(tmp_path: Any) -> None:
-    answers, _ = even_crowd(10, 4, 2, 3)
+    answers, _ = crowd(10, 4, 2, 3)
     with pytest.raises(DataError, match="no such file"):
         load_state(tmp_path)
     build("MV").partial_fit(answers).save(tmp_path)
@@ -293,7 +293,7 @@ def test_damaged_states_are_told(tmp_path: Any) -> None:
 
 
 def test_a_save_that_fails_leaves_the_old_state(tmp_path: Any, monkeypatch: Any) -> None:
-    answers, _ = even_crowd(10, 4, 2, 3)
+    answers, _ = crowd(10, 4, 2, 3)
     old = build("MV").partial_fit(rows(answers, range(9)))
     old.save(tmp_path)
     new = build("MV").partial_fit(answers, old)
@@ -309,7 +309,7 @@ def test_a_save_that_fails_leaves_the_old_state(tmp_path: Any, monkeypatch: Any)
 
 @pytest.mark.parametrize("name", ONLINE)
 def test_an_answer_sent_again_changes_nothing(name: str, tmp_path: Any) -> None:
-    answers, _ = even_crowd(15, 5, 3, 4, seed=8)
+    answers, _ = crowd(15, 5, 3, 4, seed=8)
     rule = build(name)
     gold = {answers.tasks[0]: answers.classes[0]}
     state = rule.partial_fit(answers, gold=gold)
@@ -364,7 +364,7 @@ def test_what_cannot_be_added_is_told() -> None:
 
 
 def test_a_state_is_not_changed_by_what_comes_after() -> None:
-    answers, _ = even_crowd(15, 5, 3, 4, seed=9)
+    answers, _ = crowd(15, 5, 3, 4, seed=9)
     for name in ("la", "dawid-skene", "wawa"):
         rule = build(name)
         state = rule.partial_fit(rows(answers, range(20)))
@@ -374,7 +374,7 @@ def test_a_state_is_not_changed_by_what_comes_after() -> None:
 
 
 def test_warm_start_from_a_result_of_other_tasks() -> None:
-    answers, _ = even_crowd(60, 9, 3, 5, seed=10)
+    answers, _ = crowd(60, 9, 3, 5, seed=10)
     few = rows(answers, np.arange(answers.task_ptr[40]))
     rule = build("dawid-skene[max_iter=1,tol=0]")
     done = build("dawid-skene").fit(few)
@@ -397,7 +397,7 @@ def test_warm_start_from_a_result_of_other_tasks() -> None:
 
 
 def test_command(tmp_path: Any, run: Any) -> None:
-    answers, _ = even_crowd(30, 6, 3, 4, seed=11)
+    answers, _ = crowd(30, 6, 3, 4, seed=11)
     votes: dict[str, dict[str, int]] = {}
     for i, j, y in zip(answers.task, answers.worker, answers.label, strict=True):
         votes.setdefault(str(i), {})[str(j)] = int(y)

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
-from helpers.crowds import even_crowd
 from peerannot.aggregation import (
     STRATEGIES,
     Result,
@@ -24,6 +23,7 @@ from peerannot.aggregation import (
 )
 from peerannot.aggregation.uncertainty.intervals import right_distribution
 from peerannot.answers import Answers
+from peerannot.checks.crowds import crowd
 from peerannot.errors import DataError, ParameterError
 from peerannot.simulation import simulate
 
@@ -74,7 +74,7 @@ def by_hand(result: Result, answers: Answers, level: float) -> tuple[Any, Any]:
 @pytest.mark.parametrize("name", ["dawid-skene", "ibcc", "one-coin", "wawa"])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_skill_intervals_are_those_of_the_equations(name: str, weighted: bool) -> None:
-    answers, _ = even_crowd(40, 7, 3, 4, seed=1, weighted=weighted)
+    answers, _ = crowd(40, 7, 3, 4, seed=1, weighted=weighted)
     result = build(name).fit(answers)
     for level in (0.5, 0.95):
         got = skill_intervals(result, answers, level=level)
@@ -82,7 +82,7 @@ def test_skill_intervals_are_those_of_the_equations(name: str, weighted: bool) -
 
 
 def test_intervals_shrink_with_answers_and_hold_the_skill() -> None:
-    answers, _ = even_crowd(200, 8, 2, 4, seed=2)
+    answers, _ = crowd(200, 8, 2, 4, seed=2)
     few = answers.of_tasks(np.arange(20))
     for name in ("one-coin", "dawid-skene", "ibcc"):
         widths = []
@@ -133,7 +133,7 @@ def test_the_number_of_right_labels_has_its_distribution() -> None:
 
 
 def test_accuracy_of_many_tasks_is_normal_and_of_few_exact() -> None:
-    answers, _ = even_crowd(400, 9, 3, 3, seed=3)
+    answers, _ = crowd(400, 9, 3, 3, seed=3)
     result = build("one-coin").fit(answers)
     exact = accuracy_interval(result, answers)
     normal = accuracy_interval(result, answers, exact_up_to=10)
@@ -147,7 +147,7 @@ def test_accuracy_of_many_tasks_is_normal_and_of_few_exact() -> None:
 def test_accuracy_covers_where_the_model_is_right() -> None:
     held, biased = [], []
     for seed in range(12):
-        answers, truth = even_crowd(300, 10, 3, 5, seed=seed, low=0.55)
+        answers, truth = crowd(300, 10, 3, 5, seed=seed, low=0.55)
         result = build("one-coin").fit(answers)
         found = accuracy_interval(result, answers)
         held.append(found.low <= (result.labels == truth).mean() <= found.high)
@@ -165,7 +165,7 @@ def test_accuracy_covers_where_the_model_is_right() -> None:
 
 
 def test_a_task_is_judged_by_what_its_workers_do_elsewhere() -> None:
-    answers, _ = even_crowd(25, 6, 3, 4, seed=10, weighted=True)
+    answers, _ = crowd(25, 6, 3, 4, seed=10, weighted=True)
     result = build("ibcc").fit(answers)
     z, v, k = result.posterior, answers.weight, 3
     assert v is not None
@@ -188,14 +188,14 @@ def test_a_task_is_judged_by_what_its_workers_do_elsewhere() -> None:
 
 
 def test_what_has_no_interval() -> None:
-    answers, _ = even_crowd(20, 5, 3, 3)
+    answers, _ = crowd(20, 5, 3, 3)
     votes = build("MV").fit(answers)
     with pytest.raises(DataError, match="does not estimate skills"):
         skill_intervals(votes, answers)
     added = with_intervals(votes, answers)
     assert "skill_low" not in added.worker_table()
     assert added.manifest()["notes"]["accuracy"]["method"] == "exact"
-    other, _ = even_crowd(21, 5, 3, 3)
+    other, _ = crowd(21, 5, 3, 3)
     for function in (skill_intervals, accuracy_interval):
         with pytest.raises(DataError, match="not those"):
             function(build("wawa").fit(answers), other)
@@ -209,7 +209,7 @@ def test_what_has_no_interval() -> None:
 
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
 def test_every_strategy_can_have_intervals(name: str) -> None:
-    answers, _ = even_crowd(40, 6, 3, 4, seed=4)
+    answers, _ = crowd(40, 6, 3, 4, seed=4)
     gold = {"0": 1, "1": 0} if name == "gold-majority-vote" else None
     init = build("NS").fit(answers) if name == "crowdlab" else None
     result = with_intervals(STRATEGIES[name]().fit(answers, gold=gold, init=init), answers)
@@ -220,7 +220,7 @@ def test_every_strategy_can_have_intervals(name: str) -> None:
 
 
 def test_a_draw_holds_all_answers_of_its_tasks() -> None:
-    answers, _ = even_crowd(12, 5, 3, 4, seed=5, weighted=True)
+    answers, _ = crowd(12, 5, 3, 4, seed=5, weighted=True)
     picked = np.array([0, 3, 3, 7])
     drawn = answers.of_tasks(picked)
     assert answers.weight is not None and drawn.weight is not None
@@ -233,7 +233,7 @@ def test_a_draw_holds_all_answers_of_its_tasks() -> None:
 
 @pytest.mark.parametrize("name", ["MV", "wawa", "one-coin", "ibcc[max_iter=50]"])
 def test_bootstrap(name: str) -> None:
-    answers, _ = even_crowd(60, 8, 3, 5, seed=6)
+    answers, _ = crowd(60, 8, 3, 5, seed=6)
     rule = build(name)
     result = rule.fit(answers)
     found = bootstrap(rule, answers, 25, 3)
@@ -254,7 +254,7 @@ def test_bootstrap(name: str) -> None:
 
 def test_bootstrap_of_the_vote_is_that_of_its_mean() -> None:
     """Mean confidence of vote shares is a mean over tasks: its spread is known."""
-    answers, _ = even_crowd(300, 9, 3, 5, seed=7)
+    answers, _ = crowd(300, 9, 3, 5, seed=7)
     confidence = build("naive-soft").fit(answers).confidence
     found = bootstrap("naive-soft", answers, 300, 0).accuracy
     half = 1.96 * confidence.std() / np.sqrt(300)
@@ -265,7 +265,7 @@ def test_bootstrap_of_the_vote_is_that_of_its_mean() -> None:
 
 
 def test_bootstrap_with_gold_and_idle_workers() -> None:
-    base, _ = even_crowd(30, 5, 3, 4, seed=8)
+    base, _ = crowd(30, 5, 3, 4, seed=8)
     answers = Answers.from_arrays(
         base.task, base.worker, base.label, workers=[*map(str, range(5)), "idle"], classes=3
     )
@@ -282,7 +282,7 @@ def test_bootstrap_with_gold_and_idle_workers() -> None:
 
 
 def test_command(tmp_path: Any, run: Any) -> None:
-    answers, _ = even_crowd(40, 6, 3, 4, seed=9)
+    answers, _ = crowd(40, 6, 3, 4, seed=9)
     votes: dict[str, dict[str, int]] = {}
     for i, j, y in zip(answers.task, answers.worker, answers.label, strict=True):
         votes.setdefault(str(i), {})[str(j)] = int(y)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from helpers.crowds import even_crowd
 from helpers.slow_votes import agreement, best, dense_votes, rows
 from peerannot.aggregation import IWMV, MajorityVote, NaiveSoft, TwoThird, Wawa
 from peerannot.aggregation.passes import support
 from peerannot.aggregation.passes.signed_votes import signed_vote_fit
 from peerannot.answers import Answers
+from peerannot.checks.crowds import crowd
 
 CROWDS = [
     {"seed": 1},
@@ -23,7 +23,7 @@ CROWDS = [
 
 @pytest.mark.parametrize("options", CROWDS)
 def test_votes_equal_their_transcription(options):
-    answers, _ = even_crowd(**options)
+    answers, _ = crowd(**options)
     votes = dense_votes(answers)
     assert np.allclose(MajorityVote().fit(answers).posterior, best(votes))
     assert np.allclose(NaiveSoft().fit(answers).posterior, rows(votes))
@@ -31,7 +31,7 @@ def test_votes_equal_their_transcription(options):
 
 @pytest.mark.parametrize("options", CROWDS)
 def test_wawa_equals_its_transcription(options):
-    answers, _ = even_crowd(**options)
+    answers, _ = crowd(**options)
     votes = dense_votes(answers)
     first = agreement(answers, best(votes))
     tied = best(votes) > 0
@@ -44,14 +44,14 @@ def test_wawa_equals_its_transcription(options):
 
 @pytest.mark.parametrize("options", CROWDS)
 def test_wawa_first_takes_the_first_of_tied_majorities(options):
-    answers, _ = even_crowd(**options)
+    answers, _ = crowd(**options)
     winner = np.eye(answers.n_classes)[dense_votes(answers).argmax(1)]
     assert np.allclose(Wawa(ties="first").fit(answers).skill, agreement(answers, winner))
 
 
 @pytest.mark.parametrize("options", CROWDS)
 def test_iwmv_equals_its_transcription(options):
-    answers, _ = even_crowd(**options)
+    answers, _ = crowd(**options)
     k = answers.n_classes
     winner = best(dense_votes(answers))
     for _ in range(50):
@@ -83,7 +83,7 @@ def test_iwmv_turns_an_adversary_round_in_two_classes():
 
 
 def test_iwmv_starts_from_init_and_keeps_gold():
-    answers, truth = even_crowd(seed=6)
+    answers, truth = crowd(seed=6)
     start = np.eye(3)[truth]
     assert IWMV(max_iter=1).fit(answers, gold=truth).labels.tolist() == truth.tolist()
     with pytest.warns(UserWarning, match="raise max_iter"):
@@ -110,7 +110,7 @@ def test_two_thirds_decides_where_enough_agree():
 
 def test_many_classes_need_no_dense_posterior(monkeypatch):
 
-    answers, _ = even_crowd(seed=7, n_classes=5)
+    answers, _ = crowd(seed=7, n_classes=5)
     gold = {"0": 4, "3": 1}
     for strategy in (MajorityVote(), NaiveSoft(), Wawa(), IWMV()):
         dense = strategy.fit(answers, gold=gold)
