@@ -11,10 +11,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from peerannot._progress import silent
 from peerannot._threads import with_threads
 from peerannot.aggregation import STRATEGIES, Result, build
 from peerannot.aggregation.base import Strategy
-from peerannot.aggregation.partitions import out_of_core
+from peerannot.aggregation.partitions import mapped, out_of_core
 from peerannot.aggregation.partitions.out_of_core import fit_shards
 from peerannot.aggregation.reliability.crowdlab import CROWDLAB
 from peerannot.answers import Answers
@@ -33,6 +34,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards_module, "CHUNK_CELLS", 0)
     monkeypatch.setattr(shards_module, "LEAST_CHUNK", 50)
     monkeypatch.setattr(out_of_core, "PART", 40)
+    monkeypatch.setattr(mapped, "ROOM", 2**12)
 
 
 def shards(
@@ -265,6 +267,28 @@ def test_equals_the_fit_in_memory(tmp_path: Path, spec: str, text: bool, shuffle
         np.testing.assert_allclose(confusion, here.confusion, atol=1e-9)
     assert len(list((tmp_path / "out" / "tasks").iterdir())) > 2
     assert not (tmp_path / "out" / ".scratch").exists()
+
+
+@pytest.mark.parametrize("spec", ["DS[max_iter=5]", "IWMV", "GLAD[max_iter=5]", "BWA", "KOS"])
+def test_what_stays_in_memory_changes_nothing(tmp_path: Path, spec: str) -> None:
+    pattern = shards(tmp_path / "in")
+    columns = dict.fromkeys(("task", "worker", "label", "weight"))
+    coded = shards_module.code_shards(
+        pattern, tmp_path / "coded", columns=columns, classes=None, labels=None,
+        duplicates="last", progress=silent,
+    )  # fmt: skip
+    rule, held, found = build(spec), [], []
+    for room in (0, 2**10, 2**12, 2**13, 2**30):
+        parts = mapped.MappedParts(coded, room)
+        fitted = rule.fit_parts(parts, silent)
+        posterior = [fitted.write(part, *fitted.given).posterior for part in parts]
+        held.append(len(parts._held))
+        found.append(np.concatenate(posterior))
+        parts.close()
+    assert held[0] == 0 and held[-1] == len(parts)
+    assert any(0 < n < len(parts) for n in held)
+    for posterior in found[1:]:
+        np.testing.assert_array_equal(posterior, found[0])
 
 
 def test_threads_do_not_matter(tmp_path: Path) -> None:

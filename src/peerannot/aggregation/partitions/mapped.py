@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from peerannot._memory import available
 from peerannot.aggregation.partitions.known import KnownLabels
 from peerannot.aggregation.partitions.parts import Part, Shape, Work
 from peerannot.aggregation.passes.confusions import Pairs
@@ -23,20 +24,26 @@ if TYPE_CHECKING:
 
 __all__ = ["MappedParts"]
 
+ROOM = 2**29  # bytes of partitions that stay in memory
+
 
 class MappedParts:
     """Chunks of tasks of coded answers, see `peerannot.aggregation.partitions.parts.Parts`.
 
     A partition is made anew whenever it is worked on, and its answers only as far as they are
-    asked for. What is kept with tasks goes to files next to the answers; `close` removes them.
+    asked for; but the first ones stay, with all that was prepared and is kept, while they take
+    less than ``room``. What the others keep with tasks goes to files next to the answers; `close`
+    removes them.
 
     Parameters
     ----------
     coded
         The answers.
+    room
+        Bytes; by default `ROOM`, or a quarter of the memory that there is.
     """
 
-    def __init__(self, coded: Coded) -> None:
+    def __init__(self, coded: Coded, room: int | None = None) -> None:
         self._coded = coded
         self.shape = Shape(
             coded.n_tasks, coded.n_answers, coded.workers, coded.classes,
@@ -49,8 +56,13 @@ class MappedParts:
         self._home = Path(tempfile.mkdtemp(prefix="kept-", dir=coded.folder))
         # Files of what each partition keeps; no list: an array, not a tuple of some.
         self._kept: list[Any] = [None] * len(self)
+        common = (coded, self.shape, coded.workers, coded.classes, *vars(self.pairs).values())
+        self._shared = {id(thing) for thing in common}
+        self._held: dict[int, tuple[Part, int]] = {}
+        self._room = min(ROOM, (available() or 0) // 4) if room is None else room
         self._none = np.full(int(np.diff(coded.chunks[:, 0]).max()), -1, np.int32)
         self._gold: NDArray[np.int32] | None = None
+        self._shared.add(id(self._none))
 
     def __len__(self) -> int:
         return len(self._coded.chunks) - 1
@@ -62,13 +74,18 @@ class MappedParts:
         """Take known labels of tasks."""
         each = (gold.of_tasks(part.answers.tasks, part.first_task) for part in self)
         self._gold = np.concatenate(list(each))
+        for part, size in self._held.values():
+            self._save(part)
+            self._room += size
+        self._held.clear()
+        self._shared.add(id(self._gold))
 
     def close(self) -> None:
         """Remove what was kept."""
         shutil.rmtree(self._home, ignore_errors=True)
 
     def sum(self, work: Work, *given: Any) -> tuple[Any, ...]:
-        return _added(work(part, *given) for part in self)
+        return _added(self._settled(part, work(part, *given)) for part in self)
 
     def advance(self, work: Work, *given: Any) -> tuple[Any, ...]:
         return _added(self._advanced(part, *work(part, *given)) for part in self)
@@ -79,6 +96,8 @@ class MappedParts:
         return state
 
     def _part(self, c: int) -> Part:
+        if c in self._held:
+            return self._held[c][0]
         answers = _MappedAnswers(self._coded, c)
         first = int(self._coded.chunks[c, 0])
         n = answers.n_tasks
@@ -89,6 +108,26 @@ class MappedParts:
         return part
 
     def _advanced(self, part: Part, kept: Any, told: tuple[Any, ...]) -> tuple[Any, ...]:
+        part.kept = kept
+        if part.index not in self._held:
+            self._save(part)
+        return self._settled(part, told)
+
+    def _settled(self, part: Part, told: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Hold the partition where there is room for it."""
+        _, before = self._held.get(part.index, (part, 0))
+        size = _size(part, set(self._shared))
+        if size - before <= self._room:
+            self._room -= size - before
+            self._held[part.index] = part, size
+        elif before:
+            self._save(part)
+            self._room += before
+            del self._held[part.index]
+        return told
+
+    def _save(self, part: Part) -> None:
+        kept = part.kept
         several = kept if isinstance(kept, tuple) else (kept,)
         files = []
         for i, array in enumerate(several):
@@ -96,7 +135,6 @@ class MappedParts:
             if array is not None:
                 np.save(self._home / f"{part.index}-{i}.npy", array, allow_pickle=False)
         self._kept[part.index] = tuple(files) if isinstance(kept, tuple) else files[0]
-        return told
 
     def _restored(self, c: int) -> Any:
         files = self._kept[c]
@@ -157,6 +195,22 @@ def _added(results: Iterator[tuple[Any, ...]]) -> tuple[Any, ...]:
         for i, value in enumerate(told):
             total[i] += value
     return tuple(total)
+
+
+def _size(thing: Any, seen: set[int]) -> int:
+    """Bytes of the arrays in something, but for those in files and what was seen."""
+    while isinstance(thing, np.ndarray) and isinstance(thing.base, np.ndarray):
+        thing = thing.base
+    if id(thing) in seen:
+        return 0
+    seen.add(id(thing))
+    if isinstance(thing, np.ndarray):
+        return 0 if isinstance(thing, np.memmap) else thing.nbytes
+    if isinstance(thing, dict):
+        return sum(_size(value, seen) for value in thing.values())
+    if isinstance(thing, tuple | list):
+        return sum(_size(value, seen) for value in thing)
+    return _size(vars(thing), seen) if isinstance(thing, Answers) or is_dataclass(thing) else 0
 
 
 def _read(file: Path | None) -> Any:

@@ -45,11 +45,13 @@ class Disk(ShardEngine):
     Notes
     -----
     Cost: as in memory, and two readings of the shards; what in memory is prepared once for all
-    iterations is prepared in each. Memory: what the strategy knows of workers (for confusion
-    matrices the counts of each pair of worker and label that occurs, at most 256 MiB for up to
-    eight blocks, or one block's), and a chunk of tasks. Mapped files count as resident while the
-    system has room for them, and give way. What some strategies keep with tasks (GLAD, IWMV,
-    PlantNet: 4 to 8 bytes a task or an answer) is in ``scratch``, too.
+    iterations is prepared in each, but for the first chunks, which stay in memory up to 512 MiB
+    (10 to 20 million answers) or a quarter of what is free. Memory: that, what the strategy knows
+    of workers (for confusion matrices the counts of each pair of worker and label that occurs, at
+    most 256 MiB for up to eight blocks, or one block's), and a chunk of tasks. Mapped files count
+    as resident while the system has room for them, and give way. What some strategies keep with
+    the tasks of other chunks (at most 16 bytes an answer, or 8 a task and class) is in ``scratch``,
+    too.
     Results equal those in memory to the rounding of sums, for any number of threads.
     """
 
