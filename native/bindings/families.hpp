@@ -8,5 +8,6 @@ namespace peerannot {
 void bind_confusion(nanobind::module_&);
 void bind_ids(nanobind::module_&);
 void bind_order(nanobind::module_&);
+void bind_simulation(nanobind::module_&);
 
 }  // namespace peerannot

@@ -84,4 +84,5 @@ NB_MODULE(_native, m) {
     bind_confusion(m);
     bind_ids(m);
     bind_order(m);
+    bind_simulation(m);
 }

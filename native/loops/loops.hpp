@@ -4,6 +4,7 @@
 #include "confusion.hpp"
 #include "ids.hpp"
 #include "order.hpp"
+#include "simulation.hpp"
 
 namespace peerannot {
 
@@ -12,6 +13,7 @@ struct Loops {
     const ConfusionLoops* confusion;
     const IdLoops* ids;
     const OrderLoops* order;
+    const SimulationLoops* simulation;
 };
 
 }  // namespace peerannot

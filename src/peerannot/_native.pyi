@@ -168,3 +168,38 @@ def order_distinct(
     threads: int,
 ) -> None:
     """Set the distinct labels of each task, how many, and the place of each answer's label."""
+
+# --- simulation: who answers which task, and what
+
+def simulation_uniform(
+    wanted: NDArray[np.int64],
+    uniform: NDArray[np.float64],
+    worker: NDArray[np.int32],
+    got: NDArray[np.int64],
+    *,
+    n_workers: int,
+    load: int,
+) -> int:
+    """Set the workers of each task and how many; how many answers there are in all."""
+
+def simulation_weighted(
+    wanted: NDArray[np.int64],
+    uniform: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    worker: NDArray[np.int32],
+    got: NDArray[np.int64],
+    *,
+    load: int,
+) -> int:
+    """As `simulation_uniform`, each next worker in proportion to the weights still there."""
+
+def simulation_labels(
+    cumulated: NDArray[np.float64],
+    worker: NDArray[np.int32],
+    truth: NDArray[np.int64],
+    uniform: NDArray[np.float64],
+    label: NDArray[np.int32],
+    *,
+    threads: int,
+) -> None:
+    """Set the label of each answer by row (worker, truth) of cumulated confusion matrices."""

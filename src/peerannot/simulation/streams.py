@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._progress import Progress
+from peerannot._threads import threads
 from peerannot.errors import DataWarning, ParameterError
 from peerannot.simulation.crowd import Crowd
 from peerannot.simulation.plan import Plan
@@ -92,7 +93,7 @@ def fast(
     The same rule as the published loop; with weights, each next worker of a task is drawn in
     proportion to the weights of those left.
     """
-    from peerannot.simulation import kernels
+    from peerannot._loops import native
 
     votes = crowd.votes_per_task
     if crowd.imbalance_votes:
@@ -106,12 +107,15 @@ def fast(
     else:
         demand = np.full(crowd.n_task, votes)
     u = rng.random(int(demand.sum()))
+    worker, got = np.empty(u.size, np.int32), np.empty(demand.size, np.int64)
     if weight is None:
-        worker, got = kernels.assign_uniform(demand, crowd.n_worker, crowd.load, u)
+        n = native.simulation_uniform(
+            demand, u, worker, got, n_workers=crowd.n_worker, load=crowd.load
+        )
     else:
-        worker, got = kernels.assign_weighted(demand, weight, crowd.load, u)
+        n = native.simulation_weighted(demand, u, weight, worker, got, load=crowd.load)
     _warn_short(int((got < demand).sum()), crowd)
-    return np.repeat(np.arange(crowd.n_task, dtype=np.int32), got), worker
+    return np.repeat(np.arange(crowd.n_task, dtype=np.int32), got), worker[:n]
 
 
 def confused(
@@ -121,10 +125,11 @@ def confused(
     rng: np.random.Generator,
 ) -> NDArray[np.int32]:
     """Labels drawn from the confusion matrices, one uniform number an answer."""
-    from peerannot.simulation import kernels
+    from peerannot._loops import native
 
     u = rng.random(worker.size)
-    labels: NDArray[np.int32] = kernels.draw_labels(cumulated(matrices), worker, truth, u)
+    labels = np.empty(worker.size, np.int32)
+    native.simulation_labels(cumulated(matrices), worker, truth, u, labels, threads=threads())
     return labels
 
 
