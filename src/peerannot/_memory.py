@@ -6,7 +6,10 @@ import contextlib
 import os
 from pathlib import Path
 
-__all__ = ["available", "too_many_classes"]
+__all__ = ["TABLE_BYTES", "available", "too_many_classes"]
+
+# Dense tables over this size (tasks x classes, a matrix a worker) are kept sparse or refused.
+TABLE_BYTES = 2**31
 
 # A class takes its name, a place in the index of names, a count, a prior and one row of a
 # posterior, before there is any answer.

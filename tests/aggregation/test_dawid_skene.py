@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from helpers.crowds import uneven_crowd
 from peerannot._threads import with_threads
 from peerannot.aggregation import STRATEGIES, build
-from peerannot.aggregation.confusion.dawid_skene import FLOOR
+from peerannot.aggregation.passes.known_confusions import LEAST_PROBABILITY
 from peerannot.aggregation.passes.confusions import EM
 from peerannot.answers import Answers
 from peerannot.errors import ConvergenceWarning
@@ -134,7 +134,7 @@ def test_one_iteration_by_hand() -> None:
     result = DS(max_iter=1, tol=0.0).fit(answers)
     # Start: a = (2/3, 1/3), b = (0, 1). Workers 0 and 1 say x given x: 1, given y: 1/4.
     a = np.array([1 / 3, 2 / 3]) * np.array([1 * 1 * 1, 1 / 4 * 1 / 4 * 1])
-    b = np.array([1 / 3 * FLOOR**2, 2 / 3 * 9 / 16])
+    b = np.array([1 / 3 * LEAST_PROBABILITY**2, 2 / 3 * 9 / 16])
     first = np.array([a / a.sum(), b / b.sum()])
     evidence = np.log(a.sum()) + np.log(b.sum())
     assert result.diagnostics.objective[0] == pytest.approx(evidence)

@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._files import load_npy, read_json, write_csv, write_json, write_npy
+from peerannot._memory import TABLE_BYTES
 from peerannot._text import did_you_mean
 from peerannot._version import __version__
 from peerannot.answers import Ids
 from peerannot.errors import ConvergenceWarning, DataError, NotConvergedError
 
 __all__ = ["Diagnostics", "Found", "WorkerView"]
-
-DENSE_LIMIT = 2**31  # bytes of a dense posterior over which only the sparse form is kept
 
 
 @dataclass(frozen=True)
@@ -151,7 +150,7 @@ class Found:
         if isinstance(self.posterior, np.ndarray):
             return np.asarray(self.posterior, dtype=np.float64)
         n, k = self.posterior.shape
-        if n * k * 8 > DENSE_LIMIT:
+        if n * k * 8 > TABLE_BYTES:
             raise DataError(
                 f"a dense posterior of {n} tasks x {k} classes takes {n * k * 8 / 2**30:.0f} GiB;"
                 " write a table (--output FILE.parquet) or use hard labels"

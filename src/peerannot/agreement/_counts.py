@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._compiled import compiled, prange
+from peerannot._memory import TABLE_BYTES
 from peerannot.answers import Answers, check_answers
 from peerannot.answers.distinct import distinct_labels
 from peerannot.errors import ParameterError
 
 __all__ = ["LabelCounts", "check_matrix", "coincidence_matrix"]
-
-MATRIX_BYTES = 2**31  # of a table over pairs of classes, over which it is refused
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ class LabelCounts:
 
 def check_matrix(k: int) -> None:
     """Refuse a table over pairs of so many classes that it takes over 2 GiB."""
-    if k * k * 8 > MATRIX_BYTES:
+    if k * k * 8 > TABLE_BYTES:
         raise ParameterError(
             f"coincidence matrix: {k} classes take {k * k * 8 / 2**30:.0f} GiB; the nominal,"
             " ordinal and interval alpha do not need it"

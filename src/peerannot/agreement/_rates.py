@@ -7,8 +7,9 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from peerannot._memory import TABLE_BYTES
 from peerannot._progress import Progress
-from peerannot.agreement._counts import MATRIX_BYTES, LabelCounts
+from peerannot.agreement._counts import LabelCounts
 from peerannot.agreement._krippendorff import class_values
 from peerannot.agreement._resample import Coefficient, with_interval
 from peerannot.answers import Answers
@@ -137,7 +138,7 @@ def gwet_ac(
     agreement = counts.pair_agreement
     weight_sum = float(k)
     if weights != "identity":
-        if k * k * 8 > MATRIX_BYTES:
+        if k * k * 8 > TABLE_BYTES:
             raise ParameterError(f"gwet-ac2: weights of {k} classes take over 2 GiB; use AC1")
         w = _near(class_values(answers.classes, values), weights)
         weight_sum = float(w.sum())

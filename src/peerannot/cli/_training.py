@@ -19,7 +19,13 @@ from peerannot.learning import TrainOptions
 if TYPE_CHECKING:
     from peerannot.learning import TrainReport
 
-__all__ = ["dataset_options", "one_voice", "show_report", "take_options", "training_options"]
+__all__ = [
+    "dataset_options",
+    "first_process_prints",
+    "show_report",
+    "take_options",
+    "training_options",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -98,7 +104,7 @@ def take_options(values: dict[str, Any]) -> TrainOptions:
 
 
 @contextlib.contextmanager
-def one_voice(options: TrainOptions) -> Iterator[None]:
+def first_process_prints(options: TrainOptions) -> Iterator[None]:
     """Of several processes only the first speaks; the others say one line where they fail."""
     rank = _rank(options)
     if not rank:

@@ -16,7 +16,7 @@ from peerannot.cli._common import (
 )
 from peerannot.cli._training import (
     dataset_options,
-    one_voice,
+    first_process_prints,
     show_report,
     take_options,
     training_options,
@@ -71,7 +71,7 @@ def aggregate_deep(
     options = take_options(values)
     from peerannot.learning import train_on_votes
 
-    with one_voice(options), spoken_warnings(), progress_bar(strategy) as progress:
+    with first_process_prints(options), spoken_warnings(), progress_bar(strategy) as progress:
         report = train_on_votes(
             dataset,
             strategy=strategy,

@@ -16,7 +16,7 @@ from peerannot.cli._common import (
 )
 from peerannot.cli._training import (
     dataset_options,
-    one_voice,
+    first_process_prints,
     show_report,
     take_options,
     training_options,
@@ -60,7 +60,7 @@ def train(
         )
     from peerannot.learning import train as train_on_labels
 
-    with one_voice(options), spoken_warnings(), progress_bar("train") as progress:
+    with first_process_prints(options), spoken_warnings(), progress_bar("train") as progress:
         report = train_on_labels(
             datapath,
             labels=labels,

@@ -162,7 +162,7 @@ def _meetings(part: Part, units: NDArray[np.int64]) -> _Meetings:
         room = np.empty(answers.n_answers)
         return _Meetings(support_of(part), entry, unit, bounds, answers.loop_weights, room)
 
-    made: _Meetings = part.made("meetings", make)
+    made: _Meetings = part.once("meetings", make)
     return made
 
 

@@ -140,7 +140,7 @@ def _begin(part: Part, beta_mean: float) -> tuple[Any, tuple[int]]:
 
 def _easiness(part: Part, beta_mean: float) -> Easiness:
     """The tasks with a beta of their own, so that what is kept stays as it is."""
-    made: Easiness = part.made(
+    made: Easiness = part.once(
         "easiness", lambda: Easiness.of(part.answers, support_of(part), part.gold, beta_mean)
     )
     return replace(made, beta=part.kept.copy(), beta_mean=beta_mean)

@@ -14,14 +14,11 @@ from peerannot.aggregation.base import Fit, Fitted, Iterative
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.coins import PartsCoins, coins_posterior
 from peerannot.aggregation.partitions.parts import Parts
+from peerannot.aggregation.passes.known_confusions import LEAST_PROBABILITY
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
 
 __all__ = ["OneCoin", "coin_logs"]
-
-
-# Least probability of a right and of a wrong answer: see FLOOR of Dawid-Skene.
-FLOOR = 1e-10
 
 
 @STRATEGIES.register("one-coin", "OneCoin", "homogeneous-dawid-skene", "HDS")
@@ -100,8 +97,8 @@ class OneCoin(Iterative):
 
 def coin_logs(p: NDArray[np.float64], k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Bonus of naming a class, and log-probability of each wrong label."""
-    base = np.log(np.maximum(1.0 - p, FLOOR)) - np.log(max(k - 1, 1))
-    return np.log(np.maximum(p, FLOOR)) - base, base
+    base = np.log(np.maximum(1.0 - p, LEAST_PROBABILITY)) - np.log(max(k - 1, 1))
+    return np.log(np.maximum(p, LEAST_PROBABILITY)) - base, base
 
 
 def _rate(right: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.float64]:

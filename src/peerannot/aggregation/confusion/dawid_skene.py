@@ -11,14 +11,10 @@ from peerannot._options import option
 from peerannot.aggregation.base import Fit
 from peerannot.aggregation.confusion.model import ConfusionModel, ds_skill
 from peerannot.aggregation.passes.confusions import Pairs
+from peerannot.aggregation.passes.known_confusions import LEAST_PROBABILITY
 from peerannot.aggregation.registry import STRATEGIES
 
 __all__ = ["DawidSkene"]
-
-
-# Least probability of an answer. Log 0 would let one answer that a worker never gave to a class
-# outvote any number of others; the floor keeps that a strong hint, not a proof.
-FLOOR = 1e-10
 
 
 @STRATEGIES.register("dawid-skene", "DS")
@@ -83,7 +79,7 @@ class DawidSkene(ConfusionModel):
         self, pairs: Pairs, counts: NDArray[np.float64], mass: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         probability = self._probability(pairs, counts)
-        return np.log(np.maximum(probability, FLOOR)), _log_prior(mass)
+        return np.log(np.maximum(probability, LEAST_PROBABILITY)), _log_prior(mass)
 
     def _probability(self, pairs: Pairs, counts: NDArray[np.float64]) -> NDArray[np.float64]:
         k = counts.shape[1]
@@ -113,4 +109,4 @@ def _log_prior(mass: NDArray[np.float64]) -> NDArray[np.float64]:
     """Logarithms of the class prior from class sums."""
     total = mass.sum()
     prior = mass / total if total > 0 else np.full(mass.size, 1 / mass.size)
-    return np.asarray(np.log(np.maximum(prior, FLOOR)))
+    return np.asarray(np.log(np.maximum(prior, LEAST_PROBABILITY)))

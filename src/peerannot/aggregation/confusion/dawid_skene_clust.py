@@ -14,12 +14,12 @@ from scipy.special import logsumexp
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Fitted, Iterative
-from peerannot.aggregation.confusion.dawid_skene import FLOOR
 from peerannot.aggregation.confusion.model import ds_skill, write_posterior
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.confusions import PartsEM, em_of
 from peerannot.aggregation.partitions.parts import Part, Parts
 from peerannot.aggregation.passes.confusions import Pairs
+from peerannot.aggregation.passes.known_confusions import LEAST_PROBABILITY
 from peerannot.aggregation.passes.support import clamped
 from peerannot.aggregation.passes.ties import TIE
 from peerannot.aggregation.registry import STRATEGIES
@@ -161,7 +161,9 @@ class DawidSkeneClust(Iterative):
         rows = sums.sum(2, keepdims=True)
         shared = np.where(rows > 0, sums / np.maximum(rows, 1e-300), 1 / k)
         tau = phi.sum(0) / max(len(phi), 1)
-        return np.log(np.maximum(tau, FLOOR)), np.log(np.maximum(shared, FLOOR))
+        return np.log(np.maximum(tau, LEAST_PROBABILITY)), np.log(
+            np.maximum(shared, LEAST_PROBABILITY)
+        )
 
 
 def _tables(
@@ -174,7 +176,7 @@ def _tables(
     table = np.zeros((len(pairs), prior.size))
     for m, log_m in enumerate(log_shared):
         table += phi[pairs.worker, m, None] * log_m[:, pairs.label].T
-    return table, np.log(np.maximum(prior, FLOOR))
+    return table, np.log(np.maximum(prior, LEAST_PROBABILITY))
 
 
 def _sharper(part: Part, power: int) -> NDArray[np.float64]:

@@ -245,7 +245,7 @@ def _own_kinds(part: Part, workers: NDArray[np.int64]) -> tuple[NDArray[Any], ND
         own, kind = np.unique(rows, axis=0, return_inverse=True)
         return own, kind.reshape(-1)
 
-    own, kind = part.made("kinds", make)
+    own, kind = part.once("kinds", make)
     return own, kind
 
 

@@ -64,7 +64,7 @@ def coins_of(part: Part, by_pair: bool) -> Coins:
         pairs = pairs_among(part, part.kept)
         return Coins.of(answers, support, part.gold, pairs.of_answer, len(pairs))
 
-    coins: Coins = part.made("pair coins" if by_pair else "coins", make)
+    coins: Coins = part.once("pair coins" if by_pair else "coins", make)
     return coins
 
 

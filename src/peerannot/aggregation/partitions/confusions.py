@@ -96,7 +96,7 @@ def _own(part: Part) -> tuple[Pairs, NDArray[np.int64]]:
 
 def _pair_keys(part: Part) -> tuple[Union]:
     # Where there is one partition, its pairs are those of all.
-    _, keys = part.made("own pairs", lambda: _own(part)) if part.is_all else _own(part)
+    _, keys = part.once("own pairs", lambda: _own(part)) if part.is_all else _own(part)
     return (Union(keys),)
 
 
@@ -109,7 +109,7 @@ def pairs_among(part: Part, keys: NDArray[np.int64] | None) -> Pairs:
     if part.pairs is not None:
         return part.pairs
     assert keys is not None
-    own, own_keys = part.made("own pairs", lambda: _own(part)) if part.is_all else _own(part)
+    own, own_keys = part.once("own pairs", lambda: _own(part)) if part.is_all else _own(part)
     if own_keys.size == keys.size:
         return own
     answers = part.answers
@@ -133,7 +133,7 @@ def em_of(part: Part, columns: int = 1) -> EM:
         size = None if part.is_all else part.shape.n_answers
         return EM(answers, pairs, part.gold, given, columns, size)
 
-    made: EM = part.made("confusions", make)
+    made: EM = part.once("confusions", make)
     return made
 
 

@@ -30,7 +30,6 @@ __all__ = [
     "Work",
     "add_pairwise",
     "in_place",
-    "nobody",
     "size_of",
     "stream",
 ]
@@ -108,7 +107,7 @@ class Part:
         """Take the accepted classes of the tasks."""
         self.gold, self.accepted = only_class(accepted), accepted
 
-    def made(self, name: str, make: Callable[[], Any]) -> Any:
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
         """Something that follows from the answers alone, made once where the partition is."""
         if name not in self._made:
             self._made[name] = make()
@@ -258,11 +257,6 @@ def size_of(parts: Parts) -> Size:
 
 def _total_weight(part: Part) -> tuple[float]:
     return (part.answers.total_weight,)
-
-
-def nobody(shape: Shape) -> Answers:
-    """Workers and classes without any answer, for what asks `Answers` for them."""
-    return Answers.empty(Ids(0), shape.workers, shape.classes)
 
 
 def stream(part: Part, seed: int) -> Any:

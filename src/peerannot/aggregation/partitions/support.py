@@ -15,7 +15,7 @@ __all__ = ["as_held", "support_of", "worker_shares_of"]
 
 def support_of(part: Part) -> Support:
     """The labels that each task of a partition received."""
-    support: Support = part.made("support", lambda: Support.of(part.answers))
+    support: Support = part.once("support", lambda: Support.of(part.answers))
     return support
 
 

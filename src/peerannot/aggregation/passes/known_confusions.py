@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from peerannot._memory import TABLE_BYTES
 from peerannot._text import few
 from peerannot.answers import Answers
 from peerannot.answers.labels import as_name
 from peerannot.errors import DataError
 
-__all__ = ["are_confusions", "posterior_of_confusions"]
+__all__ = ["LEAST_PROBABILITY", "are_confusions", "posterior_of_confusions"]
 
-FLOOR = 1e-10  # least probability of an answer
-MOST_BYTES = 2**31  # of the matrices of all workers
+# Least probability of an answer. Log 0 would let one answer that a worker never gave to a class
+# outvote any number of others; the floor keeps that a strong hint, not a proof.
+LEAST_PROBABILITY = 1e-10
 
 
 def are_confusions(init: Any) -> bool:
@@ -40,7 +42,7 @@ def posterior_of_confusions(answers: Answers, known: Any) -> NDArray[np.float64]
         No worker is known, a class is not, a shape is wrong, or a number is negative or infinite.
     """
     n, w, k = answers.n_tasks, answers.n_workers, answers.n_classes
-    if w * k * k * 8 > MOST_BYTES:
+    if w * k * k * 8 > TABLE_BYTES:
         raise DataError(f"init: the confusions of {w} workers over {k} classes do not fit")
     given, has = _given(answers, known)
     if not np.isfinite(given).all() or (given < 0).any():
@@ -61,8 +63,8 @@ def posterior_of_confusions(answers: Answers, known: Any) -> NDArray[np.float64]
         counts[has] += given[has]
     sums = counts.sum(2, keepdims=True)
     rows = np.where(sums > 0, counts / np.where(sums > 0, sums, 1.0), 1.0 / k)
-    table = np.log(np.maximum(rows, FLOOR))
-    score = np.tile(np.log(np.maximum(share.mean(0), FLOOR)), (n, 1))
+    table = np.log(np.maximum(rows, LEAST_PROBABILITY))
+    score = np.tile(np.log(np.maximum(share.mean(0), LEAST_PROBABILITY)), (n, 1))
     for true in range(k):
         of_answer = weight * table[answers.worker, true, answers.label]
         score[:, true] += np.bincount(answers.task, of_answer, minlength=n)

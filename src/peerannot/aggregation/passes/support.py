@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._compiled import compiled, prange
+from peerannot._memory import TABLE_BYTES
 from peerannot.aggregation.passes.ties import TIE, Ties, pick
 from peerannot.answers import Answers
 from peerannot.answers.distinct import distinct_labels
@@ -16,7 +17,7 @@ from peerannot.answers.distinct import distinct_labels
 __all__ = ["Support", "answer_blocks", "clamped", "is_dense", "one_hot", "posterior_of"]
 
 # Dense posteriors up to this many bytes; above, rows hold only the labels received.
-DENSE_BYTES = 2**31
+DENSE_BYTES = TABLE_BYTES
 
 
 @dataclass(frozen=True)

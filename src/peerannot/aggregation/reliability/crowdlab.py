@@ -185,7 +185,7 @@ def _consensus(part: Part, trust: _Trust | None) -> NDArray[np.float64]:
         votes = dense_votes(part, MajorityVote())
         return _best(np.where(votes > 0, _of_classifier(part) + FLOOR, 0.0))
 
-    majority: NDArray[np.float64] = part.made("consensus", make)
+    majority: NDArray[np.float64] = part.once("consensus", make)
     return majority if trust is None else _best(_best(_posterior(part, trust)) * (1.0 + majority))
 
 

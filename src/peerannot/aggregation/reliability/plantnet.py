@@ -358,7 +358,7 @@ class Vote:
 
 
 def _ballots(part: Part, rule: PlantNet) -> Ballots:
-    made: Ballots = part.made("ballots", lambda: Ballots.of(rule, part))
+    made: Ballots = part.once("ballots", lambda: Ballots.of(rule, part))
     return made
 
 

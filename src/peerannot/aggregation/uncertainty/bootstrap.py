@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from peerannot._memory import TABLE_BYTES
 from peerannot._progress import Progress, silent
 from peerannot.aggregation.base import Strategy
 from peerannot.aggregation.frames import as_answers, as_gold
@@ -20,8 +21,6 @@ from peerannot.answers import Answers, gold_classes
 from peerannot.errors import ConvergenceWarning, DataError, DataWarning, ParameterError
 
 __all__ = ["Bootstrap", "bootstrap", "with_bootstrap"]
-
-MOST_BYTES = 2**31  # memory that the draws of all workers' skills may take
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -120,7 +119,7 @@ def bootstrap(
         raise ParameterError(f"bootstrap: n must be at least 1, not {n!r}")
     if not 0 < level < 1:
         raise ParameterError(f"bootstrap: level must be between 0 and 1, not {level!r}")
-    if n * answers.n_workers * 8 > MOST_BYTES:
+    if n * answers.n_workers * 8 > TABLE_BYTES:
         raise ParameterError(
             f"bootstrap: {n} draws of {answers.n_workers} workers take over 2 GiB; lower n"
         )

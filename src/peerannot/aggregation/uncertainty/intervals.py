@@ -55,6 +55,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot.aggregation.passes.expected_counts import expected_counts
+from peerannot.aggregation.passes.known_confusions import LEAST_PROBABILITY
 from peerannot.aggregation.result import Result
 from peerannot.answers import Answers, check_answers
 from peerannot.errors import DataError, ParameterError
@@ -302,7 +303,9 @@ def _without_own(result: Result, answers: Answers) -> NDArray[np.float64]:
     for rows in _chunks(answers.n_answers, k):
         i, j, y, w = answers.task[rows], answers.worker[rows], answers.label[rows], weight[rows]
         own = w[:, None] * posterior[i]
-        chance = np.maximum(counts[j, :, y] - own, 1e-10) / np.maximum(size[j] - own, 1e-10)
+        chance = np.maximum(counts[j, :, y] - own, LEAST_PROBABILITY) / np.maximum(
+            size[j] - own, LEAST_PROBABILITY
+        )
         np.add.at(score, i, w[:, None] * np.log(np.minimum(chance, 1.0)))
     score = np.exp(score - score.max(1, keepdims=True))
     return np.asarray(score / score.sum(1, keepdims=True))

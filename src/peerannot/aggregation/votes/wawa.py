@@ -70,7 +70,7 @@ class Wawa(WeightedRule):
 def _right(part: Part, rule: Wawa, skill: NDArray[np.float64] | None) -> tuple[Any, ...]:
     """Weight of each worker's answers that equal the majority, its ties settled by skills."""
     answers, support = part.answers, support_of(part)
-    winner = part.made("majority", lambda: support.winners(support.votes(answers)))
+    winner = part.once("majority", lambda: support.winners(support.votes(answers)))
     if skill is not None:
         weighted = support.votes(answers, skill)
         winner = support.winners(np.where(winner > 0, weighted, -np.inf))
