@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from helpers.crowds import uneven_crowd
 from peerannot._threads import with_threads
 from peerannot.aggregation import STRATEGIES, build
-from peerannot.aggregation.passes.known_confusions import LEAST_PROBABILITY
 from peerannot.aggregation.passes.confusions import EM
+from peerannot.aggregation.passes.known_confusions import LEAST_PROBABILITY
 from peerannot.answers import Answers
 from peerannot.errors import ConvergenceWarning
 
