@@ -7,10 +7,11 @@
 
 #include "arrays.hpp"
 #include "families.hpp"
+#include "processor.hpp"
 
 namespace peerannot {
 
-#if defined(__x86_64__) || defined(_M_X64)
+#if defined(__x86_64__)
 namespace v2 { extern const Loops loops; }
 namespace v3 { extern const Loops loops; }
 namespace v4 { extern const Loops loops; }
@@ -29,15 +30,9 @@ struct Choice {
 
 // What was built, least first.
 std::vector<Choice> choices() {
-#if defined(__x86_64__) || defined(_M_X64)
-    __builtin_cpu_init();
-    const bool has_v2 = __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
-    const bool has_v3 = has_v2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                        __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
-    const bool has_v4 = has_v3 && __builtin_cpu_supports("avx512f") &&
-                        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
-                        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    return {{&v2::loops, has_v2}, {&v3::loops, has_v3}, {&v4::loops, has_v4}};
+#if defined(__x86_64__)
+    const int level = x86_64_level();
+    return {{&v2::loops, level >= 2}, {&v3::loops, level >= 3}, {&v4::loops, level >= 4}};
 #elif defined(__aarch64__)
     return {{&arm64::loops, true}};
 #else

@@ -36,95 +36,114 @@ PEERANNOT_INLINE void clamp(Real* z, int64_t k, int64_t known, int64_t parts) {
         if (c < known * parts || c >= (known + 1) * parts) z[c] = Real(nothing) * 2;
 }
 
+template <class Real, int W>
+PEERANNOT_INLINE Row<Real, W> clamped(const Row<Real, W>& row, int64_t k, int64_t known,
+                                      int64_t parts) {
+    alignas(64) Real z[W];
+    row.put(z);
+    clamp(z, k, known, parts);
+    return Row<Real, W>::at(z);
+}
+
 // Sum of the rows of a task's answers.
 template <class Real, class Sum, int W>
-PEERANNOT_INLINE Row<Sum, W> rows_of(const Votes& v, const Real* table, const double* prior,
-                                     int64_t first, int64_t last) {
-    auto z = Row<Sum, W>::from(prior);
-    if (v.weight) {
-        for (int64_t a = first; a < last; a++)
-            z += Row<Sum, W>::from(table + int64_t(v.pair[a]) * W) * Sum(v.weight[a]);
+PEERANNOT_INLINE Row<Sum, W> rows_of(Row<Sum, W> z, const Real* table, const int32_t* pair,
+                                     const double* weight, int64_t n) {
+    if (weight) {
+        for (int64_t a = 0; a < n; a++)
+            z += Row<Sum, W>::from(table + int64_t(pair[a]) * W) * Sum(weight[a]);
     } else {
-        for (int64_t a = first; a < last; a++)
-            z += Row<Sum, W>::from(table + int64_t(v.pair[a]) * W);
+        for (int64_t a = 0; a < n; a++) z += Row<Sum, W>::from(table + int64_t(pair[a]) * W);
     }
     return z;
+}
+
+// Ask for the rows of a table that answers `jump` later will use, and those of counts that these
+// n will soon.
+template <class Real, int W>
+PEERANNOT_INLINE void ask(const Real* table, const double* counts, const int32_t* pair, int64_t n,
+                          int64_t jump) {
+    for (int64_t a = 0; a < n; a++) __builtin_prefetch(table + int64_t(pair[a + jump]) * W);
+    if (!counts) return;
+    for (int64_t a = 0; a < n; a++)
+        for (int c = 0; c < W; c += 8) __builtin_prefetch(counts + int64_t(pair[a]) * W + c, 1);
 }
 
 template <class Real, int W>
 Status em_rows(const Pass& pass, int64_t lo, int64_t hi, Sums& sums) {
     constexpr int tile = W >= 8 ? 256 / W : 32;
-    const Votes& v = pass.votes;
-    const Real* table = static_cast<const Real*>(pass.table);
-    const int64_t k = pass.k;
-    alignas(64) double prior[W];
-    for (int c = 0; c < W; c++) prior[c] = c < k ? pass.log_prior[c] : nothing;
-    alignas(64) Real z[tile * W] = {};
+    const Votes v = pass.votes;
+    const Real* const table = static_cast<const Real*>(pass.table);
+    double *const counts = sums.counts, *const posterior = sums.posterior;
+    const int64_t k = pass.k, parts = pass.parts, n_labels = k / parts;
+    const bool hard = pass.hard;
     alignas(64) double share[W];
+    for (int c = 0; c < W; c++) share[c] = c < k ? pass.log_prior[c] : nothing;
+    const auto prior = Row<double, W>::at(share);
+    const auto short_prior = Row<Real, W>::from(share);
+    alignas(64) Real z[tile * W] = {};
     auto mass = Row<double, W>::of(0);
     double gain = 0, product = 1;
     for (int64_t start = lo; start < hi; start += tile) {
         const int64_t n = least(tile, hi - start);
-        if (!in_order(v, start, start + n, k / pass.parts)) return Status::out_of_range;
+        if (!in_order(v, start, start + n, n_labels)) return Status::out_of_range;
+        const int64_t jump = v.task_ptr[start + n] + ahead <= v.n_answers ? ahead : 0;
         for (int64_t t = 0; t < n; t++) {
-            const int64_t i = start + t, first = v.task_ptr[i], last = v.task_ptr[i + 1];
-            for (int64_t a = first; a < last; a++) {
-                const int64_t later = a + ahead < v.n_answers ? a + ahead : a;
-                __builtin_prefetch(table + int64_t(v.pair[later]) * W);
-                if (sums.counts) {
-                    const double* row = sums.counts + int64_t(v.pair[a]) * W;
-                    for (int c = 0; c < W; c += 8) __builtin_prefetch(row + c, 1);
-                }
-            }
-            Real* at = z + t * W;
-            if (sizeof(Real) < sizeof(double) && last - first > most_in_single) {
+            const int64_t i = start + t, first = v.task_ptr[i], size = v.task_ptr[i + 1] - first;
+            const int32_t* const pair = v.pair + first;
+            const double* const weight = v.weight ? v.weight + first : nullptr;
+            ask<Real, W>(table, counts, pair, size, jump);
+            Real* const at = z + t * W;
+            if (sizeof(Real) < sizeof(double) && size > most_in_single) {
                 // A long sum: what its rounding would add up to is kept out, its top taken off.
-                auto row = rows_of<Real, double, W>(v, table, prior, first, last);
-                alignas(64) double exact[W];
-                row.put(exact);
-                if (v.gold[i] >= 0) clamp(exact, k, v.gold[i], pass.parts);
-                const double top = Row<double, W>::at(exact).largest();
+                auto row = rows_of<Real, double, W>(prior, table, pair, weight, size);
+                if (v.gold[i] >= 0) row = clamped<double, W>(row, k, v.gold[i], parts);
+                const double top = row.largest();
+                row -= top;
+                row.put(share);
+                Row<Real, W>::from(share).put(at);
                 gain += top;
-                for (int c = 0; c < W; c++) at[c] = Real(exact[c] - top);
                 continue;
             }
-            auto row = rows_of<Real, Real, W>(v, table, prior, first, last);
-            if (v.gold[i] >= 0) {
-                row.put(at);
-                clamp(at, k, v.gold[i], pass.parts);
-                row = Row<Real, W>::at(at);
-            }
+            auto row = rows_of<Real, Real, W>(short_prior, table, pair, weight, size);
+            if (v.gold[i] >= 0) row = clamped<Real, W>(row, k, v.gold[i], parts);
             const Real top = row.largest();
             row -= top;
             row.put(at);
-            if (last > first || v.gold[i] >= 0) gain += double(top);
+            if (size > 0 || v.gold[i] >= 0) gain += double(top);
         }
         exp_all(z, n * W);
         for (int64_t t = 0; t < n; t++) {
-            const int64_t i = start + t, first = v.task_ptr[i], last = v.task_ptr[i + 1];
+            const int64_t i = start + t, first = v.task_ptr[i], size = v.task_ptr[i + 1] - first;
+            const int32_t* const pair = v.pair + first;
             auto row = Row<double, W>::from(z + t * W);
             double total = row.sum();
-            const bool counted = last > first || v.gold[i] >= 0;
+            const bool counted = size > 0 || v.gold[i] >= 0;
             // One logarithm for many tasks: each total is from 1 to W.
             if (counted) product *= total;
-            if (pass.hard) {
+            if (hard) {
                 row.put(share);
                 for (int c = 0; c < W; c++) share[c] = share[c] >= tie ? 1.0 : 0.0;
                 row = Row<double, W>::at(share);
                 total = row.sum();
             }
             row *= 1.0 / total;
-            if (sums.posterior) {
+            if (posterior) {
                 row.put(share);
-                for (int64_t c = 0; c < k; c++) sums.posterior[i * k + c] = share[c];
+                for (int64_t c = 0; c < k; c++) posterior[i * k + c] = share[c];
             }
             if (counted) mass += row;
-            if (!sums.counts) continue;
-            for (int64_t a = first; a < last; a++) {
-                double* to = sums.counts + int64_t(v.pair[a]) * W;
-                auto count = Row<double, W>::at(to);
-                count += v.weight ? row * v.weight[a] : row;
-                count.put(to);
+            if (!counts) continue;
+            if (v.weight) {
+                for (int64_t a = 0; a < size; a++) {
+                    double* const to = counts + int64_t(pair[a]) * W;
+                    (Row<double, W>::at(to) + row * v.weight[first + a]).put(to);
+                }
+            } else {
+                for (int64_t a = 0; a < size; a++) {
+                    double* const to = counts + int64_t(pair[a]) * W;
+                    (Row<double, W>::at(to) + row).put(to);
+                }
             }
         }
         if (product > 1e150) {

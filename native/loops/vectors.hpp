@@ -101,6 +101,11 @@ template <class T, int W> struct Row {
     PEERANNOT_INLINE void operator*=(T x) {
         for (int i = 0; i < n; i++) v[i] *= x;
     }
+    PEERANNOT_INLINE Row operator+(const Row& o) const {
+        Row r;
+        for (int i = 0; i < n; i++) r.v[i] = v[i] + o.v[i];
+        return r;
+    }
     PEERANNOT_INLINE Row operator*(T x) const {
         Row r;
         for (int i = 0; i < n; i++) r.v[i] = v[i] * x;
