@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Lints and formats the script of the report's page; settings in biome.json.
 BIOME := npx --yes @biomejs/biome@2.6.8
 
-.PHONY: help demo native test busy coverage faults check docs format clean
+.PHONY: help demo native sanitize wheels test busy coverage faults check docs format clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -21,6 +21,14 @@ demo: $(VENV)/.installed ## Build the demo data set, aggregate, train, and look 
 
 native: $(VENV)/.installed ## Compile what changed of the loops in C++, in place
 	@$(BIN)/python native/backend.py
+
+sanitize: $(VENV)/.installed ## Test the loops under AddressSanitizer and UBSan
+	@$(BIN)/python native/sanitize.py tests/native
+
+wheels: ## Build the source distribution and a wheel for this Python into dist, for old systems too
+	$(PYTHON) -m venv build/wheels
+	build/wheels/bin/python -m pip install --quiet build
+	PEERANNOT_ZIG=1 build/wheels/bin/python -m build --outdir dist
 
 test: native ## Run the whole test suite
 	$(BIN)/python -m pytest -n 2

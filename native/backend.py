@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import platform
 import shlex
 import shutil
 import subprocess
@@ -25,19 +26,28 @@ SOURCES, BUILT = ROOT / "src", ROOT / "build" / "native"
 
 
 def _has_compiler() -> bool:
-    given = os.environ.get("CXX")
-    if given:
+    if os.environ.get("PEERANNOT_ZIG"):
+        return False
+    if os.environ.get("CXX"):
         return True  # the one named is used, and complains where it is none
     return any(map(shutil.which, ("c++", "g++", "clang++")))
+
+
+def _target() -> str:
+    """Linux: the least glibc of a manylinux2014 wheel, whatever that of this machine."""
+    machine = platform.machine()
+    return f"-target {machine}-linux-gnu.2.17" if sys.platform == "linux" else ""
 
 
 def _use_zig() -> None:
     """Name the compiler of the ``ziglang`` package, through scripts: CMake wants one path."""
     folder = Path(tempfile.gettempdir()) / f"peerannot-zig-{os.getpid()}"
     folder.mkdir(exist_ok=True)
-    for tool in ("cc", "c++", "ar", "ranlib"):
+    target = _target() if os.environ.get("PEERANNOT_ZIG") else ""
+    for tool, options in (("cc", target), ("c++", target), ("ar", ""), ("ranlib", "")):
         script = folder / f"zig-{tool}"
-        script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m ziglang {tool} "$@"\n')
+        run = f'exec {shlex.quote(sys.executable)} -m ziglang {tool} {options} "$@"'
+        script.write_text(f"#!/bin/sh\n{run}\n")
         script.chmod(0o755)
     os.environ.update(CC=f"{folder}/zig-cc", CXX=f"{folder}/zig-c++")
     tools = f"-DCMAKE_AR={folder}/zig-ar -DCMAKE_RANLIB={folder}/zig-ranlib"
@@ -102,7 +112,7 @@ def build_editable(folder: str, config_settings: Any = None, metadata: str | Non
     scikit-build-core's own would put a finder before ``PYTHONPATH``.
     """
     _with_compiler()
-    compile_in_place()
+    compile_into(SOURCES / "peerannot", BUILT)
     with tempfile.TemporaryDirectory() as made:
         info = Path(made) / prepare_metadata_for_build_editable(made, config_settings)
         tag = next(
@@ -132,20 +142,20 @@ def _tool(name: str) -> str | None:
     return shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
 
 
-def compile_in_place() -> None:
-    """Compile what changed into ``src/peerannot``."""
+def compile_into(package: Path, folder: Path, *options: str) -> None:
+    """Compile what changed, with work in ``folder``, the module in ``package``."""
     cmake, ninja = _tool("cmake") or "cmake", _tool("ninja")
     configure = [
-        cmake, "-S", ROOT / "native", "-B", BUILT, f"-DPython_EXECUTABLE={sys.executable}",
-        f"-DPEERANNOT_IN_PLACE={SOURCES / 'peerannot'}",
-        *shlex.split(os.environ.get("CMAKE_ARGS", "")),
+        cmake, "-S", str(ROOT / "native"), "-B", str(folder),
+        f"-DPython_EXECUTABLE={sys.executable}", f"-DPEERANNOT_IN_PLACE={package}",
+        *shlex.split(os.environ.get("CMAKE_ARGS", "")), *options,
     ]  # fmt: skip
     if ninja:
         configure += ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}"]
     subprocess.run(configure, check=True)
-    subprocess.run([cmake, "--build", BUILT, "--parallel"], check=True)
+    subprocess.run([cmake, "--build", str(folder), "--parallel"], check=True)
 
 
 if __name__ == "__main__":
     _with_compiler()
-    compile_in_place()
+    compile_into(SOURCES / "peerannot", BUILT)

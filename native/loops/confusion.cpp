@@ -2,9 +2,9 @@
 // normalise, add the posterior to the counts of the next M-step.
 //
 // Tasks go through in tiles that stay in the first-level cache: the indices of a tile are checked,
-// its rows are asked for while others are added, and its exponentials are one vectorised loop.
-// Rows of up to 16 classes are padded to a power of two, so that a row is whole registers; the
-// padding has probability 0. Sums are double whatever the precision of the table.
+// rows of large tables are asked for while others are added, and exponentials are one vectorised
+// loop. Rows of up to 16 classes are padded, so that a row is whole registers; the padding has
+// probability 0. Sums are double whatever the precision of the table.
 #include "confusion.hpp"
 
 #include <cmath>
@@ -17,6 +17,7 @@ namespace peerannot::PEERANNOT_ISA {
 namespace {
 
 constexpr int ahead = 24;           // answers ahead of which rows of tables are asked for
+constexpr int64_t near = 1 << 21;   // bytes of tables that are near enough not to be asked for
 constexpr int most_in_single = 64;  // answers of a task that are added in single precision
 constexpr double nothing = -1e30;   // logarithm of the probability of padding
 constexpr double tie = 1.0 - 1e-9;  // classes within this of the likeliest share a hard step
@@ -71,12 +72,13 @@ PEERANNOT_INLINE void ask(const Real* table, const double* counts, const int32_t
 
 template <class Real, int W>
 Status em_rows(const Pass& pass, int64_t lo, int64_t hi, Sums& sums) {
-    constexpr int tile = W >= 8 ? 256 / W : 32;
+    constexpr int tile = W >= 8 ? 16 : 32;
     const Votes v = pass.votes;
     const Real* const table = static_cast<const Real*>(pass.table);
     double *const counts = sums.counts, *const posterior = sums.posterior;
     const int64_t k = pass.k, parts = pass.parts, n_labels = k / parts;
     const bool hard = pass.hard;
+    const bool far = v.n_pairs * W * int64_t(sizeof(Real) + sizeof(double)) > near;
     alignas(64) double share[W];
     for (int c = 0; c < W; c++) share[c] = c < k ? pass.log_prior[c] : nothing;
     const auto prior = Row<double, W>::at(share);
@@ -92,7 +94,7 @@ Status em_rows(const Pass& pass, int64_t lo, int64_t hi, Sums& sums) {
             const int64_t i = start + t, first = v.task_ptr[i], size = v.task_ptr[i + 1] - first;
             const int32_t* const pair = v.pair + first;
             const double* const weight = v.weight ? v.weight + first : nullptr;
-            ask<Real, W>(table, counts, pair, size, jump);
+            if (far) ask<Real, W>(table, counts, pair, size, jump);
             Real* const at = z + t * W;
             if (sizeof(Real) < sizeof(double) && size > most_in_single) {
                 // A long sum: what its rounding would add up to is kept out, its top taken off.
@@ -285,6 +287,7 @@ template <class Real> Status em_of(const Pass& pass, int64_t lo, int64_t hi, Sum
         case 2: return em_rows<Real, 2>(pass, lo, hi, sums);
         case 4: return em_rows<Real, 4>(pass, lo, hi, sums);
         case 8: return em_rows<Real, 8>(pass, lo, hi, sums);
+        case 12: return em_rows<Real, 12>(pass, lo, hi, sums);
         default: return em_rows<Real, 16>(pass, lo, hi, sums);
     }
 }

@@ -7,13 +7,11 @@
 
 namespace peerannot {
 
-// Rows of up to this many classes are padded to a power of two and held in registers.
+// Rows of up to this many classes are padded to a number that registers hold: 2, 4, 8, 12, 16.
 constexpr int most_in_registers = 16;
 
-constexpr int row_width(int64_t k) {
-    int w = 2;
-    while (w < k && w < most_in_registers) w *= 2;
-    return k <= most_in_registers ? w : int(k);
+constexpr int64_t row_width(int64_t k) {
+    return k > most_in_registers ? k : k <= 2 ? 2 : k <= 4 ? 4 : (k + 3) / 4 * 4;
 }
 
 // The answers, in order of task. `weight` is null where all weigh 1.

@@ -65,9 +65,16 @@ template <class T, int N> PEERANNOT_INLINE T sum_of(Vector<T, N> v) {
     }
 }
 
-// W values of a row, W a power of two, in as few registers as hold them.
+// The largest power of two that divides W, up to the lanes of a register.
+constexpr int width_of(int w, int most) {
+    int width = 2;
+    while (width < most && w % (2 * width) == 0) width *= 2;
+    return width;
+}
+
+// W values of a row, in as few registers as hold them.
 template <class T, int W> struct Row {
-    static constexpr int width = W < lanes<T> ? W : lanes<T>;
+    static constexpr int width = width_of(W, lanes<T>);
     static constexpr int n = W / width;
     using V = Vector<T, width>;
     V v[n];

@@ -1,0 +1,176 @@
+"""Bindings refuse arrays that are not what they say, and loops indices out of range."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import peerannot
+from peerannot._loops import native
+
+NAMES = [name for name in dir(native) if not name.startswith("_") and "_" in name]
+# A module of calls for each family.
+FAMILIES = [
+    importlib.import_module(f"native.calls.{path.stem}")
+    for path in sorted((Path(__file__).parent / "calls").glob("*.py"))
+]
+
+
+def call_of(name: str) -> dict[str, Any]:
+    """Arguments that the function takes, by name; each call makes new ones."""
+    return next(f.calls()[name] for f in FAMILIES if name in f.OUTPUTS)
+
+
+def arrays() -> list[tuple[str, str]]:
+    return [(n, a) for n in NAMES for a, v in call_of(n).items() if isinstance(v, np.ndarray)]
+
+
+def outputs() -> list[tuple[str, str]]:
+    return [(n, a) for f in FAMILIES for n, written in f.OUTPUTS.items() for a in written]
+
+
+def spaced(array: NDArray[Any]) -> NDArray[Any]:
+    wide = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype)
+    wide[..., ::2] = array
+    return wide[..., ::2]
+
+
+WRONG: dict[str, Callable[[NDArray[Any]], Any]] = {
+    "another type": lambda a: a.astype(np.float32 if a.dtype == np.float64 else np.int16),
+    "unsigned": lambda a: a.view(f"u{a.dtype.itemsize}"),
+    "another byte order": lambda a: a.astype(a.dtype.newbyteorder()),
+    "gaps": spaced,
+    "one axis more": lambda a: a[None],
+    "a number": lambda a: 3,
+    "a list": lambda a: a.tolist(),
+    "objects": lambda a: a.astype(object),
+    "nothing": lambda a: None,
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_right_is_taken(name: str) -> None:
+    getattr(native, name)(**call_of(name))
+    numbers = {k: v for k, v in call_of(name).items() if not isinstance(v, np.ndarray)}
+    readonly = {k: v for k, v in call_of(name).items() if (name, k) not in outputs()}
+    for key in readonly.keys() - numbers.keys():
+        readonly[key].flags.writeable = False
+    getattr(native, name)(**{**call_of(name), **readonly})
+
+
+@pytest.mark.parametrize(("name", "argument"), arrays())
+@pytest.mark.parametrize("wrong", WRONG)
+def test_arrays_of_another_kind(name: str, argument: str, wrong: str) -> None:
+    given_ = call_of(name)
+    given_[argument] = WRONG[wrong](given_[argument])
+    with pytest.raises(TypeError):
+        getattr(native, name)(**given_)
+
+
+@pytest.mark.parametrize(("name", "argument"), outputs())
+def test_outputs_that_are_read_only(name: str, argument: str) -> None:
+    given_ = call_of(name)
+    given_[argument].flags.writeable = False
+    with pytest.raises(TypeError):
+        getattr(native, name)(**given_)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from(arrays()), st.lists(st.integers(0, 9), min_size=3, max_size=3))
+def test_sizes_that_do_not_fit(which: tuple[str, str], shape: list[int]) -> None:
+    name, argument = which
+    given_ = call_of(name)
+    right = given_[argument]
+    given_[argument] = np.zeros(shape[: right.ndim], right.dtype)
+    try:
+        getattr(native, name)(**given_)
+    except ValueError as error:
+        assert "\n" not in str(error)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.sampled_from([(n, a) for n, a in arrays() if call_of(n)[a].dtype.kind == "i"]),
+    st.lists(
+        st.sampled_from([-(2**31), -7, -1, 0, 1, 2, 3, 5, 6, 2**31 - 1]), min_size=20, max_size=20
+    ),
+)
+def test_indices_out_of_range(which: tuple[str, str], numbers: list[int]) -> None:
+    name, argument = which
+    given_ = call_of(name)
+    flat = given_[argument].reshape(-1)
+    flat[:] = numbers[: flat.size]
+    try:
+        getattr(native, name)(**given_)
+    except ValueError as error:
+        assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"), [("parts", 0), ("parts", 2), ("parts", -1), ("bounds", [0, 5])]
+)
+def test_numbers_that_cannot_be(argument: str, value: Any) -> None:
+    given_ = call_of("confusion_em")
+    given_[argument] = np.array(value) if isinstance(value, list) else value
+    with pytest.raises(ValueError, match=f"^{argument}: "):
+        native.confusion_em(**given_)
+
+
+def test_the_stub_names_what_is_there() -> None:
+    tree = ast.parse((Path(peerannot.__file__).parent / "_native.pyi").read_text())
+    stubs = {f.name: f.args for f in tree.body if isinstance(f, ast.FunctionDef)}
+    assert stubs.keys() == {n for n in dir(native) if not n.startswith("_")}
+    for name in NAMES:
+        named = [a.arg for a in (*stubs[name].args, *stubs[name].kwonlyargs)]
+        assert sorted(named) == sorted(call_of(name)), name
+        said = inspect.getdoc(getattr(native, name)) or ""
+        assert all(f"{a}: " in said for a in named), name
+
+
+FORCED = "from peerannot._loops import native; print(native.isa())"
+
+
+def forced(isa: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", FORCED],
+        capture_output=True, text=True, env={**os.environ, "PEERANNOT_ISA": isa},
+    )  # fmt: skip
+
+
+def test_the_environment_forces_an_instruction_set(isa: str) -> None:
+    assert forced(isa).stdout == f"{isa}\n"
+
+
+def test_an_instruction_set_that_is_not_there() -> None:
+    last = forced("v9").stderr.splitlines()[-1]
+    assert "PEERANNOT_ISA='v9': this processor has " in last and last.endswith("or unset it")
+
+
+def test_loops_that_cannot_be_loaded(tmp_path: Path) -> None:
+    shutil.copytree(
+        Path(peerannot.__file__).parent, tmp_path / "peerannot",
+        ignore=shutil.ignore_patterns("_native.*so", "_native.*pyd", "__pycache__"),
+    )  # fmt: skip
+    (tmp_path / "a.csv").write_text("task,worker,label\n1,a,x\n1,b,x\n2,a,y\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "peerannot", "aggregate", "a.csv", "-s", "DS"],
+        cwd=tmp_path, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 4, done.stderr
+    assert done.stderr.startswith("Error: the compiled loops of peerannot cannot be loaded (")
+    assert done.stderr.count("\n") == 1 and "make native" in done.stderr
