@@ -27,8 +27,10 @@ sanitize: $(VENV)/.installed ## Test the loops under AddressSanitizer and UBSan
 
 wheels: ## Build the source distribution and a wheel for this Python into dist, for old systems too
 	$(PYTHON) -m venv build/wheels
-	build/wheels/bin/python -m pip install --quiet build
+	build/wheels/bin/python -m pip install --quiet build wheel
 	PEERANNOT_ZIG=1 build/wheels/bin/python -m build --outdir dist
+	@for wheel in dist/*-linux_*.whl; do [ ! -e "$$wheel" ] || build/wheels/bin/python -m wheel tags \
+	--remove --platform-tag "manylinux_2_17_$$(uname -m)" "$$wheel"; done
 
 test: native ## Run the whole test suite
 	$(BIN)/python -m pytest -n 2
