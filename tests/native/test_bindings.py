@@ -76,6 +76,8 @@ def test_what_is_right_is_taken(name: str) -> None:
 @pytest.mark.parametrize("wrong", WRONG)
 def test_arrays_of_another_kind(name: str, argument: str, wrong: str) -> None:
     given_ = call_of(name)
+    if given_[argument].dtype == np.bool_ and wrong == "another byte order":
+        pytest.skip("a byte has one")
     given_[argument] = WRONG[wrong](given_[argument])
     with pytest.raises(TypeError):
         getattr(native, name)(**given_)
@@ -133,7 +135,9 @@ def test_numbers_that_cannot_be(argument: str, value: Any) -> None:
 def test_the_stub_names_what_is_there() -> None:
     tree = ast.parse((Path(peerannot.__file__).parent / "_native.pyi").read_text())
     stubs = {f.name: f.args for f in tree.body if isinstance(f, ast.FunctionDef)}
-    assert stubs.keys() == {n for n in dir(native) if not n.startswith("_")}
+    classes = {c.name for c in tree.body if isinstance(c, ast.ClassDef)}
+    there = {n for n in dir(native) if not n.startswith("_")}
+    assert stubs.keys() == there - classes
     for name in NAMES:
         named = [a.arg for a in (*stubs[name].args, *stubs[name].kwonlyargs)]
         assert sorted(named) == sorted(call_of(name)), name
