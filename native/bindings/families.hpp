@@ -5,7 +5,9 @@
 
 namespace peerannot {
 
+void bind_agreement(nanobind::module_&);
 void bind_confusion(nanobind::module_&);
+void bind_identification(nanobind::module_&);
 void bind_ids(nanobind::module_&);
 void bind_order(nanobind::module_&);
 void bind_simulation(nanobind::module_&);

@@ -76,7 +76,9 @@ NB_MODULE(_native, m) {
     m.def("isa", [] { return loops().isa; });
     m.def("isas", isas);
     m.def("use", use, nb::arg("isa"));
+    bind_agreement(m);
     bind_confusion(m);
+    bind_identification(m);
     bind_ids(m);
     bind_order(m);
     bind_simulation(m);

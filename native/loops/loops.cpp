@@ -5,12 +5,15 @@
 
 namespace peerannot::PEERANNOT_ISA {
 
+extern const AgreementLoops agreement;
 extern const ConfusionLoops confusion;
+extern const IdentificationLoops identification;
 extern const IdLoops ids;
 extern const OrderLoops order;
 extern const SimulationLoops simulation;
 
 extern const Loops loops;
-const Loops loops{NAME(PEERANNOT_ISA), &confusion, &ids, &order, &simulation};
+const Loops loops{NAME(PEERANNOT_ISA), &agreement, &confusion, &identification,
+                  &ids,                &order,     &simulation};
 
 }  // namespace peerannot::PEERANNOT_ISA

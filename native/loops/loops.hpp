@@ -1,7 +1,9 @@
 // The loops of one instruction set, by family.
 #pragma once
 
+#include "agreement.hpp"
 #include "confusion.hpp"
+#include "identification.hpp"
 #include "ids.hpp"
 #include "order.hpp"
 #include "simulation.hpp"
@@ -10,7 +12,9 @@ namespace peerannot {
 
 struct Loops {
     const char* isa;
+    const AgreementLoops* agreement;
     const ConfusionLoops* confusion;
+    const IdentificationLoops* identification;
     const IdLoops* ids;
     const OrderLoops* order;
     const SimulationLoops* simulation;

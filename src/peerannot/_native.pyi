@@ -20,6 +20,114 @@ def isas() -> tuple[str, ...]:
 def use(isa: str) -> None:
     """Use another; ValueError where the processor lacks it."""
 
+# --- agreement: between workers; answers in order of task, and their rows in order of worker
+
+def agreement_count_pairs(
+    task_ptr: NDArray[np.int64],
+    task: NDArray[np.int32],
+    worker: NDArray[np.int32],
+    order: NDArray[np.int64],
+    worker_ptr: NDArray[np.int64],
+    bounds: NDArray[np.int64],
+    n_pairs: NDArray[np.int64],
+    *,
+    least: int,
+    threads: int,
+) -> None:
+    """Set how many later workers share ``least`` tasks with each, over blocks of workers."""
+
+def agreement_fill_pairs(
+    task_ptr: NDArray[np.int64],
+    task: NDArray[np.int32],
+    worker: NDArray[np.int32],
+    order: NDArray[np.int64],
+    worker_ptr: NDArray[np.int64],
+    bounds: NDArray[np.int64],
+    ptr: NDArray[np.int64],
+    second: NDArray[np.int32],
+    shared: NDArray[np.int64],
+    *,
+    least: int,
+    threads: int,
+) -> None:
+    """Set who they are, ascending, and how many tasks are shared."""
+
+def agreement_cohen(
+    task_ptr: NDArray[np.int64],
+    task: NDArray[np.int32],
+    worker: NDArray[np.int32],
+    label: NDArray[np.int32],
+    order: NDArray[np.int64],
+    worker_ptr: NDArray[np.int64],
+    bounds: NDArray[np.int64],
+    ptr: NDArray[np.int64],
+    second: NDArray[np.int32],
+    agree: NDArray[np.int64],
+    chance: NDArray[np.float64],
+    *,
+    n_classes: int,
+    threads: int,
+) -> None:
+    """Set how many answers in common agree, and the products of counts, summed over classes."""
+
+def agreement_counts(
+    task_ptr: NDArray[np.int64],
+    label: NDArray[np.int32],
+    place: NDArray[np.int32],
+    ptr: NDArray[np.int64],
+    labels: NDArray[np.int32],
+    count: NDArray[np.int32],
+    *,
+    threads: int,
+) -> None:
+    """Set the distinct labels of each task and their counts, from what `order_distinct` sets."""
+
+def agreement_keys(
+    ptr: NDArray[np.int64],
+    label: NDArray[np.int32],
+    count: NDArray[np.int32],
+    draw: NDArray[np.uint64],
+    key: NDArray[np.uint64],
+    *,
+    threads: int,
+) -> None:
+    """Set the sum of the numbers of a row's labels, one for each answer, modulo 2**64."""
+
+def agreement_coincidences(
+    ptr: NDArray[np.int64],
+    label: NDArray[np.int32],
+    count: NDArray[np.int32],
+    size: NDArray[np.int64],
+    tasks: NDArray[np.int64],
+    matrix: NDArray[np.float64],
+) -> None:
+    """Set Krippendorff's coincidences, each row counted ``tasks`` times."""
+
+def agreement_differences(
+    ptr: NDArray[np.int64],
+    label: NDArray[np.int32],
+    count: NDArray[np.int32],
+    difference: NDArray[np.float64],
+    sum: NDArray[np.float64],
+    *,
+    threads: int,
+) -> None:
+    """Set the sum of differences over ordered pairs of answers of each row."""
+
+def agreement_ratio_differences(
+    ptr: NDArray[np.int64],
+    label: NDArray[np.int32],
+    count: NDArray[np.int32],
+    number: NDArray[np.float64],
+    sum: NDArray[np.float64],
+    *,
+    threads: int,
+) -> None:
+    """As `agreement_differences`, with the ratio differences of numbers."""
+
+def agreement_ratio_margins(margin: NDArray[np.float64], number: NDArray[np.float64]) -> float:
+    """The sum of ratio differences over ordered pairs of classes."""
+
 # --- confusion: models that give each worker a confusion matrix
 
 def confusion_em(
@@ -95,6 +203,45 @@ def confusion_expected(
     threads: int,
 ) -> None:
     """Set expected counts (n, true, answered) of runs of answers."""
+
+# --- identification: copied pairs and worker cards
+
+def identification_evidence(
+    task_ptr: NDArray[np.int64],
+    task: NDArray[np.int32],
+    worker: NDArray[np.int32],
+    label: NDArray[np.int32],
+    order: NDArray[np.int64],
+    worker_ptr: NDArray[np.int64],
+    bounds: NDArray[np.int64],
+    ptr: NDArray[np.int64],
+    second: NDArray[np.int32],
+    log_prior: NDArray[np.float64],
+    confusion: NDArray[np.float64],
+    log_confusion: NDArray[np.float64],
+    share: NDArray[np.float64],
+    agreements: NDArray[np.int64],
+    expected: NDArray[np.float64],
+    log_ratio: NDArray[np.float64],
+    *,
+    threads: int,
+) -> None:
+    """Set, of each pair, agreements, how many are expected, log-likelihood ratios of shares."""
+
+def identification_repeats(
+    ptr: NDArray[np.int64],
+    task: NDArray[np.int32],
+    label: NDArray[np.int32],
+    posterior: NDArray[np.float64],
+    confusion: NDArray[np.float64],
+    longest: NDArray[np.int64],
+    repeats: NDArray[np.int64],
+    expected: NDArray[np.float64],
+    spread: NDArray[np.float64],
+    *,
+    threads: int,
+) -> None:
+    """Set, of each run of answers, the longest run of a label, repeats, their mean and variance."""
 
 # --- ids: texts and numbers to codes
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from peerannot._compiled import compiled, prange
+from peerannot._loops import native
+from peerannot._threads import threads
 from peerannot.agreement._pairs import WorkerPairs, wilson
 from peerannot.answers import Answers
 
@@ -52,7 +53,10 @@ def cohen_kappa(
     Psychological Measurement 20(1), 37-46.
     """
     pairs = WorkerPairs.of(answers, min_shared)
-    agree, chance = _agreements(*pairs.arrays(answers), answers.n_classes)
+    agree, chance = np.empty(len(pairs), np.int64), np.empty(len(pairs))
+    native.agreement_cohen(
+        *pairs.arrays(answers), agree, chance, n_classes=answers.n_classes, threads=threads()
+    )
     observed = agree / pairs.shared
     expected = chance / pairs.shared.astype(np.float64) ** 2
     below = expected < 1
@@ -67,47 +71,3 @@ def cohen_kappa(
         "agreement_high": high,
         "kappa": kappa,
     }
-
-
-@compiled(parallel=True)
-def _agreements(
-    task_ptr: Any,
-    task: Any,
-    worker: Any,
-    label: Any,
-    order: Any,
-    worker_ptr: Any,
-    bounds: Any,
-    ptr: Any,
-    second: Any,
-    k: int,
-) -> Any:  # pragma: no cover - compiled
-    n_workers = worker_ptr.size - 1
-    agree = np.zeros(second.size, np.int64)
-    chance = np.zeros(second.size, np.float64)
-    for block in prange(bounds.size - 1):
-        slot = np.full(n_workers, -1, np.int64)
-        for j in range(bounds[block], bounds[block + 1]):
-            n = ptr[j + 1] - ptr[j]
-            if n == 0:
-                continue
-            mine = np.zeros((n, k), np.int64)
-            theirs = np.zeros((n, k), np.int64)
-            for p in range(n):
-                slot[second[ptr[j] + p]] = p
-            for at in range(worker_ptr[j], worker_ptr[j + 1]):
-                row = order[at]
-                i = task[row]
-                for a in range(task_ptr[i], task_ptr[i + 1]):
-                    p = slot[worker[a]]
-                    if p < 0:
-                        continue
-                    mine[p, label[row]] += 1
-                    theirs[p, label[a]] += 1
-                    if label[row] == label[a]:
-                        agree[ptr[j] + p] += 1
-            for p in range(n):
-                slot[second[ptr[j] + p]] = -1
-                for c in range(k):
-                    chance[ptr[j] + p] += mine[p, c] * theirs[p, c]
-    return agree, chance

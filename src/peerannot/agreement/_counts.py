@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._compiled import compiled, prange
+from peerannot._loops import native
 from peerannot._memory import TABLE_BYTES
+from peerannot._threads import threads
 from peerannot.answers import Answers, check_answers
 from peerannot.answers.distinct import distinct_labels
 from peerannot.errors import ParameterError
@@ -47,9 +48,12 @@ class LabelCounts:
         check_answers(answers)
         used, label, place = distinct_labels(answers)
         ptr = np.concatenate(([0], np.cumsum(used))).astype(np.int64)
-        label, count = _gather(answers.task_ptr, ptr, label, place)
+        labels, count = np.empty(ptr[-1], np.int32), np.empty(ptr[-1], np.int32)
+        native.agreement_counts(
+            answers.task_ptr, label, place, ptr, labels, count, threads=threads()
+        )
         ones = np.ones(answers.n_tasks, np.int64)
-        return cls(ptr, label, count, answers.answers_per_task, ones, answers.n_classes)
+        return cls(ptr, labels, count, answers.answers_per_task, ones, answers.n_classes)
 
     def rows(self, chosen: NDArray[np.int64], tasks: NDArray[np.int64]) -> LabelCounts:
         """The chosen rows, with new numbers of tasks."""
@@ -70,8 +74,9 @@ class LabelCounts:
         """
         draws = np.random.default_rng(0).integers(0, 2**64, self.n_classes, dtype=np.uint64)
         kept = np.flatnonzero(self.size >= at_least)
-        key = _keys(self.ptr, self.label, self.count, draws)[kept]
-        _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+        key = np.empty(self.size.size, np.uint64)
+        native.agreement_keys(self.ptr, self.label, self.count, draws, key, threads=threads())
+        _, first, inverse = np.unique(key[kept], return_index=True, return_inverse=True)
         tasks = np.bincount(inverse, weights=self.tasks[kept], minlength=first.size)
         return self.rows(kept[first], tasks.astype(np.int64))
 
@@ -123,44 +128,8 @@ def coincidence_matrix(answers: Answers) -> NDArray[np.float64]:
     k = answers.n_classes
     check_matrix(k)
     counts = LabelCounts.of(answers).merged(at_least=2)
-    matrix: NDArray[np.float64] = _coincidences(
-        counts.ptr, counts.label, counts.count, counts.size, counts.tasks, k
+    matrix = np.empty((k, k))
+    native.agreement_coincidences(
+        counts.ptr, counts.label, counts.count, counts.size, counts.tasks, matrix
     )
     return matrix
-
-
-@compiled(parallel=True)
-def _gather(wide: Any, ptr: Any, label: Any, place: Any) -> Any:  # pragma: no cover - compiled
-    out_label = np.empty(ptr[-1], np.int32)
-    out_count = np.zeros(ptr[-1], np.int32)
-    for i in prange(ptr.size - 1):
-        for s in range(ptr[i + 1] - ptr[i]):
-            out_label[ptr[i] + s] = label[wide[i] + s]
-        for a in range(wide[i], wide[i + 1]):
-            out_count[ptr[i] + place[a]] += 1
-    return out_label, out_count
-
-
-@compiled(parallel=True)
-def _keys(ptr: Any, label: Any, count: Any, draws: Any) -> Any:  # pragma: no cover - compiled
-    out = np.zeros(ptr.size - 1, np.uint64)
-    for i in prange(ptr.size - 1):
-        key = np.uint64(0)
-        for e in range(ptr[i], ptr[i + 1]):
-            key += draws[label[e]] * np.uint64(count[e])
-        out[i] = key
-    return out
-
-
-@compiled()
-def _coincidences(
-    ptr: Any, label: Any, count: Any, size: Any, tasks: Any, k: int
-) -> Any:  # pragma: no cover - compiled
-    out = np.zeros((k, k), np.float64)
-    for i in range(ptr.size - 1):
-        scale = tasks[i] / (size[i] - 1.0)
-        for e in range(ptr[i], ptr[i + 1]):
-            for f in range(ptr[i], ptr[i + 1]):
-                others = count[f] - 1 if e == f else count[f]
-                out[label[e], label[f]] += scale * count[e] * others
-    return out

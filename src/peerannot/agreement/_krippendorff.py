@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal, cast, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from peerannot._compiled import compiled
+from peerannot._loops import native
 from peerannot._progress import Progress
+from peerannot._threads import threads
 from peerannot.agreement._counts import LabelCounts, check_matrix
 from peerannot.agreement._resample import Coefficient, with_interval
 from peerannot.answers import Answers, Ids
@@ -83,7 +84,10 @@ def krippendorff_alpha(
     counts = LabelCounts.of(answers).merged(at_least=2)
     if not isinstance(metric, str):
         differences = _differences(metric, answers.classes)
-        between = _pairs_of(counts.ptr, counts.label, counts.count, differences)
+        between = np.empty(counts.size.size)
+        native.agreement_differences(
+            counts.ptr, counts.label, counts.count, differences, between, threads=threads()
+        )
         between /= np.maximum(counts.size - 1, 1)
 
         def given(tasks: NDArray[np.float64]) -> float:
@@ -143,7 +147,7 @@ def _differences(
     if callable(metric):
         metric = [[metric(a, b) for b in classes] for a in classes]
     try:
-        matrix = np.asarray(metric, dtype=np.float64)
+        matrix = np.asarray(metric, dtype=np.float64, order="C")
     except (TypeError, ValueError):
         raise DataError("metric: the differences must be numbers") from None
     if matrix.shape != (k, k):
@@ -165,7 +169,7 @@ def class_values(
         except ValueError:
             number = np.arange(len(classes), dtype=np.float64)
     else:
-        number = np.asarray(values, dtype=np.float64)
+        number = np.asarray(values, dtype=np.float64, order="C")
     if number.shape != (len(classes),) or not np.isfinite(number).all():
         raise DataError(f"values: expected one finite number for each of {len(classes)} classes")
     if metric == "ratio" and (number < 0).any():
@@ -187,7 +191,10 @@ def _observed(
         spread = x - counts.per_entry(first)
         pairs = 2 * size * counts.row_sums(count * spread**2)
     else:
-        pairs = _ratio_pairs(counts.ptr, counts.label, counts.count, number)
+        pairs = np.empty(counts.size.size)
+        native.agreement_ratio_differences(
+            counts.ptr, counts.label, counts.count, number, pairs, threads=threads()
+        )
     return np.asarray(pairs / (size - 1))
 
 
@@ -199,39 +206,4 @@ def _expected(metric: Metric, margin: NDArray[np.float64], number: NDArray[np.fl
     if metric == "interval":
         mean = (margin @ number) / total
         return float(2 * total * (margin @ (number - mean) ** 2))
-    return float(_ratio_margins(margin, number))
-
-
-@compiled()
-def _ratio(a: float, b: float) -> float:  # pragma: no cover - compiled
-    return ((a - b) / (a + b)) ** 2 if a + b > 0.0 else 0.0
-
-
-@compiled()
-def _ratio_pairs(ptr: Any, label: Any, count: Any, number: Any) -> Any:  # pragma: no cover
-    out = np.zeros(ptr.size - 1, np.float64)
-    for i in range(ptr.size - 1):
-        for e in range(ptr[i], ptr[i + 1]):
-            for f in range(ptr[i], e):
-                d = _ratio(number[label[e]], number[label[f]])
-                out[i] += 2.0 * count[e] * count[f] * d
-    return out
-
-
-@compiled()
-def _pairs_of(ptr: Any, label: Any, count: Any, difference: Any) -> Any:  # pragma: no cover
-    out = np.zeros(ptr.size - 1, np.float64)
-    for i in range(ptr.size - 1):
-        for e in range(ptr[i], ptr[i + 1]):
-            for f in range(ptr[i], e):
-                out[i] += 2.0 * count[e] * count[f] * difference[label[e], label[f]]
-    return out
-
-
-@compiled()
-def _ratio_margins(margin: Any, number: Any) -> Any:  # pragma: no cover - compiled
-    out = 0.0
-    for c in range(margin.size):
-        for k in range(c):
-            out += 2.0 * margin[c] * margin[k] * _ratio(number[c], number[k])
-    return out
+    return native.agreement_ratio_margins(margin, number)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._compiled import compiled, prange
+from peerannot._loops import native
+from peerannot._threads import threads
 from peerannot.answers import Answers, check_answers
 from peerannot.errors import ParameterError
 
@@ -68,9 +69,13 @@ class WorkerPairs:
         inner = np.searchsorted(np.cumsum(work), goals)
         bounds = np.concatenate(([0], inner, [answers.n_workers])).astype(np.int64)
         where = (answers.task_ptr, answers.task, answers.worker, order, worker_ptr, bounds)
-        per_worker = _count_pairs(*where, min_shared)
+        per_worker = np.empty(answers.n_workers, np.int64)
+        native.agreement_count_pairs(*where, per_worker, least=min_shared, threads=threads())
         ptr = np.concatenate(([0], np.cumsum(per_worker))).astype(np.int64)
-        second, shared = _fill_pairs(*where, min_shared, ptr)
+        second, shared = np.empty(ptr[-1], np.int32), np.empty(ptr[-1], np.int64)
+        native.agreement_fill_pairs(
+            *where, ptr, second, shared, least=min_shared, threads=threads()
+        )
         first = np.repeat(np.arange(answers.n_workers, dtype=np.int32), per_worker)
         return cls(first, second, shared, ptr, order, worker_ptr, bounds)
 
@@ -104,72 +109,3 @@ def wilson(
     low = np.where(p == 0, 0.0, centre - half)
     high = np.where(p == 1, 1.0, centre + half)
     return low, high
-
-
-@compiled(parallel=True)
-def _count_pairs(
-    task_ptr: Any,
-    task: Any,
-    worker: Any,
-    order: Any,
-    worker_ptr: Any,
-    bounds: Any,
-    least: int,
-) -> Any:  # pragma: no cover - compiled
-    n_workers = worker_ptr.size - 1
-    out = np.zeros(n_workers, np.int64)
-    for block in prange(bounds.size - 1):
-        seen = np.zeros(n_workers, np.int64)
-        for j in range(bounds[block], bounds[block + 1]):
-            for at in range(worker_ptr[j], worker_ptr[j + 1]):
-                i = task[order[at]]
-                for a in range(task_ptr[i], task_ptr[i + 1]):
-                    if worker[a] > j:
-                        seen[worker[a]] += 1
-                        if seen[worker[a]] == least:
-                            out[j] += 1
-            for at in range(worker_ptr[j], worker_ptr[j + 1]):
-                i = task[order[at]]
-                for a in range(task_ptr[i], task_ptr[i + 1]):
-                    seen[worker[a]] = 0
-    return out
-
-
-@compiled(parallel=True)
-def _fill_pairs(
-    task_ptr: Any,
-    task: Any,
-    worker: Any,
-    order: Any,
-    worker_ptr: Any,
-    bounds: Any,
-    least: int,
-    ptr: Any,
-) -> Any:  # pragma: no cover - compiled
-    n_workers = worker_ptr.size - 1
-    second = np.empty(ptr[-1], np.int32)
-    shared = np.empty(ptr[-1], np.int64)
-    for block in prange(bounds.size - 1):
-        seen = np.zeros(n_workers, np.int64)
-        for j in range(bounds[block], bounds[block + 1]):
-            place = ptr[j]
-            if place == ptr[j + 1]:
-                continue
-            for at in range(worker_ptr[j], worker_ptr[j + 1]):
-                i = task[order[at]]
-                for a in range(task_ptr[i], task_ptr[i + 1]):
-                    if worker[a] > j:
-                        seen[worker[a]] += 1
-            for at in range(worker_ptr[j], worker_ptr[j + 1]):
-                i = task[order[at]]
-                for a in range(task_ptr[i], task_ptr[i + 1]):
-                    b = worker[a]
-                    if seen[b] >= least:
-                        second[place] = b
-                        place += 1
-                        shared[place - 1] = seen[b]
-                    seen[b] = 0
-            found = np.argsort(second[ptr[j] : place])
-            second[ptr[j] : place] = second[ptr[j] : place][found]
-            shared[ptr[j] : place] = shared[ptr[j] : place][found]
-    return second, shared

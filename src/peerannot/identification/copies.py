@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._compiled import compiled, prange
+from peerannot._loops import native
 from peerannot._options import option
+from peerannot._threads import threads
 from peerannot.aggregation import Result
 from peerannot.aggregation.passes.expected_counts import expected_counts
 from peerannot.agreement import WorkerPairs
@@ -85,11 +86,12 @@ def copied_pairs(
         raise DataError("copied pairs: the result is not one of these answers")
     pairs = WorkerPairs.of(answers, min_shared)
     confusion, prior = _smooth(expected_counts(answers, result.dense_posterior()))
-    log_confusion = np.log(confusion)
-    score = _scores(answers.task_ptr, answers.worker, answers.label, np.log(prior), log_confusion)
-    agreements, expected, log_evidence = _evidence(
-        *pairs.arrays(answers), score, confusion, log_confusion, np.array(_SHARES)
-    )
+    agreements, expected = np.empty(len(pairs), np.int64), np.empty(len(pairs))
+    log_evidence = np.empty((len(pairs), len(_SHARES)))
+    native.identification_evidence(
+        *pairs.arrays(answers), np.log(prior), confusion, np.log(confusion), np.array(_SHARES),
+        agreements, expected, log_evidence, threads=threads(),
+    )  # fmt: skip
     top = log_evidence.max(axis=1, initial=-np.inf) if len(pairs) else np.empty(0)
     mixed = top + np.log(np.exp(log_evidence - top[:, None]).mean(axis=1))
     p_value = np.exp(-np.maximum(mixed, 0.0))
@@ -117,92 +119,6 @@ def _smooth(counts: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
     drawn = counts + _STRENGTH * mean
     prior = counts.sum((0, 2)) + 1.0
     return drawn / drawn.sum(2, keepdims=True), prior / prior.sum()
-
-
-@compiled(parallel=True)
-def _scores(
-    task_ptr: Any, worker: Any, label: Any, log_prior: Any, log_confusion: Any
-) -> Any:  # pragma: no cover - compiled
-    n, k = task_ptr.size - 1, log_prior.size
-    out = np.empty((n, k), np.float64)
-    for i in prange(n):
-        for c in range(k):
-            out[i, c] = log_prior[c]
-        for a in range(task_ptr[i], task_ptr[i + 1]):
-            for c in range(k):
-                out[i, c] += log_confusion[worker[a], c, label[a]]
-    return out
-
-
-@compiled(parallel=True)
-def _evidence(
-    task_ptr: Any,
-    task: Any,
-    worker: Any,
-    label: Any,
-    order: Any,
-    worker_ptr: Any,
-    bounds: Any,
-    ptr: Any,
-    second: Any,
-    score: Any,
-    confusion: Any,
-    log_confusion: Any,
-    shares: Any,
-) -> Any:  # pragma: no cover - compiled
-    n_workers, k = confusion.shape[0], confusion.shape[1]
-    agreements = np.zeros(second.size, np.int64)
-    expected = np.zeros(second.size, np.float64)
-    evidence = np.zeros((second.size, shares.size), np.float64)
-    for block in prange(bounds.size - 1):
-        slot = np.full(n_workers, -1, np.int64)
-        z = np.empty(k, np.float64)
-        for j in range(bounds[block], bounds[block + 1]):
-            # Probability that the two agree on a task of each class.
-            alike = np.zeros((ptr[j + 1] - ptr[j], k), np.float64)
-            for p in range(ptr[j], ptr[j + 1]):
-                slot[second[p]] = p
-                for c in range(k):
-                    for y in range(k):
-                        alike[p - ptr[j], c] += confusion[j, c, y] * confusion[second[p], c, y]
-            for at in range(worker_ptr[j], worker_ptr[j + 1]):
-                row = order[at]
-                i = task[row]
-                mine = label[row]
-                for a in range(task_ptr[i], task_ptr[i + 1]):
-                    other = worker[a]
-                    p = slot[other]
-                    if p < 0:
-                        continue
-                    theirs = label[a]
-                    top = -np.inf
-                    for c in range(k):
-                        z[c] = score[i, c] - log_confusion[j, c, mine]
-                        z[c] -= log_confusion[other, c, theirs]
-                        top = max(top, z[c])
-                    total = 0.0
-                    for c in range(k):
-                        z[c] = np.exp(z[c] - top)
-                        total += z[c]
-                    agree = 0.0
-                    for c in range(k):
-                        z[c] /= total
-                        agree += z[c] * alike[p - ptr[j], c]
-                    expected[p] += agree
-                    ratio = 0.0
-                    if mine == theirs:
-                        agreements[p] += 1
-                        joint, alone = 0.0, 0.0
-                        for c in range(k):
-                            u, v = confusion[j, c, mine], confusion[other, c, mine]
-                            joint += z[c] * u * v
-                            alone += z[c] * 0.5 * (u + v)
-                        ratio = alone / joint
-                    for s in range(shares.size):
-                        evidence[p, s] += np.log(1.0 - shares[s] + shares[s] * ratio)
-            for p in range(ptr[j], ptr[j + 1]):
-                slot[second[p]] = -1
-    return agreements, expected, evidence
 
 
 @METHODS.register("copies", "copied-pairs")

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._compiled import compiled
+from peerannot._loops import native
 from peerannot._options import option
+from peerannot._threads import threads
 from peerannot.aggregation import Result
 from peerannot.aggregation.passes.expected_counts import expected_counts, rows_by_worker
 from peerannot.aggregation.uncertainty.intervals import worker_skills
@@ -92,7 +93,7 @@ def worker_cards(
         raise DataError("worker cards: the result is not one of these answers")
     k = answers.n_classes
     n_answers = answers.answers_per_worker
-    posterior = result.dense_posterior()
+    posterior = np.ascontiguousarray(result.dense_posterior())
     counts = expected_counts(answers, posterior)
     crowd = counts.sum(0) + 1 / k
     given = counts + prior * crowd / crowd.sum(1, keepdims=True)
@@ -114,9 +115,12 @@ def worker_cards(
     erred = missed > 0
 
     order, ptr = rows_by_worker(answers)
-    longest, repeats, expected, spread = _runs(
-        ptr, answers.task[order], answers.label[order], posterior, confusion
-    )
+    longest, repeats = np.empty((2, answers.n_workers), np.int64)
+    expected, spread = np.empty((2, answers.n_workers))
+    native.identification_repeats(
+        ptr, answers.task[order], answers.label[order], posterior, confusion,
+        longest, repeats, expected, spread, threads=threads(),
+    )  # fmt: skip
     run_z = np.where(spread > 0, (repeats - expected) / np.sqrt(np.where(spread > 0, spread, 1)), 0)
     p_value = np.where(n_answers >= min_answers, ndtr(-run_z), 1.0)
     straight = false_discovery(p_value) <= 0.05
@@ -160,42 +164,6 @@ def false_discovery(p_value: NDArray[np.float64]) -> NDArray[np.float64]:
     adjusted = np.empty(n)
     adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
     return adjusted
-
-
-@compiled()
-def _runs(
-    ptr: Any, task: Any, label: Any, posterior: Any, confusion: Any
-) -> Any:  # pragma: no cover
-    n, k = ptr.size - 1, posterior.shape[1]
-    longest = np.zeros(n, np.int64)
-    repeats = np.zeros(n, np.int64)
-    expected = np.zeros(n, np.float64)
-    spread = np.zeros(n, np.float64)
-    now = np.zeros(k, np.float64)
-    before = np.zeros(k, np.float64)
-    for j in range(n):
-        run = 0
-        for a in range(ptr[j], ptr[j + 1]):
-            for c in range(k):
-                now[c] = 0.0
-            for t in range(k):
-                z = posterior[task[a], t]
-                if z > 0.0:
-                    for c in range(k):
-                        now[c] += z * confusion[j, t, c]
-            same = a > ptr[j] and label[a] == label[a - 1]
-            run = run + 1 if same else 1
-            longest[j] = max(longest[j], run)
-            if a > ptr[j]:
-                p = 0.0
-                for c in range(k):
-                    p += now[c] * before[c]
-                repeats[j] += 1 if same else 0
-                expected[j] += p
-                spread[j] += p * (1.0 - p)
-            for c in range(k):
-                before[c] = now[c]
-    return longest, repeats, expected, spread
 
 
 @METHODS.register("workers", "worker-cards")

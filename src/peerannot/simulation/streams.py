@@ -129,7 +129,8 @@ def confused(
 
     u = rng.random(worker.size)
     labels = np.empty(worker.size, np.int32)
-    native.simulation_labels(cumulated(matrices), worker, truth, u, labels, threads=threads())
+    sums = np.ascontiguousarray(cumulated(matrices))
+    native.simulation_labels(sums, worker, truth, u, labels, threads=threads())
     return labels
 
 
