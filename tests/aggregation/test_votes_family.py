@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+from helpers.crowds import uneven_crowd
 from helpers.slow_votes import agreement, best, dense_votes, rows
 from peerannot.aggregation import IWMV, MajorityVote, NaiveSoft, TwoThird, Wawa
 from peerannot.aggregation.passes import support
@@ -17,13 +20,20 @@ CROWDS = [
     {"seed": 2, "n_classes": 2, "per_task": 4},
     {"seed": 3, "n_classes": 7, "per_task": 6, "low": 0.2},
     {"seed": 4, "weighted": True},
-    {"seed": 5, "duplicates": True, "n_classes": 4},
+    {"seed": 5, "repeated": True, "n_classes": 4},
 ]
+
+
+def answers_of(*, repeated: bool = False, **options: Any) -> Answers:
+    """Answers of a crowd; ``repeated``: some workers answer a task several times."""
+    make: Any = uneven_crowd if repeated else crowd
+    answers: Answers = make(**options)[0]
+    return answers
 
 
 @pytest.mark.parametrize("options", CROWDS)
 def test_votes_equal_their_transcription(options):
-    answers, _ = crowd(**options)
+    answers = answers_of(**options)
     votes = dense_votes(answers)
     assert np.allclose(MajorityVote().fit(answers).posterior, best(votes))
     assert np.allclose(NaiveSoft().fit(answers).posterior, rows(votes))
@@ -31,7 +41,7 @@ def test_votes_equal_their_transcription(options):
 
 @pytest.mark.parametrize("options", CROWDS)
 def test_wawa_equals_its_transcription(options):
-    answers, _ = crowd(**options)
+    answers = answers_of(**options)
     votes = dense_votes(answers)
     first = agreement(answers, best(votes))
     tied = best(votes) > 0
@@ -44,14 +54,14 @@ def test_wawa_equals_its_transcription(options):
 
 @pytest.mark.parametrize("options", CROWDS)
 def test_wawa_first_takes_the_first_of_tied_majorities(options):
-    answers, _ = crowd(**options)
+    answers = answers_of(**options)
     winner = np.eye(answers.n_classes)[dense_votes(answers).argmax(1)]
     assert np.allclose(Wawa(ties="first").fit(answers).skill, agreement(answers, winner))
 
 
 @pytest.mark.parametrize("options", CROWDS)
 def test_iwmv_equals_its_transcription(options):
-    answers, _ = crowd(**options)
+    answers = answers_of(**options)
     k = answers.n_classes
     winner = best(dense_votes(answers))
     for _ in range(50):
