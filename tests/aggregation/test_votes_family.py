@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from helpers.crowds import uneven_crowd
 from helpers.slow_votes import agreement, best, dense_votes, rows
 from peerannot.aggregation import IWMV, MajorityVote, NaiveSoft, TwoThird, Wawa
 from peerannot.aggregation.passes import support
@@ -26,8 +25,17 @@ CROWDS = [
 
 def answers_of(*, repeated: bool = False, **options: Any) -> Answers:
     """Answers of a crowd; ``repeated``: some workers answer a task several times."""
-    make: Any = uneven_crowd if repeated else crowd
-    answers: Answers = make(**options)[0]
+    answers, _ = crowd(**options)
+    if repeated:
+        rng = np.random.default_rng(0)
+        again = rng.integers(answers.n_answers, size=answers.n_answers // 10)
+        answers = Answers.from_arrays(
+            np.append(answers.task, answers.task[again]),
+            np.append(answers.worker, answers.worker[again]),
+            np.append(answers.label, rng.integers(answers.n_classes, size=again.size)),
+            classes=answers.n_classes,
+            duplicates="all",
+        )
     return answers
 
 
