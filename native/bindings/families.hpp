@@ -11,5 +11,6 @@ void bind_identification(nanobind::module_&);
 void bind_ids(nanobind::module_&);
 void bind_order(nanobind::module_&);
 void bind_simulation(nanobind::module_&);
+void bind_votes(nanobind::module_&);
 
 }  // namespace peerannot

@@ -82,4 +82,5 @@ NB_MODULE(_native, m) {
     bind_ids(m);
     bind_order(m);
     bind_simulation(m);
+    bind_votes(m);
 }

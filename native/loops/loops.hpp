@@ -7,6 +7,7 @@
 #include "ids.hpp"
 #include "order.hpp"
 #include "simulation.hpp"
+#include "votes.hpp"
 
 namespace peerannot {
 
@@ -18,6 +19,7 @@ struct Loops {
     const IdLoops* ids;
     const OrderLoops* order;
     const SimulationLoops* simulation;
+    const VotesLoops* votes;
 };
 
 }  // namespace peerannot

@@ -1,0 +1,337 @@
+// Sums are taken in order of answers, then of labels, in every loop: results are the same bits in
+// whichever form a vote is counted.
+#include "votes.hpp"
+
+#include <cmath>
+#include <cstring>
+
+#include "tally.hpp"
+#include "vectors.hpp"
+
+namespace peerannot::PEERANNOT_ISA {
+namespace {
+
+constexpr int64_t tile = 256;       // tasks whose indices are checked at once
+constexpr int most_in_row = 16;     // classes that are counted in a row of registers
+constexpr int most_remembered = 16; // votes of a task up to which entropies are looked up
+
+// share * log(share) of c of n votes.
+class Surprises {
+public:
+    Surprises() {
+        for (int n = 1; n <= most_remembered; n++) {
+            of_[n][0] = 0;
+            for (int c = 1; c <= n; c++) {
+                const double share = double(c) / double(n);
+                of_[n][c] = share * std::log(share);
+            }
+        }
+    }
+    const double* of(int64_t n) const { return of_[n]; }
+
+private:
+    double of_[most_remembered + 1][most_remembered + 1];
+};
+
+PEERANNOT_INLINE bool fit(const Ballots& b, int64_t lo, int64_t hi) {
+    if (!are_runs(b.task_ptr, lo, hi, b.n_answers)) return false;
+    const int64_t first = b.task_ptr[lo], n = b.task_ptr[hi] - first;
+    return !b.by_worker || all_below(b.worker + first, n, b.n_workers);
+}
+
+PEERANNOT_INLINE bool fit(const Slots& s, int64_t lo, int64_t hi) {
+    bool fine = are_runs(s.ptr, lo, hi, s.n);
+    for (int64_t i = lo; i < hi; i++)
+        fine &= s.size[i] >= 0 && s.size[i] <= s.ptr[i + 1] - s.ptr[i];
+    return fine;
+}
+
+// one(i, first slot, number of slots, room) of each task, false for an index out of range.
+template <class One>
+PEERANNOT_INLINE Status each_task(const Slots& slots, int64_t lo, int64_t hi, const One& one) {
+    for (int64_t start = lo; start < hi; start += tile) {
+        const int64_t stop = least(start + tile, hi);
+        if (!fit(slots, start, stop)) return Status::out_of_range;
+        for (int64_t i = start; i < stop; i++) {
+            const int64_t first = slots.ptr[i];
+            if (!one(i, first, slots.size[i], slots.ptr[i + 1] - first))
+                return Status::out_of_range;
+        }
+    }
+    return Status::fine;
+}
+
+// As 1.0 times both, to the bit.
+PEERANNOT_INLINE double weight_of(const Ballots& b, int64_t a) {
+    const double w = b.by_worker ? b.by_worker[b.worker[a]] : 1.0;
+    return b.by_answer ? w * b.by_answer[a] : w;
+}
+
+PEERANNOT_INLINE double entropy_of(const double* score, int64_t n, double total) {
+    double surprise = 0;
+    int64_t n_some = 0;
+    for (int64_t s = 0; s < n; s++) n_some += score[s] > 0;
+    if (n_some == 1) return 0;
+    for (int64_t s = 0; s < n; s++) {
+        const double share = score[s] / total;
+        if (share > 0) surprise -= share * std::log(share);
+    }
+    return surprise;
+}
+
+PEERANNOT_INLINE void nobody(const Verdict& to, int64_t i) {
+    for (int64_t c = 0; c < to.k; c++) to.posterior[i * to.k + c] = 1.0 / double(to.k);
+    to.label[i] = -1;
+    to.confidence[i] = to.entropy[i] = 0;
+}
+
+template <int W, bool weighted>
+Status vote_rows(const Ballots& b, const VoteRule& rule, int64_t lo, int64_t hi,
+                 const Verdict& to) {
+    const int64_t k = to.k;
+    const Surprises surprises;
+    alignas(64) double score[W], row[W];
+    for (int64_t start = lo; start < hi; start += tile) {
+        const int64_t stop = least(start + tile, hi);
+        if (!fit(b, start, stop) ||
+            !all_below(b.label + b.task_ptr[start], b.task_ptr[stop] - b.task_ptr[start], k))
+            return Status::out_of_range;
+        for (int64_t i = start; i < stop; i++) {
+            const int64_t first = b.task_ptr[i], last = b.task_ptr[i + 1];
+            if (first == last) {
+                nobody(to, i);
+                continue;
+            }
+            Row<double, W>::of(0).put(score);
+            for (int64_t a = first; a < last; a++)
+                score[b.label[a]] += weighted ? weight_of(b, a) : 1.0;
+            double total = 0;
+            for (int c = 0; c < W; c++) total += score[c];
+            if (weighted && !(total > 0)) {
+                // Nothing has any weight: the labels received share the task.
+                for (int64_t a = first; a < last; a++) score[b.label[a]] = 1;
+                total = 0;
+                for (int c = 0; c < W; c++) total += score[c];
+            }
+            const double best = Row<double, W>::at(score).largest(), floor = best - tie * best;
+            int64_t tied = 0, chosen = 0;
+            for (int c = 0; c < W; c++) tied += score[c] >= floor;
+            for (int c = W - 1; c >= 0; c--) chosen = score[c] >= floor ? c : chosen;
+            if (tied > 1 && rule.draw) chosen = drawn_best(score, W, rule.draw[i]).chosen;
+            to.label[i] = tied > 1 && rule.abstain ? -1 : int32_t(chosen);
+            to.confidence[i] = score[chosen] / total;
+            if (!weighted && last - first <= most_remembered) {
+                const double* of = surprises.of(last - first);
+                double surprise = 0;
+                for (int c = 0; c < W; c++) surprise -= of[int(score[c])];
+                to.entropy[i] = surprise;
+            } else {
+                to.entropy[i] = entropy_of(score, W, total);
+            }
+            if (!rule.hard) {
+                for (int c = 0; c < W; c++) row[c] = score[c] / total;
+            } else if (rule.decided) {
+                for (int c = 0; c < W; c++) row[c] = c == chosen ? 1.0 : 0.0;
+            } else {
+                const double part = 1.0 / double(tied);
+                for (int c = 0; c < W; c++) row[c] = score[c] >= floor ? part : 0.0;
+            }
+            // What is written over the end of a row is overwritten by the next, W being at most 2k.
+            double* at = to.posterior + i * k;
+            if (i + 1 < hi)
+                Row<double, W>::at(row).put(at);
+            else
+                for (int64_t c = 0; c < k; c++) at[c] = row[c];
+        }
+    }
+    return Status::fine;
+}
+
+Status vote_wide(const Ballots& b, const VoteRule& rule, int64_t lo, int64_t hi,
+                 const Verdict& to) {
+    const int64_t k = to.k;
+    Tally tally(k);
+    if (!tally.has_memory()) return Status::no_memory;
+    for (int64_t i = lo; i < hi; i++) {
+        const int64_t first = b.task_ptr[i], last = b.task_ptr[i + 1];
+        if (!fit(b, i, i + 1) || !all_below(b.label + first, last - first, k))
+            return Status::out_of_range;
+        if (first == last) {
+            nobody(to, i);
+            continue;
+        }
+        tally.begin();
+        for (int64_t a = first; a < last; a++) tally.add(b.label[a], weight_of(b, a));
+        tally.end();
+        double* score = tally.score;
+        const int64_t n = tally.n;
+        double total = 0;
+        for (int64_t s = 0; s < n; s++) total += score[s];
+        if (!(total > 0)) {
+            for (int64_t s = 0; s < n; s++) score[s] = 1;
+            total = double(n);
+        }
+        const Best best = drawn_best(score, n, rule.draw ? rule.draw[i] : 0.0);
+        const int64_t chosen = best.chosen < 0 ? 0 : best.chosen;
+        to.label[i] = best.tied > 1 && rule.abstain ? -1 : tally.label[chosen];
+        to.confidence[i] = score[chosen] / total;
+        to.entropy[i] = entropy_of(score, n, total);
+        double* row = to.posterior + i * k;
+        std::memset(row, 0, size_t(k) * sizeof(double));
+        if (rule.hard && rule.decided) {
+            row[tally.label[chosen]] = 1;
+            continue;
+        }
+        for (int64_t s = 0; s < n; s++) {
+            const double part = score[s] >= best.floor ? 1.0 / double(best.tied) : 0.0;
+            row[tally.label[s]] = rule.hard ? part : score[s] / total;
+        }
+    }
+    return Status::fine;
+}
+
+template <bool weighted>
+Status vote_of(const Ballots& b, const VoteRule& rule, int64_t lo, int64_t hi, const Verdict& to) {
+    if (to.k > most_in_row) return vote_wide(b, rule, lo, hi, to);
+    if (to.k > 8) return vote_rows<16, weighted>(b, rule, lo, hi, to);
+    if (to.k > 4) return vote_rows<8, weighted>(b, rule, lo, hi, to);
+    if (to.k > 2) return vote_rows<4, weighted>(b, rule, lo, hi, to);
+    return vote_rows<2, weighted>(b, rule, lo, hi, to);
+}
+
+Status vote(const Ballots& b, const VoteRule& rule, int64_t lo, int64_t hi, const Verdict& to) {
+    return b.by_worker || b.by_answer ? vote_of<true>(b, rule, lo, hi, to)
+                                      : vote_of<false>(b, rule, lo, hi, to);
+}
+
+Status scores(const Ballots& b, const int32_t* slot, int64_t lo, int64_t hi, double* out) {
+    for (int64_t start = lo; start < hi; start += tile) {
+        const int64_t stop = least(start + tile, hi);
+        if (!fit(b, start, stop)) return Status::out_of_range;
+        for (int64_t i = start; i < stop; i++) {
+            const int64_t first = b.task_ptr[i], n = b.task_ptr[i + 1] - first;
+            if (!all_below(slot + first, n, n)) return Status::out_of_range;
+            double* __restrict to = out + first;
+            for (int64_t s = 0; s < n; s++) to[s] = 0;
+            for (int64_t s = 0; s < n; s++) to[slot[first + s]] += weight_of(b, first + s);
+        }
+    }
+    return Status::fine;
+}
+
+Status winners(const Slots& slots, const double* score, int64_t n_classes, double zero,
+               bool shares, int64_t lo, int64_t hi, double* out) {
+    return each_task(slots, lo, hi, [=](int64_t, int64_t first, int64_t n, int64_t room) {
+        const double* __restrict at = score + first;
+        double* __restrict to = out + first;
+        double best = -HUGE_VAL, total = 0;
+        for (int64_t s = 0; s < n; s++) {
+            best = larger(at[s], best);
+            total += larger(at[s], 0.0);
+        }
+        for (int64_t s = n; s < room; s++) to[s] = 0;
+        if (shares && best > (n_classes ? zero : 0.0)) {
+            for (int64_t s = 0; s < n; s++) to[s] = larger(at[s], 0.0) / total;
+            return true;
+        }
+        double floor = best - tie * std::fabs(best);
+        int64_t tied = 0;
+        if (n_classes > n && best <= zero) {
+            floor = best < -zero ? HUGE_VAL : -zero;
+            tied = n_classes - n;
+        }
+        for (int64_t s = 0; s < n; s++) tied += at[s] >= floor;
+        const double part = 1.0 / double(tied);
+        for (int64_t s = 0; s < n; s++) to[s] = at[s] >= floor ? part : 0.0;
+        return true;
+    });
+}
+
+Status one_hot(const Slots& slots, const int32_t* chosen, int64_t lo, int64_t hi, double* out) {
+    return each_task(slots, lo, hi, [=](int64_t i, int64_t first, int64_t n, int64_t room) {
+        const int32_t* label = slots.label + first;
+        for (int64_t s = 0; s < room; s++) out[first + s] = s < n && label[s] == chosen[i];
+        return true;
+    });
+}
+
+Status values(const Slots& slots, const double* posterior, int64_t k, int64_t lo, int64_t hi,
+              double* out) {
+    return each_task(slots, lo, hi, [=](int64_t i, int64_t first, int64_t n, int64_t room) {
+        const int32_t* label = slots.label + first;
+        if (!all_below(label, n, k)) return false;
+        for (int64_t s = 0; s < n; s++) out[first + s] = posterior[i * k + label[s]];
+        for (int64_t s = n; s < room; s++) out[first + s] = 0;
+        return true;
+    });
+}
+
+Status worker_sums(const Slots& slots, const int32_t* slot, const int32_t* task,
+                   const int32_t* worker, const double* weight, const double* value,
+                   int64_t n_workers, int64_t lo, int64_t hi, double* sums) {
+    for (int64_t start = lo; start < hi; start += tile) {
+        const int64_t n = least(tile, hi - start);
+        if (!all_below(task + start, n, slots.n_tasks) || !all_below(worker + start, n, n_workers))
+            return Status::out_of_range;
+        for (int64_t a = start; a < start + n; a++) {
+            const int64_t s = slots.ptr[task[a]] + slot[a];
+            if (s < 0 || s >= slots.n) return Status::out_of_range;
+            sums[worker[a]] += weight ? value[s] * weight[a] : value[s];
+        }
+    }
+    return Status::fine;
+}
+
+Status confidence(const Slots& slots, const double* share, const double* winner, int64_t lo,
+                  int64_t hi, double* confidence, double* entropy) {
+    return each_task(slots, lo, hi, [=](int64_t i, int64_t first, int64_t n, int64_t) {
+        double sure = 0, surprise = 0;
+        for (int64_t s = first; s < first + n; s++) {
+            if (winner[s] > 0) sure = share[s];
+            if (share[s] > 0) surprise -= share[s] * std::log(share[s]);
+        }
+        confidence[i] = sure;
+        entropy[i] = surprise;
+        return true;
+    });
+}
+
+Status dense(const Slots& slots, const double* share, const double* rest, const double* prior,
+             int64_t k, int64_t lo, int64_t hi, double* out) {
+    return each_task(slots, lo, hi, [=](int64_t i, int64_t first, int64_t n, int64_t) {
+        const int32_t* label = slots.label + first;
+        if (!all_below(label, n, k)) return false;
+        double* __restrict row = out + i * k;
+        if (rest) {
+            for (int64_t c = 0; c < k; c++) row[c] = rest[i] * prior[c];
+        } else {
+            const double fill = n ? 0.0 : 1.0 / double(k);
+            for (int64_t c = 0; c < k; c++) row[c] = fill;
+        }
+        for (int64_t s = 0; s < n; s++) row[label[s]] = share[first + s];
+        return true;
+    });
+}
+
+Status pick(const Slots& slots, int64_t k, const double* score, const double* draw, bool abstain,
+            int64_t lo, int64_t hi, int32_t* out) {
+    const auto one = [=](int64_t i, int64_t first, int64_t n, int64_t) {
+        const Best best = drawn_best(score + first, n, draw ? draw[i] : 0.0);
+        if (best.chosen < 0 || !(score[first + best.chosen] > 0) || (abstain && best.tied > 1))
+            out[i] = -1;
+        else
+            out[i] = slots.label ? slots.label[first + best.chosen] : int32_t(best.chosen);
+        return true;
+    };
+    if (slots.ptr) return each_task(slots, lo, hi, one);
+    for (int64_t i = lo; i < hi; i++) one(i, i * k, k, k);
+    return Status::fine;
+}
+
+}  // namespace
+
+extern const VotesLoops votes;
+const VotesLoops votes{vote,        scores,     winners, one_hot, values,
+                       worker_sums, confidence, dense,   pick};
+
+}  // namespace peerannot::PEERANNOT_ISA
