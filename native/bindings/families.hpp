@@ -11,6 +11,7 @@ void bind_identification(nanobind::module_&);
 void bind_ids(nanobind::module_&);
 void bind_order(nanobind::module_&);
 void bind_simulation(nanobind::module_&);
+void bind_stream(nanobind::module_&);
 void bind_votes(nanobind::module_&);
 
 }  // namespace peerannot

@@ -82,5 +82,6 @@ NB_MODULE(_native, m) {
     bind_ids(m);
     bind_order(m);
     bind_simulation(m);
+    bind_stream(m);
     bind_votes(m);
 }

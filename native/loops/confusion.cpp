@@ -8,9 +8,9 @@
 #include "confusion.hpp"
 
 #include <cmath>
-#include <cstdlib>
 
 #include "exp.hpp"
+#include "room.hpp"
 #include "vectors.hpp"
 
 namespace peerannot::PEERANNOT_ISA {
@@ -158,12 +158,6 @@ Status em_rows(const Pass& pass, int64_t lo, int64_t hi, Sums& sums) {
     sums.gain = gain + std::log(product);
     return Status::fine;
 }
-
-struct Room {
-    void* at;
-    explicit Room(int64_t bytes) : at(std::malloc(size_t(bytes))) {}
-    ~Room() { std::free(at); }
-};
 
 constexpr int chunk = 8;  // classes that are added together, or left where all are 0
 using Chunk = Row<double, chunk>;

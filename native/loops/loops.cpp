@@ -11,9 +11,10 @@ extern const IdentificationLoops identification;
 extern const IdLoops ids;
 extern const OrderLoops order;
 extern const SimulationLoops simulation;
+extern const StreamLoops stream;
 extern const VotesLoops votes;
 
 extern const Loops loops;
-const Loops loops{NAME(PEERANNOT_ISA), &agreement, &confusion, &identification, &ids, &order, &simulation, &votes};
+const Loops loops{NAME(PEERANNOT_ISA), &agreement, &confusion, &identification, &ids, &order, &simulation, &stream, &votes};
 
 }  // namespace peerannot::PEERANNOT_ISA

@@ -7,6 +7,7 @@
 #include "ids.hpp"
 #include "order.hpp"
 #include "simulation.hpp"
+#include "stream.hpp"
 #include "votes.hpp"
 
 namespace peerannot {
@@ -19,6 +20,7 @@ struct Loops {
     const IdLoops* ids;
     const OrderLoops* order;
     const SimulationLoops* simulation;
+    const StreamLoops* stream;
     const VotesLoops* votes;
 };
 

@@ -69,9 +69,6 @@ PEERANNOT_INLINE double weight_of(const Ballots& b, int64_t a) {
 
 PEERANNOT_INLINE double entropy_of(const double* score, int64_t n, double total) {
     double surprise = 0;
-    int64_t n_some = 0;
-    for (int64_t s = 0; s < n; s++) n_some += score[s] > 0;
-    if (n_some == 1) return 0;
     for (int64_t s = 0; s < n; s++) {
         const double share = score[s] / total;
         if (share > 0) surprise -= share * std::log(share);
@@ -85,12 +82,50 @@ PEERANNOT_INLINE void nobody(const Verdict& to, int64_t i) {
     to.confidence[i] = to.entropy[i] = 0;
 }
 
+// Scores of all classes of a task, held in registers.
+template <int W> struct Held {
+    using Scores = Row<double, W>;
+    using Lanes = Row<int64_t, W>;
+    static constexpr int n = Scores::n;
+    static_assert(Lanes::n == n, "classes and their scores side by side");
+    Scores score = Scores::of(0);
+    Lanes lane, bit;
+
+    PEERANNOT_INLINE Held() {
+        alignas(64) int64_t number[W], power[W];
+        for (int c = 0; c < W; c++) {
+            number[c] = c;
+            power[c] = int64_t(1) << c;
+        }
+        lane = Lanes::at(number);
+        bit = Lanes::at(power);
+    }
+    PEERANNOT_INLINE void add(int64_t y, double weight) {
+        for (int r = 0; r < n; r++) {
+            const typename Scores::V zero = {};
+            score.v[r] += lane.v[r] == y ? zero + weight : zero;
+        }
+    }
+    // Bit c for each class with a score of at least `floor`, bit W + c for each above 0.
+    PEERANNOT_INLINE uint64_t bits(double floor) const {
+        typename Lanes::V sum = {};
+        for (int r = 0; r < n; r++) {
+            const typename Lanes::V zero = {};
+            sum += score.v[r] >= floor ? bit.v[r] : zero;
+            sum += score.v[r] > 0 ? bit.v[r] << W : zero;
+        }
+        return uint64_t(sum_of<int64_t, Scores::width>(sum));
+    }
+};
+
 template <int W, bool weighted>
 Status vote_rows(const Ballots& b, const VoteRule& rule, int64_t lo, int64_t hi,
                  const Verdict& to) {
     const int64_t k = to.k;
     const Surprises surprises;
-    alignas(64) double score[W], row[W];
+    constexpr int width = Row<double, W>::width;
+    alignas(64) double score[W];
+    Held<W> held;
     for (int64_t start = lo; start < hi; start += tile) {
         const int64_t stop = least(start + tile, hi);
         if (!fit(b, start, stop) ||
@@ -102,46 +137,59 @@ Status vote_rows(const Ballots& b, const VoteRule& rule, int64_t lo, int64_t hi,
                 nobody(to, i);
                 continue;
             }
-            Row<double, W>::of(0).put(score);
+            held.score = Row<double, W>::of(0);
             for (int64_t a = first; a < last; a++)
-                score[b.label[a]] += weighted ? weight_of(b, a) : 1.0;
-            double total = 0;
-            for (int c = 0; c < W; c++) total += score[c];
-            if (weighted && !(total > 0)) {
-                // Nothing has any weight: the labels received share the task.
-                for (int64_t a = first; a < last; a++) score[b.label[a]] = 1;
+                held.add(b.label[a], weighted ? weight_of(b, a) : 1.0);
+            held.score.put(score);
+            double total = double(last - first);
+            if (weighted) {
                 total = 0;
                 for (int c = 0; c < W; c++) total += score[c];
+                if (!(total > 0)) {
+                    // Nothing has any weight: the labels received share the task.
+                    for (int64_t a = first; a < last; a++) score[b.label[a]] = 1;
+                    total = 0;
+                    for (int c = 0; c < W; c++) total += score[c];
+                    held.score = Row<double, W>::at(score);
+                }
             }
-            const double best = Row<double, W>::at(score).largest(), floor = best - tie * best;
-            int64_t tied = 0, chosen = 0;
-            for (int c = 0; c < W; c++) tied += score[c] >= floor;
-            for (int c = W - 1; c >= 0; c--) chosen = score[c] >= floor ? c : chosen;
+            const double best = held.score.largest(), floor = best - tie * best;
+            const uint64_t bits = held.bits(floor), some = bits >> W;
+            const uint64_t winners = bits & ((uint64_t(1) << W) - 1);
+            const int tied = __builtin_popcountll(winners);
+            int64_t chosen = winners ? __builtin_ctzll(winners) : 0;
             if (tied > 1 && rule.draw) chosen = drawn_best(score, W, rule.draw[i]).chosen;
             to.label[i] = tied > 1 && rule.abstain ? -1 : int32_t(chosen);
             to.confidence[i] = score[chosen] / total;
+            double surprise = 0;
             if (!weighted && last - first <= most_remembered) {
                 const double* of = surprises.of(last - first);
-                double surprise = 0;
-                for (int c = 0; c < W; c++) surprise -= of[int(score[c])];
-                to.entropy[i] = surprise;
-            } else {
-                to.entropy[i] = entropy_of(score, W, total);
+                for (uint64_t m = some; m; m &= m - 1)
+                    surprise -= of[int(score[__builtin_ctzll(m)])];
+            } else if (some & (some - 1)) {
+                for (uint64_t m = some; m; m &= m - 1) {
+                    const double share = score[__builtin_ctzll(m)] / total;
+                    surprise -= share > 0 ? share * std::log(share) : 0.0;
+                }
             }
-            if (!rule.hard) {
-                for (int c = 0; c < W; c++) row[c] = score[c] / total;
-            } else if (rule.decided) {
-                for (int c = 0; c < W; c++) row[c] = c == chosen ? 1.0 : 0.0;
-            } else {
-                const double part = 1.0 / double(tied);
-                for (int c = 0; c < W; c++) row[c] = score[c] >= floor ? part : 0.0;
+            to.entropy[i] = surprise;
+            const double part = rule.decided ? 1.0 : 1.0 / double(tied);
+            auto row = held.score;
+            for (int r = 0; r < Held<W>::n; r++) {
+                const typename Row<double, W>::V zero = {};
+                if (!rule.hard)
+                    row.v[r] /= total;
+                else if (rule.decided)
+                    row.v[r] = held.lane.v[r] == chosen ? zero + part : zero;
+                else
+                    row.v[r] = row.v[r] >= floor ? zero + part : zero;
             }
             // What is written over the end of a row is overwritten by the next, W being at most 2k.
             double* at = to.posterior + i * k;
             if (i + 1 < hi)
-                Row<double, W>::at(row).put(at);
+                row.put(at);
             else
-                for (int64_t c = 0; c < k; c++) at[c] = row[c];
+                for (int64_t c = 0; c < k; c++) at[c] = row.v[c / width][c % width];
         }
     }
     return Status::fine;
@@ -175,7 +223,7 @@ Status vote_wide(const Ballots& b, const VoteRule& rule, int64_t lo, int64_t hi,
         const int64_t chosen = best.chosen < 0 ? 0 : best.chosen;
         to.label[i] = best.tied > 1 && rule.abstain ? -1 : tally.label[chosen];
         to.confidence[i] = score[chosen] / total;
-        to.entropy[i] = entropy_of(score, n, total);
+        to.entropy[i] = n > 1 ? entropy_of(score, n, total) : 0.0;
         double* row = to.posterior + i * k;
         std::memset(row, 0, size_t(k) * sizeof(double));
         if (rule.hard && rule.decided) {

@@ -350,3 +350,144 @@ def simulation_labels(
     threads: int,
 ) -> None:
     """Set the label of each answer by row (worker, truth) of cumulated confusion matrices."""
+
+# --- stream: LA, which reads tasks one after another
+
+def stream_read(
+    order: NDArray[np.int64],
+    ptr: NDArray[np.int64],
+    label: NDArray[np.int32],
+    worker: NDArray[np.int32],
+    weight: NDArray[np.float64],
+    gold: NDArray[np.int32],
+    draw: NDArray[np.float64],
+    fresh: NDArray[np.bool_],
+    credit: NDArray[np.float64],
+    hit: NDArray[np.float64],
+    right: NDArray[np.float64],
+    seen: NDArray[np.float64],
+    *,
+    n_classes: int,
+    one: bool,
+) -> None:
+    """Read tasks in order: set credit and hit of fresh answers, go on with right and seen."""
+
+# --- votes: weighted votes on the labels that each task received
+
+def votes_vote(
+    ptr: NDArray[np.int64],
+    label: NDArray[np.int32],
+    worker: NDArray[np.int32],
+    by_worker: NDArray[np.float64],
+    by_answer: NDArray[np.float64],
+    draw: NDArray[np.float64],
+    posterior: NDArray[np.float64],
+    labels: NDArray[np.int32],
+    confidence: NDArray[np.float64],
+    entropy: NDArray[np.float64],
+    *,
+    abstain: bool,
+    hard: bool,
+    decided: bool,
+    threads: int,
+) -> None:
+    """Set posterior, label (-1: none), confidence and entropy of the votes on each task."""
+
+def votes_scores(
+    ptr: NDArray[np.int64],
+    slot: NDArray[np.int32],
+    worker: NDArray[np.int32],
+    by_worker: NDArray[np.float64],
+    by_answer: NDArray[np.float64],
+    out: NDArray[np.float64],
+    *,
+    threads: int,
+) -> None:
+    """Set the sum of weights on each slot."""
+
+def votes_winners(
+    ptr: NDArray[np.int64],
+    size: NDArray[np.int64],
+    score: NDArray[np.float64],
+    out: NDArray[np.float64],
+    *,
+    n_classes: int,
+    zero: float,
+    shares: bool,
+    threads: int,
+) -> None:
+    """Set 1 / m on each of m tied winners, or with ``shares`` shares where a score is positive."""
+
+def votes_one_hot(
+    ptr: NDArray[np.int64],
+    size: NDArray[np.int64],
+    label: NDArray[np.int32],
+    chosen: NDArray[np.int32],
+    out: NDArray[np.float64],
+    *,
+    threads: int,
+) -> None:
+    """Set 1 on the slot of the chosen label, 0 elsewhere."""
+
+def votes_values(
+    ptr: NDArray[np.int64],
+    size: NDArray[np.int64],
+    label: NDArray[np.int32],
+    posterior: NDArray[np.float64],
+    out: NDArray[np.float64],
+    *,
+    threads: int,
+) -> None:
+    """Set the entries of a posterior on the slots."""
+
+def votes_worker_sums(
+    ptr: NDArray[np.int64],
+    slot: NDArray[np.int32],
+    task: NDArray[np.int32],
+    worker: NDArray[np.int32],
+    weight: NDArray[np.float64],
+    value: NDArray[np.float64],
+    bounds: NDArray[np.int64],
+    out: NDArray[np.float64],
+    *,
+    threads: int,
+) -> None:
+    """Set each worker's sum of the values on the slots of answers, those of blocks in order."""
+
+def votes_confidence(
+    ptr: NDArray[np.int64],
+    size: NDArray[np.int64],
+    share: NDArray[np.float64],
+    winner: NDArray[np.float64],
+    confidence: NDArray[np.float64],
+    entropy: NDArray[np.float64],
+    *,
+    threads: int,
+) -> None:
+    """Set the share of the winner, and the entropy of the shares."""
+
+def votes_dense(
+    ptr: NDArray[np.int64],
+    size: NDArray[np.int64],
+    label: NDArray[np.int32],
+    share: NDArray[np.float64],
+    rest: NDArray[np.float64],
+    prior: NDArray[np.float64],
+    out: NDArray[np.float64],
+    *,
+    threads: int,
+) -> None:
+    """Set rows of the shares, with ``rest`` times ``prior`` for classes not received."""
+
+def votes_pick(
+    ptr: NDArray[np.int64],
+    size: NDArray[np.int64],
+    label: NDArray[np.int32],
+    score: NDArray[np.float64],
+    draw: NDArray[np.float64],
+    out: NDArray[np.int32],
+    *,
+    abstain: bool,
+    threads: int,
+) -> None:
+    """Set the label of each row of scores, -1 for none; without ``ptr`` rows are equally long."""

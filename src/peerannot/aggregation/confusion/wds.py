@@ -11,10 +11,9 @@ from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Fitted
 from peerannot.aggregation.confusion.dawid_skene import DawidSkene
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
-from peerannot.aggregation.partitions.parts import Part, Parts, stream
-from peerannot.aggregation.partitions.support import support_of
+from peerannot.aggregation.partitions.parts import Part, Parts
 from peerannot.aggregation.registry import STRATEGIES
-from peerannot.aggregation.votes.rules import vote_fit
+from peerannot.aggregation.votes.rules import write_weighted
 from peerannot.errors import ParameterError
 
 __all__ = ["WeightedDawidSkene"]
@@ -54,10 +53,6 @@ class WeightedDawidSkene(DawidSkene):
 
 def _trusted_vote(part: Part, rule: WeightedDawidSkene, of_worker: NDArray[np.float64]) -> Fit:
     """The vote with how far each worker can be trusted on each class, (n_workers, n_classes)."""
-    answers, support = part.answers, support_of(part)
+    answers = part.answers
     trust = of_worker[answers.worker, answers.label]
-    weighted = answers.weighted(trust * answers.weights)
-    return vote_fit(
-        weighted, support, support.votes(weighted), rule.ties, stream(part, rule.seed), hard=False,
-        gold=part.gold,
-    )  # fmt: skip
+    return write_weighted(part, rule, answer_weight=trust * answers.weights)

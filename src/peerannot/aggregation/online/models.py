@@ -9,18 +9,19 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._compiled import compiled
+from peerannot._loops import native
 from peerannot._progress import Progress, silent
 from peerannot.aggregation.fit import Fit, Start
 from peerannot.aggregation.online.memory import Change, KeptRows
 from peerannot.aggregation.passes.confusions import EM, Pairs
-from peerannot.aggregation.passes.support import Support
-from peerannot.aggregation.passes.ties import drawn_best
+from peerannot.aggregation.passes.support import NONE
 from peerannot.answers import Answers
 
-__all__ = ["Batch", "Sums", "move_counts", "read_once"]
+__all__ = ["ALL_FRESH", "Batch", "Sums", "move_counts", "read_once"]
 
 Sums = Mapping[str, NDArray[Any]]
+
+ALL_FRESH = np.empty(0, np.bool_)  # what the loop takes where no answer was read before
 
 
 @dataclass(frozen=True)
@@ -111,13 +112,10 @@ def read_once(strategy: Weighing, sums: Sums, batch: Batch) -> Sums:
     order = np.flatnonzero(touched)
     if strategy.order == "random":
         order = rng.permutation(order)
-    one = strategy.ties in ("first", "random")
-    draw = rng.random(touched.size) if strategy.ties == "random" else np.zeros(touched.size)
-    support = Support.of(answers)
-    weight = answers.weights
-    _weigh(
-        order, support.ptr, support.size, support.slot, support.label, answers.worker, weight,
-        batch.gold, draw, one, fresh, credit, hit, right, seen,
+    native.stream_read(
+        order, answers.task_ptr, answers.label, answers.worker, answers.loop_weights, batch.gold,
+        rng.random(touched.size) if strategy.ties == "random" else NONE, fresh, credit, hit, right,
+        seen, n_classes=answers.n_classes, one=strategy.ties in ("first", "random"),
     )  # fmt: skip
     return {"right": right, "seen": seen, "credit": credit, "hit": hit}
 
@@ -219,45 +217,3 @@ def _carried(pairs: Pairs, sums: Sums, change: Change, k: int) -> NDArray[np.flo
     same = key[place] == old
     counts[place[same]] = sums["counts"][same]
     return counts
-
-
-@compiled()
-def _weigh(
-    order: Any,
-    ptr: Any,
-    size: Any,
-    slot: Any,
-    slot_label: Any,
-    worker: Any,
-    weight: Any,
-    gold: Any,
-    draw: Any,
-    one: bool,
-    fresh: Any,
-    credit: Any,
-    hit: Any,
-    right: Any,
-    seen: Any,
-) -> None:  # pragma: no cover - compiled
-    """Weigh the fresh answers of tasks in order, decide, and count who was right."""
-    score = np.zeros(slot.size, np.float64)
-    for i in order:
-        start, end = ptr[i], ptr[i] + size[i]
-        for a in range(start, ptr[i + 1]):
-            j = worker[a]
-            if fresh[a]:
-                credit[a] = right[j] / seen[j] if seen[j] > 0.0 else 0.5
-            score[start + slot[a]] += weight[a] * credit[a]
-        chosen, floor, tied = drawn_best(score, start, end, draw[i])
-        for a in range(start, ptr[i + 1]):
-            if not fresh[a]:
-                continue
-            s = start + slot[a]
-            if gold[i] >= 0:
-                hit[a] = 1.0 if slot_label[s] == gold[i] else 0.0
-            elif one:
-                hit[a] = 1.0 if slot[a] == chosen else 0.0
-            else:
-                hit[a] = 1.0 / tied if score[s] >= floor else 0.0
-            right[worker[a]] += weight[a] * hit[a]
-            seen[worker[a]] += weight[a]

@@ -8,16 +8,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._compiled import compiled, prange
+from peerannot._loops import native
 from peerannot._memory import TABLE_BYTES
-from peerannot.aggregation.passes.ties import TIE, Ties, pick
+from peerannot._threads import threads
+from peerannot.aggregation.passes.ties import Ties, pick
 from peerannot.answers import Answers
 from peerannot.answers.distinct import distinct_labels
 
-__all__ = ["Support", "answer_blocks", "clamped", "is_dense", "one_hot", "posterior_of"]
+__all__ = [
+    "NONE",
+    "Support",
+    "answer_blocks",
+    "clamped",
+    "is_dense",
+    "loop_weights",
+    "one_hot",
+    "posterior_of",
+]
 
 # Dense posteriors up to this many bytes; above, rows hold only the labels received.
 DENSE_BYTES = TABLE_BYTES
+
+NONE = np.empty(0)  # what loops take for numbers that are not given
 
 
 @dataclass(frozen=True)
@@ -47,12 +59,18 @@ class Support:
         """Find the distinct labels of every task: O(answers x distinct labels of a task)."""
         return cls(answers.task_ptr, *distinct_labels(answers))
 
-    def votes(self, answers: Answers, worker_weight: Any = None) -> NDArray[np.float64]:
-        """Sum of weights on each slot: of the worker (default 1) times of the answer."""
-        none = np.empty(0, np.float64)
-        by_worker = none if worker_weight is None else np.asarray(worker_weight, np.float64)
-        by_answer = answers.loop_weights
-        out: NDArray[np.float64] = _votes(self.ptr, self.slot, answers.worker, by_worker, by_answer)
+    def votes(
+        self,
+        answers: Answers,
+        worker_weight: NDArray[np.float64] | None = None,
+        answer_weight: NDArray[np.float64] | None = None,
+    ) -> NDArray[np.float64]:
+        """Sum of weights on each slot, see `loop_weights`."""
+        out = np.empty(self.slot.size)
+        native.votes_scores(
+            self.ptr, self.slot, answers.worker,
+            *loop_weights(answers, worker_weight, answer_weight), out, threads=threads(),
+        )  # fmt: skip
         return out
 
     def winners(self, score: NDArray[np.float64], n_classes: int = 0) -> NDArray[np.float64]:
@@ -61,9 +79,7 @@ class Support:
         With ``n_classes``, the classes that a task did not receive compete with score 0: where
         every score is negative they win, and no slot does.
         """
-        zero = _zero(score) if n_classes else 0.0
-        out: NDArray[np.float64] = _winners(self.ptr, self.size, score, n_classes, zero)
-        return out
+        return self._best(score, n_classes, shares=False)
 
     def decide(
         self,
@@ -90,8 +106,16 @@ class Support:
 
         With ``n_classes`` see `winners`.
         """
-        zero = _zero(score) if n_classes else 0.0
-        out: NDArray[np.float64] = _shares(self.ptr, self.size, score, n_classes, zero)
+        return self._best(score, n_classes, shares=True)
+
+    def _best(
+        self, score: NDArray[np.float64], n_classes: int, *, shares: bool
+    ) -> NDArray[np.float64]:
+        out = np.empty(score.size)
+        native.votes_winners(
+            self.ptr, self.size, score, out, n_classes=n_classes,
+            zero=_zero(score) if n_classes else 0.0, shares=shares, threads=threads(),
+        )  # fmt: skip
         return out
 
     def rest(self, share: NDArray[np.float64], n_classes: int) -> NDArray[np.float64]:
@@ -103,7 +127,11 @@ class Support:
 
     def values(self, posterior: NDArray[np.float64]) -> NDArray[np.float64]:
         """The entries of a posterior (n_tasks, n_classes) on the slots."""
-        out: NDArray[np.float64] = _values(self.ptr, self.size, self.label, posterior)
+        out = np.empty(self.label.size)
+        native.votes_values(
+            self.ptr, self.size, self.label, np.ascontiguousarray(posterior, float), out,
+            threads=threads(),
+        )  # fmt: skip
         return out
 
     def worker_sums(self, answers: Answers, value: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -112,23 +140,33 @@ class Support:
         Answers' weights count. The sums of fixed blocks of answers are added in order, so the
         result is the same for any number of threads.
         """
-        weight = answers.loop_weights
-        bounds = answer_blocks(answers)
-        parts = _worker_sums(
-            self.ptr,
-            self.slot,
-            answers.task,
-            answers.worker,
-            weight,
-            value,
-            bounds,
-            answers.n_workers,
-        )
-        return np.asarray(parts.sum(0))
+        out = np.empty(answers.n_workers)
+        native.votes_worker_sums(
+            self.ptr, self.slot, answers.task, answers.worker, answers.loop_weights, value,
+            answer_blocks(answers), out, threads=threads(),
+        )  # fmt: skip
+        return out
 
     def confidence(self, share: NDArray[np.float64], winner: NDArray[np.float64]) -> Any:
         """Share of the winner, and entropy of the shares, of each task."""
-        return _confidence(self.ptr, self.size, share, winner)
+        confidence, entropy = np.empty(self.size.size), np.empty(self.size.size)
+        native.votes_confidence(
+            self.ptr, self.size, share, winner, confidence, entropy, threads=threads()
+        )
+        return confidence, entropy
+
+
+def loop_weights(
+    answers: Answers,
+    worker_weight: NDArray[np.float64] | None,
+    answer_weight: NDArray[np.float64] | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weight of each worker and of each answer, whose product an answer weighs.
+
+    That of an answer is its own by default; both have no rows where they are 1.
+    """
+    by_worker = NONE if worker_weight is None else np.ascontiguousarray(worker_weight, np.float64)
+    return by_worker, answers.loop_weights if answer_weight is None else answer_weight
 
 
 def answer_blocks(answers: Answers, n_units: int | None = None) -> NDArray[np.int64]:
@@ -164,16 +202,19 @@ def posterior_of(
     """
     n_tasks = support.size.size
     if is_dense(of_tasks or n_tasks, n_classes):
-        other = np.empty(0) if rest is None else rest
-        factor = np.ones(n_classes) if prior is None else prior
-        return _dense(support.ptr, support.size, support.label, share, other, factor)
+        out = np.empty((n_tasks, n_classes))
+        native.votes_dense(
+            support.ptr, support.size, support.label, share, NONE if rest is None else rest,
+            np.ones(n_classes) if prior is None else prior, out, threads=threads(),
+        )  # fmt: skip
+        return out
     if rest is not None:
         # Shares of a row without any mass would be those of its winners.
         share = np.where(share > 0.0, support.shares(share), 0.0)
     from scipy.sparse import csr_array
 
     indptr = np.concatenate(([0], np.cumsum(support.size)))
-    used = _compact(support.ptr, support.size, indptr)
+    used = np.arange(indptr[-1]) + np.repeat(support.ptr[:-1] - indptr[:-1], support.size)
     shape = (n_tasks, n_classes)
     return csr_array((share[used], support.label[used], indptr), shape=shape)
 
@@ -198,142 +239,11 @@ def clamped(posterior: Any, gold: NDArray[np.int32]) -> Any:
 
 def one_hot(support: Support, labels: NDArray[np.int32]) -> NDArray[np.float64]:
     """1 on the slot of each task's label, 0 elsewhere."""
-    out: NDArray[np.float64] = _one_hot(support.ptr, support.size, support.label, labels)
+    out = np.empty(support.label.size)
+    native.votes_one_hot(support.ptr, support.size, support.label, labels, out, threads=threads())
     return out
 
 
 def _zero(score: NDArray[np.float64]) -> float:
     """Below this, a score is the rounding noise of a sum that is zero."""
     return 1e-12 * max(float(score.max(initial=0.0)), -float(score.min(initial=0.0)))
-
-
-@compiled(parallel=True)
-def _votes(
-    ptr: Any, slot: Any, worker: Any, by_worker: Any, by_answer: Any
-) -> Any:  # pragma: no cover - compiled
-    score = np.zeros(slot.size, np.float64)
-    for i in prange(ptr.size - 1):
-        start = ptr[i]
-        for a in range(start, ptr[i + 1]):
-            weight = 1.0
-            if by_worker.size:
-                weight = by_worker[worker[a]]
-            if by_answer.size:
-                weight *= by_answer[a]
-            score[start + slot[a]] += weight
-    return score
-
-
-@compiled(parallel=True)
-def _winners(
-    ptr: Any, size: Any, score: Any, n_classes: int, zero: float
-) -> Any:  # pragma: no cover - compiled
-    out = np.zeros(score.size, np.float64)
-    for i in prange(size.size):
-        start, end = ptr[i], ptr[i] + size[i]
-        best = -np.inf
-        for s in range(start, end):
-            best = max(best, score[s])
-        floor = best - TIE * abs(best)
-        tied = 0
-        if n_classes > size[i] and best <= zero:
-            if best < -zero:
-                continue
-            floor = -zero
-            tied = n_classes - size[i]
-        for s in range(start, end):
-            if score[s] >= floor:
-                tied += 1
-        for s in range(start, end):
-            if score[s] >= floor:
-                out[s] = 1.0 / tied
-    return out
-
-
-@compiled(parallel=True)
-def _shares(
-    ptr: Any, size: Any, score: Any, n_classes: int, zero: float
-) -> Any:  # pragma: no cover - compiled
-    out = _winners(ptr, size, score, n_classes, zero)
-    for i in prange(size.size):
-        start, end = ptr[i], ptr[i] + size[i]
-        total, best = 0.0, 0.0
-        for s in range(start, end):
-            total += max(score[s], 0.0)
-            best = max(best, score[s])
-        if best > (zero if n_classes else 0.0):
-            for s in range(start, end):
-                out[s] = max(score[s], 0.0) / total
-    return out
-
-
-@compiled(parallel=True)
-def _one_hot(ptr: Any, size: Any, label: Any, chosen: Any) -> Any:  # pragma: no cover - compiled
-    out = np.zeros(label.size, np.float64)
-    for i in prange(size.size):
-        for s in range(ptr[i], ptr[i] + size[i]):
-            if label[s] == chosen[i]:
-                out[s] = 1.0
-    return out
-
-
-@compiled(parallel=True)
-def _values(ptr: Any, size: Any, label: Any, posterior: Any) -> Any:  # pragma: no cover - compiled
-    out = np.zeros(label.size, np.float64)
-    for i in prange(size.size):
-        for s in range(ptr[i], ptr[i] + size[i]):
-            out[s] = posterior[i, label[s]]
-    return out
-
-
-@compiled(parallel=True)
-def _worker_sums(
-    ptr: Any, slot: Any, task: Any, worker: Any, weight: Any, value: Any, bounds: Any, n: int
-) -> Any:  # pragma: no cover - compiled
-    out = np.zeros((bounds.size - 1, n), np.float64)
-    for b in prange(bounds.size - 1):
-        for a in range(bounds[b], bounds[b + 1]):
-            v = value[ptr[task[a]] + slot[a]]
-            if weight.size:
-                v *= weight[a]
-            out[b, worker[a]] += v
-    return out
-
-
-@compiled(parallel=True)
-def _confidence(ptr: Any, size: Any, share: Any, winner: Any) -> Any:  # pragma: no cover - compiled
-    confidence = np.zeros(size.size, np.float64)
-    entropy = np.zeros(size.size, np.float64)
-    for i in prange(size.size):
-        for s in range(ptr[i], ptr[i] + size[i]):
-            if winner[s] > 0.0:
-                confidence[i] = share[s]
-            if share[s] > 0.0:
-                entropy[i] -= share[s] * np.log(share[s])
-    return confidence, entropy
-
-
-@compiled(parallel=True)
-def _dense(
-    ptr: Any, size: Any, label: Any, share: Any, rest: Any, prior: Any
-) -> Any:  # pragma: no cover - compiled
-    n_classes = prior.size
-    out = np.zeros((size.size, n_classes), np.float64)
-    for i in prange(size.size):
-        if rest.size:
-            for c in range(n_classes):
-                out[i, c] = rest[i] * prior[c]
-        elif size[i] == 0:
-            out[i, :] = 1.0 / n_classes
-        for s in range(ptr[i], ptr[i] + size[i]):
-            out[i, label[s]] = share[s]
-    return out
-
-
-@compiled()
-def _compact(ptr: Any, size: Any, indptr: Any) -> Any:  # pragma: no cover - compiled
-    used = np.empty(indptr[-1], np.int64)
-    for i in range(size.size):
-        for s in range(size[i]):
-            used[indptr[i] + s] = ptr[i] + s
-    return used

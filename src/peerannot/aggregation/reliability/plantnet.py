@@ -375,8 +375,8 @@ def _write(part: Part, rule: PlantNet, weight: NDArray[np.float64]) -> Fit:
     ballots, gold = _ballots(part, rule), part.gold
     vote = ballots.vote(rule, weight, stream(part, rule.seed))
     fit = vote_fit(
-        ballots.human, ballots.support, vote.score, rule.ties, stream(part, rule.seed), hard=False,
-        gold=gold,
+        ballots.human, rule.ties, stream(part, rule.seed), worker_weight=weight, gold=gold,
+        support=ballots.support,
     )  # fmt: skip
     assert fit.labels is not None
     conf = vote.conf

@@ -8,16 +8,14 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._compiled import compiled
+from peerannot._loops import native
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Fitted, Start, Strategy
-from peerannot.aggregation.online.models import Batch, Sums, read_once
+from peerannot.aggregation.online.models import ALL_FRESH, Batch, Sums, read_once
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.parts import Part, Parts, in_place, stream
-from peerannot.aggregation.partitions.support import support_of
-from peerannot.aggregation.passes.support import Support
-from peerannot.aggregation.passes.ties import drawn_best
+from peerannot.aggregation.passes.support import NONE
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.votes.rules import vote_fit
 from peerannot.answers import Answers
@@ -97,27 +95,26 @@ class OnePassLA(Strategy):
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         # As one partition, but in any order and without a second reading.
-        support = Support.of(answers)
         rng = np.random.default_rng(self.seed)
         order = np.flatnonzero(answers.answers_per_task)
         if self.order == "random":
             order = rng.permutation(order)
-        score, right, seen = self.read_tasks(
-            answers, support, start.gold, order, rng, *self.begin(answers.n_workers)
+        credit, right, seen = self.read_tasks(
+            answers, start.gold, order, rng, *self.begin(answers.n_workers)
         )
-        return self.fit_of(answers, support, start.gold, score, right, seen)
+        return self.fit_of(answers, start.gold, credit, right, seen)
 
     def fit_of(
         self,
         answers: Answers,
-        support: Support,
         gold: NDArray[np.int32],
-        score: NDArray[np.float64],
+        credit: NDArray[np.float64],
         right: NDArray[np.float64],
         seen: NDArray[np.float64],
     ) -> Fit:
-        """What the scores when tasks were read, and the state of the workers, say."""
-        fit = vote_fit(answers, support, score, self.ties, self.seed, hard=False, gold=gold)
+        """What the skills when answers were read, and the state of the workers, say."""
+        weight = credit if answers.weight is None else answers.weight * credit
+        fit = vote_fit(answers, self.ties, self.seed, answer_weight=weight, gold=gold)
         self.add_skill(fit, right, seen)
         return fit
 
@@ -129,32 +126,23 @@ class OnePassLA(Strategy):
     def read_tasks(
         self,
         answers: Answers,
-        support: Support,
         gold: NDArray[np.int32],
         order: NDArray[np.int64],
         rng: np.random.Generator,
         right: NDArray[np.float64],
         seen: NDArray[np.float64],
     ) -> Any:
-        """The pass: scores on slots when each was read, then right and seen of each worker.
+        """The pass: the skill that weighed each answer, then right and seen of each worker.
 
         ``right`` and ``seen``, those before it, are changed in place.
         """
-        draw = rng.random(answers.n_tasks) if self.ties == "random" else np.zeros(answers.n_tasks)
-        return _stream(
-            order,
-            support.ptr,
-            support.size,
-            support.slot,
-            support.label,
-            answers.worker,
-            answers.loop_weights,
-            gold,
-            right,
-            seen,
-            draw,
-            self.ties in ("first", "random"),
-        )
+        credit = np.empty(answers.n_answers)
+        native.stream_read(
+            order, answers.task_ptr, answers.label, answers.worker, answers.loop_weights, gold,
+            rng.random(answers.n_tasks) if self.ties == "random" else NONE, ALL_FRESH, credit, NONE,
+            right, seen, n_classes=answers.n_classes, one=self.ties in ("first", "random"),
+        )  # fmt: skip
+        return credit, right, seen
 
     def grow(self, sums: Sums, batch: Batch) -> Sums:
         """The sums with a batch in them, see `peerannot.aggregation.online.state`."""
@@ -162,11 +150,7 @@ class OnePassLA(Strategy):
 
     def read(self, answers: Answers, sums: Sums, gold: NDArray[np.int32]) -> Fit:
         """What the sums say of all answers."""
-        support = Support.of(answers)
-        credit = answers.weights * sums["credit"]
-        score = support.votes(answers.weighted(credit))
-        right, seen = sums["right"].copy(), sums["seen"].copy()
-        return self.fit_of(answers, support, gold, score, right, seen)
+        return self.fit_of(answers, gold, sums["credit"], sums["right"].copy(), sums["seen"].copy())
 
     def add_skill(self, fit: Fit, right: NDArray[np.float64], seen: NDArray[np.float64]) -> None:
         fit.skill = skill_of(right, seen)
@@ -174,10 +158,10 @@ class OnePassLA(Strategy):
 
 
 def _read_part(part: Part, rule: OnePassLA, before: Skills) -> Any:
-    """Scores when tasks were read, then right and seen of each worker after the last."""
+    """The skill that weighed each answer, then right and seen of each worker after the last."""
     right, seen = before
     return rule.read_tasks(
-        part.answers, support_of(part), part.gold, np.flatnonzero(part.answers.answers_per_task),
+        part.answers, part.gold, np.flatnonzero(part.answers.answers_per_task),
         stream(part, rule.seed), right.copy(), seen.copy(),
     )  # fmt: skip
 
@@ -188,50 +172,10 @@ def _read_on(part: Part, state: list[Skills], rule: OnePassLA, remember: bool) -
 
 
 def _write(part: Part, rule: OnePassLA, starts: list[Skills]) -> Fit:
-    score, right, seen = _read_part(part, rule, starts[part.index])
-    return in_place(rule, part).fit_of(
-        part.answers, support_of(part), part.gold, score, right, seen
-    )
+    credit, right, seen = _read_part(part, rule, starts[part.index])
+    return in_place(rule, part).fit_of(part.answers, part.gold, credit, right, seen)
 
 
 def skill_of(right: NDArray[np.float64], seen: NDArray[np.float64]) -> NDArray[np.float64]:
     """Right answers over all; 1/2 where there are none, not even of the prior."""
     return np.divide(right, seen, out=np.full_like(right, 0.5), where=seen > 0)
-
-
-@compiled()
-def _stream(
-    order: Any,
-    ptr: Any,
-    size: Any,
-    slot: Any,
-    label: Any,
-    worker: Any,
-    weight: Any,
-    gold: Any,
-    right: Any,
-    seen: Any,
-    draw: Any,
-    one: bool,
-) -> Any:  # pragma: no cover - compiled
-    score = np.zeros(slot.size, np.float64)
-    for i in order:
-        start, end = ptr[i], ptr[i] + size[i]
-        for a in range(start, ptr[i + 1]):
-            j = worker[a]
-            v = weight[a] if weight.size else 1.0
-            # Without a prior the first answers are worth the same as any.
-            score[start + slot[a]] += v * (right[j] / seen[j] if seen[j] > 0.0 else 0.5)
-        chosen, floor, tied = drawn_best(score, start, end, draw[i])
-        for a in range(start, ptr[i + 1]):
-            s = start + slot[a]
-            if gold[i] >= 0:
-                hit = 1.0 if label[s] == gold[i] else 0.0
-            elif one:
-                hit = 1.0 if slot[a] == chosen else 0.0
-            else:
-                hit = 1.0 / tied if score[s] >= floor else 0.0
-            v = weight[a] if weight.size else 1.0
-            right[worker[a]] += v * hit
-            seen[worker[a]] += v
-    return score, right, seen

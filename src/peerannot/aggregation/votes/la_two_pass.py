@@ -56,13 +56,13 @@ class TwoPassLA(OnePassLA):
     def fit_of(
         self,
         answers: Answers,
-        support: Support,
         gold: NDArray[np.int32],
-        score: NDArray[np.float64],
+        credit: NDArray[np.float64],
         right: NDArray[np.float64],
         seen: NDArray[np.float64],
     ) -> Fit:
         weight = answers.n_classes * skill_of(right, seen) - 1
+        support = Support.of(answers)
         score = support.votes(answers, weight)
         fit = signed_vote_fit(answers, support, score, self.ties, self.seed, gold)
         self.add_skill(fit, right, seen)

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot.aggregation.base import Fit
-from peerannot.aggregation.passes.support import Support
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.votes.rules import TaskRule, vote_fit
 from peerannot.answers import Answers
@@ -35,6 +34,4 @@ class MajorityVote(TaskRule):
     counts_votes: ClassVar[bool] = True
 
     def decide(self, answers: Answers, gold: NDArray[np.int32]) -> Fit:
-        support = Support.of(answers)
-        score = support.votes(answers)
-        return vote_fit(answers, support, score, self.ties, self.seed, hard=True, gold=gold)
+        return vote_fit(answers, self.ties, self.seed, hard=True, gold=gold)

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._compiled import compiled, prange
+from peerannot._loops import native
 from peerannot._progress import Progress, silent
+from peerannot._threads import threads
 from peerannot.aggregation.base import Fit, Fitted, Start, Strategy
 from peerannot.aggregation.online.models import Batch, Sums
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.parts import Part, Parts, in_place, stream
 from peerannot.aggregation.partitions.support import support_of
-from peerannot.aggregation.passes.support import Support, clamped, is_dense, one_hot, posterior_of
-from peerannot.aggregation.passes.ties import Ties, drawn_best, draws, pick
+from peerannot.aggregation.passes.support import (
+    Support,
+    clamped,
+    is_dense,
+    loop_weights,
+    one_hot,
+    posterior_of,
+)
+from peerannot.aggregation.passes.ties import Ties, draws, pick
 from peerannot.answers import Answers
 
 __all__ = ["TaskRule", "WeightedRule", "dense_votes", "vote_fit", "write_weighted"]
@@ -25,28 +33,35 @@ __all__ = ["TaskRule", "WeightedRule", "dense_votes", "vote_fit", "write_weighte
 
 def vote_fit(
     answers: Answers,
-    support: Support,
-    score: NDArray[np.float64],
     ties: Ties,
     seed: int | np.random.Generator,
     *,
-    hard: bool,
+    hard: bool = False,
+    worker_weight: NDArray[np.float64] | None = None,
+    answer_weight: NDArray[np.float64] | None = None,
     gold: NDArray[np.int32] | None = None,
+    support: Support | None = None,
 ) -> Fit:
-    """The `Fit` of any weighted vote from the scores (not negative) on its slots.
+    """The `Fit` of a vote, each answer weighted by its worker and by itself; no weight is negative.
 
     With ``hard`` the posterior is the winner (shared or drawn by the tie rule), else the shares
-    of the scores; confidence and entropy are those of the shares either way. Known classes
-    (``gold >= 0``) are certain.
+    of the votes; confidence and entropy are those of the shares either way. Known classes
+    (``gold >= 0``) are certain. ``answer_weight`` takes the place of the answers' own weights;
+    ``support`` is that of the answers, where it is there already.
     """
-    decided = hard and ties in ("first", "random")
-    if is_dense(answers.n_tasks, answers.n_classes):
-        draw = draws(answers.n_tasks, ties, seed)
-        posterior, labels, confidence, entropy = _dense_vote(
-            support.ptr, support.size, support.label, score, draw, answers.n_classes,
-            ties == "abstain", hard, decided,
+    decided, n = hard and ties in ("first", "random"), answers.n_tasks
+    if is_dense(n, answers.n_classes):
+        posterior, labels = np.empty((n, answers.n_classes)), np.empty(n, np.int32)
+        confidence, entropy = np.empty(n), np.empty(n)
+        native.votes_vote(
+            answers.task_ptr, answers.label, answers.worker,
+            *loop_weights(answers, worker_weight, answer_weight), draws(n, ties, seed), posterior,
+            labels, confidence, entropy, abstain=ties == "abstain", hard=hard, decided=decided,
+            threads=threads(),
         )  # fmt: skip
     else:
+        support = support or Support.of(answers)
+        score = support.votes(answers, worker_weight, answer_weight)
         share, winner = support.shares(score), support.winners(score)
         labels = pick(support.ptr, support.size, support.label, winner, ties, seed)
         confidence, entropy = support.confidence(share, winner)
@@ -135,52 +150,16 @@ class WeightedRule(Strategy):
         return self._fit(answers, Start(gold, None), silent)
 
 
-def write_weighted(part: Part, rule: Strategy, weight: NDArray[np.float64]) -> Fit:
-    """What votes with these weights (n_workers,), none negative, say of a partition."""
-    support = support_of(part)
+def write_weighted(
+    part: Part,
+    rule: Strategy,
+    weight: NDArray[np.float64] | None = None,
+    answer_weight: NDArray[np.float64] | None = None,
+) -> Fit:
+    """What votes with these weights of workers or answers say of a partition, see `vote_fit`."""
+    dense = is_dense(part.answers.n_tasks, part.answers.n_classes)
     return vote_fit(
-        part.answers, support, support.votes(part.answers, weight), rule.ties,
-        stream(part, rule.seed), hard=False, gold=part.gold,
+        part.answers, rule.ties, stream(part, rule.seed), worker_weight=weight,
+        answer_weight=answer_weight, gold=part.gold,
+        support=None if dense else support_of(part),
     )  # fmt: skip
-
-
-@compiled(parallel=True)
-def _dense_vote(
-    ptr: Any,
-    size: Any,
-    label: Any,
-    score: Any,
-    draw: Any,
-    n_classes: int,
-    abstain: bool,
-    hard: bool,
-    decided: bool,
-) -> Any:  # pragma: no cover - compiled
-    """Posterior, label, confidence and entropy of each task in one pass over the slots."""
-    n = size.size
-    posterior = np.empty((n, n_classes), np.float64)
-    labels = np.empty(n, np.int32)
-    confidence = np.empty(n, np.float64)
-    entropy = np.empty(n, np.float64)
-    for i in prange(n):
-        start, end = ptr[i], ptr[i] + size[i]
-        chosen, floor, tied = drawn_best(score, start, end, draw[i])
-        total, surprise = 0.0, 0.0
-        for s in range(start, end):
-            total += score[s]
-        row = posterior[i]
-        row[:] = 1.0 / n_classes if start == end else 0.0
-        # Where no score is positive, all are 0: the labels received share the task.
-        for s in range(start, end):
-            share = score[s] / total if total > 0.0 else 1.0 / tied
-            if size[i] > 1 and share > 0.0:
-                surprise -= share * np.log(share)
-            if not hard:
-                row[label[s]] = share
-            elif score[s] >= floor and (not decided or s - start == chosen):
-                row[label[s]] = 1.0 if decided else 1.0 / tied
-        labels[i] = label[start + chosen] if tied == 1 or (tied > 1 and not abstain) else -1
-        best = score[start + chosen] if start < end else 0.0
-        confidence[i] = best / total if total > 0.0 else (1.0 / tied if tied else 0.0)
-        entropy[i] = surprise
-    return posterior, labels, confidence, entropy

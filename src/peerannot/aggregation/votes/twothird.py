@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from peerannot._options import option
 from peerannot.aggregation.base import Fit
-from peerannot.aggregation.passes.support import Support
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Result
 from peerannot.aggregation.votes.rules import TaskRule, vote_fit
@@ -59,9 +58,7 @@ class TwoThird(TaskRule):
     share: float = option(2 / 3, above=0.0, at_most=1.0, help="least share of the winner")
 
     def decide(self, answers: Answers, gold: NDArray[np.int32]) -> Fit:
-        support = Support.of(answers)
-        score = support.votes(answers)
-        fit = vote_fit(answers, support, score, self.ties, self.seed, hard=False, gold=gold)
+        fit = vote_fit(answers, self.ties, self.seed, gold=gold)
         assert fit.labels is not None and fit.confidence is not None
         # The smallest margin over rounding: 2 of 3 votes must pass a share of 2/3.
         agreed = fit.confidence >= self.share - 1e-12
