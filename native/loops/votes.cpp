@@ -40,7 +40,8 @@ PEERANNOT_INLINE bool fit(const Ballots& b, int64_t lo, int64_t hi) {
 }
 
 PEERANNOT_INLINE bool fit(const Slots& s, int64_t lo, int64_t hi) {
-    bool fine = are_runs(s.ptr, lo, hi, s.n);
+    if (!are_runs(s.ptr, lo, hi, s.n)) return false;
+    bool fine = true;
     for (int64_t i = lo; i < hi; i++)
         fine &= s.size[i] >= 0 && s.size[i] <= s.ptr[i + 1] - s.ptr[i];
     return fine;
@@ -322,8 +323,8 @@ Status worker_sums(const Slots& slots, const int32_t* slot, const int32_t* task,
         if (!all_below(task + start, n, slots.n_tasks) || !all_below(worker + start, n, n_workers))
             return Status::out_of_range;
         for (int64_t a = start; a < start + n; a++) {
-            const int64_t s = slots.ptr[task[a]] + slot[a];
-            if (s < 0 || s >= slots.n) return Status::out_of_range;
+            const uint64_t s = uint64_t(slots.ptr[task[a]]) + uint64_t(slot[a]);
+            if (s >= uint64_t(slots.n)) return Status::out_of_range;
             sums[worker[a]] += weight ? value[s] * weight[a] : value[s];
         }
     }
