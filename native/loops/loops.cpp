@@ -15,6 +15,7 @@ extern const StreamLoops stream;
 extern const VotesLoops votes;
 
 extern const Loops loops;
-const Loops loops{NAME(PEERANNOT_ISA), &agreement, &confusion, &identification, &ids, &order, &simulation, &stream, &votes};
+const Loops loops{NAME(PEERANNOT_ISA), &agreement, &confusion, &identification, &ids,
+                  &order,              &simulation, &stream,   &votes};
 
 }  // namespace peerannot::PEERANNOT_ISA
