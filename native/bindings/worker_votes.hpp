@@ -22,7 +22,7 @@ inline WorkerVotes worker_votes(const Longs& task_ptr, const Ints& task, const I
                                 int64_t k) {
     WorkerVotes votes = worker_votes(task_ptr, task, worker, order, worker_ptr);
     require(size(label) == votes.n, "label: one an answer");
-    require(k >= 0, "n_classes: at least 0");
+    require(k >= 0 && k <= INT32_MAX, "n_classes: from 0 to 2**31 - 1");
     votes.label = label.data();
     votes.k = k;
     return votes;

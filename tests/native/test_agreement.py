@@ -166,6 +166,13 @@ def test_sizes_that_differ_are_refused(name: str, size: int) -> None:
         with_pairs(x)
 
 
+def test_numbers_of_classes_that_are_none_are_refused() -> None:
+    rooms = {"agree": np.empty(1, np.int64), "chance": np.empty(1)}
+    for n_classes in (-1, 0, 2**31, 2**62):
+        with pytest.raises(ValueError):
+            native.agreement_cohen(**one_pair(), **rooms, n_classes=n_classes, threads=1)
+
+
 def test_more_or_fewer_pairs_than_counted_are_refused() -> None:
     votes = {name: x for name, x in one_pair().items() if name not in ("label", "ptr", "second")}
     for ptr, size in (([0, 2, 2], 2), ([0, 0, 1], 1), ([0, 1, 2], 2)):
