@@ -41,6 +41,13 @@ inline void check(Status status) {
     require(status == Status::fine, "an index is out of range");
 }
 
+// Bounds of blocks of tasks.
+inline void check_bounds(const Array<const int64_t>& bounds, int64_t n_tasks) {
+    const int64_t n = size(bounds);
+    require(n >= 1 && bounds(0) >= 0 && bounds(n - 1) <= n_tasks, "bounds: within the tasks");
+    for (int64_t b = 1; b < n; b++) require(bounds(b - 1) <= bounds(b), "bounds: in order");
+}
+
 // Zeroed or raw memory on a boundary of cache lines.
 template <class T> class Room {
 public:

@@ -19,12 +19,6 @@ Votes votes_of(const Longs& task_ptr, const Ints& pair, const Reals& weight, con
     return {task_ptr.data(), pair.data(), given(weight), gold.data(), n_tasks, n, n_pairs};
 }
 
-void check_bounds(const Longs& bounds, int64_t n_tasks) {
-    const int64_t n = size(bounds);
-    require(n >= 1 && bounds(0) >= 0 && bounds(n - 1) <= n_tasks, "bounds: within the tasks");
-    for (int64_t b = 1; b < n; b++) require(bounds(b - 1) <= bounds(b), "bounds: in order");
-}
-
 // Room for the sums of each block, and what they add up to.
 struct Blocks {
     const Longs& bounds;

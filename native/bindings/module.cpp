@@ -77,6 +77,7 @@ NB_MODULE(_native, m) {
     m.def("isas", isas);
     m.def("use", use, nb::arg("isa"));
     bind_agreement(m);
+    bind_coin(m);
     bind_confusion(m);
     bind_identification(m);
     bind_ids(m);

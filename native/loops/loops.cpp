@@ -6,6 +6,7 @@
 namespace peerannot::PEERANNOT_ISA {
 
 extern const AgreementLoops agreement;
+extern const CoinLoops coin;
 extern const ConfusionLoops confusion;
 extern const IdentificationLoops identification;
 extern const IdLoops ids;
@@ -15,7 +16,9 @@ extern const StreamLoops stream;
 extern const VotesLoops votes;
 
 extern const Loops loops;
-const Loops loops{NAME(PEERANNOT_ISA), &agreement, &confusion, &identification, &ids,
-                  &order,              &simulation, &stream,   &votes};
+const Loops loops{
+    NAME(PEERANNOT_ISA), &agreement, &coin, &confusion, &identification, &ids, &order,
+    &simulation, &stream, &votes,
+};
 
 }  // namespace peerannot::PEERANNOT_ISA

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "agreement.hpp"
+#include "coin.hpp"
 #include "confusion.hpp"
 #include "identification.hpp"
 #include "ids.hpp"
@@ -15,6 +16,7 @@ namespace peerannot {
 struct Loops {
     const char* isa;
     const AgreementLoops* agreement;
+    const CoinLoops* coin;
     const ConfusionLoops* confusion;
     const IdentificationLoops* identification;
     const IdLoops* ids;

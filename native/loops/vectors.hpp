@@ -43,7 +43,7 @@ template <class V, class T> PEERANNOT_INLINE void store(T* to, V v) {
 
 template <class V> PEERANNOT_INLINE V larger(V a, V b) { return a > b ? a : b; }
 
-PEERANNOT_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+PEERANNOT_INLINE constexpr int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 template <class T, int N> PEERANNOT_INLINE T largest_of(Vector<T, N> v) {
     if constexpr (N == 2) {

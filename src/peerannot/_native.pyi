@@ -128,6 +128,87 @@ def agreement_ratio_differences(
 def agreement_ratio_margins(margin: NDArray[np.float64], number: NDArray[np.float64]) -> float:
     """The sum of ratio differences over ordered pairs of classes."""
 
+# --- coin: models where all wrong classes of an answer are alike
+
+def coin_start(
+    ptr: NDArray[np.int64],
+    size: NDArray[np.int64],
+    slot_label: NDArray[np.int32],
+    slot: NDArray[np.int32],
+    unit: NDArray[np.int32],
+    weight: NDArray[np.float64],
+    gold: NDArray[np.int32],
+    bounds: NDArray[np.int64],
+    right: NDArray[np.float64],
+    *,
+    threads: int,
+) -> None:
+    """Set the right answers of units by gold, else by the vote shares."""
+
+def coin_step(
+    ptr: NDArray[np.int64],
+    size: NDArray[np.int64],
+    slot_label: NDArray[np.int32],
+    slot: NDArray[np.int32],
+    unit: NDArray[np.int32],
+    weight: NDArray[np.float64],
+    gold: NDArray[np.int32],
+    label: NDArray[np.int32],
+    bonus: NDArray[np.float64],
+    prior: NDArray[np.float64],
+    log_prior: NDArray[np.float64],
+    bounds: NDArray[np.int64],
+    total: NDArray[np.float64],
+    share: NDArray[np.float64],
+    rest: NDArray[np.float64],
+    posterior: NDArray[np.float64],
+    *,
+    threads: int,
+) -> float:
+    """E and M; the log-likelihood. Sets ``total``: right answers of units, then class sums.
+
+    ``share``, with ``rest``, and ``posterior`` are set where they have rows, of tasks that have
+    answers; rows of ``posterior`` of others are the prior.
+    """
+
+def coin_entries(
+    ptr: NDArray[np.int64],
+    size: NDArray[np.int64],
+    slot_label: NDArray[np.int32],
+    slot: NDArray[np.int32],
+    worker: NDArray[np.int32],
+    entry: NDArray[np.int64],
+    code: NDArray[np.int64],
+    *,
+    n_classes: int,
+    threads: int,
+) -> None:
+    """Set worker * n_classes + class of each answer and slot of its task."""
+
+def coin_class_step(
+    ptr: NDArray[np.int64],
+    size: NDArray[np.int64],
+    slot_label: NDArray[np.int32],
+    slot: NDArray[np.int32],
+    entry: NDArray[np.int64],
+    unit: NDArray[np.int32],
+    weight: NDArray[np.float64],
+    gold: NDArray[np.int32],
+    hit: NDArray[np.float64],
+    miss: NDArray[np.float64],
+    log_prior: NDArray[np.float64],
+    bounds: NDArray[np.int64],
+    total: NDArray[np.float64],
+    share: NDArray[np.float64],
+    *,
+    given: bool,
+    threads: int,
+) -> float:
+    """E and M; the log-likelihood. Sets ``share``, where not ``given``, and ``total``.
+
+    ``total``: right answers of units, answers of units, class sums.
+    """
+
 # --- confusion: models that give each worker a confusion matrix
 
 def confusion_em(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from helpers.crowds import uneven_crowd
 from peerannot.aggregation import STRATEGIES
 from peerannot.aggregation.passes.coins import Coins
+from peerannot.aggregation.passes.support import Support
 from peerannot.answers import Answers
 
 OneCoin, ZenCrowd = STRATEGIES["one-coin"], STRATEGIES["ZC"]
@@ -41,7 +42,7 @@ def test_the_compiled_pass_equals_its_twin(n_classes: int, weighted: bool, even:
     rng = np.random.default_rng(0)
     bonus = rng.normal(1, 2, 8)
     rho = np.full(n_classes, 1 / n_classes) if even else rng.dirichlet(np.ones(n_classes))
-    coins = Coins.of(answers, gold, answers.worker, 8)
+    coins = Coins.of(answers, Support.of(answers), gold, answers.worker, 8)
     right, mass, gain = coins.step(bonus, rho)
     zero = np.zeros(answers.n_answers)
     _, z = evidence(answers, bonus[answers.worker], zero, rho)
@@ -53,7 +54,7 @@ def test_the_compiled_pass_equals_its_twin(n_classes: int, weighted: bool, even:
     assert mass == pytest.approx(z[counted].sum(0))
     assert coins.posterior(bonus, rho) == pytest.approx(z, abs=1e-12)
     none = np.full(70, -1, np.int32)
-    free = Coins.of(answers, none, answers.worker, 8).step(bonus, rho)[2]
+    free = Coins.of(answers, Support.of(answers), none, answers.worker, 8).step(bonus, rho)[2]
     assert free == pytest.approx(evidence(answers, bonus[answers.worker], zero, rho)[0])
     assert gain != free
 

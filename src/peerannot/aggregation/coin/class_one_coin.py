@@ -8,9 +8,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._compiled import compiled
+from peerannot._loops import native
 from peerannot._options import option
 from peerannot._progress import Progress
+from peerannot._threads import threads
 from peerannot.aggregation.base import Fit, Fitted, Iterative
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.parts import Part, Parts, size_of
@@ -18,7 +19,6 @@ from peerannot.aggregation.partitions.reductions import Union, distinct_codes, p
 from peerannot.aggregation.partitions.support import support_of
 from peerannot.aggregation.passes.coins import start_shares
 from peerannot.aggregation.passes.confusions import blocks_of
-from peerannot.aggregation.passes.kernels import over_blocks
 from peerannot.aggregation.passes.support import Support, clamped, posterior_of
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
@@ -142,9 +142,11 @@ def _coded(part: Part) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Where the entries of each task start, and worker and class of each as one number."""
     answers, support = part.answers, support_of(part)
     entry = np.concatenate(([0], np.cumsum(answers.answers_per_task * support.size)))
-    code = entries(
-        support.ptr, support.size, support.label, answers.worker, entry, answers.n_classes
-    )
+    code = np.empty(int(entry[-1]), np.int64)
+    native.coin_entries(
+        support.ptr, support.size, support.label, support.slot, answers.worker, entry, code,
+        n_classes=answers.n_classes, threads=threads(),
+    )  # fmt: skip
     return entry, code
 
 
@@ -183,18 +185,12 @@ def _step(
             share = start_shares(support, part.start)
     hit, miss = np.log(p), np.log1p(-p) - np.log(max(k - 1, 1))
     log_rho = np.log(np.maximum(rho, 1e-300))
-    n_blocks = met.bounds.size - 1
-    sums, mass = np.zeros((n_blocks, 2, units.size)), np.zeros((n_blocks, k))
-
-    def work(b: int) -> float:
-        return class_coin_block(
-            support.ptr, support.size, support.label, support.slot, met.entry, met.unit,
-            met.weight, part.gold, hit, miss, log_rho, met.bounds[b], met.bounds[b + 1], is_start,
-            sums[b], mass[b], share,
-        )  # fmt: skip
-
-    gain = float(sum(over_blocks(work, n_blocks)))
-    return sums.sum(0), mass.sum(0), gain
+    total = np.empty(2 * units.size + k)
+    gain = native.coin_class_step(
+        support.ptr, support.size, support.label, support.slot, met.entry, met.unit, met.weight,
+        part.gold, hit, miss, log_rho, met.bounds, total, share, given=is_start, threads=threads(),
+    )  # fmt: skip
+    return total[: 2 * units.size].reshape(2, -1), total[2 * units.size :], gain
 
 
 def _write(
@@ -204,94 +200,3 @@ def _write(
     share = _meetings(part, units).share
     posterior = posterior_of(support_of(part), share, rho.size, of_tasks=part.shape.n_tasks)
     return Fit(clamped(posterior, part.gold))
-
-
-@compiled()
-def entries(
-    ptr: Any, size: Any, slot_label: Any, worker: Any, entry: Any, k: int
-) -> Any:  # pragma: no cover - compiled
-    """Code (worker, class) of each answer and candidate class of its task, answer by answer."""
-    code = np.empty(entry[-1], np.int64)
-    for i in range(size.size):
-        e = entry[i]
-        for a in range(ptr[i], ptr[i + 1]):
-            for s in range(size[i]):
-                code[e] = np.int64(worker[a]) * k + slot_label[ptr[i] + s]
-                e += 1
-    return code
-
-
-@compiled()
-def class_coin_block(
-    ptr: Any,
-    size: Any,
-    slot_label: Any,
-    slot: Any,
-    entry: Any,
-    unit: Any,
-    weight: Any,
-    gold: Any,
-    hit: Any,
-    miss: Any,
-    log_prior: Any,
-    lo: int,
-    hi: int,
-    given: bool,
-    sums: Any,
-    mass: Any,
-    share: Any,
-) -> float:  # pragma: no cover - compiled
-    """Shares of tasks lo..hi (kept where ``given``), their right answers and answers by unit.
-
-    Returns the log-likelihood.
-    """
-    gain = 0.0
-    for i in range(lo, hi):
-        first, last, n = ptr[i], ptr[i + 1], size[i]
-        if first == last:
-            continue
-        known = -1
-        if gold[i] >= 0:
-            for s in range(n):
-                if slot_label[first + s] == gold[i]:
-                    known = s
-        if not given:
-            for s in range(n):
-                share[first + s] = log_prior[slot_label[first + s]]
-            e = entry[i]
-            for a in range(first, last):
-                v = weight[a] if weight.size else 1.0
-                for s in range(n):
-                    u = unit[e]
-                    share[first + s] += v * (hit[u] if slot[a] == s else miss[u])
-                    e += 1
-            top = -np.inf
-            for s in range(n):
-                top = max(top, share[first + s])
-            if gold[i] >= 0:
-                if known >= 0:
-                    gain += share[first + known]
-            else:
-                total = 0.0
-                for s in range(n):
-                    share[first + s] = np.exp(share[first + s] - top)
-                    total += share[first + s]
-                gain += top + np.log(total)
-                for s in range(n):
-                    share[first + s] /= total
-        if gold[i] >= 0:
-            for s in range(n):
-                share[first + s] = 1.0 if s == known else 0.0
-        for s in range(n):
-            mass[slot_label[first + s]] += share[first + s]
-        e = entry[i]
-        for a in range(first, last):
-            v = weight[a] if weight.size else 1.0
-            for s in range(n):
-                u = unit[e]
-                z = v * share[first + s]
-                sums[1, u] += z
-                if slot[a] == s:
-                    sums[0, u] += z
-                e += 1
-    return gain

@@ -1,0 +1,355 @@
+// An answer only tells the class that it names from all others, so a pass lives on the slots of
+// each task; one more position, behind them, stands for each class that it did not receive.
+//
+// Up to 16 classes are all gone through instead: there, loops over slots cost more in branches
+// that no processor foresees than the classes that were not received.
+#include "coin.hpp"
+
+#include <cmath>
+
+#include "exp.hpp"
+#include "slot_tiles.hpp"
+
+namespace peerannot::PEERANNOT_ISA {
+namespace {
+
+constexpr int ahead = 32;                   // answers ahead of which units are asked for
+constexpr int64_t cached_units = 1024;      // up to so many are in the first-level cache
+constexpr int64_t widest = least(16, 4 * lanes<double>);  // classes up to which all are met
+
+// Ask for what the unit of a later answer needs.
+PEERANNOT_INLINE void ask_ahead(const CoinPass& pass, const CoinSums& sums, int64_t a) {
+    if (pass.n_units <= cached_units || a + ahead >= pass.votes.n_answers) return;
+    __builtin_prefetch(pass.bonus + pass.unit[a + ahead]);
+    __builtin_prefetch(sums.right + pass.unit[a + ahead], 1);
+}
+
+PEERANNOT_INLINE double weight_of(const SlotVotes& v, int64_t a) {
+    return v.weight ? v.weight[a] : 1.0;
+}
+
+Status start(const SlotVotes& v, const int32_t* unit, int64_t n_units, int64_t lo, int64_t hi,
+             double* right) {
+    const int64_t longest = longest_tile(v, lo, hi);
+    if (longest < 0) return Status::out_of_range;
+    Room room(longest * 8);
+    double* share = static_cast<double*>(room.at);
+    if (!share) return Status::no_memory;
+    for (int64_t begin = lo, end; begin < hi; begin = end) {
+        end = begin + tile_of(v, begin, hi);
+        const int64_t from = v.ptr[begin];
+        if (!are_slots(v, begin, end, INT32_MAX) ||
+            !all_below(unit + from, v.ptr[end] - from, n_units))
+            return Status::out_of_range;
+        for (int64_t i = begin; i < end; i++) {
+            const int64_t first = v.ptr[i], last = v.ptr[i + 1], n = v.size[i];
+            double total = 0;
+            for (int64_t s = 0; s < n; s++) share[s] = 0;
+            for (int64_t a = first; a < last; a++) {
+                share[v.slot[a]] += weight_of(v, a);
+                total += weight_of(v, a);
+            }
+            for (int64_t s = 0; s < n; s++) {
+                if (v.gold[i] >= 0) {
+                    share[s] = v.label[first + s] == v.gold[i] ? 1.0 : 0.0;
+                } else {
+                    // Answers without weight share their task.
+                    share[s] = total > 0 ? share[s] / total : 1.0 / double(n);
+                }
+            }
+            for (int64_t a = first; a < last; a++)
+                right[unit[a]] += weight_of(v, a) * share[v.slot[a]];
+        }
+    }
+    return Status::fine;
+}
+
+// Sum of the values of a row of a tile where `met` is 1, else 0.
+PEERANNOT_INLINE double sum_where(const double* x, const double* met) {
+    using V = Vector<double, lanes<double>>;
+    V sum = V{};
+    for (int64_t t = 0; t < tile_tasks; t += lanes<double>) sum += load<V>(x + t) * load<V>(met + t);
+    return sum_of<double, lanes<double>>(sum);
+}
+
+// A row of the tile for each class, a column for each of its tasks.
+Status step_rows(const CoinPass& pass, int64_t lo, int64_t hi, CoinSums& sums) {
+    constexpr int64_t width = tile_tasks;
+    const SlotVotes& v = pass.votes;
+    const int64_t k = pass.k;
+    alignas(64) double z[widest * width], top[width], total[width], product[width], met[width];
+    for (int64_t t = 0; t < width; t++) product[t] = 1;
+    double gain = 0;
+    int64_t until_log = 0;
+    if (!are_runs(v.ptr, lo, hi, v.n_answers)) return Status::out_of_range;
+    for (int64_t begin = lo; begin < hi; begin += width) {
+        const int64_t n = least(width, hi - begin);
+        const int64_t* ptr = v.ptr + begin;
+        const int32_t* gold = v.gold + begin;
+        const int64_t from = ptr[0], m = ptr[n] - from;
+        bool is_fine =
+            all_below(pass.unit + from, m, pass.n_units) && all_below(pass.label + from, m, k);
+        bool any_gold = false;
+        for (int64_t t = 0; t < n; t++) {
+            is_fine &= gold[t] < k;
+            any_gold |= gold[t] >= 0;
+        }
+        if (!is_fine) return Status::out_of_range;
+        for (int64_t c = 0; c < k; c++)
+            for (int64_t t = 0; t < width; t++) z[c * width + t] = pass.log_prior[c];
+        for (int64_t t = 0; t < n; t++)
+            for (int64_t a = ptr[t]; a < ptr[t + 1]; a++) {
+                ask_ahead(pass, sums, a);
+                z[pass.label[a] * width + t] += weight_of(v, a) * pass.bonus[pass.unit[a]];
+            }
+        for (int64_t t = 0; t < n && any_gold; t++)
+            for (int64_t c = 0; c < k && gold[t] >= 0; c++)
+                if (c != gold[t]) z[c * width + t] = 2 * nothing;
+        for (int64_t t = 0; t < width; t++) {
+            top[t] = z[t];
+            met[t] = t < n && (ptr[t + 1] > ptr[t] || gold[t] >= 0) ? 1 : 0;
+            total[t] = 0;
+        }
+        for (int64_t c = 1; c < k; c++)
+            for (int64_t t = 0; t < width; t++) top[t] = larger(top[t], z[c * width + t]);
+        for (int64_t c = 0; c < k; c++)
+            for (int64_t t = 0; t < width; t++) z[c * width + t] -= top[t];
+        exp_all(z, k * width);
+        for (int64_t c = 0; c < k; c++)
+            for (int64_t t = 0; t < width; t++) total[t] += z[c * width + t];
+        for (int64_t t = 0; t < width; t++) {
+            product[t] *= met[t] > 0 ? total[t] : 1;
+            total[t] = 1 / total[t];
+        }
+        gain += sum_where(top, met);
+        for (int64_t c = 0; c < k; c++) {
+            for (int64_t t = 0; t < width; t++) z[c * width + t] *= total[t];
+            sums.mass[c] += sum_where(z + c * width, met);
+        }
+        // One logarithm for many tasks: each total is from 1 to k.
+        if (++until_log == 64 || begin + width >= hi) {
+            for (int64_t t = 0; t < width; t++) {
+                gain += std::log(product[t]);
+                product[t] = 1;
+            }
+            until_log = 0;
+        }
+        for (int64_t t = 0; t < n; t++)
+            for (int64_t a = ptr[t]; a < ptr[t + 1]; a++)
+                sums.right[pass.unit[a]] += weight_of(v, a) * z[pass.label[a] * width + t];
+        for (int64_t t = 0; t < n && sums.posterior; t++)
+            for (int64_t c = 0; c < k; c++)
+                sums.posterior[(begin + t) * k + c] =
+                    ptr[t + 1] > ptr[t] ? z[c * width + t] : pass.prior[c];
+    }
+    sums.gain = gain;
+    return Status::fine;
+}
+
+Status step_slots(const CoinPass& pass, int64_t lo, int64_t hi, CoinSums& sums) {
+    const SlotVotes& v = pass.votes;
+    const int64_t k = pass.k, longest = longest_tile(v, lo, hi);
+    if (longest < 0) return Status::out_of_range;
+    TileRoom room(1, longest);
+    if (!room.has_memory()) return Status::no_memory;
+    double* score = room[0];
+    double left[tile_tasks];
+    double gain = 0, product = 1, others = 0;
+    for (int64_t begin = lo, end; begin < hi; begin = end) {
+        end = begin + tile_of(v, begin, hi);
+        const int64_t from = v.ptr[begin], to = v.ptr[end];
+        if (!are_slots(v, begin, end, k) || !all_below(pass.unit + from, to - from, pass.n_units))
+            return Status::out_of_range;
+        double* at = score;
+        for (int64_t i = begin; i < end; i++) {
+            const int64_t first = v.ptr[i], last = v.ptr[i + 1], n = v.size[i], known = v.gold[i];
+            double rest = 1;
+            for (int64_t s = 0; s < n; s++) {
+                const int32_t y = v.label[first + s];
+                at[s] = pass.log_prior[y];
+                rest -= pass.prior[y];
+            }
+            rest = rest > 0 && n < k ? rest : 0;
+            for (int64_t a = first; a < last; a++) {
+                ask_ahead(pass, sums, a);
+                at[v.slot[a]] += weight_of(v, a) * pass.bonus[pass.unit[a]];
+            }
+            at[n] = rest > 0 ? 0 : nothing;
+            if (known >= 0) {
+                double hit = pass.log_prior[known];
+                for (int64_t s = 0; s < n; s++) {
+                    const bool is_known = v.label[first + s] == known;
+                    hit = is_known ? at[s] : hit;
+                    at[s] = is_known ? 0 : nothing;
+                }
+                at[n] = nothing;
+                gain += hit;
+            } else if (n > 0) {
+                double top = at[n];
+                for (int64_t s = 0; s < n; s++) top = larger(top, at[s]);
+                for (int64_t s = 0; s <= n; s++) at[s] -= top;
+                gain += top;
+            }
+            left[i - begin] = rest;
+            at += n + 1;
+        }
+        exp_all(score, at - score);
+        at = score;
+        for (int64_t i = begin; i < end; i++) {
+            const int64_t first = v.ptr[i], last = v.ptr[i + 1], n = v.size[i], known = v.gold[i];
+            double other = at[n];
+            if (known >= 0) {
+                sums.mass[known] += 1;
+            } else if (n > 0) {
+                double total = left[i - begin] * other;
+                for (int64_t s = 0; s < n; s++) total += at[s];
+                // One logarithm for many tasks.
+                product *= total;
+                if (!(product > 1e-200 && product < 1e200)) {
+                    gain += std::log(product);
+                    product = 1;
+                }
+                const double scale = 1 / total;
+                other *= scale;
+                others += other;
+                for (int64_t s = 0; s < n; s++) {
+                    const int32_t y = v.label[first + s];
+                    at[s] *= scale;
+                    sums.mass[y] += at[s] - pass.prior[y] * other;
+                }
+            }
+            for (int64_t a = first; a < last; a++)
+                sums.right[pass.unit[a]] += weight_of(v, a) * at[v.slot[a]];
+            if (sums.share && n > 0) {
+                sums.rest[i] = other;
+                for (int64_t s = 0; s < n; s++) sums.share[first + s] = at[s];
+            }
+            if (sums.posterior) {
+                double* row = sums.posterior + i * k;
+                for (int64_t c = 0; c < k; c++) row[c] = (n > 0 ? other : 1) * pass.prior[c];
+                for (int64_t s = 0; s < n; s++) row[v.label[first + s]] = at[s];
+                if (known >= 0 && n > 0) row[known] = 1;
+            }
+            at += n + 1;
+        }
+    }
+    for (int64_t c = 0; c < k; c++) sums.mass[c] += pass.prior[c] * others;
+    sums.gain = gain + std::log(product);
+    return Status::fine;
+}
+
+Status step(const CoinPass& pass, int64_t lo, int64_t hi, CoinSums& sums) {
+    const bool few = pass.k <= widest && !sums.share;
+    return few ? step_rows(pass, lo, hi, sums) : step_slots(pass, lo, hi, sums);
+}
+
+// Whether the entries of tasks lo..hi are runs, as long as answers times slots.
+PEERANNOT_INLINE bool are_entries(const SlotVotes& v, const int64_t* entry, int64_t n_entries,
+                                  int64_t lo, int64_t hi) {
+    if (!are_runs(entry, lo, hi, n_entries)) return false;
+    bool fine = true;
+    for (int64_t i = lo; i < hi; i++)
+        fine &= entry[i + 1] - entry[i] == (v.ptr[i + 1] - v.ptr[i]) * v.size[i];
+    return fine;
+}
+
+Status entries(const SlotVotes& v, const int32_t* worker, const int64_t* entry, int64_t n_entries,
+               int64_t k, int64_t lo, int64_t hi, int64_t* code) {
+    if (longest_tile(v, lo, hi) < 0) return Status::out_of_range;
+    for (int64_t i = lo; i < hi; i++) {
+        if (!are_slots(v, i, i + 1, k) || !are_entries(v, entry, n_entries, i, i + 1))
+            return Status::out_of_range;
+        int64_t e = entry[i];
+        for (int64_t a = v.ptr[i]; a < v.ptr[i + 1]; a++)
+            for (int64_t s = v.ptr[i]; s < v.ptr[i] + v.size[i]; s++)
+                code[e++] = worker[a] * k + v.label[s];
+    }
+    return Status::fine;
+}
+
+Status class_step(const ClassCoinPass& pass, int64_t lo, int64_t hi, ClassCoinSums& sums) {
+    const SlotVotes& v = pass.votes;
+    const int64_t k = pass.k, longest = longest_tile(v, lo, hi);
+    if (longest < 0) return Status::out_of_range;
+    TileRoom room(1, longest);
+    if (!room.has_memory()) return Status::no_memory;
+    double* score = room[0];
+    double gain = 0, product = 1;
+    for (int64_t begin = lo, end; begin < hi; begin = end) {
+        end = begin + tile_of(v, begin, hi);
+        const int64_t from = pass.entry[begin];
+        if (!are_slots(v, begin, end, k) ||
+            !are_entries(v, pass.entry, pass.n_entries, begin, end) ||
+            !all_below(pass.unit + from, pass.entry[end] - from, pass.n_units))
+            return Status::out_of_range;
+        double* at = score;
+        for (int64_t i = begin; i < end; i++) {
+            const int64_t first = v.ptr[i], last = v.ptr[i + 1], n = v.size[i], known = v.gold[i];
+            const int32_t* u = pass.unit + pass.entry[i];
+            for (int64_t s = 0; s < n; s++) at[s] = pass.log_prior[v.label[first + s]];
+            for (int64_t a = first; a < last && !pass.given; a++, u += n) {
+                for (int64_t s = 0; s < n; s++)
+                    at[s] += weight_of(v, a) * (v.slot[a] == s ? pass.hit : pass.miss)[u[s]];
+            }
+            if (known >= 0) {
+                for (int64_t s = 0; s < n; s++) {
+                    const bool is_known = v.label[first + s] == known;
+                    gain += is_known && !pass.given ? at[s] : 0;
+                    at[s] = is_known ? 0 : nothing;
+                }
+            } else if (n > 0) {
+                double top = at[0];
+                for (int64_t s = 1; s < n; s++) top = larger(top, at[s]);
+                for (int64_t s = 0; s < n; s++) at[s] -= top;
+                gain += pass.given ? 0 : top;
+            }
+            at += n;
+        }
+        exp_all(score, at - score);
+        at = score;
+        for (int64_t i = begin; i < end; i++) {
+            const int64_t first = v.ptr[i], last = v.ptr[i + 1], n = v.size[i], known = v.gold[i];
+            double* share = sums.share + first;
+            const int32_t* u = pass.unit + pass.entry[i];
+            double total = known >= 0 ? 1 : 0;
+            if (known < 0 && n > 0) {
+                for (int64_t s = 0; s < n; s++) total += at[s];
+                product *= pass.given ? 1 : total;
+                if (!(product < 1e200)) {
+                    gain += std::log(product);
+                    product = 1;
+                }
+            }
+            for (int64_t s = 0; s < n; s++) {
+                if (known >= 0 || !pass.given) share[s] = at[s] / total;
+                sums.mass[v.label[first + s]] += share[s];
+            }
+            for (int64_t a = first; a < last; a++, u += n) {
+                for (int64_t s = 0; s < n; s++) {
+                    const double z = weight_of(v, a) * share[s];
+                    sums.met[u[s]] += z;
+                    if (v.slot[a] == s) sums.right[u[s]] += z;
+                }
+            }
+            at += n;
+        }
+    }
+    sums.gain = gain + std::log(product);
+    return Status::fine;
+}
+
+void add_up(const double* blocks, int64_t n_blocks, int64_t n, int64_t lo, int64_t hi,
+            double* sums) {
+    for (int64_t c = lo; c < hi; c++) sums[c] = n_blocks > 0 ? blocks[c] : 0;
+    for (int64_t b = 1; b < n_blocks; b++) {
+        const double* __restrict block = blocks + b * n;
+        for (int64_t c = lo; c < hi; c++) sums[c] += block[c];
+    }
+}
+
+}  // namespace
+
+extern const CoinLoops coin;
+const CoinLoops coin{start, step, entries, class_step, add_up};
+
+}  // namespace peerannot::PEERANNOT_ISA
