@@ -94,17 +94,17 @@ void bind_coin(nb::module_& m) {
     m.def("coin_start", start, "ptr"_array, "size"_array, "slot_label"_array, "slot"_array,
           "unit"_array, "weight"_array, "gold"_array, "bounds"_array, "right"_array,
           nb::kw_only(), nb::arg("threads"));
-    m.def("coin_step", step, "ptr"_array, "size"_array, "slot_label"_array, "slot"_array, "unit"_array,
-          "weight"_array, "gold"_array, "label"_array, "bonus"_array, "prior"_array,
-          "log_prior"_array, "bounds"_array, "total"_array, "share"_array, "rest"_array, "posterior"_array,
-          nb::kw_only(), nb::arg("threads"));
+    m.def("coin_step", step, "ptr"_array, "size"_array, "slot_label"_array, "slot"_array,
+          "unit"_array, "weight"_array, "gold"_array, "label"_array, "bonus"_array, "prior"_array,
+          "log_prior"_array, "bounds"_array, "total"_array, "share"_array, "rest"_array,
+          "posterior"_array, nb::kw_only(), nb::arg("threads"));
     m.def("coin_entries", entries, "ptr"_array, "size"_array, "slot_label"_array, "slot"_array,
           "worker"_array, "entry"_array, "code"_array, nb::kw_only(), nb::arg("n_classes"),
           nb::arg("threads"));
-    m.def("coin_class_step", class_step, "ptr"_array, "size"_array, "slot_label"_array, "slot"_array,
-          "entry"_array, "unit"_array, "weight"_array, "gold"_array, "hit"_array, "miss"_array,
-          "log_prior"_array, "bounds"_array, "total"_array, "share"_array, nb::kw_only(),
-          nb::arg("given"), nb::arg("threads"));
+    m.def("coin_class_step", class_step, "ptr"_array, "size"_array, "slot_label"_array,
+          "slot"_array, "entry"_array, "unit"_array, "weight"_array, "gold"_array, "hit"_array,
+          "miss"_array, "log_prior"_array, "bounds"_array, "total"_array, "share"_array,
+          nb::kw_only(), nb::arg("given"), nb::arg("threads"));
 }
 
 }  // namespace peerannot
