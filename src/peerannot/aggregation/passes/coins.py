@@ -61,18 +61,12 @@ class Coins:
         """Expected right answers of each unit by a posterior, by default by the vote shares."""
         if given is not None:
             return self._right_of(self._known(start_shares(self.support, given)))
-        right = np.empty(self.n_units)
-        native.coin_start(*self._votes, self.bounds, right, threads=threads())
-        return right
-
-    @property
-    def _votes(self) -> tuple[NDArray[Any], ...]:
-        """The votes as loops take them."""
-        support = self.support
-        return (
+        support, right = self.support, np.empty(self.n_units)
+        native.coin_start(
             support.ptr, support.size, support.label, support.slot, self.unit,
-            self.answers.loop_weights, self.gold,
+            self.answers.loop_weights, self.gold, self.bounds, right, threads=threads(),
         )  # fmt: skip
+        return right
 
     def _known(self, share: NDArray[np.float64]) -> NDArray[np.float64]:
         """Shares on the slots, with gold labels certain."""
@@ -122,10 +116,12 @@ class Coins:
         self, bonus: NDArray[np.float64], prior: NDArray[np.float64], share: NDArray[np.float64],
         rest: NDArray[np.float64], posterior: NDArray[np.float64],
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:  # fmt: skip
-        total = np.empty(self.n_units + prior.size)
+        support, total = self.support, np.empty(self.n_units + prior.size)
         gain = native.coin_step(
-            *self._votes, self.answers.label, bonus, prior, np.log(np.maximum(prior, 1e-300)),
-            self.bounds, total, share, rest, posterior, threads=threads(),
+            support.ptr, support.size, support.label, support.slot, self.unit,
+            self.answers.loop_weights, self.gold, self.answers.label, bonus, prior,
+            np.log(np.maximum(prior, 1e-300)), self.bounds, total, share, rest, posterior,
+            threads=threads(),
         )  # fmt: skip
         return total[: self.n_units], total[self.n_units :], gain
 
