@@ -99,29 +99,55 @@ void values(Longs ptr, Longs sizes, Ints label, Array<const double, 2> posterior
     });
 }
 
-void worker_sums(Longs ptr, Ints slot, Ints task, Ints worker, Reals weight, Reals value,
-                 Longs bounds, Out out, int64_t threads) {
-    const int64_t n = size(value), n_workers = size(out), n_blocks = size(bounds) - 1;
-    require(size(ptr) >= 1, "ptr: one more than tasks");
-    require(size(slot) == n && size(task) == n && size(worker) == n, "an answer for each slot");
-    require(size(weight) == n || size(weight) == 0, "weight: as many as answers, or none");
-    require(n_blocks >= 0 && bounds(0) >= 0 && bounds(n_blocks) <= n, "bounds: within the answers");
+// One sum a worker, of add(block, sums) for each block, those of blocks added in order.
+template <class Add>
+void add_blocks(const Longs& bounds, int64_t most, const Out& out, int64_t threads,
+                const Add& add) {
+    const int64_t n_workers = size(out), n_blocks = size(bounds) - 1;
+    require(n_blocks >= 0 && bounds(0) >= 0 && bounds(n_blocks) <= most, "bounds: within the rows");
     for (int64_t b = 0; b < n_blocks; b++)
         require(bounds(b) <= bounds(b + 1), "bounds: in order");
-    const Slots slots{ptr.data(), nullptr, nullptr, size(ptr) - 1, n};
     nb::gil_scoped_release release;
     Room<double> sums(n_blocks * n_workers);
     check(over_blocks(n_blocks, threads, [&](int64_t b) {
         double* own = sums + b * n_workers;
         for (int64_t j = 0; j < n_workers; j++) own[j] = 0;
-        return loops().votes->worker_sums(slots, slot.data(), task.data(), worker.data(),
-                                          given(weight), value.data(), n_workers, bounds(b),
-                                          bounds(b + 1), own);
+        return add(bounds(b), bounds(b + 1), own);
     }));
     double* total = out.data();
     for (int64_t j = 0; j < n_workers; j++) total[j] = n_blocks ? sums[j] : 0.0;
     for (int64_t b = 1; b < n_blocks; b++)
         for (int64_t j = 0; j < n_workers; j++) total[j] += sums[b * n_workers + j];
+}
+
+void right(Longs ptr, Ints label, Ints worker, Reals by_worker, Reals by_answer, Reals draw,
+           Ints gold, Longs bounds, Out out, int64_t n_classes, bool decided, bool majority,
+           int64_t threads) {
+    Ballots ballots = ballots_of(ptr, label, worker, by_worker, by_answer);
+    const int64_t n = ballots.n_tasks, n_workers = size(out);
+    require(size(label) == ballots.n_answers, "label: one an answer");
+    require(size(by_worker) == n_workers || size(by_worker) == 0, "by_worker: as out, or none");
+    require(size(gold) == n, "gold: one a task");
+    require(size(draw) == n || size(draw) == 0, "draw: one a task, or none");
+    require(n_classes >= 0, "n_classes: at least 0");
+    ballots.n_workers = n_workers;
+    const RightRule rule{given(draw), gold.data(), n_classes, decided, majority};
+    add_blocks(bounds, n, out, threads, [&](int64_t lo, int64_t hi, double* sums) {
+        return loops().votes->right(ballots, rule, lo, hi, sums);
+    });
+}
+
+void worker_sums(Longs ptr, Ints slot, Ints task, Ints worker, Reals weight, Reals value,
+                 Longs bounds, Out out, int64_t threads) {
+    const int64_t n = size(value), n_workers = size(out);
+    require(size(ptr) >= 1, "ptr: one more than tasks");
+    require(size(slot) == n && size(task) == n && size(worker) == n, "an answer for each slot");
+    require(size(weight) == n || size(weight) == 0, "weight: as many as answers, or none");
+    const Slots slots{ptr.data(), nullptr, nullptr, size(ptr) - 1, n};
+    add_blocks(bounds, n, out, threads, [&](int64_t lo, int64_t hi, double* sums) {
+        return loops().votes->worker_sums(slots, slot.data(), task.data(), worker.data(),
+                                          given(weight), value.data(), n_workers, lo, hi, sums);
+    });
 }
 
 void confidence(Longs ptr, Longs sizes, Reals share, Reals winner, Out confidence, Out entropy,
@@ -187,6 +213,10 @@ void bind_votes(nb::module_& m) {
     m.def("votes_worker_sums", worker_sums, "ptr"_array, "slot"_array, "task"_array,
           "worker"_array, "weight"_array, "value"_array, "bounds"_array, "out"_array,
           nb::kw_only(), nb::arg("threads"));
+    m.def("votes_right", right, "ptr"_array, "label"_array, "worker"_array, "by_worker"_array,
+          "by_answer"_array, "draw"_array, "gold"_array, "bounds"_array, "out"_array,
+          nb::kw_only(), nb::arg("n_classes"), nb::arg("decided"), nb::arg("majority"),
+          nb::arg("threads"));
     m.def("votes_confidence", confidence, "ptr"_array, "size"_array, "share"_array,
           "winner"_array, "confidence"_array, "entropy"_array, nb::kw_only(), nb::arg("threads"));
     m.def("votes_dense", dense, "ptr"_array, "size"_array, "label"_array, "share"_array,

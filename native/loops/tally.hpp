@@ -55,6 +55,16 @@ public:
         }
         sum[y] += weight;
     }
+    PEERANNOT_INLINE bool has(int32_t y) const { return round_of[y] == round; }
+    // Least score that counts as best, and how many do.
+    PEERANNOT_INLINE double best(int64_t& tied) const {
+        double most = 0;
+        for (int64_t s = 0; s < n; s++) most = sum[label[s]] > most ? sum[label[s]] : most;
+        const double floor = most - tie * most;
+        tied = 0;
+        for (int64_t s = 0; s < n; s++) tied += sum[label[s]] >= floor;
+        return floor;
+    }
     // After the last: labels in order, `score` beside them.
     PEERANNOT_INLINE void end() {
         if (n > 8 && n * n / 4 > k_) {

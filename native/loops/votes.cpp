@@ -331,6 +331,50 @@ Status worker_sums(const Slots& slots, const int32_t* slot, const int32_t* task,
     return Status::fine;
 }
 
+Status right(const Ballots& b, const RightRule& rule, int64_t lo, int64_t hi, double* sums) {
+    Tally voted(rule.k), settled(rule.majority ? rule.k : 0);
+    if (!voted.has_memory() || !settled.has_memory()) return Status::no_memory;
+    const Ballots own{b.task_ptr, b.label,   b.worker,    nullptr,
+                      b.by_answer, b.n_tasks, b.n_answers, b.n_workers};
+    for (int64_t i = lo; i < hi; i++) {
+        if (!are_runs(b.task_ptr, i, i + 1, b.n_answers)) return Status::out_of_range;
+        const int64_t first = b.task_ptr[i], n = b.task_ptr[i + 1] - first;
+        if (!all_below(b.label + first, n, rule.k) || !all_below(b.worker + first, n, b.n_workers))
+            return Status::out_of_range;
+        const int32_t known = rule.gold[i];
+        int32_t winner = known;
+        Tally* tally = &voted;
+        double floor = 0;
+        int64_t tied = 1;
+        if (known < 0) {
+            voted.begin();
+            for (int64_t a = first; a < first + n; a++)
+                voted.add(b.label[a], weight_of(rule.majority ? own : b, a));
+            floor = voted.best(tied);
+            if (rule.majority && tied > 1) {
+                settled.begin();
+                for (int64_t a = first; a < first + n; a++)
+                    if (voted.sum[b.label[a]] >= floor) settled.add(b.label[a], weight_of(b, a));
+                floor = settled.best(tied);
+                tally = &settled;
+            }
+            if (rule.decided && n) {
+                tally->end();
+                const Best best = drawn_best(tally->score, tally->n, rule.draw ? rule.draw[i] : 0);
+                winner = best.chosen < 0 ? -1 : tally->label[best.chosen];
+            }
+        }
+        const bool one = known >= 0 || rule.decided;
+        const double part = one ? 1.0 : 1.0 / double(tied);
+        for (int64_t a = first; a < first + n; a++) {
+            const int32_t y = b.label[a];
+            if (one ? y == winner : tally->has(y) && tally->sum[y] >= floor)
+                sums[b.worker[a]] += b.by_answer ? part * b.by_answer[a] : part;
+        }
+    }
+    return Status::fine;
+}
+
 Status confidence(const Slots& slots, const double* share, const double* winner, int64_t lo,
                   int64_t hi, double* confidence, double* entropy) {
     return each_task(slots, lo, hi, [=](int64_t i, int64_t first, int64_t n, int64_t) {
@@ -380,7 +424,7 @@ Status pick(const Slots& slots, int64_t k, const double* score, const double* dr
 }  // namespace
 
 extern const VotesLoops votes;
-const VotesLoops votes{vote,        scores,     winners, one_hot, values,
-                       worker_sums, confidence, dense,   pick};
+const VotesLoops votes{vote,        scores, winners,    one_hot, values,
+                       worker_sums, right,  confidence, dense,   pick};
 
 }  // namespace peerannot::PEERANNOT_ISA

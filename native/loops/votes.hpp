@@ -24,6 +24,14 @@ struct VoteRule {
     bool decided;        // the winner is the label, else tied ones share
 };
 
+struct RightRule {
+    const double* draw;   // as in VoteRule
+    const int32_t* gold;  // known classes, -1 for unknown
+    int64_t k;
+    bool decided;   // of tied labels one is right, else each for its share
+    bool majority;  // weights of workers settle ties of the majority, else they vote
+};
+
 struct Verdict {
     double* posterior;  // (n_tasks, k)
     int64_t k;
@@ -40,7 +48,7 @@ struct Slots {
     int64_t n_tasks, n;
 };
 
-// Of tasks lo..hi, or answers lo..hi of worker_sums. What has one value a slot is set on all of
+// Of tasks lo..hi, or answers lo..hi in worker_sums. What has one value a slot is set on all of
 // the room of a task, 0 where it is unused.
 struct VotesLoops {
     Status (*vote)(const Ballots&, const VoteRule&, int64_t lo, int64_t hi, const Verdict&);
@@ -59,6 +67,8 @@ struct VotesLoops {
     Status (*worker_sums)(const Slots&, const int32_t* slot, const int32_t* task,
                           const int32_t* worker, const double* weight, const double* value,
                           int64_t n_workers, int64_t lo, int64_t hi, double* sums);
+    // Add the weights of answers that win the vote on their task to the sums of their workers.
+    Status (*right)(const Ballots&, const RightRule&, int64_t lo, int64_t hi, double* sums);
     // Share of the winner, and entropy of the shares.
     Status (*confidence)(const Slots&, const double* share, const double* winner, int64_t lo,
                          int64_t hi, double* confidence, double* entropy);

@@ -535,6 +535,24 @@ def votes_worker_sums(
 ) -> None:
     """Set each worker's sum of the values on the slots of answers, those of blocks in order."""
 
+def votes_right(
+    ptr: NDArray[np.int64],
+    label: NDArray[np.int32],
+    worker: NDArray[np.int32],
+    by_worker: NDArray[np.float64],
+    by_answer: NDArray[np.float64],
+    draw: NDArray[np.float64],
+    gold: NDArray[np.int32],
+    bounds: NDArray[np.int64],
+    out: NDArray[np.float64],
+    *,
+    n_classes: int,
+    decided: bool,
+    majority: bool,
+    threads: int,
+) -> None:
+    """Set each worker's sum of the weights of answers that win, those of blocks in order."""
+
 def votes_confidence(
     ptr: NDArray[np.int64],
     size: NDArray[np.int64],

@@ -166,6 +166,26 @@ def test_worker_sums(v: Votes, blocks: int) -> None:
 
 
 @examples
+@given(v=made, decided=st.booleans(), majority=st.booleans())
+def test_right(v: Votes, decided: bool, majority: bool) -> None:
+    gold = np.where(v.rng.random(v.n_tasks) < 0.2, v.rng.integers(v.k, size=v.n_tasks), -1)
+    skill = v.rng.integers(0, 3, v.n_workers) / 2.0
+    bounds = np.array([0, v.n_tasks // 3, v.n_tasks])
+    how: Any = {"decided": decided, "majority": majority}
+    runs = []
+    for threads in (1, 3):
+        out = np.full(v.n_workers, np.nan)
+        native.votes_right(
+            v.ptr, v.label, v.worker, skill, v.by_answer, v.draw, gold.astype(np.int32), bounds,
+            out, n_classes=v.k, threads=threads, **how,
+        )  # fmt: skip
+        runs.append(out.tobytes())
+    assert runs[0] == runs[1]
+    own = v.by_answer if v.by_answer.size else np.ones(v.label.size)
+    near(out, twin.right(v.ptr, v.label, v.worker, skill, own, v.draw, gold, **how))
+
+
+@examples
 @given(v=made)
 def test_confidence(v: Votes) -> None:
     share, winner = v.rng.random(v.label.size), v.score(0)
@@ -255,6 +275,9 @@ def test_indices_out_of_range_are_refused(k: int, wrong: int) -> None:
         (native.votes_values, (*slots, table, of_slots), one, (0, 1, 2)),
         (native.votes_worker_sums,
          (v.ptr, v.slot, v.task, v.worker, NONE, of_slots, bounds, of_workers), one, (0, 1, 2, 3)),
+        (native.votes_right,
+         (v.ptr, v.label, v.worker, NONE, NONE, NONE, gold, np.array([0, v.n_tasks]), of_workers),
+         one | {"n_classes": k, "decided": False, "majority": False}, (0, 1, 2)),
         (native.votes_confidence, (v.ptr, v.size, of_slots, of_slots, a, b), one, (0, 1)),
         (native.votes_dense, (*slots, of_slots, NONE, np.ones(k), table), one, (0, 1, 2)),
         (native.votes_pick, (*slots, of_slots, NONE, labels), one | {"abstain": False}, (0, 1)),

@@ -13,6 +13,7 @@ OUTPUTS = {
     "votes_one_hot": ("out",),
     "votes_values": ("out",),
     "votes_worker_sums": ("out",),
+    "votes_right": ("out",),
     "votes_confidence": ("confidence", "entropy"),
     "votes_dense": ("out",),
     "votes_pick": ("out",),
@@ -51,6 +52,11 @@ def calls() -> dict[str, dict[str, Any]]:
             "ptr": ptr, "slot": slot, "task": np.array([0, 0, 1, 3, 3, 3], np.int32),
             "worker": worker, "weight": np.ones(6), "value": np.ones(6),
             "bounds": np.array([0, 4, 6]), "out": np.zeros(3), **one,
+        },
+        "votes_right": {
+            "ptr": ptr, "label": answered, "worker": worker, **weights, "draw": np.zeros(4),
+            "gold": np.array([-1, 2, -1, -1], np.int32), "bounds": np.array([0, 2, 4]),
+            "out": np.zeros(3), "n_classes": 3, "decided": True, "majority": True, **one,
         },
         "votes_confidence": {
             **slots, "share": np.ones(6), "winner": np.ones(6), "confidence": np.zeros(4),

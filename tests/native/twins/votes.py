@@ -101,6 +101,30 @@ def worker_sums(
     return np.bincount(worker, weight * value[ptr[task] + slot], n)
 
 
+def right(
+    ptr: Array, label: Array, worker: Array, by_worker: Array, by_answer: Array, draw: Array,
+    gold: Array, *, decided: bool, majority: bool,
+) -> Array:  # fmt: skip
+    """Sum of the weights of each worker's answers that win the vote on their task."""
+    out = np.zeros(by_worker.size)
+    for i, (first, last) in enumerate(pairwise(ptr)):
+        if first == last:
+            continue
+        own, who = by_answer[first:last], worker[first:last]
+        used, slot = np.unique(label[first:last], return_inverse=True)
+        skilled = np.bincount(slot, by_worker[who] * own)
+        _, tied = best(np.bincount(slot, own) if majority else skilled, 0)
+        if majority:
+            _, tied = best(np.where(tied, skilled, -1), 0)
+        worth = tied / tied.sum()
+        if decided:
+            worth = np.eye(used.size)[best(tied, draw[i])[0]]
+        if gold[i] >= 0:
+            worth = used == gold[i]
+        np.add.at(out, who, worth[slot] * own)
+    return out
+
+
 def confidence(ptr: Array, size: Array, share: Array, winner: Array) -> tuple[Array, Array]:
     """Share of the last winner, and entropy of the shares."""
     sure, surprise = np.zeros(size.size), np.zeros(size.size)

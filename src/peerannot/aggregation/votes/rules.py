@@ -18,7 +18,9 @@ from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.parts import Part, Parts, in_place, stream
 from peerannot.aggregation.partitions.support import support_of
 from peerannot.aggregation.passes.support import (
+    NONE,
     Support,
+    answer_blocks,
     clamped,
     is_dense,
     loop_weights,
@@ -28,7 +30,7 @@ from peerannot.aggregation.passes.support import (
 from peerannot.aggregation.passes.ties import Ties, draws, pick
 from peerannot.answers import Answers
 
-__all__ = ["TaskRule", "WeightedRule", "dense_votes", "vote_fit", "write_weighted"]
+__all__ = ["TaskRule", "WeightedRule", "dense_votes", "right_votes", "vote_fit", "write_weighted"]
 
 
 def vote_fit(
@@ -121,6 +123,31 @@ def dense_votes(part: Part, rule: TaskRule) -> NDArray[np.float64]:
         posterior = posterior.toarray()
         posterior[answers.answers_per_task == 0] = 1.0 / answers.n_classes
     return np.asarray(posterior)
+
+
+def right_votes(
+    part: Part,
+    rule: Strategy,
+    weight: NDArray[np.float64] | None = None,
+    *,
+    majority: bool = False,
+) -> NDArray[np.float64]:
+    """Sum of the weights of each worker's answers that win a vote on their task, (n_workers,).
+
+    Workers vote with ``weight``, or with ``majority`` only settle ties of a vote without it.
+    Known classes win their tasks; of tied winners one is taken under ``"first"`` and
+    ``"random"``, else each counts its share. The sums of fixed blocks of tasks are added in
+    order, so the result is the same for any number of threads.
+    """
+    answers, decided = part.answers, rule.ties in ("first", "random")
+    out = np.empty(answers.n_workers)
+    native.votes_right(
+        answers.task_ptr, answers.label, answers.worker, *loop_weights(answers, weight),
+        draws(answers.n_tasks, rule.ties, stream(part, rule.seed)) if decided else NONE, part.gold,
+        np.searchsorted(answers.task_ptr[:-1], answer_blocks(answers)), out,
+        n_classes=answers.n_classes, decided=decided, majority=majority, threads=threads(),
+    )  # fmt: skip
+    return out
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit
 from peerannot.aggregation.partitions.checkpoint import Checkpoint
-from peerannot.aggregation.partitions.parts import Part, Parts, stream
-from peerannot.aggregation.partitions.support import support_of
+from peerannot.aggregation.partitions.parts import Part, Parts
 from peerannot.aggregation.registry import STRATEGIES
-from peerannot.aggregation.votes.rules import WeightedRule
+from peerannot.aggregation.votes.rules import WeightedRule, right_votes
 
 __all__ = ["Wawa", "share_right", "totals_of"]
 
@@ -69,10 +68,4 @@ class Wawa(WeightedRule):
 
 def _right(part: Part, rule: Wawa, skill: NDArray[np.float64] | None) -> tuple[Any, ...]:
     """Weight of each worker's answers that equal the majority, its ties settled by skills."""
-    answers, support = part.answers, support_of(part)
-    winner = part.once("majority", lambda: support.winners(support.votes(answers)))
-    if skill is not None:
-        weighted = support.votes(answers, skill)
-        winner = support.winners(np.where(winner > 0, weighted, -np.inf))
-    decided = support.decide(winner, rule.ties, stream(part, rule.seed), part.gold)
-    return (support.worker_sums(answers, decided),)
+    return (right_votes(part, rule, skill, majority=skill is not None),)

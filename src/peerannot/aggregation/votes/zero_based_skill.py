@@ -12,11 +12,10 @@ from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit
 from peerannot.aggregation.partitions.checkpoint import Checkpoint
-from peerannot.aggregation.partitions.parts import Part, Parts, stream
-from peerannot.aggregation.partitions.support import support_of
+from peerannot.aggregation.partitions.parts import Part, Parts
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
-from peerannot.aggregation.votes.rules import WeightedRule
+from peerannot.aggregation.votes.rules import WeightedRule, right_votes
 from peerannot.aggregation.votes.wawa import share_right, totals_of
 
 __all__ = ["ZeroBasedSkill"]
@@ -96,7 +95,4 @@ class ZeroBasedSkill(WeightedRule):
 
 def _right(part: Part, rule: ZeroBasedSkill, skill: NDArray[np.float64]) -> tuple[Any, ...]:
     """Weight of each worker's answers that win a vote weighted by the skills."""
-    support = support_of(part)
-    winner = support.winners(support.votes(part.answers, skill))
-    decided = support.decide(winner, rule.ties, stream(part, rule.seed), part.gold)
-    return (support.worker_sums(part.answers, decided),)
+    return (right_votes(part, rule, skill),)
