@@ -53,7 +53,8 @@ double step(Longs ptr, Longs sizes, Ints slot_label, Ints slot, Ints unit, Reals
 void entries(Longs ptr, Longs sizes, Ints label, Ints slot, Ints worker, Longs entry,
              Array<int64_t> code, int64_t n_classes, int64_t threads) {
     const int64_t n_tasks = size(sizes);
-    require(size(ptr) == n_tasks + 1 && size(entry) == n_tasks + 1, "ptr, entry: one more than size");
+    require(size(ptr) == n_tasks + 1 && size(entry) == n_tasks + 1,
+            "ptr, entry: one more than size");
     require(size(label) == size(slot) && size(worker) == size(slot),
             "label, slot, worker: one an answer");
     const SlotVotes votes{ptr.data(), sizes.data(), label.data(), slot.data(), nullptr, nullptr,

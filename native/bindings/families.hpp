@@ -8,6 +8,7 @@ namespace peerannot {
 void bind_agreement(nanobind::module_&);
 void bind_coin(nanobind::module_&);
 void bind_confusion(nanobind::module_&);
+void bind_glad(nanobind::module_&);
 void bind_identification(nanobind::module_&);
 void bind_ids(nanobind::module_&);
 void bind_order(nanobind::module_&);

@@ -79,6 +79,7 @@ NB_MODULE(_native, m) {
     bind_agreement(m);
     bind_coin(m);
     bind_confusion(m);
+    bind_glad(m);
     bind_identification(m);
     bind_ids(m);
     bind_order(m);

@@ -68,7 +68,8 @@ Status start(const SlotVotes& v, const int32_t* unit, int64_t n_units, int64_t l
 PEERANNOT_INLINE double sum_where(const double* x, const double* met) {
     using V = Vector<double, lanes<double>>;
     V sum = V{};
-    for (int64_t t = 0; t < tile_tasks; t += lanes<double>) sum += load<V>(x + t) * load<V>(met + t);
+    for (int64_t t = 0; t < tile_tasks; t += lanes<double>)
+        sum += load<V>(x + t) * load<V>(met + t);
     return sum_of<double, lanes<double>>(sum);
 }
 

@@ -8,6 +8,7 @@ namespace peerannot::PEERANNOT_ISA {
 extern const AgreementLoops agreement;
 extern const CoinLoops coin;
 extern const ConfusionLoops confusion;
+extern const GladLoops glad;
 extern const IdentificationLoops identification;
 extern const IdLoops ids;
 extern const OrderLoops order;
@@ -17,7 +18,7 @@ extern const VotesLoops votes;
 
 extern const Loops loops;
 const Loops loops{
-    NAME(PEERANNOT_ISA), &agreement, &coin, &confusion, &identification, &ids, &order,
+    NAME(PEERANNOT_ISA), &agreement, &coin, &confusion, &glad, &identification, &ids, &order,
     &simulation, &stream, &votes,
 };
 

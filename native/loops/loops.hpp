@@ -4,6 +4,7 @@
 #include "agreement.hpp"
 #include "coin.hpp"
 #include "confusion.hpp"
+#include "glad.hpp"
 #include "identification.hpp"
 #include "ids.hpp"
 #include "order.hpp"
@@ -18,6 +19,7 @@ struct Loops {
     const AgreementLoops* agreement;
     const CoinLoops* coin;
     const ConfusionLoops* confusion;
+    const GladLoops* glad;
     const IdentificationLoops* identification;
     const IdLoops* ids;
     const OrderLoops* order;

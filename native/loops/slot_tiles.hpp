@@ -50,7 +50,9 @@ public:
         for (int64_t c = 0; at && c < n_arrays * each_; c++) at[c] = 0;
     }
     bool has_memory() const { return room_.at; }
-    double* operator[](int64_t array) const { return static_cast<double*>(room_.at) + array * each_; }
+    double* operator[](int64_t array) const {
+        return static_cast<double*>(room_.at) + array * each_;
+    }
 
 private:
     int64_t each_;

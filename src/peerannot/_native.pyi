@@ -285,6 +285,36 @@ def confusion_expected(
 ) -> None:
     """Set expected counts (n, true, answered) of runs of answers."""
 
+# --- glad: the ability of each worker against the difficulty of each task
+
+def glad_step(
+    ptr: NDArray[np.int64],
+    size: NDArray[np.int64],
+    slot_label: NDArray[np.int32],
+    slot: NDArray[np.int32],
+    worker: NDArray[np.int32],
+    weight: NDArray[np.float64],
+    gold: NDArray[np.int32],
+    given: NDArray[np.float64],
+    alpha: NDArray[np.float64],
+    bounds: NDArray[np.int64],
+    beta: NDArray[np.float64],
+    total: NDArray[np.float64],
+    share: NDArray[np.float64],
+    rest: NDArray[np.float64],
+    *,
+    beta_mean: float,
+    n_classes: int,
+    steps: int,
+    threads: int,
+) -> float:
+    """E-step, and Newton steps in ``beta``; the log-likelihood and log-prior of beta before them.
+
+    Sets ``total`` (3, n_workers): gradient and curvature by alpha, and the largest easiness that
+    each worker met. With no ``steps`` nothing moves: sets ``share``, ``rest`` (the posterior of
+    each class that a task did not receive), and as the first row expected right answers.
+    """
+
 # --- identification: copied pairs and worker cards
 
 def identification_evidence(

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._compiled import compiled
+from peerannot._loops import native
 from peerannot._options import option
 from peerannot._progress import Progress
+from peerannot._threads import threads
 from peerannot.aggregation.base import Fit, Fitted, Iterative
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.parts import Part, Parts, size_of
@@ -18,17 +19,12 @@ from peerannot.aggregation.partitions.reductions import Largest
 from peerannot.aggregation.partitions.support import as_held, support_of
 from peerannot.aggregation.passes.coins import start_shares
 from peerannot.aggregation.passes.confusions import blocks_of
-from peerannot.aggregation.passes.kernels import over_blocks
 from peerannot.aggregation.passes.support import Support, clamped, posterior_of
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics, Result
 from peerannot.answers import Answers
 
 __all__ = ["GLAD", "Easiness"]
-
-# Log inverse difficulties stay within +-30: exp(30) is far past any task that data can tell
-# from a trivial one, and far from overflow.
-BETA_LIMIT = 30.0
 
 
 @STRATEGIES.register("glad")
@@ -205,8 +201,8 @@ class Easiness:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
         """Newton steps in every beta; then of each worker: gradient and curvature by alpha, and
         the largest easiness met. Last the log-likelihood before the steps."""
-        sums, loglik = self._run(alpha, steps, np.empty(0), np.empty(0))
-        return *sums, loglik
+        (gradient, curvature, reach), loglik = self._run(alpha, steps, np.empty(0), np.empty(0))
+        return gradient, curvature, reach, loglik
 
     def posterior(self, alpha: NDArray[np.float64]) -> tuple[Any, NDArray[np.float64]]:
         """Posterior (n_tasks, n_classes), and expected right answers of each worker."""
@@ -215,19 +211,18 @@ class Easiness:
         (right, *_), _ = self._run(alpha, 0, share, rest)
         return clamped(posterior_of(self.support, share, k, rest), self.gold), right
 
-    def _run(self, alpha: Any, steps: int, share: Any, rest: Any) -> tuple[Any, float]:
-        support, answers, bounds = self.support, self.answers, self.bounds
-        sums = np.zeros((bounds.size - 1, 3, answers.n_workers))
-
-        def work(b: int) -> float:
-            return float(glad_block(
-                support.ptr, support.size, support.label, support.slot, answers.worker,
-                self.weight, self.gold, self.given, alpha, self.beta, self.beta_mean,
-                answers.n_classes, steps, bounds[b], bounds[b + 1], sums[b], share, rest,
-            ))  # fmt: skip
-
-        gains = over_blocks(work, bounds.size - 1)
-        return (*sums[:, :2].sum(0), sums[:, 2].max(0)), sum(gains)
+    def _run(
+        self, alpha: NDArray[np.float64], steps: int, share: NDArray[np.float64],
+        rest: NDArray[np.float64],
+    ) -> tuple[NDArray[np.float64], float]:  # fmt: skip
+        support, total = self.support, np.empty((3, self.answers.n_workers))
+        gain = native.glad_step(
+            support.ptr, support.size, support.label, support.slot, self.answers.worker,
+            self.weight, self.gold, self.given, alpha, self.bounds, self.beta, total, share, rest,
+            beta_mean=self.beta_mean, n_classes=self.answers.n_classes, steps=steps,
+            threads=threads(),
+        )  # fmt: skip
+        return total, gain
 
 
 def _safe_step(
@@ -237,153 +232,3 @@ def _safe_step(
     step = gradient / curvature
     stretch = reach * np.abs(step)
     return np.where(stretch > 1e-8, step * np.log1p(stretch) / np.maximum(stretch, 1e-8), step)
-
-
-@compiled()
-def glad_block(
-    ptr: Any,
-    size: Any,
-    slot_label: Any,
-    slot: Any,
-    worker: Any,
-    weight: Any,
-    gold: Any,
-    given: Any,
-    alpha: Any,
-    beta: Any,
-    beta_mean: float,
-    k: int,
-    steps: int,
-    lo: int,
-    hi: int,
-    sums: Any,
-    share: Any,
-    rest: Any,
-) -> float:  # pragma: no cover - compiled
-    """E-step of tasks lo..hi, Newton steps in their beta, and derivatives by every alpha.
-
-    ``sums`` (3, n_workers) gets the gradient and curvature by alpha, without the prior, and the
-    largest easiness that each worker met. With ``steps == 0`` nothing moves: ``share`` gets the
-    posterior of each slot, ``rest`` that of each class that a task did not receive, and
-    ``sums[0]`` the expected right answers of each worker.
-
-    Returns
-    -------
-    Log-likelihood and log-prior of beta, before the steps.
-    """
-    log_wrong = np.log(max(k - 1, 1))
-    longest = 0
-    for i in range(lo, hi):
-        longest = max(longest, ptr[i + 1] - ptr[i])
-    score = np.empty(longest)
-    q = np.empty(longest)
-    gain = 0.0
-    for i in range(lo, hi):
-        first, last, n = ptr[i], ptr[i + 1], size[i]
-        if first == last:
-            continue
-        easy = np.exp(beta[i])
-        gain -= np.log(k) + 0.5 * (beta[i] - beta_mean) ** 2
-        for s in range(n):
-            score[s] = 0.0
-        for a in range(first, last):
-            v = weight[a] if weight.size else 1.0
-            x = alpha[worker[a]] * easy
-            gain -= v * (np.log1p(np.exp(-abs(x))) + max(x, 0.0) + log_wrong)
-            score[slot[a]] += v * (x + log_wrong)
-        other = 0.0
-        if gold[i] >= 0:
-            for s in range(n):
-                if slot_label[first + s] == gold[i]:
-                    gain += score[s]
-                    score[s] = 1.0
-                else:
-                    score[s] = 0.0
-        else:
-            top = 0.0 if n < k else -np.inf
-            for s in range(n):
-                top = max(top, score[s])
-            other = np.exp(-top)
-            total = (k - n) * other
-            for s in range(n):
-                score[s] = np.exp(score[s] - top)
-                total += score[s]
-            gain += top + np.log(total)
-            for s in range(n):
-                score[s] = given[first + s] if given.size else score[s] / total
-            other /= total
-        if steps == 0:
-            rest[i] = other
-            for s in range(n):
-                share[first + s] = score[s]
-            for a in range(first, last):
-                sums[0, worker[a]] += (weight[a] if weight.size else 1.0) * score[slot[a]]
-            continue
-        for a in range(first, last):
-            q[a - first] = score[slot[a]]
-        beta[i] = _newton(first, last, worker, weight, alpha, q, beta[i], beta_mean, steps)
-        easy = np.exp(beta[i])
-        for a in range(first, last):
-            v = weight[a] if weight.size else 1.0
-            j = worker[a]
-            p = 1.0 / (1.0 + np.exp(-alpha[j] * easy))
-            sums[0, j] += v * (q[a - first] - p) * easy
-            sums[1, j] += v * p * (1.0 - p) * easy * easy
-            sums[2, j] = max(sums[2, j], easy)
-    return gain
-
-
-@compiled()
-def _newton(
-    first: int,
-    last: int,
-    worker: Any,
-    weight: Any,
-    alpha: Any,
-    q: Any,
-    start: float,
-    mean: float,
-    steps: int,
-) -> Any:  # pragma: no cover - compiled
-    """Newton steps in the beta of one task, each halved until the expected log-posterior rises."""
-    now = start
-    value, slope, bend = _expected(first, last, worker, weight, alpha, q, now, mean)
-    for _ in range(steps):
-        step = min(max(slope / bend, -2.0), 2.0)
-        for _ in range(20):
-            to = min(max(now + step, -BETA_LIMIT), BETA_LIMIT)
-            new, new_slope, new_bend = _expected(first, last, worker, weight, alpha, q, to, mean)
-            if new >= value:
-                now, value, slope, bend = to, new, new_slope, new_bend
-                break
-            step *= 0.5
-        if abs(step) < 1e-6:
-            break
-    return now
-
-
-@compiled()
-def _expected(
-    first: int,
-    last: int,
-    worker: Any,
-    weight: Any,
-    alpha: Any,
-    q: Any,
-    beta: float,
-    mean: float,
-) -> Any:  # pragma: no cover - compiled
-    """Expected log-posterior of one beta, its slope, and a positive curvature (Fisher's)."""
-    easy = np.exp(beta)
-    value = -0.5 * (beta - mean) ** 2
-    slope = mean - beta
-    bend = 1.0
-    for a in range(first, last):
-        v = weight[a] if weight.size else 1.0
-        x = alpha[worker[a]] * easy
-        e = np.exp(-abs(x))
-        p = 1.0 / (1.0 + e) if x >= 0.0 else e / (1.0 + e)
-        value += v * (q[a - first] * x - np.log1p(e) - max(x, 0.0))
-        slope += v * (q[a - first] - p) * x
-        bend += v * p * (1.0 - p) * x * x
-    return value, slope, bend
