@@ -51,7 +51,7 @@ def spaced(array: NDArray[Any]) -> NDArray[Any]:
 
 WRONG: dict[str, Callable[[NDArray[Any]], Any]] = {
     "another type": lambda a: a.astype(np.float32 if a.dtype == np.float64 else np.int16),
-    "unsigned": lambda a: a.view(f"u{a.dtype.itemsize}"),
+    "with a sign or without": lambda a: a.view(f"{'ui'[a.dtype.kind == 'u']}{a.dtype.itemsize}"),
     "another byte order": lambda a: a.astype(a.dtype.newbyteorder()),
     "gaps": spaced,
     "one axis more": lambda a: a[None],
