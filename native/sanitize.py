@@ -40,7 +40,9 @@ def main() -> int:
         "UBSAN_OPTIONS": "print_stacktrace=1",
     }
     tests = sys.argv[1:] or ["tests/native"]
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+    # What the sanitizers say goes to stderr itself, past pytest.
+    options = ["-q", "--capture=sys", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", *options, *tests]
     return subprocess.run(command, cwd=ROOT, env=environment).returncode
 
 

@@ -44,7 +44,7 @@ inline void check(Status status) {
 // Bounds of blocks of tasks.
 inline void check_bounds(const Array<const int64_t>& bounds, int64_t n_tasks) {
     const int64_t n = size(bounds);
-    require(n >= 1 && bounds(0) >= 0 && bounds(n - 1) <= n_tasks, "bounds: within the tasks");
+    require(n >= 2 && bounds(0) == 0 && bounds(n - 1) == n_tasks, "bounds: from 0 to all tasks");
     for (int64_t b = 1; b < n; b++) require(bounds(b - 1) <= bounds(b), "bounds: in order");
 }
 

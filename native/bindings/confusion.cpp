@@ -100,7 +100,7 @@ void start(Longs task_ptr, Ints pair, Ints label, Reals weight, Ints gold, Table
            OutTable counts, Array<double> mass, OutTable posterior, int64_t n_pairs,
            int64_t threads) {
     const int64_t k = size(mass);
-    require(n_pairs >= 0, "n_pairs: at least 0");
+    require(n_pairs >= 0 && n_pairs <= INT32_MAX, "n_pairs: from 0 to 2**31 - 1");
     const Votes votes = votes_of(task_ptr, pair, weight, gold, n_pairs);
     check_bounds(bounds, votes.n_tasks);
     require(size(label) == votes.n_answers, "label: one an answer");

@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 import peerannot
 from peerannot._loops import native
 
-NAMES = [name for name in dir(native) if not name.startswith("_") and "_" in name]
 # A module of calls for each family.
 FAMILIES = [
     importlib.import_module(f"native.calls.{path.stem}")
     for path in sorted((Path(__file__).parent / "calls").glob("*.py"))
 ]
+NAMES = [name for family in FAMILIES for name in family.OUTPUTS]
 
 
 def call_of(name: str) -> dict[str, Any]:
@@ -123,7 +123,8 @@ def test_indices_out_of_range(which: tuple[str, str], numbers: list[int]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("argument", "value"), [("parts", 0), ("parts", 2), ("parts", -1), ("bounds", [0, 5])]
+    ("argument", "value"),
+    [("parts", 0), ("parts", 2), ("parts", -1), ("bounds", [0, 5]), ("bounds", [0])],
 )
 def test_numbers_that_cannot_be(argument: str, value: Any) -> None:
     given_ = call_of("confusion_em")
