@@ -10,7 +10,7 @@ template <class T> constexpr T log2e = T(1.44269504088896340736);
 template <class T> struct Exponent;
 
 template <> struct Exponent<double> {
-    using Bits = int64_t;
+    using Bits = uint64_t;
     static constexpr int mantissa = 52;
     static constexpr double shift = 6755399441055744.0;  // 1.5 * 2^52: adding it rounds
     // Of exp(r), |r| <= log(2) / 2, by Taylor: the rest is under 1e-17.
@@ -25,7 +25,7 @@ template <> struct Exponent<double> {
 };
 
 template <> struct Exponent<float> {
-    using Bits = int32_t;
+    using Bits = uint32_t;
     static constexpr int mantissa = 23;
     static constexpr float shift = 12582912.0f;  // 1.5 * 2^23
     // Of 2^r, |r| <= 1 / 2, within 2e-8.
