@@ -83,6 +83,7 @@ NB_MODULE(_native, m) {
     bind_identification(m);
     bind_ids(m);
     bind_order(m);
+    bind_reliability(m);
     bind_simulation(m);
     bind_stream(m);
     bind_votes(m);

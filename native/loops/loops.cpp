@@ -12,6 +12,7 @@ extern const GladLoops glad;
 extern const IdentificationLoops identification;
 extern const IdLoops ids;
 extern const OrderLoops order;
+extern const ReliabilityLoops reliability;
 extern const SimulationLoops simulation;
 extern const StreamLoops stream;
 extern const VotesLoops votes;
@@ -19,7 +20,7 @@ extern const VotesLoops votes;
 extern const Loops loops;
 const Loops loops{
     NAME(PEERANNOT_ISA), &agreement, &coin, &confusion, &glad, &identification, &ids, &order,
-    &simulation, &stream, &votes,
+    &reliability, &simulation, &stream, &votes,
 };
 
 }  // namespace peerannot::PEERANNOT_ISA

@@ -8,6 +8,7 @@
 #include "identification.hpp"
 #include "ids.hpp"
 #include "order.hpp"
+#include "reliability.hpp"
 #include "simulation.hpp"
 #include "stream.hpp"
 #include "votes.hpp"
@@ -23,6 +24,7 @@ struct Loops {
     const IdentificationLoops* identification;
     const IdLoops* ids;
     const OrderLoops* order;
+    const ReliabilityLoops* reliability;
     const SimulationLoops* simulation;
     const StreamLoops* stream;
     const VotesLoops* votes;

@@ -427,6 +427,97 @@ def order_distinct(
 ) -> None:
     """Set the distinct labels of each task, how many, and the place of each answer's label."""
 
+# --- reliability: Pl@ntNet, KOS, BWA and M-MSR
+
+def reliability_support(
+    ptr: NDArray[np.int64],
+    size: NDArray[np.int64],
+    label: NDArray[np.int32],
+    score: NDArray[np.float64],
+    winner: NDArray[np.float64],
+    ai_label: NDArray[np.int32],
+    conf: NDArray[np.float64],
+    total: NDArray[np.float64],
+    *,
+    against: float,
+    threads: int,
+) -> None:
+    """Set the winner's score of each task, and the sum; ``against`` is an AI's that disagrees."""
+
+def reliability_seen(
+    ptr: NDArray[np.int64],
+    slot: NDArray[np.int32],
+    task: NDArray[np.int32],
+    pair: NDArray[np.int32],
+    authored: NDArray[np.bool_],
+    valid: NDArray[np.bool_],
+    right: NDArray[np.bool_],
+    out: NDArray[np.int8],
+) -> None:
+    """Set 2 for pairs got right as author of a valid task, 1 for those got otherwise, or 0."""
+
+def reliability_to_workers(
+    ptr: NDArray[np.int64],
+    slot: NDArray[np.int32],
+    weight: NDArray[np.float64],
+    message: NDArray[np.float64],
+    out: NDArray[np.float64],
+    *,
+    chance: float,
+    threads: int,
+) -> None:
+    """Set KOS's messages of tasks to the workers of their answers."""
+
+def reliability_errors(
+    task: NDArray[np.int32],
+    worker: NDArray[np.int32],
+    label: NDArray[np.int32],
+    weight: NDArray[np.float64],
+    score: NDArray[np.float64],
+    bounds: NDArray[np.int64],
+    out: NDArray[np.float64],
+    *,
+    c: int,
+    threads: int,
+) -> None:
+    """Set each worker's sum of squared errors for class ``c``, those of blocks in order."""
+
+def reliability_averages(
+    ptr: NDArray[np.int64],
+    worker: NDArray[np.int32],
+    label: NDArray[np.int32],
+    weight: NDArray[np.float64],
+    precision: NDArray[np.float64],
+    out: NDArray[np.float64],
+    *,
+    c: int,
+    pull: float,
+    mean: float,
+    threads: int,
+) -> None:
+    """Set BWA's score of each task for class ``c``."""
+
+def reliability_agreements(
+    ptr: NDArray[np.int64],
+    worker: NDArray[np.int32],
+    label: NDArray[np.int32],
+    weight: NDArray[np.float64],
+    agree: NDArray[np.float64],
+    common: NDArray[np.float64],
+) -> None:
+    """Set sums of products of weights of two workers' answers: of equal ones, and of all."""
+
+def reliability_trimmed(
+    centred: NDArray[np.float64],
+    common: NDArray[np.float64],
+    now: NDArray[np.float64],
+    out: NDArray[np.float64],
+    *,
+    trim: float,
+    threads: int,
+) -> None:
+    """Set the trimmed mean of each worker's ratios to the skills ``now`` of others."""
+
 # --- simulation: who answers which task, and what
 
 def simulation_uniform(

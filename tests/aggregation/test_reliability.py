@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import chi2
 
 from helpers.slow_votes import agreement, best, dense_votes, rows
+from peerannot._loops import native
 from peerannot.aggregation import (
     BWA,
     CATD,
@@ -190,11 +191,10 @@ def test_bwa_refuses_what_it_cannot_hold():
 
 
 def test_mmsr_step_equals_its_transcription():
-    from peerannot.aggregation.reliability.m_msr import _pairs, _reduce
-
     answers, _ = crowd(30, 9, 3, 5, seed=8, weighted=True)
-    agree, common = _pairs(
-        answers.task_ptr, answers.worker, answers.label, answers.weight, answers.n_workers
+    agree, common = np.empty((2, 9, 9))
+    native.reliability_agreements(
+        answers.task_ptr, answers.worker, answers.label, answers.loop_weights, agree, common
     )
     for j in range(9):
         for m in range(9):
@@ -222,7 +222,9 @@ def test_mmsr_step_equals_its_transcription():
         high = min(drop, sum(r > now[j] for r, _ in pairs))
         kept = pairs[low : len(pairs) - high]
         expected.append(sum(r * v for r, v in kept) / sum(v for _, v in kept))
-    assert np.allclose(_reduce(centred, common, now, 0.25), expected)
+    found = np.empty(9)
+    native.reliability_trimmed(centred, common, now, found, trim=0.25, threads=2)
+    assert np.allclose(found, expected)
 
 
 def test_mmsr_finds_skills_and_adversaries():

@@ -76,7 +76,7 @@ def test_what_is_right_is_taken(name: str) -> None:
 @pytest.mark.parametrize("wrong", WRONG)
 def test_arrays_of_another_kind(name: str, argument: str, wrong: str) -> None:
     given_ = call_of(name)
-    if given_[argument].dtype == np.bool_ and wrong == "another byte order":
+    if given_[argument].dtype.itemsize == 1 and wrong == "another byte order":
         pytest.skip("a byte has one")
     given_[argument] = WRONG[wrong](given_[argument])
     with pytest.raises(TypeError):

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._compiled import compiled, prange
+from peerannot._loops import native
 from peerannot._options import option
 from peerannot._progress import Progress
+from peerannot._threads import threads
 from peerannot.aggregation.base import Fit, Fitted, Strategy
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.parts import Part, Parts
@@ -166,10 +167,11 @@ def _step(
     answers = part.answers
     answered = part.answers.weight_per_task > 0
     scores, told, change = list(part.kept), [], []
-    for at, c in enumerate(moving):
-        after = _average(
-            answers.task_ptr, answers.worker, answers.label, answers.loop_weights, v[at], c, pull,
-            mean[at],
+    for at, c in enumerate(moving.tolist()):
+        after = np.empty(answers.n_tasks)
+        native.reliability_averages(
+            answers.task_ptr, answers.worker, answers.label, answers.loop_weights, v[at], after,
+            c=c, pull=pull, mean=mean[at], threads=threads(),
         )  # fmt: skip
         _clamp(after, part.gold, c)
         change.append(float(np.abs(after - scores[c]).max(initial=0.0)))
@@ -184,10 +186,11 @@ def _told(
 ) -> tuple[NDArray[np.float64], float]:
     """Squared errors of each worker, and the sum of the scores of tasks with answers."""
     answers = part.answers
-    wrong = _errors(
-        answers.task, answers.worker, answers.label, answers.loop_weights, z, c,
-        answer_blocks(answers), answers.n_workers,
-    ).sum(0)  # fmt: skip
+    wrong = np.empty(answers.n_workers)
+    native.reliability_errors(
+        answers.task, answers.worker, answers.label, answers.loop_weights, z,
+        answer_blocks(answers), wrong, c=c, threads=threads(),
+    )  # fmt: skip
     return wrong, float(z[answered].sum())
 
 
@@ -202,31 +205,3 @@ def _write(part: Part) -> Fit:
 def _clamp(z: NDArray[np.float64], gold: NDArray[np.int32], c: int) -> None:
     known = gold >= 0
     z[known] = gold[known] == c
-
-
-@compiled(parallel=True)
-def _errors(
-    task: Any, worker: Any, label: Any, weight: Any, z: Any, c: int, bounds: Any, n: int
-) -> Any:  # pragma: no cover - compiled
-    out = np.zeros((bounds.size - 1, n), np.float64)
-    for b in prange(bounds.size - 1):
-        for a in range(bounds[b], bounds[b + 1]):
-            gap = (1.0 if label[a] == c else 0.0) - z[task[a]]
-            out[b, worker[a]] += (weight[a] if weight.size else 1.0) * gap * gap
-    return out
-
-
-@compiled(parallel=True)
-def _average(
-    ptr: Any, worker: Any, label: Any, weight: Any, v: Any, c: int, pull: float, mean: float
-) -> Any:  # pragma: no cover - compiled
-    out = np.empty(ptr.size - 1, np.float64)
-    for i in prange(ptr.size - 1):
-        top, bottom = pull * mean, pull
-        for a in range(ptr[i], ptr[i + 1]):
-            u = v[worker[a]] * (weight[a] if weight.size else 1.0)
-            bottom += u
-            if label[a] == c:
-                top += u
-        out[i] = top / bottom
-    return out

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._compiled import compiled, prange
+from peerannot._loops import native
 from peerannot._options import option
 from peerannot._progress import Progress
+from peerannot._threads import threads
 from peerannot.aggregation.base import Fit, Fitted, Strategy
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.parts import Part, Parts
@@ -145,9 +146,11 @@ def _tasks_speak(part: Part, size: float) -> tuple[Any, tuple[Any, ...]]:
     before, heard = part.kept
     message = heard / size
     moves = float(((message - before) ** 2).sum())
-    said = _to_workers(
-        support.ptr, support.slot, answers.loop_weights, message, 1.0 / answers.n_classes
-    )
+    said = np.empty(message.size)
+    native.reliability_to_workers(
+        support.ptr, support.slot, answers.loop_weights, message, said,
+        chance=1.0 / answers.n_classes, threads=threads(),
+    )  # fmt: skip
     total = np.bincount(answers.worker, weights=said, minlength=answers.n_workers)
     return (message, said), (total.astype(np.float64), moves)
 
@@ -162,9 +165,7 @@ def _workers_speak(part: Part, total: NDArray[np.float64]) -> tuple[Any, tuple[f
 def _scores(part: Part, zero: float | None) -> NDArray[np.float64]:
     """Scores on the slots; the votes on tasks whose scores are all 0, where ``zero`` is given."""
     answers, support = part.answers, support_of(part)
-    score: NDArray[np.float64] = _edge_votes(
-        support.ptr, support.slot, answers.loop_weights, part.kept[0]
-    )
+    score = support.votes(answers, answer_weight=answers.weights * part.kept[0])
     if zero is None:
         return score
     said = np.bincount(answers.task, weights=np.abs(score) > zero, minlength=answers.n_tasks)
@@ -177,32 +178,3 @@ def _largest(part: Part, zero: float | None) -> tuple[Largest]:
 
 def _write(part: Part, ties: Ties, seed: int, zero: float, largest: float | None) -> Fit:
     return write_scores(part, ties, seed, without_noise(_scores(part, zero), largest))
-
-
-@compiled(parallel=True)
-def _edge_votes(ptr: Any, slot: Any, weight: Any, message: Any) -> Any:  # pragma: no cover
-    score = np.zeros(slot.size, np.float64)
-    for i in prange(ptr.size - 1):
-        for a in range(ptr[i], ptr[i + 1]):
-            score[ptr[i] + slot[a]] += (weight[a] if weight.size else 1.0) * message[a]
-    return score
-
-
-@compiled(parallel=True)
-def _to_workers(
-    ptr: Any, slot: Any, weight: Any, message: Any, chance: float
-) -> Any:  # pragma: no cover - compiled
-    """Weighted message of each answer's task to its worker."""
-    score = np.zeros(slot.size, np.float64)
-    out = np.empty(slot.size, np.float64)
-    for i in prange(ptr.size - 1):
-        total = 0.0
-        for a in range(ptr[i], ptr[i + 1]):
-            v = (weight[a] if weight.size else 1.0) * message[a]
-            score[ptr[i] + slot[a]] += v
-            total += v
-        for a in range(ptr[i], ptr[i + 1]):
-            w = weight[a] if weight.size else 1.0
-            v = w * message[a]
-            out[a] = w * (score[ptr[i] + slot[a]] - v - chance * (total - v))
-    return out

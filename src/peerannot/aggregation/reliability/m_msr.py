@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._compiled import compiled, prange
+from peerannot._loops import native
 from peerannot._options import option
 from peerannot._progress import Progress
+from peerannot._threads import threads
 from peerannot.aggregation.base import Fit, Fitted, Strategy
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.parts import Part, Parts
@@ -95,7 +96,7 @@ class MMSR(Strategy):
             share = np.divide(agree, common, out=np.zeros((n, n)), where=common > 0)
             centred = np.where(common > 0, (share - 1 / k) * k / (k - 1), 0.0)
         met = (common > 0).any(1)
-        size = np.full(n, 0.5)
+        size, reduced = np.full(n, 0.5), np.empty(n)
         rests, rounds = not met.any(), 0
         saved = checkpoint.load()
         if saved is not None:
@@ -103,7 +104,10 @@ class MMSR(Strategy):
         while not rests and rounds < self.max_iter:
             # The geometric mean with the present skill: without it, skills too large give
             # skills too small in the next step, and so on for ever.
-            after = np.sqrt(size * np.clip(_reduce(centred, common, size, self.trim), 1e-3, 1.0))
+            native.reliability_trimmed(
+                centred, common, size, reduced, trim=self.trim, threads=threads()
+            )
+            after = np.sqrt(size * np.clip(reduced, 1e-3, 1.0))
             move = float(np.abs(after - size)[met].max())
             size = np.where(met, after, size)
             rests = move <= self.tol
@@ -127,8 +131,9 @@ class MMSR(Strategy):
 def _agreement(part: Part) -> tuple[Any, ...]:
     """Sums over tasks of the products of weights of two workers' answers: equal ones, all."""
     answers = part.answers
-    agree, common = _pairs(
-        answers.task_ptr, answers.worker, answers.label, answers.loop_weights, answers.n_workers
+    agree, common = np.empty((2, answers.n_workers, answers.n_workers))
+    native.reliability_agreements(
+        answers.task_ptr, answers.worker, answers.label, answers.loop_weights, agree, common
     )
     return agree, common
 
@@ -147,58 +152,3 @@ def _signs(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     for _ in range(SIGN_STEPS):
         vector = (vector + scaled @ vector) / 2
     return np.where(vector < 0, -1.0, 1.0)
-
-
-@compiled(parallel=True)
-def _reduce(centred: Any, common: Any, now: Any, trim: float) -> Any:  # pragma: no cover
-    """One step: the trimmed mean, weighted by common tasks, of each worker's ratios."""
-    n = now.size
-    out = now.copy()
-    for j in prange(n):
-        ratio = np.empty(n, np.float64)
-        other = np.empty(n, np.int64)
-        count, below, above = 0, 0, 0
-        for m in range(n):
-            if common[j, m] > 0.0:
-                r = abs(centred[j, m]) / now[m]
-                ratio[count] = r
-                other[count] = m
-                count += 1
-                if r < now[j]:
-                    below += 1
-                elif r > now[j]:
-                    above += 1
-        if count == 0:
-            continue
-        order = np.argsort(ratio[:count], kind="mergesort")
-        drop = int(trim * count)
-        total, mass = 0.0, 0.0
-        for place in range(min(drop, below), count - min(drop, above)):
-            m = other[order[place]]
-            v = common[j, m] * now[m] * now[m]
-            total += v * ratio[order[place]]
-            mass += v
-        if mass > 0.0:
-            out[j] = total / mass
-    return out
-
-
-@compiled()
-def _pairs(
-    ptr: Any, worker: Any, label: Any, weight: Any, n: int
-) -> Any:  # pragma: no cover - compiled
-    agree = np.zeros((n, n), np.float64)
-    common = np.zeros((n, n), np.float64)
-    for i in range(ptr.size - 1):
-        for a in range(ptr[i], ptr[i + 1]):
-            for b in range(a + 1, ptr[i + 1]):
-                j, m = worker[a], worker[b]
-                if j == m:
-                    continue
-                v = weight[a] * weight[b] if weight.size else 1.0
-                common[j, m] += v
-                common[m, j] += v
-                if label[a] == label[b]:
-                    agree[j, m] += v
-                    agree[m, j] += v
-    return agree, common

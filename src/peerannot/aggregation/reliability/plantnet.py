@@ -11,11 +11,12 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._compiled import compiled, prange
 from peerannot._files import read_json
+from peerannot._loops import native
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot._text import few
+from peerannot._threads import threads
 from peerannot.aggregation.base import Content, Fit, Fitted, Strategy
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.confusions import common_pairs, pairs_among
@@ -330,18 +331,21 @@ class Ballots:
         score = support.votes(self.human, weight)
         winner = support.decide(support.winners(score), rule.ties, draws, self.gold)
         against = rule.AIweight if rule.AI == "invalidating" else 0.0
-        conf, total = _conf(
-            support.ptr, support.size, support.label, score, winner, self.ai_label, against
-        )
+        conf, total = np.empty(support.size.size), np.empty(support.size.size)
+        native.reliability_support(
+            support.ptr, support.size, support.label, score, winner, self.ai_label, conf, total,
+            against=against, threads=threads(),
+        )  # fmt: skip
         valid = (conf > rule.theta_conf) & (conf > rule.theta_acc * total * (1 + TIE))
         return Vote(score, winner >= 1.0, conf, total, valid)
 
     def seen(self, vote: Vote) -> NDArray[np.int8]:
         """Of each pair, 2 where its worker got the label as author of a valid task, 1 as voter."""
         support = self.support
-        out: NDArray[np.int8] = _seen(
-            self.human.task, support.ptr, support.slot, self.pair, self.authored, vote.valid,
-            vote.right, self.n_pairs,
+        out = np.empty(self.n_pairs, np.int8)
+        native.reliability_seen(
+            support.ptr, support.slot, self.human.task, self.pair, self.authored, vote.valid,
+            vote.right, out,
         )  # fmt: skip
         return out
 
@@ -398,38 +402,3 @@ def _lines(path: Path) -> list[str]:
         raise DataError(f"{path}: cannot be read: {error}") from None
     lines = [line.strip() for line in text.splitlines()]
     return [line for line in lines if line]
-
-
-@compiled(parallel=True)
-def _conf(
-    ptr: Any, size: Any, label: Any, score: Any, winner: Any, ai_label: Any, against: float
-) -> Any:  # pragma: no cover - compiled
-    conf = np.zeros(size.size, np.float64)
-    total = np.zeros(size.size, np.float64)
-    for i in prange(size.size):
-        disagrees = ai_label[i] >= 0
-        for s in range(ptr[i], ptr[i] + size[i]):
-            total[i] += score[s]
-            if winner[s] > 0.0:
-                conf[i] = score[s]
-                if winner[s] >= 1.0 and label[s] == ai_label[i]:
-                    disagrees = False
-        if disagrees:
-            total[i] += against
-    return conf, total
-
-
-@compiled()
-def _seen(
-    task: Any, ptr: Any, slot: Any, pair: Any, authored: Any, valid: Any, right: Any, n: int
-) -> Any:  # pragma: no cover - compiled
-    """Of each pair: 2 where its worker got the label as author of a valid task, 1 as voter."""
-    seen = np.zeros(n, np.int8)
-    for a in range(task.size):
-        i = task[a]
-        if right[ptr[i] + slot[a]]:
-            if authored[a] and valid[i]:
-                seen[pair[a]] = 2
-            elif seen[pair[a]] == 0:
-                seen[pair[a]] = 1
-    return seen

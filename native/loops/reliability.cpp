@@ -1,0 +1,190 @@
+// Sums are taken in order of answers in every loop: results are the same bits at each instruction
+// set.
+#include "reliability.hpp"
+
+#include "ballots.hpp"
+#include "room.hpp"
+#include "vectors.hpp"
+
+namespace peerannot::PEERANNOT_ISA {
+namespace {
+
+Status support(const Slots& slots, const double* score, const double* winner,
+               const int32_t* ai_label, double against, int64_t lo, int64_t hi, double* conf,
+               double* total) {
+    return each_task(slots, lo, hi, [=](int64_t i, int64_t first, int64_t n, int64_t) {
+        bool disagrees = ai_label[i] >= 0;
+        double best = 0, sum = 0;
+        for (int64_t s = first; s < first + n; s++) {
+            sum += score[s];
+            if (winner[s] > 0) best = score[s];
+            if (winner[s] >= 1 && slots.label[s] == ai_label[i]) disagrees = false;
+        }
+        conf[i] = best;
+        total[i] = disagrees ? sum + against : sum;
+        return true;
+    });
+}
+
+Status seen(const Slots& slots, const int32_t* slot, const int32_t* task, const int32_t* pair,
+            const bool* authored, const bool* valid, const bool* right, int64_t n_pairs,
+            int8_t* out) {
+    for (int64_t p = 0; p < n_pairs; p++) out[p] = 0;
+    for (int64_t start = 0; start < slots.n; start += tile) {
+        const int64_t stop = least(start + tile, slots.n);
+        if (!all_below(task + start, stop - start, slots.n_tasks) ||
+            !all_below(pair + start, stop - start, n_pairs))
+            return Status::out_of_range;
+        for (int64_t a = start; a < stop; a++) {
+            const int64_t first = slots.ptr[task[a]];
+            if (first < 0 || first >= slots.n || slot[a] < 0 || slot[a] >= slots.n - first)
+                return Status::out_of_range;
+            if (!right[first + slot[a]]) continue;
+            if (authored[a] && valid[task[a]])
+                out[pair[a]] = 2;
+            else if (out[pair[a]] == 0)
+                out[pair[a]] = 1;
+        }
+    }
+    return Status::fine;
+}
+
+Status to_workers(const Ballots& b, const int32_t* slot, const double* message, double chance,
+                  int64_t lo, int64_t hi, double* out) {
+    if (!fit(b, lo, hi)) return Status::out_of_range;
+    int64_t most = 0;
+    for (int64_t i = lo; i < hi; i++) most = larger(most, b.task_ptr[i + 1] - b.task_ptr[i]);
+    const Room room(most * int64_t(sizeof(double)));
+    if (!room.at) return Status::no_memory;
+    double* score = static_cast<double*>(room.at);
+    for (int64_t i = lo; i < hi; i++) {
+        const int64_t first = b.task_ptr[i], n = b.task_ptr[i + 1] - first;
+        if (!all_below(slot + first, n, n)) return Status::out_of_range;
+        for (int64_t s = 0; s < n; s++) score[s] = 0;
+        double total = 0;
+        for (int64_t a = first; a < first + n; a++) {
+            const double said = weight_of(b, a) * message[a];
+            score[slot[a]] += said;
+            total += said;
+        }
+        for (int64_t a = first; a < first + n; a++) {
+            const double weight = weight_of(b, a), said = weight * message[a];
+            out[a] = weight * (score[slot[a]] - said - chance * (total - said));
+        }
+    }
+    return Status::fine;
+}
+
+Status errors(const Ballots& b, const int32_t* task, const double* score, int64_t c, int64_t lo,
+              int64_t hi, double* sums) {
+    for (int64_t start = lo; start < hi; start += tile) {
+        const int64_t stop = least(start + tile, hi);
+        if (!all_below(task + start, stop - start, b.n_tasks) ||
+            !all_below(b.worker + start, stop - start, b.n_workers))
+            return Status::out_of_range;
+        for (int64_t a = start; a < stop; a++) {
+            const double gap = (b.label[a] == c ? 1.0 : 0.0) - score[task[a]];
+            sums[b.worker[a]] += weight_of(b, a) * gap * gap;
+        }
+    }
+    return Status::fine;
+}
+
+Status averages(const Ballots& b, int64_t c, double pull, double mean, int64_t lo, int64_t hi,
+                double* out) {
+    for (int64_t start = lo; start < hi; start += tile) {
+        const int64_t stop = least(start + tile, hi);
+        if (!fit(b, start, stop)) return Status::out_of_range;
+        for (int64_t i = start; i < stop; i++) {
+            double top = pull * mean, bottom = pull;
+            for (int64_t a = b.task_ptr[i]; a < b.task_ptr[i + 1]; a++) {
+                const double weight = weight_of(b, a);
+                bottom += weight;
+                if (b.label[a] == c) top += weight;
+            }
+            out[i] = top / bottom;
+        }
+    }
+    return Status::fine;
+}
+
+Status agreements(const Ballots& b, double* agree, double* common) {
+    const int64_t n = b.n_workers;
+    for (int64_t p = 0; p < n * n; p++) agree[p] = common[p] = 0;
+    if (!are_runs(b.task_ptr, 0, b.n_tasks, b.n_answers) || !all_below(b.worker, b.n_answers, n))
+        return Status::out_of_range;
+    for (int64_t i = 0; i < b.n_tasks; i++) {
+        const int64_t last = b.task_ptr[i + 1];
+        for (int64_t first = b.task_ptr[i]; first < last; first++) {
+            for (int64_t other = first + 1; other < last; other++) {
+                const int64_t j = b.worker[first], m = b.worker[other];
+                if (j == m) continue;
+                const double both = weight_of(b, first) * weight_of(b, other);
+                common[j * n + m] += both;
+                common[m * n + j] += both;
+                if (b.label[first] != b.label[other]) continue;
+                agree[j * n + m] += both;
+                agree[m * n + j] += both;
+            }
+        }
+    }
+    return Status::fine;
+}
+
+struct Ratio {
+    double value;
+    int64_t other;
+};
+
+// Merge sort, stable: in `x` or in `spare`, whichever it gives.
+const Ratio* in_order(Ratio* x, Ratio* spare, int64_t n) {
+    for (int64_t run = 1; run < n; run *= 2) {
+        for (int64_t lo = 0; lo < n; lo += 2 * run) {
+            const int64_t mid = least(lo + run, n), hi = least(lo + 2 * run, n);
+            int64_t a = lo, b = mid;
+            for (int64_t to = lo; to < hi; to++)
+                spare[to] = a < mid && (b == hi || !(x[b].value < x[a].value)) ? x[a++] : x[b++];
+        }
+        Ratio* freed = x;
+        x = spare;
+        spare = freed;
+    }
+    return x;
+}
+
+Status trimmed(const double* centred, const double* common, const double* now, double trim,
+               int64_t n_workers, int64_t lo, int64_t hi, double* out) {
+    const Room room(2 * n_workers * int64_t(sizeof(Ratio)));
+    if (!room.at) return Status::no_memory;
+    Ratio* ratio = static_cast<Ratio*>(room.at);
+    for (int64_t j = lo; j < hi; j++) {
+        const double *own = common + j * n_workers, *share = centred + j * n_workers;
+        int64_t n = 0, below = 0, above = 0;
+        for (int64_t m = 0; m < n_workers; m++) {
+            if (!(own[m] > 0)) continue;
+            const double r = __builtin_fabs(share[m]) / now[m];
+            ratio[n++] = {r, m};
+            below += r < now[j];
+            above += r > now[j];
+        }
+        const Ratio* sorted = in_order(ratio, ratio + n_workers, n);
+        const int64_t drop = int64_t(trim * double(n));
+        double total = 0, mass = 0;
+        for (int64_t at = least(drop, below); at < n - least(drop, above); at++) {
+            const int64_t m = sorted[at].other;
+            const double weight = own[m] * now[m] * now[m];
+            total += weight * sorted[at].value;
+            mass += weight;
+        }
+        out[j] = mass > 0 ? total / mass : now[j];
+    }
+    return Status::fine;
+}
+
+}  // namespace
+
+extern const ReliabilityLoops reliability;
+const ReliabilityLoops reliability{support,  seen,       to_workers, errors,
+                                   averages, agreements, trimmed};
+
+}  // namespace peerannot::PEERANNOT_ISA
