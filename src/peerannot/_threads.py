@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import Any
 
 from peerannot.errors import ParameterError
 
@@ -45,16 +43,7 @@ def threads() -> int:
 def with_threads(n: int) -> Iterator[None]:
     """Let loops that start in this thread use ``n`` threads."""
     token = _limit.set(max(1, min(n, MOST)))
-    _tell_numba()
     try:
         yield
     finally:
         _limit.reset(token)
-        _tell_numba()
-
-
-def _tell_numba() -> None:
-    """The loops that are not in C++ yet keep the number for themselves."""
-    numba: Any = sys.modules.get("numba")
-    if numba is not None:
-        numba.set_num_threads(min(threads(), numba.config.NUMBA_NUM_THREADS))

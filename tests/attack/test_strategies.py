@@ -195,7 +195,7 @@ def within(memory_mib: int, n: int) -> set[str]:
     """`fit_or_refuse` in a process that gets no more than so much memory above its imports."""
     code = (
         "import resource, sys; import test_strategies as t\n"
-        "import peerannot.aggregation.passes.kernels, polars, scipy.sparse, scipy.special\n"
+        "import peerannot._loops, polars, scipy.sparse, scipy.special\n"
         "t.fit('majority-vote', t.votes([0, 1], [0, 0], [0, 1], 2))\n"
         "pages = int(open('/proc/self/statm').read().split()[0])\n"
         "most = pages * resource.getpagesize() + (int(sys.argv[1]) << 20)\n"

@@ -89,20 +89,6 @@ def test_a_damaged_file_in_such_a_cache(tmp_path: Path, monkeypatch: pytest.Monk
         fetch(Remote("a.bin", "http://source.invalid/a.bin", "0" * 64), "set")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="needs permissions of POSIX")
-def test_compiled_loops_without_a_folder_for_them(tmp_path: Path) -> None:
-    home = tmp_path / "no"
-    home.mkdir()
-    (tmp_path / "v.csv").write_text("task,worker,label\n1,u,a\n1,v,a\n2,u,b\n")
-    home.chmod(0o555)
-    done = without_rights(
-        "-m", "peerannot", "aggregate", tmp_path / "v.csv", "-s", "MV", NUMBA_CACHE_DIR=str(home)
-    )
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
-    home.chmod(0o755)
-
-
 # --- a file that is removed during a run ------------------------------------------------------
 
 # Removes a file before its n-th opening, or as soon as something else happens after it.

@@ -41,7 +41,7 @@ def test_facts(cache):
 
 def test_text_names_every_package(cache):
     done = CliRunner().invoke(peerannot, ["doctor"], catch_exceptions=False)
-    for name in ("numpy", "numba", "torch", "downloads", "kernels", "advice"):
+    for name in ("numpy", "torch", "downloads", "instructions", "advice"):
         assert name in done.stdout
 
 
@@ -61,14 +61,6 @@ def test_folders_that_cannot_be_written(tmp_path, monkeypatch):
     blocked = tmp_path / "file"
     blocked.write_text("")
     monkeypatch.setenv("PEERANNOT_CACHE", str(blocked / "cache"))
-    monkeypatch.setattr(module, "_kernel_cache", lambda: None)
     got = facts()
     assert not got["caches"]["downloads"]["writable"]
-    assert got["caches"]["kernels"] == {"folder": None, "writable": False, "size_mb": None}
-    assert any("NUMBA_CACHE_DIR" in line for line in got["advice"])
     assert any("PEERANNOT_CACHE" in line for line in got["advice"])
-
-
-def test_kernel_cache_is_a_folder():
-    folder = module._kernel_cache()
-    assert folder is None or folder.is_absolute()

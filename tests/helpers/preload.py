@@ -10,14 +10,12 @@ from importlib import import_module
 __all__ = ["preload"]
 
 LATE = ("polars", "scipy.sparse", "scipy.special", "PIL.Image", "filelock", "orjson", "narwhals",
-        "peerannot.aggregation.passes.kernels", "peerannot.aggregation.partitions.out_of_core",
+        "peerannot.aggregation.partitions.out_of_core",
         "peerannot.io.formats.table", "peerannot.report",
         "peerannot.simulation.images")  # fmt: skip
 
 
 def preload() -> None:
-    import numba
-
     from peerannot.aggregation import STRATEGIES
     from peerannot.cli._main import COMMANDS
     from peerannot.identification import METHODS
@@ -28,4 +26,3 @@ def preload() -> None:
         import_module(module)
     for registry in (FORMATS, METHODS, SIMULATIONS, STRATEGIES, WRITERS):
         list(registry)  # imports what it knows
-    numba.njit(lambda x: x + 1)(1)  # loads what every compiled loop needs, and starts no thread

@@ -29,7 +29,7 @@ _THREADS = (
 )
 # Extras that only gather others, or are for work on peerannot itself.
 _SUMS = ("all", "dev", "docs")
-_PLACES = ("PEERANNOT_CACHE", "PEERANNOT_MIRROR", "NUMBA_CACHE_DIR")
+_PLACES = ("PEERANNOT_CACHE", "PEERANNOT_MIRROR")
 
 
 @click.command()
@@ -148,7 +148,7 @@ def _threads() -> dict[str, int | None]:
 def _caches() -> dict[str, dict[str, Any]]:
     from peerannot.dataset import cache_folder
 
-    places = {"downloads": cache_folder(), "kernels": _kernel_cache()}
+    places = {"downloads": cache_folder()}
     return {
         name: {
             "folder": None if folder is None else str(folder),
@@ -157,17 +157,6 @@ def _caches() -> dict[str, dict[str, Any]]:
         }
         for name, folder in places.items()
     }
-
-
-def _kernel_cache() -> Path | None:
-    """Where numba keeps compiled loops; None where it found no folder to write to."""
-    from peerannot.aggregation.passes import kernels
-
-    for item in vars(kernels).values():
-        stats = getattr(item, "stats", None)
-        if stats is not None and hasattr(stats, "cache_path"):
-            return Path(stats.cache_path) if stats.cache_path else None
-    return None
 
 
 def _writable(folder: Path) -> bool:
@@ -195,11 +184,6 @@ def _advice(facts: dict[str, Any]) -> list[str]:
                 f"{extra}: {', '.join(absent)} not installed: pip install 'peerannot[{extra}]'"
             )
     caches = facts["caches"]
-    if not caches["kernels"]["writable"]:
-        lines.append(
-            "kernels are compiled anew in each process: set NUMBA_CACHE_DIR to a folder that can"
-            " be written"
-        )
     if not caches["downloads"]["writable"]:
         lines.append(
             f"downloads cannot be kept in {caches['downloads']['folder']}: set PEERANNOT_CACHE"

@@ -20,8 +20,8 @@ def reproducible(seed: int) -> Iterator[None]:
     settings: Any = torch.utils.deterministic
     fill = settings.fill_uninitialized_memory
     threads = torch.get_num_threads()
-    # Compiled loops of numba raise the number in the OpenMP library that PyTorch shares, and
-    # sums are rounded by it.
+    # Another library may raise the number in the OpenMP library that PyTorch shares, and sums are
+    # rounded by it.
     asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
     torch.set_num_threads(int(asked) if asked.isdecimal() and int(asked) else threads)
     with torch.random.fork_rng():
