@@ -10,7 +10,7 @@ template <class T> constexpr T log2e = T(1.44269504088896340736);
 template <class T> struct Exponent;
 
 template <> struct Exponent<double> {
-    using Bits = uint64_t;
+    using Bits = uint64_t;  // what overflows is of x below -40, and left out
     static constexpr int mantissa = 52;
     static constexpr double shift = 6755399441055744.0;  // 1.5 * 2^52: adding it rounds
     // Of exp(r), |r| <= log(2) / 2, by Taylor: the rest is under 1e-17.
