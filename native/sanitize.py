@@ -21,7 +21,7 @@ def main() -> int:
     shutil.rmtree(package, ignore_errors=True)
     package.mkdir(parents=True)
     for item in (SOURCES / "peerannot").iterdir():
-        if not item.name.startswith("_native."):
+        if item.suffix != ".so":
             (package / item.name).symlink_to(item)
     compile_into(package, HERE / "native", "-DPEERANNOT_SANITIZE=ON", "-DCMAKE_CXX_COMPILER=g++")
     libraries = [
