@@ -14,7 +14,13 @@ from pathlib import Path
 
 import peerannot
 
-EXTRA = ("peerannot.learning", "peerannot.report", "peerannot.distributed", "peerannot.demo")
+EXTRA = (
+    "peerannot.checks.end_to_end",
+    "peerannot.demo",
+    "peerannot.distributed",
+    "peerannot.learning",
+    "peerannot.report",
+)
 
 
 def main(folder: Path) -> None:
