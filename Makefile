@@ -33,17 +33,17 @@ wheels: ## Build the source distribution and a wheel for this Python into dist, 
 	--remove --platform-tag "manylinux_2_17_$$(uname -m)" "$$wheel"; done
 
 test: native ## Run the whole test suite
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 busy: native ## The same beside four busy loops, as on a machine that others use
 	@loops=; for i in 1 2 3 4; do (while :; do :; done) & loops="$$loops $$!"; done; \
-	trap "kill $$loops" EXIT; trap 'exit 130' INT TERM; $(BIN)/python -m pytest -n 2
+	trap "kill $$loops" EXIT; trap 'exit 130' INT TERM; $(BIN)/python -m pytest -n 2 --dist worksteal
 
 coverage: native ## The same with coverage, which takes twice the time
-	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
+	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term
 
 faults: native ## Kill every command that writes, everywhere, and look at what is left
-	$(BIN)/python -m pytest -n 2 tests/faults
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/faults
 
 check: $(VENV)/.installed ## Lint, types and import direction, and lint of the page's script
 	$(BIN)/ruff check .
