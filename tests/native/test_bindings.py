@@ -106,7 +106,8 @@ def test_sizes_that_do_not_fit(which: tuple[str, str], shape: list[int]) -> None
 
 @settings(max_examples=400, deadline=None)
 @given(
-    st.sampled_from([(n, a) for n, a in arrays() if call_of(n)[a].dtype.kind == "i"]),
+    # A byte holds no index.
+    st.sampled_from([(n, a) for n, a in arrays() if call_of(n)[a].dtype in (np.int32, np.int64)]),
     st.lists(
         st.sampled_from([-(2**31), -7, -1, 0, 1, 2, 3, 5, 6, 2**31 - 1]), min_size=20, max_size=20
     ),
