@@ -15,8 +15,6 @@ namespace {
 // trivial one, and far from overflow.
 constexpr double limit = 30;
 constexpr double longest_step = 2, last_step = 1e-6;
-constexpr double least_step = 1e-10;  // under it, only rounding tells whether a step rises
-constexpr int most_halvings = 20;
 constexpr int ahead = 32;  // answers ahead of which workers are asked for
 
 PEERANNOT_INLINE double held(double x, double most) {
@@ -54,32 +52,32 @@ PEERANNOT_INLINE Shape shape_of(double beta, double mean, int64_t n, const doubl
     return to;
 }
 
-// Newton steps of one task, each halved until the expected log-posterior rises.
+// Newton steps of one task, each halved until the expected log-posterior rises. A short one is
+// taken as it is: so near the top only rounding, which depends on the partition, tells if it rises.
 struct Newton {
     int64_t task;
     double now, next, step;
     Shape shape;
     int64_t taken;
-    int halvings;
 
     void aim() {
         step = held(shape.slope / shape.bend, longest_step);
-        halvings = 0;
         next = held(now + step, limit);
     }
     // Whether there is more to do, once the shape at `next` is known; `rose` says if it was taken.
     bool goes_on(const Shape& there, int64_t steps, bool& rose) {
-        rose = there.value >= shape.value;
-        if (rose) {
-            now = next;
-            shape = there;
-            if (++taken == steps || std::fabs(step) < last_step) return false;
-            aim();
+        const bool is_short = !(std::fabs(step) >= last_step);  // also where it is no number
+        rose = is_short || there.value >= shape.value;
+        if (!rose) {
+            step *= 0.5;
+            next = held(now + step, limit);
             return true;
         }
-        step *= 0.5;
-        next = held(now + step, limit);
-        return ++halvings < most_halvings && std::fabs(step) > least_step;
+        now = next;
+        shape = there;
+        if (++taken == steps || is_short) return false;
+        aim();
+        return true;
     }
 };
 

@@ -43,7 +43,8 @@ def posterior(
 def newton(
     worker: Array, weight: Array, q: Array, alpha: Array, beta: float, mean: float, steps: int
 ) -> float:
-    """Newton steps in the beta of one task, each halved until the expected log-posterior rises.
+    """Newton steps in the beta of one task, each halved until the expected log-posterior rises
+    or the step is under 1e-6.
 
     ``q`` is the posterior of each answer's label.
     """
@@ -60,13 +61,13 @@ def newton(
     value, slope, bend = shape(beta)
     for _ in range(steps):
         step = float(np.clip(slope / bend, -2.0, 2.0))
-        for _ in range(20):
+        while True:
             to = float(np.clip(beta + step, -LIMIT, LIMIT))
             there = shape(to)
-            if there[0] >= value:
-                beta, (value, slope, bend) = to, there
+            if there[0] >= value or abs(step) < 1e-6:
                 break
             step *= 0.5
+        beta, (value, slope, bend) = to, there
         if abs(step) < 1e-6:
             break
     return beta
