@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from helpers.small_shards import shards
 from peerannot._progress import silent
 from peerannot._threads import with_threads
 from peerannot.aggregation import STRATEGIES, Result, build
@@ -35,40 +36,6 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards_module, "LEAST_CHUNK", 50)
     monkeypatch.setattr(out_of_core, "PART", 40)
     monkeypatch.setattr(mapped, "ROOM", 2**12)
-
-
-def shards(
-    folder: Path, *, text: bool = False, shuffled: bool = False, seed: int = 0,
-    weighted: bool = False,
-) -> str:  # fmt: skip
-    """600 answers in three shards, with gaps in ids and repeated answers; the pattern of files.
-
-    Where they have weights, some are 0.
-    """
-    rng = np.random.default_rng(seed)
-    truth = rng.integers(3, size=200)
-    task = np.repeat(np.arange(200), rng.integers(1, 6, 200))
-    worker = rng.integers(15, size=task.size)
-    right = rng.random(task.size) < 0.7
-    label = np.where(right, truth[task], rng.integers(3, size=task.size))
-    frame = pl.DataFrame({"task": task * 3 + 7, "worker": worker * 2, "label": label})
-    if weighted:
-        frame = frame.with_columns(w=rng.uniform(-1, 5, task.size).clip(0).round(1))
-    if text:
-        frame = frame.select(
-            pl.col("^w$"),
-            pl.format("t{}", pl.col("task").cast(pl.String).str.zfill(5)).alias("task"),
-            pl.format("w-{}", "worker").alias("worker"),
-            pl.col("label").replace_strict({0: "cat", 1: "dog", 2: "eel"}),
-        )
-    if shuffled:
-        frame = frame.sample(fraction=1.0, shuffle=True, seed=seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    third = frame.height // 3
-    for part in range(3):
-        rows = frame.slice(part * third, third if part < 2 else None)
-        rows.write_parquet(folder / f"answers-{part}.parquet", row_group_size=50)
-    return str(folder / "answers-*.parquet")
 
 
 def table(folder: Path) -> pl.DataFrame:
@@ -131,7 +98,7 @@ def equals(folder: Path, here: Result) -> None:
 @pytest.mark.parametrize("spec", [*SPECS, *OTHERS])
 @pytest.mark.parametrize("text", [False, True])
 def test_gold_and_all_strategies_as_in_memory(tmp_path: Path, spec: str, text: bool) -> None:
-    pattern = shards(tmp_path / "in", text=text, shuffled=True)
+    pattern = shards(tmp_path / "in", text=text, order="shuffled")
     answers = read_answers(pattern)
     rule = ready(spec, tmp_path, answers)
     for known in (some_gold(pattern), None):
@@ -144,9 +111,10 @@ def test_gold_and_all_strategies_as_in_memory(tmp_path: Path, spec: str, text: b
 
 
 @pytest.mark.parametrize("spec", [*SPECS, *OTHERS])
-@pytest.mark.parametrize("shuffled", [False, True])
-def test_weights_of_answers_as_in_memory(tmp_path: Path, spec: str, shuffled: bool) -> None:
-    pattern = shards(tmp_path / "in", text=shuffled, shuffled=shuffled, weighted=True)
+@pytest.mark.parametrize("order", ["sorted", "shuffled"])
+def test_weights_of_answers_as_in_memory(tmp_path: Path, spec: str, order: str) -> None:
+    text = order == "shuffled"
+    pattern = shards(tmp_path / "in", text=text, order=order, weighted=True)
     answers = read_answers(pattern, weight_col="w")
     assert answers.weight is not None
     rule = ready(spec, tmp_path, answers)
@@ -244,9 +212,11 @@ def test_gold_that_does_not_fit_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("spec", SPECS)
-@pytest.mark.parametrize(("text", "shuffled"), [(False, False), (True, False), (False, True)])
-def test_equals_the_fit_in_memory(tmp_path: Path, spec: str, text: bool, shuffled: bool) -> None:
-    pattern = shards(tmp_path / "in", text=text, shuffled=shuffled)
+@pytest.mark.parametrize(
+    ("text", "order"), [(False, "sorted"), (True, "sorted"), (False, "shuffled")]
+)
+def test_equals_the_fit_in_memory(tmp_path: Path, spec: str, text: bool, order: str) -> None:
+    pattern = shards(tmp_path / "in", text=text, order=order)
     there = fit_shards(pattern, spec, output=tmp_path / "out")
     here = build(spec).fit(read_answers(pattern))
     found = table(tmp_path / "out")
@@ -320,11 +290,11 @@ def test_scratch_is_used_again_until_shards_change(
     assert table(tmp_path / "b")["label"].to_list() == here.label_names()
 
 
-@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize("order", ["sorted", "shuffled"])
 def test_an_interrupted_conversion_starts_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shuffled: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str
 ) -> None:
-    pattern, scratch = shards(tmp_path / "in", shuffled=shuffled), tmp_path / "scratch"
+    pattern, scratch = shards(tmp_path / "in", order=order), tmp_path / "scratch"
 
     def interrupted(*args: Any) -> None:
         raise KeyboardInterrupt

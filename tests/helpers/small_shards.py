@@ -18,13 +18,13 @@ ORDERS = ("sorted", "shuffled", "reversed")
 
 def shards(
     folder: Path, *, text: bool = False, order: str = "sorted", n_tasks: int = 200, n: int = 3,
-    weighted: bool = False,
+    weighted: bool = False, seed: int = 0,
 ) -> str:  # fmt: skip
     """About 3 answers a task in n shards, with gaps in ids and repeated answers; their pattern.
 
-    Weights, where they have some, stand in a column "w".
+    Weights, where they have some, stand in a column "w"; some are 0.
     """
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     truth = rng.integers(3, size=n_tasks)
     task = np.repeat(np.arange(n_tasks), rng.integers(1, 6, n_tasks))
     worker = rng.integers(15, size=task.size)
@@ -32,7 +32,7 @@ def shards(
     label = np.where(right, truth[task], rng.integers(3, size=task.size))
     frame = pl.DataFrame({"task": task * 3 + 7, "worker": worker * 2, "label": label})
     if weighted:
-        frame = frame.with_columns(w=rng.uniform(0, 5, task.size).round(1))
+        frame = frame.with_columns(w=rng.uniform(-1, 5, task.size).clip(0).round(1))
     if text:
         frame = frame.select(
             pl.col("^w$"),
@@ -47,7 +47,7 @@ def shards(
     for part in range(n):
         rows = frame.slice(part * each, each if part < n - 1 else None)
         number = n - 1 - part if order == "reversed" else part
-        rows.write_parquet(folder / f"answers-{number}.parquet")
+        rows.write_parquet(folder / f"answers-{number}.parquet", row_group_size=max(each // 4, 1))
     return str(folder / "answers-*.parquet")
 
 
