@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch")
 from helpers.slow_strategies import SLOW, D, K, N, W, conditional, dense, each_vote  # noqa: E402
 from peerannot.answers import Answers  # noqa: E402
 from peerannot.checks import Check, checks_of  # noqa: E402
+from peerannot.checks.crowds import ragged_answers  # noqa: E402
 from peerannot.errors import ParameterError  # noqa: E402
 from peerannot.learning import STRATEGIES, TrainOptions, strategy_names, train_on_votes  # noqa: E402
 from peerannot.learning.networks.models import Outputs  # noqa: E402
@@ -19,19 +20,7 @@ from peerannot.learning.training.learner import CrowdVotes  # noqa: E402
 
 @pytest.fixture
 def answers() -> Answers:
-    """Ragged votes: task 4 has none, worker 4 has one."""
-    rng = np.random.default_rng(1)
-    task, worker = np.nonzero(rng.random((N, W - 1)) < 0.6)
-    task, worker = np.append(task, 2), np.append(worker, W - 1)
-    keep = task != 4
-    return Answers.from_arrays(
-        task[keep],
-        worker[keep],
-        rng.integers(K, size=int(keep.sum())),
-        tasks=map(str, range(N)),
-        workers=map(str, range(W)),
-        classes=K,
-    )
+    return ragged_answers(N, W, K)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from native.one_pair import one_pair
 from native.twins import agreement as twin
 from peerannot._loops import native
 
@@ -107,21 +108,6 @@ def test_sums_over_counts(seed: int, n: int, k: int, threads: int) -> None:
     margin = rng.random(k)
     total = native.agreement_ratio_margins(margin, number)
     assert total == pytest.approx(margin @ twin.ratio(number) @ margin, rel=1e-12)
-
-
-def one_pair() -> dict[str, Array]:
-    """One task that two workers answered."""
-    return {
-        "task_ptr": np.array([0, 2]),
-        "task": np.zeros(2, np.int32),
-        "worker": np.arange(2, dtype=np.int32),
-        "label": np.zeros(2, np.int32),
-        "order": np.arange(2),
-        "worker_ptr": np.array([0, 1, 2]),
-        "bounds": np.array([0, 2]),
-        "ptr": np.array([0, 1, 1]),
-        "second": np.ones(1, np.int32),
-    }
 
 
 def with_pairs(x: dict[str, Array]) -> None:

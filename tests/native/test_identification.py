@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from native.one_pair import one_pair
 from native.twins import agreement as twin_pairs
 from native.twins import identification as twin
 from peerannot._loops import native
@@ -79,15 +80,7 @@ def test_repeats(seed: int, k: int, threads: int) -> None:
 def of_pair() -> dict[str, Array]:
     """One task that two workers answered."""
     return {
-        "task_ptr": np.array([0, 2]),
-        "task": np.zeros(2, np.int32),
-        "worker": np.arange(2, dtype=np.int32),
-        "label": np.zeros(2, np.int32),
-        "order": np.arange(2),
-        "worker_ptr": np.array([0, 1, 2]),
-        "bounds": np.array([0, 2]),
-        "ptr": np.array([0, 1, 1]),
-        "second": np.ones(1, np.int32),
+        **one_pair(),
         "log_prior": np.zeros(1),
         "confusion": np.ones((2, 1, 1)),
         "log_confusion": np.zeros((2, 1, 1)),

@@ -58,8 +58,7 @@ class WorkerPairs:
         check_answers(answers)
         if min_shared < 1:
             raise ParameterError(f"min_shared must be at least 1, not {min_shared}")
-        order = np.argsort(answers.worker, kind="stable")
-        worker_ptr = np.concatenate(([0], np.cumsum(answers.answers_per_worker))).astype(np.int64)
+        order, worker_ptr = answers.rows_by_worker()
         work = np.bincount(
             answers.worker,
             weights=answers.answers_per_task[answers.task],

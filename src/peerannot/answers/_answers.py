@@ -245,6 +245,12 @@ class Answers:
         """Number of answers of each worker, int64 (n_workers,)."""
         return _read_only(np.bincount(self.worker, minlength=self.n_workers).astype(np.int64))
 
+    def rows_by_worker(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows in order of worker, int64 (n_answers,), and where each worker's begin among them,
+        int64 (n_workers + 1,)."""
+        order = np.argsort(self.worker, kind="stable")
+        return order, np.concatenate(([0], np.cumsum(self.answers_per_worker))).astype(np.int64)
+
     @property
     def weights(self) -> NDArray[np.float64]:
         """Weight of each answer, read-only float64 (n_answers,).

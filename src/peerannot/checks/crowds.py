@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from peerannot._text import natural_key
 from peerannot.answers import Answers
 
-__all__ = ["any_crowds", "crowd", "renamed", "some_gold"]
+__all__ = ["any_crowds", "crowd", "ragged_answers", "renamed", "some_gold"]
 
 
 def crowd(
@@ -51,6 +51,22 @@ def crowd(
         classes=n_classes,
     )
     return answers, truth
+
+
+def ragged_answers(n_tasks: int, n_workers: int, n_classes: int) -> Answers:
+    """About 60 % of all answers, drawn; task 4 has none, the last worker has one."""
+    rng = np.random.default_rng(1)
+    task, worker = np.nonzero(rng.random((n_tasks, n_workers - 1)) < 0.6)
+    task, worker = np.append(task, 2), np.append(worker, n_workers - 1)
+    keep = task != 4
+    return Answers.from_arrays(
+        task[keep],
+        worker[keep],
+        rng.integers(n_classes, size=int(keep.sum())),
+        tasks=map(str, range(n_tasks)),
+        workers=map(str, range(n_workers)),
+        classes=n_classes,
+    )
 
 
 def any_crowds(n: int, seed: int) -> Iterator[Answers]:

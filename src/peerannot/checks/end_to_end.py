@@ -14,6 +14,7 @@ from PIL import Image
 from peerannot._options import check, describe
 from peerannot.answers import Answers
 from peerannot.checks.check import must
+from peerannot.checks.crowds import ragged_answers
 from peerannot.checks.options import must_refuse_bad_options
 from peerannot.learning import EndToEnd, Outputs, TrainOptions, train_on_votes
 from peerannot.learning.training.learner import CrowdVotes
@@ -31,22 +32,6 @@ def promise(function: Callable[[type[EndToEnd]], None]) -> Callable[[type[EndToE
     return function
 
 
-def _answers() -> Answers:
-    """Ragged votes: task 4 has none, the last worker has one."""
-    rng = np.random.default_rng(1)
-    task, worker = np.nonzero(rng.random((N, W - 1)) < 0.6)
-    task, worker = np.append(task, 2), np.append(worker, W - 1)
-    keep = task != 4
-    return Answers.from_arrays(
-        task[keep],
-        worker[keep],
-        rng.integers(K, size=int(keep.sum())),
-        tasks=map(str, range(N)),
-        workers=map(str, range(W)),
-        classes=K,
-    )
-
-
 def _outputs() -> Outputs:
     generator = torch.Generator().manual_seed(2)
     logits = torch.randn(N, K, generator=generator, dtype=torch.float64, requires_grad=True)
@@ -55,7 +40,7 @@ def _outputs() -> Outputs:
 
 def _begun(cls: type[EndToEnd]) -> CrowdVotes:
     torch.manual_seed(0)
-    answers = _answers()
+    answers = ragged_answers(N, W, K)
     found = CrowdVotes(cls().head(answers, D).double(), answers)
     found.begin_epoch(0)
     return found

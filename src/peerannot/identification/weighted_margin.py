@@ -236,8 +236,7 @@ class WAUMPerWorker(WAUM):
 
 
 def _rows_by_worker(answers: Answers) -> Iterator[NDArray[np.int64]]:
-    order = np.argsort(answers.worker, kind="stable")
-    ends = np.cumsum(answers.answers_per_worker)
-    for rows in np.split(order, ends[:-1]):
+    order, ptr = answers.rows_by_worker()
+    for rows in np.split(order, ptr[1:-1]):
         if rows.size:
             yield rows

@@ -12,7 +12,7 @@ from peerannot._loops import native
 from peerannot._options import option
 from peerannot._threads import threads
 from peerannot.aggregation import Result
-from peerannot.aggregation.passes.expected_counts import expected_counts, rows_by_worker
+from peerannot.aggregation.passes.expected_counts import expected_counts
 from peerannot.aggregation.uncertainty.intervals import worker_skills
 from peerannot.answers import Answers
 from peerannot.errors import DataError
@@ -114,7 +114,7 @@ def worker_cards(
     missed = wrong[worker, true, answered]
     erred = missed > 0
 
-    order, ptr = rows_by_worker(answers)
+    order, ptr = answers.rows_by_worker()
     longest, repeats = np.empty((2, answers.n_workers), np.int64)
     expected, spread = np.empty((2, answers.n_workers))
     native.identification_repeats(

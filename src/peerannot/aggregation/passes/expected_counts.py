@@ -10,7 +10,7 @@ from peerannot._threads import threads
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
 
-__all__ = ["expected_counts", "rows_by_worker"]
+__all__ = ["expected_counts"]
 
 MOST_BYTES = 2**33
 
@@ -47,7 +47,7 @@ def expected_counts(
     if of_all:
         order, ptr = np.arange(answers.n_answers), np.array([0, answers.n_answers])
     else:
-        order, ptr = rows_by_worker(answers)
+        order, ptr = answers.rows_by_worker()
     weight = answers.loop_weights
     counts = np.empty((n, k, k))
     native.confusion_expected(
@@ -55,9 +55,3 @@ def expected_counts(
         np.ascontiguousarray(posterior, np.float64), counts, threads=threads(),
     )  # fmt: skip
     return counts
-
-
-def rows_by_worker(answers: Answers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows in order of worker, and where each worker's begin."""
-    order = np.argsort(answers.worker, kind="stable")
-    return order, np.concatenate(([0], np.cumsum(answers.answers_per_worker))).astype(np.int64)

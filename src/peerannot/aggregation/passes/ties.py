@@ -33,7 +33,7 @@ def label_rows(posterior: Any, ties: Ties, seed: int | np.random.Generator) -> N
     """
     if isinstance(posterior, np.ndarray):
         score = np.ascontiguousarray(posterior, np.float64).ravel()
-        return _pick(NO_SLOTS, NO_SLOTS, NO_LABELS, score, len(posterior), ties, seed)
+        return pick(NO_SLOTS, NO_SLOTS, NO_LABELS, score, ties, seed, n_rows=len(posterior))
     ptr = np.asarray(posterior.indptr, dtype=np.int64)
     return pick(
         ptr,
@@ -52,12 +52,20 @@ def pick(
     score: NDArray[np.float64],
     ties: Ties,
     seed: int | np.random.Generator,
+    n_rows: int | None = None,
 ) -> NDArray[np.int32]:
     """Label of each ragged row of scores ``score[ptr[i]:ptr[i] + size[i]]``.
 
+    With ``n_rows`` the rows are of one length, and ``ptr``, ``size`` and ``column`` are empty.
     A generator in place of a seed goes on where it was: tasks in chunks are drawn as at once.
     """
-    return _pick(ptr, size, column, score, size.size, ties, seed)
+    n = size.size if n_rows is None else n_rows
+    out = np.empty(n, np.int32)
+    native.votes_pick(
+        ptr, size, column, score, draws(n, ties, seed), out, abstain=ties == "abstain",
+        threads=threads(),
+    )  # fmt: skip
+    return out
 
 
 def draws(n: int, ties: Ties, seed: int | np.random.Generator) -> NDArray[np.float64]:
@@ -65,20 +73,3 @@ def draws(n: int, ties: Ties, seed: int | np.random.Generator) -> NDArray[np.flo
     if ties in ("random", "share"):
         return np.random.default_rng(seed).random(n)
     return np.empty(0)
-
-
-def _pick(
-    ptr: NDArray[np.int64],
-    size: NDArray[np.int64],
-    column: NDArray[np.int32],
-    score: NDArray[np.float64],
-    n: int,
-    ties: Ties,
-    seed: int | np.random.Generator,
-) -> NDArray[np.int32]:
-    out = np.empty(n, np.int32)
-    native.votes_pick(
-        ptr, size, column, score, draws(n, ties, seed), out, abstain=ties == "abstain",
-        threads=threads(),
-    )  # fmt: skip
-    return out
