@@ -17,25 +17,22 @@ from peerannot._threads import with_threads
 from peerannot.aggregation import STRATEGIES, Result, build
 from peerannot.aggregation.base import Strategy
 from peerannot.aggregation.partitions import mapped, out_of_core
-from peerannot.aggregation.partitions.out_of_core import fit_shards
+from peerannot.aggregation.partitions.sharded_result import ShardedResult
 from peerannot.aggregation.reliability.crowdlab import CROWDLAB
+from peerannot.aggregation.request import Sizes
 from peerannot.answers import Answers
 from peerannot.errors import DataError, DataWarning, ParameterError, StorageError
 from peerannot.io import read_answers
-from peerannot.io import rows as rows_module
 from peerannot.io import shards as shards_module
 
+# So small that a small crowd has many blocks, chunks and parts.
+SMALL = Sizes(
+    block=97, sorted_rows=150, step=64, chunk_cells=0, least_chunk=50, part=40, held=2**12
+)  # fmt: skip
 
-@pytest.fixture(autouse=True)
-def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks, chunks and parts so small that a small crowd has many."""
-    monkeypatch.setattr(rows_module, "BLOCK", 97)
-    monkeypatch.setattr(rows_module, "PARTITION", 150)
-    monkeypatch.setattr(shards_module, "STEP", 64)
-    monkeypatch.setattr(shards_module, "CHUNK_CELLS", 0)
-    monkeypatch.setattr(shards_module, "LEAST_CHUNK", 50)
-    monkeypatch.setattr(out_of_core, "PART", 40)
-    monkeypatch.setattr(mapped, "ROOM", 2**12)
+
+def fit_shards(pattern: str | Path, *strategy: Any, **options: Any) -> ShardedResult:
+    return out_of_core.fit_shards(pattern, *strategy, **{"sizes": SMALL, **options})
 
 
 def table(folder: Path) -> pl.DataFrame:
@@ -245,7 +242,7 @@ def test_what_stays_in_memory_changes_nothing(tmp_path: Path, spec: str) -> None
     columns = dict.fromkeys(("task", "worker", "label", "weight"))
     coded = shards_module.code_shards(
         pattern, tmp_path / "coded", columns=columns, classes=None, labels=None,
-        duplicates="last", progress=silent,
+        duplicates="last", progress=silent, sizes=SMALL,
     )  # fmt: skip
     rule, held, found = build(spec), [], []
     for room in (0, 2**10, 2**12, 2**13, 2**30):
@@ -340,13 +337,9 @@ def test_classes_and_columns_can_be_named(tmp_path: Path) -> None:
         fit_shards(pattern, "MV", output=tmp_path / "out", classes=2, **names)
 
 
-def test_many_combinations_of_workers_and_classes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shards_module, "MOST_MARKED", 3)
-    monkeypatch.setattr(shards_module, "MOST_SPAN", 3)
+def test_many_combinations_of_workers_and_classes(tmp_path: Path) -> None:
     pattern = shards(tmp_path / "in")
-    fit_shards(pattern, "DS", output=tmp_path / "out")
+    fit_shards(pattern, "DS", output=tmp_path / "out", sizes=replace(SMALL, marked=3, span=3))
     here = build("DS").fit(read_answers(pattern))
     posterior = table(tmp_path / "out").select("^p_.*$").to_numpy()
     np.testing.assert_allclose(posterior, here.posterior, atol=1e-9)

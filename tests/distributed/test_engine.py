@@ -16,24 +16,27 @@ pytest.importorskip("distributed", reason="needs the extra cluster")
 
 from helpers.on_workers import count_on, parts_of, received, take, through
 from helpers.small_shards import assert_as_on_one_machine, shards, tasks_of
+from peerannot import distributed
 from peerannot.aggregation import build
-from peerannot.distributed import _fit, _survey, _write, fit, has_result
+from peerannot.aggregation.partitions.sharded_result import ShardedResult
+from peerannot.aggregation.request import Sizes
+from peerannot.distributed import _survey, _write, has_result
 from peerannot.distributed._cluster import Machine
 from peerannot.distributed._load import Loaded
 from peerannot.distributed._survey import plan
 from peerannot.errors import DataError, DataWarning, ParameterError
 from peerannot.io import read_answers
-from peerannot.io import rows as rows_module
 from peerannot.selection import read_gold
 
 DS = "DS[max_iter=12,tol=0]"
 
 
-@pytest.fixture(autouse=True)
-def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks and files so small that a small crowd has many."""
-    monkeypatch.setattr(rows_module, "BLOCK", 97)
-    monkeypatch.setattr(_write, "PART", 40)
+# So small that a small crowd has many blocks and files.
+SMALL = Sizes(block=97, part=40)
+
+
+def fit(pattern: str | Path, *strategy: Any, **options: Any) -> ShardedResult:
+    return distributed.fit(pattern, *strategy, **{"sizes": SMALL, **options})
 
 
 @pytest.mark.parametrize("partitions", [1, 2, 7])
@@ -188,14 +191,11 @@ def test_what_comes_to_the_client_does_not_grow_with_tasks(
         return found
 
     monkeypatch.setattr(Machine, "wait", counted)
-    monkeypatch.setattr(_survey, "SAMPLES", 30)
-    monkeypatch.setattr(_fit, "SAMPLES", 30)
-    monkeypatch.setattr(_fit, "LEAST_SAMPLES", 10)
-    monkeypatch.setattr(_write, "PART", 10**6)
+    few = Sizes(block=97, samples=30, least_samples=10)
     for n_tasks in (300, 3000):
         sizes.append(0)
         pattern = shards(tmp_path / f"in-{n_tasks}", n_tasks=n_tasks)
-        fit(pattern, DS, output=tmp_path / "out", client=client, partitions=2)
+        fit(pattern, DS, output=tmp_path / "out", client=client, partitions=2, sizes=few)
     assert sizes[1] < 1.05 * sizes[0]
 
 
@@ -241,7 +241,7 @@ def test_history_of_what_is_kept_stays_short(client: Any, tmp_path: Path) -> Non
 
 def made_by(tmp_path: Path, pattern: str, n: int) -> Any:
     looks = [
-        _survey.survey_shard(str(file), i, {}, 64)
+        _survey.survey_shard(str(file), i, {}, Sizes(samples=64))
         for i, file in enumerate(sorted(Path(pattern).parent.iterdir()))
     ]
     seen = _survey.merge(*looks)

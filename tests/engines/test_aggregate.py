@@ -15,7 +15,7 @@ import pytest
 from peerannot import Result, aggregate, read_answers
 from peerannot.aggregation import DawidSkene
 from peerannot.aggregation.partitions.sharded_result import ShardedResult
-from peerannot.aggregation.request import Engine, Request
+from peerannot.aggregation.request import Engine, Request, Sizes
 from peerannot.engines import ENGINES, engine_of
 from peerannot.engines.choice import bytes_needed
 from peerannot.errors import (
@@ -121,7 +121,8 @@ def test_names_of_columns_by_every_route(tmp_path: Path, votes: pl.DataFrame) ->
 
 SAMPLES: dict[str, Any] = {
     "classes": 3, "labels": "codes", "duplicates": "first", "bootstrap": 2, "workers": 2,
-    "partitions": 2, "checkpoint_every": 3, "memory_limit": 1, "read": {"where": ["a=b"]},
+    "partitions": 2, "checkpoint_every": 3, "memory_limit": 1, "sizes": Sizes(block=7),
+    "read": {"where": ["a=b"]},
     **dict.fromkeys(
         ("hard", "force", "strict", "save_state", "intervals", "resume", "skip_bad_shards"), True
     ),

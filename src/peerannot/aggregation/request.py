@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from peerannot._progress import Progress, silent
+from peerannot._sizes import USUAL, Sizes
 from peerannot._text import did_you_mean
 from peerannot.answers import DuplicatePolicy, Meaning
 from peerannot.errors import ParameterError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from peerannot.aggregation.partitions.sharded_result import ShardedResult
     from peerannot.aggregation.result import Result
 
-__all__ = ["Engine", "Outcome", "Request"]
+__all__ = ["Engine", "Outcome", "Request", "Sizes"]
 
 
 def _silent(line: str) -> None:
@@ -87,7 +88,8 @@ class Request:
     patience : float
         Seconds to wait for a worker where there is none, and for a scheduler 15 of them at most.
     partitions : int or None
-        Partitions of tasks. By default one a worker, more where one would have over 2**25 rows.
+        Partitions of tasks. By default one a worker, more where one would have over
+        ``sizes.partition_rows`` rows.
         Results depend on their number only through the rounding of sums.
     resume : bool
         Go on from the last checkpoint in ``output``, where there is one of the same fit.
@@ -97,6 +99,8 @@ class Request:
         Iterations from one checkpoint to the next.
     memory_limit : int or None
         Bytes beyond which engine auto says that shards do not fit; by default what is free.
+    sizes : Sizes
+        How much of shards is worked on at a time.
     progress : Progress
         Told how far the work is.
     tell : callable
@@ -142,6 +146,7 @@ class Request:
     skip_bad_shards: bool = False
     checkpoint_every: int = 5
     memory_limit: int | None = None
+    sizes: Sizes = USUAL
     progress: Progress = silent
     tell: Callable[[str], None] = _silent
     spell: Callable[[str], str] = str
@@ -180,7 +185,7 @@ class Request:
         for one in fields(self):
             default = one.default if one.default_factory is MISSING else one.default_factory()
             value = getattr(self, one.name)
-            plain = isinstance(value, int | str | dict) and value == default
+            plain = isinstance(value, int | str | dict | Sizes) and value == default
             if value is not default and not plain:
                 found.append(one.name)
         return found

@@ -34,15 +34,12 @@ from peerannot.distributed._load import (
     piece_of,
 )
 from peerannot.distributed._store import Store, checksums, find_shards, size_and_date
-from peerannot.distributed._survey import SAMPLES, Layout, Merged, Shard, merge, plan, survey_shard
+from peerannot.distributed._survey import Layout, Merged, Shard, merge, plan, survey_shard
 from peerannot.distributed._write import clear, finish, has_result, write_part
 from peerannot.errors import DataError, DataWarning, ParameterError
 from peerannot.io.classes import GUESSED
 
 __all__ = ["DASK", "Dask", "fit"]
-
-MOST_ROWS = 2**25  # rows of a partition, about, however few workers there are
-LEAST_SAMPLES = 64  # of each shard
 
 
 class Dask(ShardEngine):
@@ -103,12 +100,13 @@ class Dask(ShardEngine):
         with store.locked(), cluster(scheduler, workers, client, request.patience) as machine:
             saved = read_checkpoint(store, run) if request.resume else []
             clear(store, keep_checkpoint=bool(saved))
-            seen = _survey(machine, urls, sums, columns, told)
+            seen = _survey(machine, urls, sums, columns, request)
             name = few(paths, 1)
             usable, left_out = _usable(seen, request.skip_bad_shards, name)
             vocabulary = Vocabulary(
-                store, uuid4().hex, seen.kinds, wanted, labels, duplicates, columns, name
-            )
+                store, uuid4().hex, seen.kinds, wanted, labels, duplicates, columns, name,
+                request.sizes,
+            )  # fmt: skip
             vocabulary.write(seen.workers, seen.labels)
             coding = vocabulary.coding()
             if coding.guessed:
@@ -117,7 +115,10 @@ class Dask(ShardEngine):
             homes = list(machine.workers())
             # A resumed run takes as many partitions as there were, whatever is asked.
             n = saved[0].run["n"] if saved else partitions
-            n = n or max(len(homes), -(-sum(shard.height for shard in usable) // MOST_ROWS))
+            n = n or max(
+                len(homes),
+                -(-sum(shard.height for shard in usable) // request.sizes.partition_rows),
+            )
             parts, n_dropped = _load(
                 machine, plan(usable, seen.kinds["task"], n), usable, vocabulary,
                 coding.workers, coding.classes, homes, told,
@@ -127,7 +128,15 @@ class Dask(ShardEngine):
             checkpoint = SavedRun(store, {**run, "n": n}, request.checkpoint_every, parts, saved)
             done = ready.fit_parts(parts, told, checkpoint)
             (worker_answers,) = parts.sum(_worker_answers)
-            written = parts.each(write_part, strategy, done.write, done.given, store, request.hard)
+            written = parts.each(
+                write_part,
+                strategy,
+                done.write,
+                done.given,
+                store,
+                request.hard,
+                request.sizes.part,
+            )
             told(len(parts), len(parts), "writing")
             return finish(
                 store, strategy, done.fit, parts.shape, worker_answers, written,
@@ -168,16 +177,17 @@ def _digest(gold: Any) -> str:
 
 def _survey(
     machine: Machine, urls: Sequence[str], sums: Sequence[tuple[str, str] | None],
-    columns: Mapping[str, Any], told: Progress,
+    columns: Mapping[str, Any], request: Request,
 ) -> Merged:  # fmt: skip
     graph = Graph("survey")
-    samples = max(SAMPLES // len(urls), LEAST_SAMPLES)
     looks = [
-        graph.add(survey_shard, url, i, columns, samples, known)
+        graph.add(survey_shard, url, i, columns, request.sizes, len(urls), known)
         for i, (url, known) in enumerate(zip(urls, sums, strict=True))
     ]
     futures = graph.send(machine.client, [*looks, graph.tree(looks, merge)])
-    found = machine.wait(futures[-1:], lambda _: told(_done(futures), len(urls), "surveying"))[0]
+    found = machine.wait(
+        futures[-1:], lambda _: request.progress(_done(futures), len(urls), "surveying")
+    )[0]
     merged: Merged = found
     return merged
 

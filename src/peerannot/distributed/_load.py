@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from peerannot._sizes import Sizes
 from peerannot.aggregation.partitions.parts import Part, Shape
 from peerannot.answers import Answers, DuplicatePolicy, Meaning
 from peerannot.distributed._checkpoint import FOLDER
@@ -47,6 +48,7 @@ class Vocabulary:
         Names of columns where they are not usual ones, and of weights where there are some.
     name : str
         Of the shards, for messages.
+    sizes : Sizes
     """
 
     store: Store
@@ -57,6 +59,7 @@ class Vocabulary:
     duplicates: DuplicatePolicy
     columns: Mapping[str, str | None]
     name: str
+    sizes: Sizes
 
     @property
     def weighted(self) -> bool:
@@ -80,7 +83,13 @@ class Vocabulary:
                 _codings.clear()
                 workers, labels = (self._read(name) for name in ("workers", "labels"))
                 _codings[self.token] = Coding(
-                    workers, labels, self.wanted, self.duplicates, self.name, self.meaning
+                    workers,
+                    labels,
+                    self.wanted,
+                    self.duplicates,
+                    self.name,
+                    self.meaning,
+                    self.sizes,
                 )
             return _codings[self.token]
 
@@ -189,7 +198,7 @@ def _loaded(blocks: list[pl.DataFrame], vocabulary: Vocabulary) -> Loaded:
 def _blocks(shard: Shard, vocabulary: Vocabulary) -> Iterator[pl.DataFrame]:
     with here(shard.url) as file:
         try:
-            rows = Rows.open(file, vocabulary.columns)
+            rows = Rows.open(file, vocabulary.columns, vocabulary.sizes)
             if rows.n_rows != shard.height:
                 raise DataError(f"{file}: the file changed while it was read; run again")
             yield from rows.blocks(vocabulary.kinds)

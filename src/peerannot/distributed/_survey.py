@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from peerannot._progress import silent
+from peerannot._sizes import Sizes
 from peerannot.distributed._store import here, is_remote
 from peerannot.errors import PeerannotError
 from peerannot.io.checksums import check_one
@@ -18,7 +19,6 @@ from peerannot.io.rows import COLUMNS, Rows, survey
 
 __all__ = ["Merged", "Shard", "merge", "plan", "survey_shard"]
 
-SAMPLES = 2**18  # ids of tasks looked at to cut ranges of about equal numbers of rows, in all
 MOST_READ = 2.0  # how often rows may be read so that a shuffle is avoided
 
 
@@ -67,12 +67,13 @@ def survey_shard(
     url: str,
     number: int,
     columns: Mapping[str, str | None],
-    samples: int,
+    sizes: Sizes,
+    n_shards: int = 1,
     checksum: tuple[str, str] | None = None,
 ) -> Merged:
     """Look at one shard. A fault of its own is told, not raised: cost O(rows).
 
-    ``checksum`` is its SHA-256, and the list that has it.
+    ``n_shards`` share the samples; ``checksum`` is its SHA-256, and the list that has it.
     """
     kinds: dict[str, Any] = dict.fromkeys(COLUMNS, pl.Int64())
     none = pl.Series([], dtype=pl.Int64)
@@ -80,7 +81,7 @@ def survey_shard(
     try:
         with here(url) as file:
             try:
-                rows = Rows.open(file, columns, may_be_empty=True)
+                rows = Rows.open(file, columns, sizes, may_be_empty=True)
                 height = rows.n_rows
                 if checksum is not None:
                     check_one(file, *checksum, shown=url)
@@ -96,6 +97,7 @@ def survey_shard(
             raise
         return Merged((Shard(url, number, height, fault=str(error)),), kinds, none, none)
     task = pl.concat([s.cast(seen.kinds["task"]) for s in seen.samples])
+    samples = max(sizes.samples // n_shards, sizes.least_samples)
     at = np.unique(np.linspace(0, task.len() - 1, min(samples, task.len())).astype(np.int64))
     shard = Shard(url, number, height, seen.low, seen.high, task.gather(at))
     return Merged((shard,), seen.kinds, seen.workers, seen.labels)

@@ -18,7 +18,6 @@ from peerannot.aggregation.base import Fit, Strategy
 from peerannot.aggregation.partitions.outcome import outcome
 from peerannot.aggregation.partitions.parts import Part, Shape, Work
 from peerannot.aggregation.partitions.sharded_result import (
-    PART,
     LeftOut,
     ShardedResult,
     manifest_of,
@@ -56,9 +55,10 @@ def clear(store: Store, *, keep_checkpoint: bool) -> None:
 
 
 def write_part(
-    part: Part, rule: Strategy, work: Work, given: tuple[Any, ...], store: Store, hard: bool
+    part: Part, rule: Strategy, work: Work, given: tuple[Any, ...], store: Store, hard: bool,
+    most: int,
 ) -> Told:  # fmt: skip
-    """Write the tasks of one partition, in files of at most `PART` tasks.
+    """Write the tasks of one partition, in files of at most ``most`` tasks.
 
     A partition that is written twice, as when its worker was lost, is written the same.
     """
@@ -67,13 +67,13 @@ def write_part(
     n, sizes = answers.n_tasks, answers.answers_per_task.astype(np.int32)
     ids = pl.Series("task", answers.tasks.column())
     names, sums = [], []
-    for low in range(0, n, PART):
-        rows = slice(low, min(low + PART, n))
+    for low in range(0, n, most):
+        rows = slice(low, min(low + most, n))
         frame = task_frame(
             ids.slice(low, rows.stop - low), sizes[rows], part.shape.classes, labels[rows],
             confidence[rows], None if hard else posterior[rows],
         )  # fmt: skip
-        more = f"-{low // PART:03d}" if n > PART else ""
+        more = f"-{low // most:03d}" if n > most else ""
         names.append(f"tasks/part-{part.index:05d}{more}.parquet")
         content = parquet(frame)
         sums.append(hashlib.sha256(content).hexdigest())

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from peerannot._progress import Progress
+from peerannot._sizes import USUAL, Sizes
 from peerannot._text import few
 from peerannot.errors import DataError
 from peerannot.io._columns import find_roles
@@ -31,9 +32,6 @@ from peerannot.io.sample import sample
 
 __all__ = ["Rows", "Survey", "partitioned", "survey"]
 
-BLOCK = 2**22  # rows read at a time
-PARTITION = 2**23  # rows of a range of tasks that is sorted in memory
-SAMPLES = 2**18  # tasks looked at to cut ranges of about equal numbers of rows
 COLUMNS = {"task": TASK, "worker": WORKER, "label": LABEL}
 
 
@@ -45,12 +43,14 @@ class Rows:
     files: tuple[Path, ...]
     heights: tuple[int, ...]
     columns: Mapping[str, str]
+    sizes: Sizes
 
     @classmethod
     def open(
         cls,
         paths: str | Path | Sequence[str | Path],
         columns: Mapping[str, str | None],
+        sizes: Sizes = USUAL,
         *,
         may_be_empty: bool = False,
     ) -> Rows:
@@ -98,7 +98,7 @@ class Rows:
                 raise _damaged(file, error) from None
         if sum(heights) == 0 and not may_be_empty:
             raise DataError(f"{name}: no answers in it")
-        return cls(name, tuple(files), tuple(heights), names)
+        return cls(name, tuple(files), tuple(heights), names, sizes)
 
     @property
     def n_rows(self) -> int:
@@ -117,15 +117,16 @@ class Rows:
 
         ``kinds`` are the types that all blocks share.
         """
+        block = self.sizes.block
         picked = [pl.col(column).alias(what) for what, column in self.columns.items()]
         for file, height in zip(self.files, self.heights, strict=True):
-            for lo in range(0, height, BLOCK):
+            for lo in range(0, height, block):
 
                 def place(row: int, file: Path = file, lo: int = lo) -> str:
                     return f"{file} row {lo + row + 1}"
 
                 try:
-                    frame = pl.scan_parquet(file).slice(lo, BLOCK).select(picked).collect()
+                    frame = pl.scan_parquet(file).slice(lo, block).select(picked).collect()
                 except polars_errors as error:
                     raise _damaged(file, error) from None
                 columns = [as_ids(frame[what], place, what).alias(what) for what in COLUMNS]
@@ -161,7 +162,7 @@ def survey(rows: Rows, progress: Progress) -> Survey:
     samples: list[pl.Series] = []
     ends: list[pl.Series] = []
     in_order, n_tasks, last, done = True, 0, None, 0
-    step = max(rows.n_rows // SAMPLES, 1)
+    step = max(rows.n_rows // rows.sizes.samples, 1)
     for frame in rows.blocks():
         for what in COLUMNS:
             if not frame[what].dtype.is_integer():
@@ -206,7 +207,7 @@ def partitioned(
     The order of the rows of a task stays as it is in the shards.
     """
     samples = pl.concat([s.cast(seen.kinds["task"]) for s in seen.samples]).sort()
-    n = -(-rows.n_rows // PARTITION)
+    n = -(-rows.n_rows // rows.sizes.sorted_rows)
     at = np.unique(np.linspace(0, samples.len(), n + 1)[1:-1].astype(np.int64))
     cuts = samples.gather(at).unique().sort()
     shutil.rmtree(folder, ignore_errors=True)
@@ -221,7 +222,7 @@ def partitioned(
             home = folder / f"{int(part):05d}"
             home.mkdir(exist_ok=True)
             some.drop("range").write_parquet(home / f"{number:06d}.parquet", compression="lz4")
-        progress(min(number * BLOCK, rows.n_rows), 2 * rows.n_rows, "ordering")
+        progress(min(number * rows.sizes.block, rows.n_rows), 2 * rows.n_rows, "ordering")
     for home in sorted(folder.iterdir()):
         frame = pl.concat([pl.read_parquet(file) for file in sorted(home.iterdir())])
         shutil.rmtree(home)

@@ -28,6 +28,7 @@ from peerannot._files import read_json, sha256, storage_errors, write_json
 from peerannot._loops import native
 from peerannot._no_answer import NO_ANSWER
 from peerannot._progress import Progress, silent
+from peerannot._sizes import USUAL, Sizes
 from peerannot.answers import Answers, DuplicatePolicy, Ids, Meaning
 from peerannot.errors import DataError, DataWarning, StorageError
 from peerannot.io._coding import encode
@@ -38,11 +39,6 @@ from peerannot.io.rows import Rows, Survey, partitioned, survey
 __all__ = ["Coded", "Coding", "code_shards"]
 
 VERSION = 3  # of the files in the scratch folder
-MOST_MARKED = 2**28  # (worker, label) combinations up to which a table marks those that occur
-MOST_SPAN = 2**26  # span of whole numbers up to which a table gives their codes
-STEP = 2**22  # entries of a mapped file worked on at a time
-CHUNK_CELLS = 2**24  # answers x classes of a chunk, about
-LEAST_CHUNK, MOST_CHUNK = 2**14, 2**20  # answers of a chunk
 
 
 @dataclass(frozen=True)
@@ -153,6 +149,7 @@ def code_shards(
     labels: Meaning | None = None,
     duplicates: DuplicatePolicy = "last",
     progress: Progress = silent,
+    sizes: Sizes = USUAL,
 ) -> Coded:
     """Code shards of Parquet into memory-mapped files, a block of rows at a time.
 
@@ -170,6 +167,9 @@ def code_shards(
     progress
         Told the rows done; each row is read twice, or four times where shards are out of order.
 
+    sizes
+        How much is worked on at a time.
+
     Raises
     ------
     DataError
@@ -184,9 +184,10 @@ def code_shards(
     Rows must be in order of task over all shards; else they are first written to the folder in
     ranges of tasks that fit in memory, and each is sorted.
     """
-    rows = Rows.open(paths, columns or {})
+    rows = Rows.open(paths, columns or {}, sizes)
     wanted = None if classes is None else classes if isinstance(classes, int) else list(classes)
-    asked = [VERSION, rows.facts(), wanted, labels, duplicates]
+    of_chunk = [sizes.chunk_cells, sizes.least_chunk, sizes.most_chunk]
+    asked = [VERSION, rows.facts(), wanted, labels, duplicates, of_chunk]
     fingerprint = hashlib.sha256(json.dumps(asked, default=str).encode()).hexdigest()
     found = _load(folder, fingerprint, verify=True)
     if found is not None:
@@ -201,10 +202,10 @@ def code_shards(
     blocks = rows.blocks(seen.kinds)
     if not seen.in_order:
         blocks = partitioned(rows, seen, folder / "partitions", progress)
-    coding = Coding(seen.workers, seen.labels, wanted, duplicates, rows.name, labels)
+    coding = Coding(seen.workers, seen.labels, wanted, duplicates, rows.name, labels, sizes)
     if coding.guessed:
         warnings.warn(f"{rows.name}: {GUESSED}", DataWarning, stacklevel=2)
-    writer = _Writer(folder, seen, coding, weighted=weighted)
+    writer = _Writer(folder, seen, coding, sizes, weighted=weighted)
     with storage_errors(folder):
         writer.write(blocks, lambda done: progress(rows.n_rows + done, 2 * rows.n_rows, "coding"))
         shutil.rmtree(folder / "partitions", ignore_errors=True)
@@ -249,14 +250,14 @@ def _check_room(folder: Path, rows: Rows, seen: Survey) -> None:
 class _Coder:
     """Codes of the values of a column, by its vocabulary."""
 
-    def __init__(self, distinct: pl.Series, where: str) -> None:
+    def __init__(self, distinct: pl.Series, where: str, most_span: int) -> None:
         self._where = where
         codes, self.ids = encode(distinct)
         if distinct.dtype.is_integer():
             values = distinct.cast(pl.Int64).to_numpy()
             self._low, span = int(values.min()), int(values.max()) - int(values.min()) + 1
             self._values = np.sort(values)
-            if span <= MOST_SPAN:
+            if span <= most_span:
                 self._table = np.full(span, -1, np.int32)
                 self._table[values - self._low] = codes
             else:
@@ -300,8 +301,10 @@ class Coding:
         duplicates: DuplicatePolicy,
         where: str,
         meaning: Meaning | None = None,
+        sizes: Sizes = USUAL,
     ) -> None:
-        self._worker, self._label = _Coder(workers, where), _Coder(labels, where)
+        self._worker = _Coder(workers, where, sizes.span)
+        self._label = _Coder(labels, where, sizes.span)
         self._duplicates: DuplicatePolicy = duplicates
         self.workers, self.classes = self._worker.ids, self._label.ids
         if wanted is not None and not isinstance(wanted, int):
@@ -350,13 +353,15 @@ class Coding:
 class _Writer:
     """Writes the files of one conversion."""
 
-    def __init__(self, folder: Path, seen: Survey, coding: Coding, *, weighted: bool) -> None:
-        self.folder, self.coding, self.weighted = folder, coding, weighted
+    def __init__(
+        self, folder: Path, seen: Survey, coding: Coding, sizes: Sizes, *, weighted: bool
+    ) -> None:
+        self.folder, self.coding, self.sizes, self.weighted = folder, coding, sizes, weighted
         self.classes = self.coding.classes
         seen.workers.to_frame("worker").write_parquet(folder / "workers.parquet")
         n_codes = len(self.coding.workers) * len(self.classes)
         self.code_type: Any = np.int32 if n_codes < 2**31 else np.int64
-        self.marks = np.zeros(n_codes if n_codes <= MOST_MARKED else 0, np.bool_)
+        self.marks = np.zeros(n_codes if n_codes <= sizes.marked else 0, np.bool_)
         self.known = np.empty(0, np.int64)
         self.pieces: list[int] = []
         self.dropped = 0
@@ -409,8 +414,8 @@ class _Writer:
             place = np.cumsum(self.marks, dtype=np.int32) - np.int32(1)
         as_is = self.marks.size == key.size and kind == self.code_type
         with (self.folder / "pair.bin").open("wb") as out:
-            for lo in range(0, raw.size, STEP):
-                part = np.asarray(raw[lo : lo + STEP])
+            for lo in range(0, raw.size, self.sizes.step):
+                part = np.asarray(raw[lo : lo + self.sizes.step])
                 pair = place[part] if place.size else np.searchsorted(key, part)
                 counts += np.bincount(pair, minlength=key.size)
                 if not as_is:
@@ -424,7 +429,7 @@ class _Writer:
         facts = {
             "fingerprint": fingerprint, "n_answers": n_answers, "pieces": self.pieces,
             "pair": np.dtype(kind).name, "classes": list(self.classes), "dropped": self.dropped,
-            "chunks": _chunks(self.folder / "size.bin", k).tolist(),
+            "chunks": _chunks(self.folder / "size.bin", k, self.sizes).tolist(),
             "n_shards": n_shards, "n_checked": n_checked, "weighted": self.weighted,
             "sha256": {path.name: sha256(path) for path in _coded_files(self.folder)},
         }  # fmt: skip
@@ -439,13 +444,14 @@ def _starts(task: pl.Series) -> NDArray[np.int64]:
     return np.concatenate(([0], np.flatnonzero(values[1:] != values[:-1]) + 1))
 
 
-def _chunks(path: Path, n_classes: int) -> NDArray[np.int64]:
+def _chunks(path: Path, n_classes: int, sizes: Sizes) -> NDArray[np.int64]:
     """Bounds of chunks of tasks with about equal numbers of answers."""
-    goal = int(np.clip(CHUNK_CELLS // max(n_classes, 1), LEAST_CHUNK, MOST_CHUNK))
+    goal = sizes.chunk_cells // max(n_classes, 1)
+    goal = max(min(goal, sizes.most_chunk), sizes.least_chunk)
     size = np.asarray(np.memmap(path, np.int32, "r"))
     bounds, base = [(0, 0)], 0
-    for lo in range(0, size.size, STEP):
-        ends = base + np.cumsum(size[lo : lo + STEP], dtype=np.int64)
+    for lo in range(0, size.size, sizes.step):
+        ends = base + np.cumsum(size[lo : lo + sizes.step], dtype=np.int64)
         targets = np.arange(base // goal + 1, int(ends[-1]) // goal + 1) * goal
         at = np.unique(np.searchsorted(ends, targets))
         bounds += zip((at + lo + 1).tolist(), ends[at].tolist(), strict=True)

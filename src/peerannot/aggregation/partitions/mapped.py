@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MappedParts"]
 
-ROOM = 2**29  # bytes of partitions that stay in memory
-
 
 class MappedParts:
     """Chunks of tasks of coded answers, see `peerannot.aggregation.partitions.parts.Parts`.
@@ -40,10 +38,10 @@ class MappedParts:
     coded
         The answers.
     room
-        Bytes; by default `ROOM`, or a quarter of the memory that there is.
+        Bytes; a quarter of the memory that there is where that is less.
     """
 
-    def __init__(self, coded: Coded, room: int | None = None) -> None:
+    def __init__(self, coded: Coded, room: int) -> None:
         self._coded = coded
         self.shape = Shape(
             coded.n_tasks, coded.n_answers, coded.workers, coded.classes,
@@ -59,7 +57,7 @@ class MappedParts:
         common = (coded, self.shape, coded.workers, coded.classes, *vars(self.pairs).values())
         self._shared = {id(thing) for thing in common}
         self._held: dict[int, tuple[Part, int]] = {}
-        self._room = min(ROOM, (available() or 0) // 4) if room is None else room
+        self._room = min(room, (available() or 0) // 4)
         self._none = np.full(int(np.diff(coded.chunks[:, 0]).max()), -1, np.int32)
         self._gold: NDArray[np.int32] | None = None
         self._shared.add(id(self._none))

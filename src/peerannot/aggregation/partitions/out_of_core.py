@@ -15,14 +15,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from peerannot._files import atomic_path, sha256, storage_errors, write_json, write_npy
 from peerannot._lock import locked
-from peerannot._progress import Progress
 from peerannot.aggregation.base import Fitted, Strategy
 from peerannot.aggregation.partitions.known import KnownLabels
 from peerannot.aggregation.partitions.mapped import MappedParts
 from peerannot.aggregation.partitions.outcome import outcome
 from peerannot.aggregation.partitions.shard_engine import ShardEngine, check_columns
 from peerannot.aggregation.partitions.sharded_result import (
-    PART,
     ShardedResult,
     manifest_of,
     task_frame,
@@ -82,14 +80,15 @@ class Disk(ShardEngine):
                 labels=request.labels,
                 duplicates=request.duplicates or "last",
                 progress=told,
+                sizes=request.sizes,
             )
             check_columns(len(coded.classes), hard=request.hard)
-            parts = MappedParts(coded)
+            parts = MappedParts(coded, request.sizes.held)
             try:
                 if request.gold is not None:
                     parts.know(KnownLabels.of(request.gold, parts))
                 fit = strategy.with_files().fit_parts(parts, told)
-                return _write(folder, coded, strategy, fit, parts, request.hard, told)
+                return _write(folder, coded, strategy, fit, parts, request)
             finally:
                 parts.close()
 
@@ -128,13 +127,13 @@ def _coding_folder(output: Path, scratch: str | Path | None) -> Iterator[Path]:
 
 
 def _write(
-    folder: Path, coded: Coded, rule: Strategy, fitted: Fitted, chunks: MappedParts, hard: bool,
-    progress: Progress,
+    folder: Path, coded: Coded, rule: Strategy, fitted: Fitted, chunks: MappedParts,
+    request: Request,
 ) -> ShardedResult:  # fmt: skip
     """Write shards of tasks, the table of workers, and last the manifest."""
     import polars as pl
 
-    fit = fitted.fit
+    fit, hard = fitted.fit, request.hard
     with storage_errors(folder):
         (folder / "tasks").mkdir(parents=True, exist_ok=True)
         (folder / "manifest.json").unlink(missing_ok=True)
@@ -162,9 +161,9 @@ def _write(
         undecided += int((labels < 0).sum())
         sure += float(confidence.sum())
         tasks += labels.size
-        if sum(frame.height for frame in held) >= PART:
+        if sum(frame.height for frame in held) >= request.sizes.part:
             flush()
-        progress(tasks, coded.n_tasks, "writing")
+        request.progress(tasks, coded.n_tasks, "writing")
     if held:
         flush()
     with atomic_path(folder / "workers.parquet") as temporary:

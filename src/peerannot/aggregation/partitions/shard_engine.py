@@ -23,7 +23,7 @@ class ShardEngine(Engine):
     takes: ClassVar[frozenset[str]] = frozenset(
         {
             "gold", "weights", "task", "worker", "label", "classes", "labels", "duplicates",
-            "output", "hard", "force", "strict",
+            "output", "hard", "force", "strict", "sizes",
         }
     )  # fmt: skip
     lacks: ClassVar[Mapping[str, str]] = {

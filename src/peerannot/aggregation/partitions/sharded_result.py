@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MOST_COLUMNS",
-    "PART",
     "LeftOut",
     "ShardedResult",
     "manifest_of",
@@ -26,7 +25,6 @@ __all__ = [
     "worker_frame",
 ]
 
-PART = 2**21  # tasks of a shard of the result, about
 MOST_COLUMNS = 1000  # classes up to which a posterior is written as columns
 
 

@@ -1,0 +1,60 @@
+"""How much is worked on at a time where answers need not fit in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["USUAL", "Sizes"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """How much of shards is read, kept and written at a time, by engines disk and dask.
+
+    The defaults are for machines of 4 GiB and more. Other sizes take other memory and time;
+    results differ in the rounding of sums alone.
+
+    Attributes
+    ----------
+    block : int
+        Rows of shards read at a time.
+    sorted_rows : int
+        Rows of a range of tasks that is sorted in memory, where shards are out of order.
+    samples : int
+        Tasks looked at, in all, to cut ranges of about equal numbers of rows.
+    least_samples : int
+        Tasks looked at in each shard at least, for a cluster.
+    step : int
+        Entries of a mapped file worked on at a time.
+    chunk_cells : int
+        Answers times classes of a chunk of tasks, about.
+    least_chunk, most_chunk : int
+        Answers of a chunk, whatever the number of classes.
+    marked : int
+        Combinations of worker and label up to which a table marks those that occur.
+    span : int
+        Span of whole numbers up to which a table gives their codes.
+    held : int
+        Bytes of chunks that stay in memory; a quarter of what is free where that is less.
+    partition_rows : int
+        Rows of a partition of a cluster, about, however few workers there are.
+    part : int
+        Tasks of a shard of the result, about.
+    """
+
+    block: int = 2**22
+    sorted_rows: int = 2**23
+    samples: int = 2**18
+    least_samples: int = 64
+    step: int = 2**22
+    chunk_cells: int = 2**24
+    least_chunk: int = 2**14
+    most_chunk: int = 2**20
+    marked: int = 2**28
+    span: int = 2**26
+    held: int = 2**29
+    partition_rows: int = 2**25
+    part: int = 2**21
+
+
+USUAL = Sizes()
