@@ -32,11 +32,11 @@ REFERENCE: dict[str, list[float | None]] = {
     "GLAD": [.8533, None, .9172, .8760, .9286, .6301, None, .7222, .9263, None, .8213],
 }
 # Seeded methods, within .01 of the published best or more accurate. Left out are optima that are
-# better by the model's own objective and less accurate (see `test_mace_finds_better_optima` and
-# `test_ebcc_finds_better_optima`).
+# better by the model's own objective and less accurate (see `test_mace_finds_better_optima`).
 SEEDED: dict[str, list[float | None]] = {
     "MACE": [.8667, .7986, .9148, None, None, .6353, .7568, .7685, .9275, .5890, .8198],
-    "EBCC": [.8567, .7871, .9152, .9123, .9349, None, .7477, .8611, .9313, .7037, None],
+    # Their code is at .7437 on web, too: `test_ebcc_with_the_prior_of_its_authors`.
+    "EBCC": [.8567, .7871, .9152, .9123, .9349, .6353, .7477, .8611, .9313, .7037, None],
 }
 # fmt: on
 
@@ -83,14 +83,23 @@ def test_mace_finds_better_optima(real_data: Path) -> None:
 def test_ebcc_finds_better_optima(
     name: str, seed: int | None, other: int, gain: float, expected: float, real_data: Path
 ) -> None:
-    # The published .7686 (web) and .6353 (face) are not those of the best bound: a plain NumPy
-    # transcription of the paper's algorithm, 40 restarts with its own starts, has its best bound
-    # at .5443 (81.05 above the .7263 where most starts end) and at .6216 (7.9 above .6113).
+    # With a flat prior the best bound is not at the published .7686 (web) and .6353 (face): a plain
+    # NumPy transcription of the paper's algorithm, 40 restarts with its own starts, has it at
+    # .5443 (81.05 above the .7263 where most starts end) and at .6216 (7.9 above .6113).
     # The same optima, by the same gains, are found here.
     answers, truth = real_crowd(real_data / "answers" / name)
-    best = build("EBCC" if seed is None else f"EBCC[restarts=1,seed={seed},tol=1e-7]").fit(answers)
-    usual = build(f"EBCC[restarts=1,seed={other},tol=1e-7]").fit(answers)
+    one = "EBCC[alpha=1,restarts=1,tol=1e-7,seed={}]"
+    best = build("EBCC[alpha=1]" if seed is None else one.format(seed)).fit(answers)
+    usual = build(one.format(other)).fit(answers)
     assert best.diagnostics.objective[-1] - usual.diagnostics.objective[-1] == pytest.approx(
         gain, abs=0.15
     )
     assert accuracy(best, truth) == pytest.approx(expected, abs=0.002)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_ebcc_with_the_prior_of_its_authors(seed: int, real_data: Path) -> None:
+    # Their code, run with their prior, is at .7437 on web whatever the seed.
+    answers, truth = real_crowd(real_data / "answers" / "web")
+    result = build(f"EBCC[restarts=1,seed={seed}]").fit(answers)
+    assert accuracy(result, truth) == pytest.approx(0.7437, abs=0.002)
