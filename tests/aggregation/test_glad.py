@@ -127,3 +127,27 @@ def test_side_files_carry_ids_that_are_numbers() -> None:
     assert files["difficulties.npy"][:, 0].tolist() == [10, 30]
     assert files["difficulties.npy"][:, 1] == pytest.approx(result.task_columns["beta"])
     assert files["abilities.npy"][:, 0].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("alpha_mean", [0.0, 1e-6, -1e-6])
+def test_a_start_that_knows_nothing_is_left_by_the_votes(alpha_mean: float) -> None:
+    # All parameters at their means give every class 1/2, and every derivative is zero.
+    answers, truth = uneven_crowd(200, 10, 2, 5, accuracy=(0.7, 0.95))
+    result = GLAD(alpha_mean=alpha_mean).fit(answers)
+    usual = GLAD().fit(answers)
+    assert (result.labels == truth).mean() == pytest.approx(
+        (usual.labels == truth).mean(), abs=0.03
+    )
+    assert result.posterior.max(1).mean() > 0.9
+    assert result.diagnostics.n_iter > 2
+    assert "saddle" in result.diagnostics.notes["start"]
+    assert not usual.diagnostics.notes
+    assert (np.diff(result.diagnostics.objective) >= -1e-9).all()
+
+
+def test_a_start_that_is_given_leaves_the_saddle_too() -> None:
+    answers, truth = uneven_crowd(200, 10, 2, 5, accuracy=(0.7, 0.95))
+    upside_down = np.eye(2)[1 - truth] * 0.8 + 0.1
+    result = GLAD(alpha_mean=0.0).fit(answers, init=upside_down)
+    assert (result.labels == truth).mean() < 0.2
+    assert not result.diagnostics.notes
