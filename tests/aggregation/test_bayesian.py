@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from scipy.special import digamma
 
 from helpers.crowds import uneven_crowd
-from peerannot.aggregation import STRATEGIES, build
+from peerannot.aggregation import STRATEGIES, build, label_quality
 from peerannot.answers import Answers
 from peerannot.errors import DataError, ParameterError
+from peerannot.identification import crowdlab
 
 IBCC, EBCC, FDS = STRATEGIES["ibcc"], STRATEGIES["ebcc"], STRATEGIES["FDS"]
 
@@ -47,7 +48,7 @@ def test_ibcc_equals_its_twin() -> None:
 
 def test_one_subtype_is_ibcc() -> None:
     answers, _ = uneven_crowd(70, 8, 4, 4)
-    one = EBCC(subtypes=1, restarts=1, tol=0.0, max_iter=8).fit(answers)
+    one = EBCC(subtypes=1, restarts=1, tol=0.0, max_iter=8, alpha=1.0).fit(answers)
     plain = IBCC(tol=0.0, max_iter=8).fit(answers)
     assert one.posterior == pytest.approx(plain.posterior)
     assert one.confusion == pytest.approx(plain.confusion)
@@ -66,6 +67,23 @@ def test_the_evidence_bound_never_falls(
 ) -> None:
     answers, _ = uneven_crowd(20, 5, n_classes, 3, seed=seed, weighted=weighted)
     assert (np.diff(strategy.fit(answers).diagnostics.objective) >= -1e-8).all()
+
+
+def test_ebcc_begins_with_the_vote_shares_as_prior() -> None:
+    answers = Answers.from_arrays(
+        list("aaabbccd"), [0, 1, 2, 0, 1, 0, 1, 0], [0, 0, 1, 1, 1, 0, 1, 0], classes=3,
+        tasks=list("abcde"),
+    )  # fmt: skip
+    shares = np.array([2 / 3 + 1 / 2 + 1, 1 / 3 + 1 + 1 / 2, 0.01])
+    # Of one subtype and pseudo-counts that outweigh the answers, the prior is all that is left.
+    given: dict[str, Any] = {"subtypes": 1, "restarts": 1, "tol": 0.0, "diagonal": 1e9}
+    given["off_diagonal"] = 1e9
+    result = EBCC(**given).fit(answers)
+    rho = shares + [result.posterior[:4, k].sum() for k in range(3)]
+    assert result.prior == pytest.approx(rho / rho.sum(), rel=1e-4)
+    gold = EBCC(**given).fit(answers, gold={"a": 2})
+    known = shares - [2 / 3, 1 / 3, 0.01] + [0, 0, 1] + gold.posterior[:4].sum(0)
+    assert gold.prior == pytest.approx(known / known.sum(), rel=1e-4)
 
 
 def test_ebcc_sees_workers_who_err_together() -> None:
@@ -135,6 +153,62 @@ def test_crowdlab_by_hand(tmp_path: Path) -> None:
     assert result.extra["classifier_weight"] == pytest.approx(model)
     row = model * p[3] + weight[2] * np.array([1 - likely, likely])
     assert result.posterior[3] == pytest.approx(row / row.sum())
+
+
+RARE = np.array(
+    [
+        [1, np.nan, 2, np.nan], [np.nan, 1, 1, np.nan], [0, 0, np.nan, np.nan],
+        [np.nan, np.nan, 0, 1], [np.nan, np.nan, np.nan, 0], [np.nan, 0, 2, 0],
+        [0, 0, np.nan, 2], [np.nan, 0, np.nan, np.nan],
+    ]
+)  # fmt: skip
+RARE_CHANCE = np.array(
+    [
+        [.02, .33, .65], [.14, .55, .31], [.62, .03, .35], [.2, .75, .05], [.32, .03, .65],
+        [.17, .18, .65], [.32, .18, .5], [.77, .18, .05],
+    ]
+)  # fmt: skip
+# Consensus, its quality, annotators' quality and weights, the model's weight, by cleanlab 2.9.0.
+OF_CLEANLAB: dict[str, tuple[list[int], list[float], list[float], list[float], float]] = {
+    "majority_vote": (
+        [2, 1, 0, 1, 0, 0, 0, 0],
+        [.649999, .621337, .662342, .749999, .320001, .398738, .486606, .75021],
+        [.53835, .692548, .483308, .510133], [1e-6, 1 / 3, 1e-6, 1e-6], .4714045,
+    ),
+    "best_quality": (
+        [2, 1, 0, 1, 2, 2, 0, 0],
+        [.557807, .587377, .63933, .749999, .65, .495151, .463594, .736894],
+        [.54283, .603174, .535811, .412332], [.25, .5, 1e-6, 1e-6], 1.0606602,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("consensus", OF_CLEANLAB)
+def test_there_is_one_crowdlab(consensus: Any) -> None:
+    """Rare classes, where workers weigh least: all ways to it give the numbers of cleanlab."""
+    chosen, quality, of_workers, weights, model = OF_CLEANLAB[consensus]
+    task, worker = np.nonzero(~np.isnan(RARE))
+    answers = Answers.from_arrays(task, worker, RARE[task, worker].astype(int), classes=3)
+    result = STRATEGIES["crowdlab"](consensus=consensus).fit(answers, init=RARE_CHANCE)
+    assert result.task_columns["consensus"].tolist() == chosen
+    assert result.posterior[np.arange(8), chosen] == pytest.approx(quality, abs=1e-6)
+    assert result.worker_columns["weight"] == pytest.approx(weights)
+    assert result.extra["classifier_weight"] == pytest.approx(model)
+    table = label_quality(answers, RARE_CHANCE, consensus=consensus)
+    assert list(map(int, table["label_quality"]["consensus_label"])) == chosen
+    assert list(table["label_quality"]["consensus_quality_score"]) == pytest.approx(
+        quality, abs=1e-6
+    )
+    stats = table["annotator_stats"]
+    by_worker = dict(zip(stats["worker"], stats["annotator_quality"], strict=True))
+    assert [by_worker[str(j)] for j in range(4)] == pytest.approx(of_workers, abs=1e-6)
+    if consensus == "majority_vote":
+        found = crowdlab(answers, RARE_CHANCE)
+        assert found.consensus.tolist() == chosen
+        assert found.task_quality == pytest.approx(quality, abs=1e-6)
+        assert found.worker_quality == pytest.approx(of_workers, abs=1e-6)
+        assert found.worker_weight == pytest.approx(weights)
+        assert found.classifier_weight == pytest.approx(model)
 
 
 def test_crowdlab_says_what_it_needs(tmp_path: Path) -> None:

@@ -60,7 +60,9 @@ class CROWDLAB(Strategy):
 
     Notes
     -----
-    Worker column ``weight``; ``extra["classifier_weight"]``. A task without answers has the
+    Worker column ``weight``; ``extra["classifier_weight"]``; task column ``consensus``, the
+    position of the class that workers were compared with, which cleanlab calls the consensus
+    label (the label here is the likeliest class). A task without answers has the
     classifier's probabilities. Where no task has two answers, workers are compared with the
     classifier. Cost: O(answers + tasks x K), one pass.
 
@@ -95,16 +97,16 @@ class CROWDLAB(Strategy):
     ) -> Fitted:
         if not parts.shape.started:
             parts.advance(_keep_predicted, self._predicted(parts.shape))
-        trust = self._trust(parts, None)
+        before, trust = None, self._trust(parts, None)
         if self.consensus == "best_quality":
-            trust = self._trust(parts, trust)
+            before, trust = trust, self._trust(parts, trust)
         fit = Fit(
             None,
             skill=np.clip(trust.skill, 0.0, 1.0),
             worker_columns={"weight": trust.worker},
             extra={"classifier_weight": np.array(trust.classifier)},
         )
-        return Fitted(fit, _write, (trust,))
+        return Fitted(fit, _write, (trust, before))
 
     def _trust(self, parts: Parts, before: _Trust | None) -> _Trust:
         """Weights by the consensus: the majority vote, or what earlier weights find likeliest."""
@@ -236,8 +238,9 @@ def _posterior(part: Part, trust: _Trust) -> NDArray[np.float64]:
     return posterior
 
 
-def _write(part: Part, trust: _Trust) -> Fit:
-    return Fit(_posterior(part, trust))
+def _write(part: Part, trust: _Trust, before: _Trust | None) -> Fit:
+    consensus = _consensus(part, before).argmax(1).astype(np.int32)
+    return Fit(_posterior(part, trust), task_columns={"consensus": consensus})
 
 
 def _best(score: NDArray[np.float64]) -> NDArray[np.float64]:

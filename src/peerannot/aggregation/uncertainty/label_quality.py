@@ -14,7 +14,7 @@ from peerannot.aggregation.result import Result
 from peerannot.aggregation.uncertainty.temperature import calibrated
 from peerannot.answers import Answers
 
-__all__ = ["label_quality"]
+__all__ = ["label_quality", "mean_probability", "worker_quality"]
 
 
 def label_quality(
@@ -75,16 +75,7 @@ def label_quality(
     if calibrate_probs:
         probabilities = calibrated(answers, probabilities)
     result = CROWDLAB(consensus=consensus, ties="first").fit(answers, init=probabilities)
-    if consensus == "majority_vote":
-        votes = np.bincount(
-            answers.task.astype(np.int64) * answers.n_classes + answers.label,
-            minlength=answers.n_tasks * answers.n_classes,
-        ).reshape(answers.n_tasks, answers.n_classes)
-        predicted = np.asarray(probabilities, dtype=np.float64)
-        most = votes == votes.max(1, keepdims=True, initial=0)
-        chosen = np.where(most, predicted, -1.0).argmax(1)
-    else:
-        chosen = result.labels.astype(np.int64)
+    chosen = result.task_columns["consensus"].astype(np.int64)
     posterior = result.dense_posterior()
     score = posterior[np.arange(answers.n_tasks), chosen]
     hit = answers.label == chosen[answers.task]
@@ -97,7 +88,7 @@ def label_quality(
         "annotator_agreement": _mean(answers.task, hit, answers.n_tasks),
         "num_annotations": size,
     }
-    quality = _worker_quality(answers, result, posterior, hit)
+    quality = worker_quality(answers, result)
     agreement = _mean(answers.worker, hit, answers.n_workers)
     worst = _worst_class(answers, hit, score)
     order = np.lexsort((agreement, quality))
@@ -137,17 +128,34 @@ def _detailed(answers: Answers, posterior: NDArray[np.float64], origin: Origin) 
     )
 
 
-def _worker_quality(
-    answers: Answers, result: Result, posterior: NDArray[np.float64], hit: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Mean probability of a worker's labels and agreement with the consensus, weighted."""
-    likely = _mean(answers.worker, posterior[answers.task, answers.label], answers.n_workers)
+def worker_quality(answers: Answers, result: Result) -> NDArray[np.float64]:
+    """Mean probability of a worker's labels and agreement with the consensus, weighted.
+
+    Parameters
+    ----------
+    answers
+    result
+        What `CROWDLAB` found of them.
+
+    Returns
+    -------
+    float64 array (n_workers,)
+        NaN for a worker who met no other.
+    """
+    hit = answers.label == result.task_columns["consensus"][answers.task]
+    likely = mean_probability(answers, result)
     judged = answers.answers_per_task[answers.task] > 1
     agreed = _mean(answers.worker[judged], hit[judged], answers.n_workers)
     model = float(result.extra["classifier_weight"])
     weights = result.worker_columns["weight"].sum() / max(answers.n_workers, 1)
     share = model / (model + weights * answers.n_answers / max(answers.n_tasks, 1))
     return np.asarray(share * likely + (1.0 - share) * agreed)
+
+
+def mean_probability(answers: Answers, result: Result) -> NDArray[np.float64]:
+    """Mean probability of a worker's labels, float64 (n_workers,); NaN without answers."""
+    given = result.dense_posterior()[answers.task, answers.label]
+    return _mean(answers.worker, given, answers.n_workers)
 
 
 def _worst_class(
