@@ -47,7 +47,7 @@ def test_help_is_light():
         "from peerannot.cli import main\n"
         "try: main()\nexcept SystemExit: pass"
     )
-    assert not modules_after(code) & HEAVY
+    assert not modules_after(code) & {*HEAVY, "importlib.metadata"}
 
 
 @pytest.mark.parametrize("command", ["aggregate", "aggregate-deep", "install", "simulate", "train"])
@@ -89,3 +89,28 @@ def test_exit_codes():
     }
     for name, code in codes.items():
         assert getattr(errors, name).exit_code == code
+
+
+FAMILIES = {"votes", "coin", "confusion", "reliability"}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "family"),
+    [("MV", "votes"), ("DS", "confusion"), ("IBCC", "confusion"), ("GLAD", "coin")],
+)
+def test_aggregate_loads_what_the_strategy_needs(tmp_path, strategy, family):
+    """A process of its own: what a fork has loaded already would not be seen."""
+    file = tmp_path / "votes.csv"
+    file.write_text("task,worker,label\n" + "".join(f"t{i},w{i % 3},{i % 2}\n" for i in range(30)))
+    words = ["peerannot", "aggregate", str(file), "-s", strategy, "-o", str(tmp_path / "out.csv")]
+    loaded = modules_after(
+        f"sys.argv = {words!r}\n"
+        "from peerannot.cli import main\n"
+        "try: main()\nexcept SystemExit as end: assert not end.code"
+    )
+    allowed = {"polars", "peerannot._native"}
+    assert loaded & HEAVY <= allowed | ({"scipy"} if strategy == "IBCC" else set())
+    families = {name.split(".")[2] for name in loaded if name.startswith("peerannot.aggregation.")}
+    assert families & FAMILIES == {family}
+    installers = {f"peerannot.dataset.{name}" for name in ("_catalogue", "_custom", "_download")}
+    assert not loaded & installers

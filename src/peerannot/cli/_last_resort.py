@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
 import sys
-import tempfile
 import time
 import traceback
-from importlib import metadata
 from pathlib import Path
 
 from peerannot._text import visible
@@ -99,8 +96,11 @@ def _limit() -> str:
 def _whom() -> str:
     """Where to report, as the installed package says."""
     try:
+        # Twenty milliseconds that no other end of a command needs.
+        from importlib import metadata
+
         places = metadata.metadata("peerannot").get_all("Project-URL") or ()
-    except metadata.PackageNotFoundError:
+    except (ImportError, OSError):  # not installed, or no files left to read of it
         places = ()
     for place in places:
         name, _, address = place.partition(",")
@@ -111,8 +111,12 @@ def _whom() -> str:
 
 def _keep(trace: str) -> Path | None:
     """Write a trace where only this user can read it; None where no folder takes it."""
+    try:
+        import tempfile
+    except (ImportError, OSError):  # no memory or no files left to load it
+        return None
     text = (
-        f"peerannot {__version__}, Python {platform.python_version()}, {sys.platform}\n"
+        f"peerannot {__version__}, Python {sys.version.split()[0]}, {sys.platform}\n"
         f"arguments: {sys.argv[1:]!r}\n\n{trace}"
     )
     stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-"
@@ -131,6 +135,8 @@ def _keep(trace: str) -> Path | None:
 
 
 def _folders() -> list[Path]:
+    import tempfile
+
     found = []
     try:
         import platformdirs

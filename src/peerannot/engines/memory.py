@@ -173,6 +173,8 @@ def _learn(request: Request, folder: Path) -> _Fitted:
 
 def _with_intervals(request: Request, fitted: _Fitted) -> _Fitted:
     """The result with the intervals that were asked for, which are told and put into facts."""
+    if not request.intervals and request.bootstrap is None:
+        return fitted
     from peerannot.aggregation import bootstrap, with_bootstrap, with_intervals
 
     result, facts = fitted.result, fitted.facts

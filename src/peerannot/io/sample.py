@@ -63,13 +63,16 @@ def sample(source: Source, columns: tuple[str, ...], *, wide: bool = False) -> S
     nested = frozenset(c for c in frame.columns if _is_nested(frame[c].dtype))
     blank = pl.Series(sorted(NO_ANSWER)).implode()
     cells = []
-    for column in frame:
-        text = texts(column).str.replace(_WHOLE, "$1")
+    for name, kind in frame.schema.items():
+        if name in nested:
+            cells.append(pl.lit(pl.Series(name, [None] * frame.height, dtype=pl.String)))
+            continue
+        text = _text(pl.col(name), kind).str.replace(_WHOLE, "$1")
         gone = text.str.strip_chars().is_in(blank)
         if wide:
             gone |= text.str.strip_chars().str.to_lowercase().is_in(sorted(WIDE_BLANK))
-        cells.append(pl.select(pl.when(~gone).then(text).alias(column.name)).to_series())
-    table = pl.DataFrame(cells)
+        cells.append(pl.when(~gone).then(text).alias(name))
+    table = frame.select(cells)
     for name, value in source.where:
         if name in table.columns:
             table = table.filter(pl.col(name) == value)
@@ -80,10 +83,13 @@ def texts(column: pl.Series) -> pl.Series:
     """A column as text: whole numbers that had to become floats are whole again."""
     if _is_nested(column.dtype):
         return pl.Series(column.name, [None] * column.len(), dtype=pl.String)
-    if not column.dtype.is_float():
+    return column.to_frame().select(_text(pl.col(column.name), column.dtype)).to_series()
+
+
+def _text(column: pl.Expr, kind: pl.DataType) -> pl.Expr:
+    if not kind.is_float():
         return column.cast(pl.String)
-    column = column.fill_nan(None)
-    return column.cast(pl.String).str.replace(_WHOLE, "$1")
+    return column.fill_nan(None).cast(pl.String).str.replace(_WHOLE, "$1")
 
 
 def _is_nested(kind: Any) -> bool:

@@ -17,9 +17,8 @@ from peerannot.aggregation.partitions.confusions import PartsEM, em_of
 from peerannot.aggregation.partitions.parts import Part, Parts
 from peerannot.aggregation.passes.confusions import EM, Pairs
 from peerannot.aggregation.passes.support import clamped
+from peerannot.aggregation.passes.ties import Ties
 from peerannot.aggregation.result import Diagnostics
-from peerannot.aggregation.votes.majority_vote import MajorityVote
-from peerannot.aggregation.votes.rules import dense_votes
 from peerannot.answers import Answers
 
 __all__ = ["ConfusionModel", "ds_skill", "write_posterior"]
@@ -72,7 +71,7 @@ class ConfusionModel(Iterative):
     def _start(self, em: PartsEM) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         if em.parts.shape.started or not self.turns_hard([], em.answers.n_answers, False):
             return em.first()
-        return em.first(_majority, MajorityVote(ties=self.ties, seed=self.seed))
+        return em.first(_majority, self.ties, self.seed)
 
     def batch_reader(self) -> ConfusionModel:
         """The model that reads a batch of answers, see `grow`."""
@@ -117,8 +116,12 @@ class ConfusionModel(Iterative):
         """Skills, confusion matrices and class prior, still without a posterior."""
 
 
-def _majority(part: Part, rule: MajorityVote) -> NDArray[np.float64]:
-    return np.asarray(clamped(dense_votes(part, rule), part.gold))
+def _majority(part: Part, ties: Ties, seed: int) -> NDArray[np.float64]:
+    # Only hard starts need the family of votes.
+    from peerannot.aggregation.votes.majority_vote import MajorityVote
+    from peerannot.aggregation.votes.rules import dense_votes
+
+    return np.asarray(clamped(dense_votes(part, MajorityVote(ties=ties, seed=seed)), part.gold))
 
 
 def write_posterior(part: Part, table: NDArray[np.float64], log_prior: NDArray[np.float64]) -> Fit:
