@@ -405,7 +405,6 @@ def test_command(tmp_path: Path, run: Any) -> None:
     run(*command, "--force", "--hard", "-P", "max_iter=3", "-P", "tol=0")
     assert "p_0" not in table(out).columns
     assert json.loads((out / "manifest.json").read_text())["n_iter"] == 3
-    assert "--output" in run("aggregate", pattern, "--out-of-core", code=2).stderr
 
 
 def test_command_with_weights(tmp_path: Path, run: Any) -> None:

@@ -154,7 +154,9 @@ def test_every_field_is_for_some_engine() -> None:
     assert taken | Engine.ALWAYS == Request.__dataclass_fields__.keys()
 
 
-def test_auto_fits_from_disk_what_is_wanted_in_shards(tmp_path: Path, votes: pl.DataFrame) -> None:
+def test_auto_fits_from_disk_what_does_not_fit_or_is_wanted_in_shards(
+    tmp_path: Path, votes: pl.DataFrame
+) -> None:
     told: list[str] = []
     (tmp_path / "gold.csv").write_text("task,label\n0,2\n")
     options: dict[str, Any] = {"gold": tmp_path / "gold.csv", "force": True, "tell": told.append}
@@ -169,9 +171,15 @@ def test_auto_fits_from_disk_what_is_wanted_in_shards(tmp_path: Path, votes: pl.
         sizes = [line for line in told if line.startswith("the answers need about 0.0 MiB of mem")]
         assert len(sizes) == lines and all(line.endswith("; fitted from disk") for line in sizes)
         told.clear()
-        here = aggregate(shards(tmp_path), SPEC, output=tmp_path / "labels.csv", **options)
-        assert isinstance(here, Result)
-        assert ("still fitted in memory" in "".join(told)) == bool(lines)
+        table = tmp_path / "labels.csv"
+        here = aggregate(shards(tmp_path), SPEC, output=table, **options)
+        assert isinstance(here, ShardedResult if lines else Result)
+        assert ("fitted from disk" in "".join(told)) == bool(lines)
+        assert pl.read_csv(table)["label"].cast(pl.String).to_list() == first.label_names()
+        frames: list[pl.DataFrame] = []
+        here = aggregate(shards(tmp_path), SPEC, rows=frames.append, **options)
+        assert isinstance(here, ShardedResult if lines else Result)
+        assert pl.concat(frames)["label"].to_list() == first.label_names()
     with pytest.raises(ParameterError, match="the name must end in"):
         aggregate(votes, SPEC, output=tmp_path / "other")
 
@@ -179,7 +187,7 @@ def test_auto_fits_from_disk_what_is_wanted_in_shards(tmp_path: Path, votes: pl.
 @pytest.mark.parametrize(
     ("strategy", "options", "why"),
     [
-        (SPEC, {}, "writes shards, to output FOLDER"),
+        (SPEC, {}, "engine disk writes, to output FILE or FOLDER"),
         (SPEC, {"intervals": True}, "intervals is not for engine disk"),
         ("LA", {}, "la needs all tasks in memory"),
         ("auto", {}, "engine disk takes one strategy"),

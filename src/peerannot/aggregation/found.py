@@ -216,6 +216,12 @@ class Found:
             columns |= {f"p_{c}": self.posterior[:, k] for k, c in enumerate(self.classes)}
         return columns
 
+    def lacks(self, *, hard: bool) -> str | None:
+        """What is not in `label_file`, in a line for a person."""
+        if hard or isinstance(self.posterior, np.ndarray):
+            return None
+        return f"{len(self.classes)} classes: the table has no columns of probabilities"
+
     def worker_table(self) -> dict[str, Any]:
         """Columns worker, n_answers, skill (where known), and what the model adds."""
         skill = {} if self.skill is None else {"skill": self.skill}

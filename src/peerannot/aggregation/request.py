@@ -59,10 +59,12 @@ class Request:
     answers_file, metadata, path_remove
         Of a dataset folder: file of votes, metadata, tasks to leave out.
     output
-        Where the labels go: a table (.parquet, .csv, .tsv), or a folder for shards; the dataset
-        folder that was read, for labels beside its answers.
+        Where the labels go: a table (.parquet, .csv, .tsv), or a folder for shards, from disk and
+        Dask; the dataset folder that was read, for labels beside its answers.
     workers_output
         Table of the workers.
+    rows : callable or None
+        Told the table of labels, a Polars frame of tasks at a time, where there is no ``output``.
     hard : bool
         Hard labels instead of probabilities.
     force : bool
@@ -78,7 +80,7 @@ class Request:
     scratch
         Folder of the memory-mapped files, 4 to 6 bytes an answer (8 more with weights) and 4 to
         12 bytes a task; it is kept, and used again while the shards stay as they are. By default
-        a folder inside ``output`` that is removed at the end, also when the fit fails.
+        a folder in or beside ``output`` that is removed at the end, also when the fit fails.
     scheduler : str or None
         Address of a running scheduler, ``tcp://HOST:PORT``.
     workers : int or None
@@ -98,7 +100,7 @@ class Request:
     checkpoint_every : int
         Iterations from one checkpoint to the next.
     memory_limit : int or None
-        Bytes beyond which engine auto says that shards do not fit; by default what is free.
+        Bytes beyond which engine auto fits shards from disk; by default what is free.
     sizes : Sizes
         How much of shards is worked on at a time.
     progress : Progress
@@ -129,6 +131,7 @@ class Request:
     path_remove: str | Path | None = None
     output: str | Path | None = None
     workers_output: str | Path | None = None
+    rows: Callable[[Any], None] | None = None
     hard: bool = False
     force: bool = False
     strict: bool = False

@@ -441,7 +441,8 @@ def is_the_same_on_partitions(cls: type[Strategy]) -> None:
     parts = LocalParts.of(answers, 3, gold, arguments.get("init"))
     fitted = rule.fit_parts(parts, silent)
     each = [outcome(part, rule, fitted.write, fitted.given) for part in parts]
-    labels, _, posterior = (np.concatenate(column) for column in zip(*each, strict=True))
+    labels = np.concatenate([of_part for of_part, _, _ in each])
+    posterior = np.concatenate([of_part.posterior for _, _, of_part in each])
     _must_be_close(posterior, one.dense_posterior(), "the posterior of three partitions", 1e-9)
     must(_same(labels, one.labels), "labels of three partitions differ")
 

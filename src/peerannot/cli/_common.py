@@ -22,6 +22,7 @@ __all__ = [
     "emit",
     "emit_json",
     "json_option",
+    "json_text",
     "must_write_csv",
     "note",
     "progress_bar",
@@ -81,7 +82,12 @@ def must_write_csv(*outputs: Path | str | None) -> None:
 
 def emit_json(schema: str, facts: Mapping[str, Any]) -> None:
     """Print one JSON document with its schema: ``peerannot/<command>/1``."""
-    emit(json.dumps({"schema": f"peerannot/{schema}/1", **facts}, allow_nan=False))
+    emit(json_text(schema, facts))
+
+
+def json_text(schema: str, facts: Mapping[str, Any]) -> str:
+    """The document that `emit_json` prints."""
+    return json.dumps({"schema": f"peerannot/{schema}/1", **facts}, allow_nan=False)
 
 
 @contextlib.contextmanager

@@ -66,23 +66,22 @@ _ENGINES = (
         default="auto",
         show_default=True,
         help="Where to fit: in memory; from disk, Parquet shards that need not fit in memory; on a"
-        " dask cluster, shards by path or URL. The last two write shards to --output FOLDER; auto"
-        " is disk for shards with --output FOLDER, else memory. peerannot agginfo NAME says what"
-        " can.",
+        " dask cluster, shards by path or URL, into --output FOLDER. auto is disk for shards that"
+        " would not fit in memory, and with --output FOLDER; else memory. peerannot agginfo NAME"
+        " says what can.",
     ),
     click.option("--out-of-core", is_flag=True, help="The same as --engine disk."),
     click.option(
         "--memory-limit",
         type=click.FloatRange(min=0),
         metavar="GIB",
-        help="Memory beyond which --engine auto says that shards do not fit; default: what is"
-        " free.",
+        help="Memory beyond which --engine auto fits shards from disk; default: what is free.",
     ),
     click.option(
         "--scratch",
         type=click.Path(file_okay=False, path_type=Path),
         help="Folder of the memory-mapped files of --engine disk, kept to be used again; default:"
-        " inside --output, and removed.",
+        " in or beside --output, and removed.",
     ),
     click.option(
         "--scheduler", metavar="ADDRESS", help="Scheduler of --engine dask: tcp://HOST:PORT."

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +15,7 @@ from peerannot.cli._common import (
     emit,
     emit_json,
     json_option,
+    json_text,
     must_write_csv,
     note,
     progress_bar,
@@ -23,6 +26,8 @@ from peerannot.cli._engines import PathOrUrl, engine_options, learning_options, 
 from peerannot.cli._votes import flag, is_dataset, reading_names, reading_options, request_fields
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from peerannot.aggregation.request import Outcome, Request
 
 __all__ = ["aggregate"]
@@ -65,7 +70,7 @@ __all__ = ["aggregate"]
     "-o",
     type=PathOrUrl(),
     help="Write the table of labels here (.parquet, .csv, .tsv); default for a FILE: CSV to"
-    " stdout. From --engine disk and dask: a folder.",
+    " stdout. From --engine disk and dask also a folder of shards.",
 )
 @click.option(
     "--workers-output",
@@ -99,17 +104,18 @@ def aggregate(
             raise click.UsageError(f"--out-of-core is --engine disk, not {engine}")
         engine = "disk"
     quiet = without_logs() if engine == "dask" else contextlib.nullcontext()
-    with quiet, spoken_warnings(), progress_bar(asked["strategy"]) as progress:
-        request = _request(
-            dataset, engine, as_json=as_json, hard=hard, progress=progress, **asked
-        )  # fmt: skip
-        outcome = run(request, engine)
-    _show(outcome, hard=hard, as_json=as_json)
+    with _Rows.open(as_json=as_json) as rows:
+        with quiet, spoken_warnings(), progress_bar(asked["strategy"]) as progress:
+            request = _request(
+                dataset, engine, rows, as_json=as_json, hard=hard, progress=progress, **asked
+            )
+            outcome = run(request, engine)
+        _show(outcome, rows, hard=hard, as_json=as_json)
 
 
 def _request(
-    dataset: str, engine: str, *, strategy: str, options: tuple[str, ...], as_json: bool,
-    metadata_path: Path | None, memory_limit: float | None, **asked: Any,
+    dataset: str, engine: str, rows: _Rows, *, strategy: str, options: tuple[str, ...],
+    as_json: bool, metadata_path: Path | None, memory_limit: float | None, **asked: Any,
 ) -> Request:  # fmt: skip
     """What the command line asks, as the library has it."""
     from peerannot._options import parse_pairs
@@ -123,7 +129,7 @@ def _request(
     if auto and options:
         raise ParameterError("-P belongs to one strategy; -s auto takes each with its defaults")
     in_folder = engine in ("auto", "memory") and is_dataset(dataset, metadata=metadata_path)
-    if engine in ("disk", "dask"):
+    if engine == "dask":
         must_write_csv()
     elif not in_folder or output is not None:
         must_write_csv(output or (None if as_json else "stdout.csv"), more)
@@ -136,6 +142,7 @@ def _request(
             "typed": strategy,
             "metadata": metadata_path,
             "output": Path(dataset) if in_folder and output is None else output,
+            "rows": None if in_folder or output is not None or engine == "dask" else rows,
             "memory_limit": None if memory_limit is None else int(memory_limit * 2**30),
             "tell": note,
             "spell": flag,
@@ -143,33 +150,64 @@ def _request(
     )
 
 
-def _show(outcome: Outcome, *, hard: bool, as_json: bool) -> None:
-    """Print where the labels are, or the labels; and in one line what was done."""
-    from peerannot.io import table_text
+class _Rows:
+    """The table of labels for stdout, as CSV or as rows of JSON.
 
-    facts, text = dict(outcome.facts), outcome.shown
-    if not text:
-        result: Any = outcome.result
-        columns = result.label_file(hard=hard)
-        if as_json:
-            facts["rows"] = _rows(columns)
+    Parameters
+    ----------
+    kept
+        A file that has it until the fit is done.
+    as_json
+    """
+
+    def __init__(self, kept: IO[str], *, as_json: bool) -> None:
+        self._kept, self._as_json, self.any = kept, as_json, False
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, *, as_json: bool) -> Iterator[_Rows]:
+        """None so far."""
+        with tempfile.SpooledTemporaryFile(2**24, "w+", encoding="utf-8", newline="") as kept:
+            yield cls(kept, as_json=as_json)
+
+    def __call__(self, frame: pl.DataFrame) -> None:
+        from peerannot._files import storage_errors
+        from peerannot.io import table_text
+
+        if self._as_json:
+            rows = frame.select("task", "label", "confidence").iter_rows()
+            names = ("task", "label", "confidence")
+            each = [dict(zip(names, (t, x or None, p), strict=True)) for t, x, p in rows]
+            text = (", " if self.any and each else "") + json.dumps(each, allow_nan=False)[1:-1]
         else:
-            text = table_text(columns).rstrip("\n")
-    if as_json:
+            text = table_text(frame, header=not self.any)
+        with storage_errors(Path(tempfile.gettempdir())):
+            self._kept.write(text)
+        self.any = True
+
+    def emit(self) -> None:
+        """Print what was kept."""
+        self._kept.seek(0)
+        while text := self._kept.read(2**20):
+            emit(text, end="")
+
+
+def _show(outcome: Outcome, rows: _Rows, *, hard: bool, as_json: bool) -> None:
+    """Print where the labels are, or the labels; and in one line what was done."""
+    facts = dict(outcome.facts)
+    if as_json and rows.any:
+        document = json_text("aggregate", facts)
+        emit(document.removesuffix("}") + ', "rows": [', end="")
+        rows.emit()
+        emit("]}")
+    elif as_json:
         emit_json("aggregate", facts)
-        return
-    emit(text)
-    note(_summary(facts, hard=hard))
-
-
-def _rows(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rows of the table of labels as JSON has them."""
-    return [
-        {"task": task, "label": label or None, "confidence": float(confidence)}
-        for task, label, confidence in zip(
-            columns["task"], columns["label"], columns["confidence"], strict=True
-        )
-    ]
+    else:
+        if rows.any:
+            rows.emit()
+        else:
+            emit(outcome.shown)
+        note(_summary(facts, hard=hard))
 
 
 def _summary(facts: Mapping[str, Any], *, hard: bool) -> str:

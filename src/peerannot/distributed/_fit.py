@@ -63,9 +63,8 @@ class Dask(ShardEngine):
     def has_result(self, output: str | Path) -> bool:
         return has_result(output)
 
-    def fit(
-        self, request: Request, strategy: Strategy, paths: list[str | Path], output: str | Path
-    ) -> ShardedResult:
+    def fit(self, request: Request, strategy: Strategy, paths: list[str | Path]) -> ShardedResult:
+        assert request.output is not None
         told, partitions = request.progress, request.partitions
         scheduler, workers, client = request.scheduler, request.workers, request.client
         if request.checkpoint_every < 1:
@@ -78,7 +77,7 @@ class Dask(ShardEngine):
             raise ParameterError("workers and partitions must be at least 1")
         ready = strategy.with_files()
         urls = [url for path in paths for url in find_shards(path)]
-        store = Store(output)
+        store = Store(request.output)
         if any(url.startswith(store.at("tasks/")) for url in urls):
             raise ParameterError(
                 f"{store.at('tasks')} holds the answers; choose another output folder"

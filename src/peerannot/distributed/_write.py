@@ -62,7 +62,7 @@ def write_part(
 
     A partition that is written twice, as when its worker was lost, is written the same.
     """
-    labels, confidence, posterior = outcome(part, rule, work, given)
+    labels, confidence, fit = outcome(part, rule, work, given)
     answers = part.answers
     n, sizes = answers.n_tasks, answers.answers_per_task.astype(np.int32)
     ids = pl.Series("task", answers.tasks.column())
@@ -71,7 +71,7 @@ def write_part(
         rows = slice(low, min(low + most, n))
         frame = task_frame(
             ids.slice(low, rows.stop - low), sizes[rows], part.shape.classes, labels[rows],
-            confidence[rows], None if hard else posterior[rows],
+            confidence[rows], None if hard else fit.posterior[rows],
         )  # fmt: skip
         more = f"-{low // most:03d}" if n > most else ""
         names.append(f"tasks/part-{part.index:05d}{more}.parquet")

@@ -65,15 +65,15 @@ def aggregate(
     engine
         Where to fit: in ``"memory"``; from ``"disk"``, shards of Parquet that need not fit in
         memory; on a ``"dask"`` cluster, shards by path or URL. ``"auto"``, the default, is disk
-        for shards where ``output`` is a folder, else memory; it tells where they would not fit.
+        for shards that would not fit in memory, or whose ``output`` is a folder, else memory.
     gold
         Known classes of some tasks, which stay fixed: ``{task: label}``, a Series, an array
         (n_tasks,), or the path of a file with columns task and label.
     weights
         Weights of the answers: the name of a column, or an array (n_answers,) for `Answers`.
     output
-        Where to write: a table of labels (.parquet, .csv, .tsv) from memory, a folder of shards
-        from disk and Dask; by default nothing is written, which disk and Dask refuse.
+        Where to write: a table of labels (.parquet, .csv, .tsv), or a folder of shards from disk
+        and Dask. By default nothing is written: disk and Dask refuse that, auto stays in memory.
     **options
         Any other field of `peerannot.aggregation.request.Request`; those that an engine does not
         take are refused.
@@ -81,8 +81,8 @@ def aggregate(
     Returns
     -------
     Result or ShardedResult
-        Of engine memory, and auto without ``output``, a `Result`; of disk and Dask a
-        `ShardedResult`, which says what was written.
+        Of memory, and auto without ``output``, a `Result`; of disk and Dask a `ShardedResult`,
+        which says what was written.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Engine auto: from disk what is wanted in shards, else in memory; and what that would need."""
+"""Engine auto: from disk what does not fit in memory or is wanted in shards, else in memory."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from peerannot.aggregation.request import Engine, Outcome, Request
 from peerannot.engines.memory import Memory
 from peerannot.engines.reading import with_gold_read
 from peerannot.errors import PeerannotError
+from peerannot.io import is_table
 from peerannot.io.rows import Rows
 
 __all__ = ["Auto", "bytes_needed"]
@@ -21,15 +22,13 @@ __all__ = ["Auto", "bytes_needed"]
 # the table of labels written: 118 bytes an answer where ids are numbers, 152 where they are texts.
 ANSWER_BYTES, TEXT_BYTES = 120, 35
 
-SUFFIXES = (".csv", ".parquet", ".tsv")  # of tables, which memory writes
-
 MEMORY = Memory()
 
 
 class Auto(Engine):
-    """Engine memory; or disk, for shards of Parquet whose result is wanted in shards, too.
+    """Engine memory; or disk, for shards of Parquet that would not fit there, which is told.
 
-    Where shards would not fit in memory and disk cannot do what is asked, that is told.
+    Shards whose result is wanted in shards, too, are fitted from disk whatever the memory is.
     """
 
     name: ClassVar[str] = "auto"
@@ -46,7 +45,7 @@ class Auto(Engine):
             what = "fitted from disk" if why is None else f"still fitted in memory: {why}"
             sizes = f"the answers need about {_size(need)} of memory, there are {_size(room)}"
             request.tell(f"{sizes}; {what}")
-        if why is None:
+        if why is None and (not fits or _in_shards(request)):
             return DISK.run(with_gold_read(request))
         return MEMORY.run(request)
 
@@ -87,10 +86,14 @@ def _not_from_disk(request: Request) -> str | None:
         return "engine disk takes one strategy"
     if not strategy.runs_on_partitions() or strategy.needs_all_tasks() is not None:
         return f"{strategy.name} needs all tasks in memory"
-    table = request.output is None or Path(request.output).suffix.lower() in SUFFIXES
-    if table or "://" in str(request.output):
-        return f"engine disk writes shards, to {request.spell('output')} FOLDER"
+    if request.output is None and request.rows is None:
+        return f"engine disk writes, to {request.spell('output')} FILE or FOLDER"
     return None
+
+
+def _in_shards(request: Request) -> bool:
+    """Whether the result is wanted in a folder of shards."""
+    return request.output is not None and not is_table(request.output)
 
 
 def _size(n: int) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import polars as pl
 
 from peerannot._lock import locked
 from peerannot.aggregation.frames import as_answers, as_gold
@@ -50,8 +51,8 @@ class Memory(Engine):
         {
             "gold", "init", "weights", "task", "worker", "label", "classes", "labels",
             "duplicates", "missing_label", "format", "read", "answers_file", "metadata",
-            "path_remove", "output", "workers_output", "hard", "force", "strict", "save_state",
-            "update", "intervals", "bootstrap",
+            "path_remove", "output", "workers_output", "rows", "hard", "force", "strict",
+            "save_state", "update", "intervals", "bootstrap",
         }
     )  # fmt: skip
 
@@ -220,14 +221,14 @@ def _write(
     else:
         if fitted.state is not None and folder is not None:
             write_state(fitted.state, folder)
-        if not request.hard and not isinstance(result.posterior, np.ndarray):
-            request.tell(
-                f"{len(result.classes)} classes: the table has no columns of probabilities"
-            )
+        if line := result.lacks(hard=request.hard):
+            request.tell(line)
         if request.output is not None:
             shown = str(request.output)
             write_table(Path(request.output), result.label_file(hard=request.hard))
             facts["table"] = shown
+        elif request.rows is not None:
+            request.rows(pl.DataFrame(result.label_file(hard=request.hard)))
     if request.workers_output is not None:
         write_table(Path(request.workers_output), result.worker_table())
         facts["workers"] = str(request.workers_output)

@@ -9,7 +9,7 @@ is exported here.
 from peerannot._options import option
 from peerannot.io._cells import cell_text
 from peerannot.io._folder import Folder, write_dataset
-from peerannot.io._output import may_write, table_text, write_table
+from peerannot.io._output import is_table, may_write, table_text, write_frames, write_table
 from peerannot.io._read import (
     Imported,
     ImportReport,
@@ -60,6 +60,7 @@ __all__ = [
     "cell_text",
     "detect",
     "export",
+    "is_table",
     "may_write",
     "moment",
     "option",
@@ -71,5 +72,6 @@ __all__ = [
     "table_text",
     "text_id",
     "write_dataset",
+    "write_frames",
     "write_table",
 ]

@@ -15,6 +15,7 @@ from peerannot._progress import Progress
 from peerannot._sizes import USUAL, Sizes
 from peerannot._text import few
 from peerannot.errors import DataError
+from peerannot.io._coding import sort_key
 from peerannot.io._columns import find_roles
 from peerannot.io._source import Source
 from peerannot.io.checksums import expected
@@ -175,11 +176,12 @@ def survey(rows: Rows, progress: Progress) -> Survey:
         samples.append(task.gather_every(step))
         ends.append(pl.Series([task.min(), task.max()], dtype=task.dtype))
         if in_order:
-            same = last is None or last.dtype == task.dtype
-            in_order = same and task.is_sorted()
+            key = sort_key(task)
+            same = last is None or last.dtype == key.dtype
+            in_order = same and key.is_sorted()
             if in_order and last is not None:
-                in_order = bool(last[0] <= task[0])
-            last = task.tail(1)
+                in_order = bool(last[0] <= key[0])
+            last = key.tail(1)
         n_tasks += int((task != task.shift()).sum()) + 1
         done += frame.height
         progress(done, 2 * rows.n_rows, "surveying")
@@ -202,11 +204,12 @@ def survey(rows: Rows, progress: Progress) -> Survey:
 def partitioned(
     rows: Rows, seen: Survey, folder: Path, progress: Progress
 ) -> Iterator[pl.DataFrame]:
-    """Rows in order of task: written to files of ranges of tasks, each then sorted in memory.
+    """Rows in order of task (`sort_key`): written to files of ranges of tasks, which are sorted.
 
     The order of the rows of a task stays as it is in the shards.
     """
-    samples = pl.concat([s.cast(seen.kinds["task"]) for s in seen.samples]).sort()
+    samples = pl.concat([s.cast(seen.kinds["task"]) for s in seen.samples])
+    samples = sort_key(samples).sort()
     n = -(-rows.n_rows // rows.sizes.sorted_rows)
     at = np.unique(np.linspace(0, samples.len(), n + 1)[1:-1].astype(np.int64))
     cuts = samples.gather(at).unique().sort()
@@ -215,7 +218,7 @@ def partitioned(
     for number, block in enumerate(rows.blocks(seen.kinds)):
         range_of: Any = pl.lit(0)
         if cuts.len():
-            range_of = cuts.search_sorted(block["task"], side="right")
+            range_of = cuts.search_sorted(sort_key(block["task"]), side="right")
         for (part,), some in block.with_columns(range=range_of).group_by(
             "range", maintain_order=True
         ):
@@ -226,7 +229,8 @@ def partitioned(
     for home in sorted(folder.iterdir()):
         frame = pl.concat([pl.read_parquet(file) for file in sorted(home.iterdir())])
         shutil.rmtree(home)
-        yield frame.sort("task", maintain_order=True)
+        in_order = frame.with_columns(key=sort_key(frame["task"])).sort("key", maintain_order=True)
+        yield in_order.drop("key")
 
 
 def _union(parts: list[pl.Series], kind: Any) -> pl.Series:

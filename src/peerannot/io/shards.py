@@ -38,7 +38,7 @@ from peerannot.io.rows import Rows, Survey, partitioned, survey
 
 __all__ = ["Coded", "Coding", "code_shards"]
 
-VERSION = 3  # of the files in the scratch folder
+VERSION = 4  # of the files in the scratch folder
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,11 @@ class MappedParts:
     less than ``room``. What the others keep with tasks goes to files next to the answers; `close`
     removes them.
 
+    Attributes
+    ----------
+    home : Path
+        Folder of these files.
+
     Parameters
     ----------
     coded
@@ -51,7 +56,7 @@ class MappedParts:
             np.empty(0, np.int32), coded.pair_worker, coded.pair_label, len(coded.workers),
             len(coded.classes), model="", columns=0,
         )  # fmt: skip
-        self._home = Path(tempfile.mkdtemp(prefix="kept-", dir=coded.folder))
+        self.home = Path(tempfile.mkdtemp(prefix="kept-", dir=coded.folder))
         # Files of what each partition keeps; no list: an array, not a tuple of some.
         self._kept: list[Any] = [None] * len(self)
         common = (coded, self.shape, coded.workers, coded.classes, *vars(self.pairs).values())
@@ -80,7 +85,7 @@ class MappedParts:
 
     def close(self) -> None:
         """Remove what was kept."""
-        shutil.rmtree(self._home, ignore_errors=True)
+        shutil.rmtree(self.home, ignore_errors=True)
 
     def sum(self, work: Work, *given: Any) -> tuple[Any, ...]:
         return _added(self._settled(part, work(part, *given)) for part in self)
@@ -129,9 +134,9 @@ class MappedParts:
         several = kept if isinstance(kept, tuple) else (kept,)
         files = []
         for i, array in enumerate(several):
-            files.append(None if array is None else self._home / f"{part.index}-{i}.npy")
+            files.append(None if array is None else self.home / f"{part.index}-{i}.npy")
             if array is not None:
-                np.save(self._home / f"{part.index}-{i}.npy", array, allow_pickle=False)
+                np.save(self.home / f"{part.index}-{i}.npy", array, allow_pickle=False)
         self._kept[part.index] = tuple(files) if isinstance(kept, tuple) else files[0]
 
     def _restored(self, c: int) -> Any:

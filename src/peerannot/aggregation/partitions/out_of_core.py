@@ -1,4 +1,4 @@
-"""Fits of answers larger than memory: Parquet shards in, Parquet shards out.
+"""Fits of answers larger than memory: Parquet shards in; Parquet shards, or one table, out.
 
 The shards are coded once into memory-mapped files (`peerannot.io.shards`), whose chunks of
 tasks are the partitions on which the strategy is fitted. Labels and posterior are computed once
@@ -9,30 +9,20 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from peerannot._files import atomic_path, sha256, storage_errors, write_json, write_npy
 from peerannot._lock import locked
-from peerannot.aggregation.base import Fitted, Strategy
+from peerannot.aggregation.base import Strategy
 from peerannot.aggregation.partitions.known import KnownLabels
 from peerannot.aggregation.partitions.mapped import MappedParts
-from peerannot.aggregation.partitions.outcome import outcome
 from peerannot.aggregation.partitions.shard_engine import ShardEngine, check_columns
-from peerannot.aggregation.partitions.sharded_result import (
-    ShardedResult,
-    manifest_of,
-    task_frame,
-    worker_frame,
-)
+from peerannot.aggregation.partitions.sharded_result import ShardedResult
+from peerannot.aggregation.partitions.written import write
 from peerannot.aggregation.request import Request
 from peerannot.errors import ParameterError
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from peerannot.io.shards import Coded
 
 __all__ = ["DISK", "Disk", "fit_shards"]
 
@@ -54,24 +44,41 @@ class Disk(ShardEngine):
     """
 
     name: ClassVar[str] = "disk"
-    takes: ClassVar[frozenset[str]] = ShardEngine.takes | {"scratch"}
+    takes: ClassVar[frozenset[str]] = ShardEngine.takes | {"scratch", "rows", "workers_output"}
 
     def has_result(self, output: str | Path) -> bool:
         return (Path(output) / "manifest.json").exists()
 
-    def fit(
-        self, request: Request, strategy: Strategy, paths: list[str | Path], output: str | Path
-    ) -> ShardedResult:
-        from peerannot.io import Source
+    def check_output(self, request: Request) -> None:
+        from peerannot.io import is_table, may_write
+
+        output, workers = request.output, request.workers_output
+        if workers is not None:
+            may_write(Path(workers), force=request.force)
+        if output is None and request.rows is None:
+            raise ParameterError(
+                f"engine {self.name} writes: give {request.spell('output')} FILE or FOLDER"
+            )
+        if output is not None and "://" in str(output):
+            spell = request.spell
+            raise ParameterError(f"{spell('output')} URL is for {spell('engine')} dask")
+        if output is not None and is_table(output):
+            may_write(Path(output), force=request.force)
+        elif output is not None:
+            super().check_output(request)
+
+    def fit(self, request: Request, strategy: Strategy, paths: list[str | Path]) -> ShardedResult:
+        from peerannot.io import Source, is_table
         from peerannot.io.shards import code_shards
 
-        folder, told = Path(output), request.progress
+        output, told = request.output, request.progress
+        folder = None if output is None or is_table(output) else Path(output)
         taken = {file.resolve().parent for path in paths for file in Source.open(path).files}
-        if (folder / "tasks").resolve() in taken:
+        if folder is not None and (folder / "tasks").resolve() in taken:
             raise ParameterError(
                 f"{folder / 'tasks'} holds the answers; choose another output folder"
             )
-        with _coding_folder(folder, request.scratch) as home:
+        with _coding_folder(request, folder) as home:
             coded = code_shards(
                 paths,
                 home,
@@ -82,13 +89,16 @@ class Disk(ShardEngine):
                 progress=told,
                 sizes=request.sizes,
             )
-            check_columns(len(coded.classes), hard=request.hard)
+            if folder is not None:
+                check_columns(len(coded.classes), hard=request.hard)
             parts = MappedParts(coded, request.sizes.held)
             try:
                 if request.gold is not None:
                     parts.know(KnownLabels.of(request.gold, parts))
-                fit = strategy.with_files().fit_parts(parts, told)
-                return _write(folder, coded, strategy, fit, parts, request)
+                fitted = strategy.with_files().fit_parts(parts, told)
+                if request.strict:
+                    fitted.fit.diagnostics.must_converge(strategy.name, request.spell("strict"))
+                return write(request, folder, coded, strategy, fitted, parts)
             finally:
                 parts.close()
 
@@ -110,78 +120,31 @@ def fit_shards(
 
 
 @contextlib.contextmanager
-def _coding_folder(output: Path, scratch: str | Path | None) -> Iterator[Path]:
-    """A folder of its own for the coded answers, since coding anew removes what is in it."""
-    if scratch is not None:
-        with locked(Path(scratch)), locked(output):
-            yield Path(scratch) / "coded-answers"
-        return
-    with locked(output):
-        ours = output / ".scratch"
-        # Of a run that was killed: it may be half removed.
-        shutil.rmtree(ours, ignore_errors=True)
-        try:
-            yield ours / "coded-answers"
-        finally:
-            shutil.rmtree(ours, ignore_errors=True)
+def _coding_folder(request: Request, folder: Path | None) -> Iterator[Path]:
+    """A folder of its own for the coded answers, since coding anew removes what is in it.
 
-
-def _write(
-    folder: Path, coded: Coded, rule: Strategy, fitted: Fitted, chunks: MappedParts,
-    request: Request,
-) -> ShardedResult:  # fmt: skip
-    """Write shards of tasks, the table of workers, and last the manifest."""
-    import polars as pl
-
-    fit, hard = fitted.fit, request.hard
-    with storage_errors(folder):
-        (folder / "tasks").mkdir(parents=True, exist_ok=True)
-        (folder / "manifest.json").unlink(missing_ok=True)
-        (folder / "confusion.npy").unlink(missing_ok=True)
-        for old in (folder / "tasks").glob("part-*.parquet"):
-            old.unlink()
-    held: list[pl.DataFrame] = []
-    parts: list[str] = []
-    sums: dict[str, str] = {}
-    undecided, sure, tasks = 0, 0.0, 0
-
-    def flush() -> None:
-        parts.append(f"tasks/part-{len(parts):05d}.parquet")
-        with atomic_path(folder / parts[-1]) as temporary:
-            pl.concat(held).write_parquet(temporary)
-            sums[parts[-1]] = sha256(temporary)
-        held.clear()
-
-    for task, part in zip(coded.task_ids(), chunks, strict=True):
-        labels, confidence, posterior = outcome(part, rule, fitted.write, fitted.given)
-        size = coded.size[part.first_task : part.first_task + labels.size]
-        held.append(
-            task_frame(task, size, coded.classes, labels, confidence, None if hard else posterior)
-        )
-        undecided += int((labels < 0).sum())
-        sure += float(confidence.sum())
-        tasks += labels.size
-        if sum(frame.height for frame in held) >= request.sizes.part:
-            flush()
-        request.progress(tasks, coded.n_tasks, "writing")
-    if held:
-        flush()
-    with atomic_path(folder / "workers.parquet") as temporary:
-        worker_frame(coded.workers, coded.worker_answers, fit).write_parquet(temporary)
-        sums["workers.parquet"] = sha256(temporary)
-    if fit.confusion is not None:
-        write_npy(folder / "confusion.npy", fit.confusion)
-        sums["confusion.npy"] = sha256(folder / "confusion.npy")
-    diagnostics = fit.diagnostics
-    facts = manifest_of(
-        rule, fit, hard=hard, classes=coded.classes, n_tasks=coded.n_tasks,
-        n_workers=len(coded.workers), n_answers=coded.n_answers, n_dropped=coded.dropped,
-        n_undecided=undecided, parts=parts, sums=sums,
-    )  # fmt: skip
-    facts |= {"n_shards": coded.n_shards, "n_checked": coded.n_checked}
-    write_json(folder / "manifest.json", facts)
-    return ShardedResult(
-        str(folder), rule.name, coded.n_tasks, len(coded.workers), len(coded.classes),
-        coded.n_answers, undecided, sure / coded.n_tasks, diagnostics, coded.n_shards,
-        coded.n_checked, len(chunks),
-    )  # fmt: skip
+    ``folder`` is that of the result, where it is one.
+    """
+    with contextlib.ExitStack() as stack:
+        if request.scratch is not None:
+            home = Path(request.scratch)
+            stack.enter_context(locked(home))
+        elif folder is not None:
+            home = folder / ".scratch"
+        elif request.output is not None:
+            table = Path(request.output)
+            home = table.with_name(f".{table.name}.scratch")
+            # Of a run that was killed, the lock would leave it.
+            stack.callback(shutil.rmtree, home, ignore_errors=True)
+            stack.enter_context(locked(home))
+        else:
+            made = tempfile.TemporaryDirectory(prefix="peerannot-", ignore_cleanup_errors=True)
+            home = Path(stack.enter_context(made))
+        if folder is not None:
+            stack.enter_context(locked(folder))
+        coded = home / "coded-answers"
+        if request.scratch is None:
+            # Of a run that was killed: it may be half removed.
+            shutil.rmtree(coded, ignore_errors=True)
+            stack.callback(shutil.rmtree, home if folder else coded, ignore_errors=True)
+        yield coded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ __all__ = ["outcome"]
 
 def outcome(
     part: Part, strategy: Strategy, write: Work, given: tuple[Any, ...]
-) -> tuple[NDArray[np.int32], NDArray[np.float64], Any]:
-    """Labels (n,), confidence (n,) and posterior (n, n_classes), dense or CSR, of the tasks.
+) -> tuple[NDArray[np.int32], NDArray[np.float64], Fit]:
+    """Labels (n,), confidence (n,), and the fit of the tasks with both of them.
 
     ``write`` and ``given`` are those of a `Fitted`.
     """
@@ -28,4 +29,4 @@ def outcome(
     if confidence is None:
         dense = isinstance(posterior, np.ndarray)
         confidence = posterior.max(1) if dense else posterior.max(axis=1).toarray().ravel()
-    return labels, confidence, posterior
+    return labels, confidence, replace(fit, labels=labels, confidence=confidence)

@@ -18,7 +18,7 @@ __all__ = ["ShardEngine", "check_columns"]
 
 
 class ShardEngine(Engine):
-    """From shards to shards: one that fits partitions of tasks."""
+    """From shards, in partitions of tasks, to shards."""
 
     takes: ClassVar[frozenset[str]] = frozenset(
         {
@@ -39,17 +39,18 @@ class ShardEngine(Engine):
         """Whether a folder holds a whole result."""
 
     @abstractmethod
-    def fit(
-        self, request: Request, strategy: Strategy, paths: list[str | Path], output: str | Path
-    ) -> ShardedResult:
+    def fit(self, request: Request, strategy: Strategy, paths: list[str | Path]) -> ShardedResult:
         """Fit the strategy, which runs on partitions and takes what was given, and write."""
 
-    def run(self, request: Request) -> Outcome:
-        output, strategy, paths = request.output, request.strategy, request.paths()
-        if paths is None:
-            raise DataError(f"engine {self.name}: expected paths of shards of Parquet")
-        if strategy is None:
-            raise ParameterError(f"engine {self.name}: name a strategy; auto compares in memory")
+    def check_output(self, request: Request) -> None:
+        """Refuse, before any work is done, an output that cannot be written.
+
+        Raises
+        ------
+        ParameterError
+            It is no folder, or one with a result that may not be replaced.
+        """
+        output = request.output
         if output is None or (isinstance(output, Path) and output.is_file()):
             raise ParameterError(
                 f"engine {self.name} writes shards: give {request.spell('output')} FOLDER"
@@ -58,10 +59,18 @@ class ShardEngine(Engine):
             raise ParameterError(
                 f"{output}: has a result already; give {request.spell('force')} to overwrite it"
             )
+
+    def run(self, request: Request) -> Outcome:
+        strategy, paths = request.strategy, request.paths()
+        if paths is None:
+            raise DataError(f"engine {self.name}: expected paths of shards of Parquet")
+        if strategy is None:
+            raise ParameterError(f"engine {self.name}: name a strategy; auto compares in memory")
+        self.check_output(request)
         check_partitions(strategy)
         if request.gold is not None and not strategy.takes_gold:
             raise ParameterError(f"{strategy.name} cannot use gold labels")
-        done = self.fit(request, strategy, paths, output)
+        done = self.fit(request, strategy, paths)
         done.diagnostics.warn(strategy.name, stacklevel=4)
         if request.strict:
             done.diagnostics.must_converge(strategy.name, request.spell("strict"))
@@ -72,7 +81,7 @@ class ShardEngine(Engine):
             unchecked = done.n_shards - done.n_checked
             of_all = f"{unchecked} of {done.n_shards} shards" if done.n_checked else "shards"
             request.tell(f"{of_all} have no checksums, {ADVICE}")
-        return Outcome(done, done.facts(), done.folder)
+        return Outcome(done, done.facts(), done.folder or done.table)
 
 
 def check_columns(n_classes: int, *, hard: bool) -> None:

@@ -56,7 +56,7 @@ class ShardedResult:
         n_answers, and a column ``p_CLASS`` for each class unless hard labels were asked for;
         label is null where undecided), ``workers.parquet`` (worker, n_answers, skill),
         ``confusion.npy`` (n_workers, true, answered) where the model has it, and
-        ``manifest.json``, which is written last.
+        ``manifest.json``, which is written last. Empty where one table was written.
     strategy : str
     n_tasks, n_workers, n_classes, n_answers, n_undecided : int
     mean_confidence : float
@@ -69,6 +69,8 @@ class ShardedResult:
         Iterations of an earlier run that were not done again.
     left_out : tuple of LeftOut
         Shards that were not used, see ``skip_bad_shards``.
+    table : str
+        Path of the one table of labels (`Found.label_file`) that engine disk wrote instead.
     """
 
     folder: str
@@ -85,10 +87,12 @@ class ShardedResult:
     n_partitions: int
     resumed_at: int = 0
     left_out: tuple[LeftOut, ...] = field(default=())
+    table: str = ""
 
     def facts(self) -> dict[str, Any]:
-        """All of it as JSON has it, but for the objective."""
+        """All of it as JSON has it, but for the objective and where nothing was written."""
         facts = {key: value for key, value in asdict(self).items() if key != "diagnostics"}
+        facts = {k: v for k, v in facts.items() if v != "" or k not in ("folder", "table")}
         return facts | {
             "n_iter": self.diagnostics.n_iter, "converged": self.diagnostics.converged
         }  # fmt: skip
