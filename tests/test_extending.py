@@ -96,6 +96,23 @@ def test_another_distribution_is_in_lists_commands_and_completion(site, tmp_path
     assert "power-vote" in offered.stdout
 
 
+def test_doctor_lists_what_was_found_and_whether_it_loads(site, tmp_path) -> None:
+    run = ["-m", "peerannot", "doctor"]
+    facts = json.loads(python(*run, "--json", path=site, cwd=tmp_path).stdout)
+    found = {plugin["name"]: plugin for plugin in facts["plugins"]}
+    entries = tomllib.loads(FILES["pyproject.toml"])["project"]["entry-points"]
+    for group, classes in entries.items():
+        for name in classes:
+            known = {"name": name, "group": group, "distribution": "crowd-extras 1.0"}
+            assert known.items() <= found[name].items()
+            assert found[name]["fault"] is None or name == "coin-net"  # which needs PyTorch
+    assert "cannot be loaded (ModuleNotFoundError: No module" in found["crooked"]["fault"]
+    assert found["majority-vote"]["fault"].startswith("left out: the name 'majority-vote' already")
+    assert {found[name]["fault"] for name in ("crooked", "majority-vote")} <= {*facts["advice"]}
+    text = python(*run, path=site, cwd=tmp_path).stdout
+    assert "my-table             peerannot.writers of crowd-extras 1.0\n" in text
+
+
 @pytest.mark.slow
 def test_the_classes_of_the_page_pass_their_checks(site, tmp_path) -> None:
     pytest.importorskip("torch")

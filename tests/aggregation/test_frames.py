@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -151,6 +152,31 @@ def test_gold_is_in_the_values_of_the_frame():
     assert got.label_names() == ["cat", "cat"]
 
 
+@pytest.mark.parametrize("form", ["long", "wide", "pandas", "matrix", "mapping"])
+def test_labels_are_positions_or_names_as_is_said(form):
+    """Of classes "1" and "0" the label 0 is the second by name, and the first by position."""
+    long = pl.DataFrame({"task": [1, 1, 2], "worker": ["a", "b", "a"], "label": [0, 0, 1]})
+    data = {
+        "long": long,
+        "wide": long.pivot("worker", index="task", values="label"),
+        "pandas": long.to_pandas(),
+        "matrix": np.array([[0, 0], [1, np.nan]]),
+        "mapping": {"1": {"a": 0, "b": 0}, "2": {"a": 1}},
+    }[form]
+    for labels, found in (("codes", ["1", "0"]), ("names", ["0", "1"])):
+        for fit in (MajorityVote().fit, partial(aggregate, strategy="MV")):
+            assert fit(data, classes=["1", "0"], labels=labels).label_names() == found
+        predicted = MajorityVote().fit_predict(data, classes=["1", "0"], labels=labels)
+        values = predicted["agg_label"] if isinstance(predicted, pl.DataFrame) else predicted
+        assert [str(value) for value in values] == found
+    assert MajorityVote().fit(data, classes=["cat", "dog"], labels="codes").label_names() == [
+        "cat", "dog",
+    ]  # fmt: skip
+    for fit in (MajorityVote().fit, partial(aggregate, strategy="MV")):
+        with pytest.raises(ParameterError, match="labels must be codes or names, not 'code'"):
+            fit(data, labels="code")
+
+
 def test_truth_values():
     df = pd.DataFrame({**ROWS, "label": [True, True, False, False, False, False]})
     got = MajorityVote().fit_predict(df)
@@ -167,7 +193,7 @@ def test_anything_else():
     votes = {0: {0: 1, 1: 1}, 1: {0: 0}}
     assert MajorityVote().fit_predict(votes, classes=2).tolist() == [1, 0]
     assert MajorityVote().fit_predict(votes, classes=["no", "yes"]).tolist() == ["yes", "no"]
-    with pytest.raises(ParameterError, match="classes and nothing else"):
+    with pytest.raises(ParameterError, match="classes and labels alone"):
         MajorityVote().fit(votes, task="task")
 
 

@@ -150,8 +150,8 @@ class Strategy(Named, Options, ABC):
         progress
             Told the iterations done.
         **reading
-            How other data than `Answers` are read, see `Reading`: ``task``, ``worker``,
-            ``label``, ``weight`` (names of columns), ``classes``, ``missing_label``.
+            How other data than `Answers` are read, see `Layout` and `Reading`: ``task``,
+            ``worker``, ``label``, ``weight`` (names of columns), ``classes``, ``labels``.
 
         Raises
         ------

@@ -12,14 +12,14 @@ from typing import Any, TypedDict
 import numpy as np
 
 from peerannot.aggregation.origin import Origin
-from peerannot.answers import Answers, DuplicatePolicy, Ids, labels_in
+from peerannot.answers import Answers, DuplicatePolicy, Ids, Meaning, check_meaning, labels_in
 from peerannot.errors import DataError, ParameterError
 
-__all__ = ["Reading", "as_answers", "as_gold", "shown"]
+__all__ = ["Layout", "Reading", "as_answers", "as_gold", "shown"]
 
 
-class Reading(TypedDict, total=False):
-    """How the data of a fit are read, where they are not `Answers`.
+class Layout(TypedDict, total=False):
+    """How data are laid out, where they are not `Answers`.
 
     Attributes
     ----------
@@ -47,7 +47,19 @@ class Reading(TypedDict, total=False):
     format: str
 
 
-def as_answers(data: Any, reading: Reading | None = None) -> tuple[Answers, Origin]:
+class Reading(Layout, total=False):
+    """How the data of a fit are read, where they are not `Answers`.
+
+    Attributes
+    ----------
+    labels : str
+        What whole numbers are: ``"codes"``, positions in ``classes``, or ``"names"`` of classes.
+    """
+
+    labels: Meaning
+
+
+def as_answers(data: Any, reading: Layout | None = None) -> tuple[Answers, Origin]:
     """What a user has at hand as answers, and where it came from.
 
     Parameters
@@ -56,7 +68,7 @@ def as_answers(data: Any, reading: Reading | None = None) -> tuple[Answers, Orig
         `Answers`; ``{task: {worker: label}}``; a path or pattern of any known format; a long
         frame of columns task, worker, label; a wide frame or an array (n_tasks, n_workers).
     reading
-        See `Reading`.
+        See `Layout` and `Reading`.
 
     Raises
     ------
@@ -70,16 +82,18 @@ def as_answers(data: Any, reading: Reading | None = None) -> tuple[Answers, Orig
     unknown = [name for name in given if name not in known]
     if unknown:
         raise ParameterError(f"fit: no option {unknown[0]!r}; it has {', '.join(known)}")
+    check_meaning(given.get("labels"))
     if isinstance(data, Answers):
         if given:
             raise ParameterError(f"fit: {next(iter(given))} is for frames, matrices and files")
         return data, Origin()
     if isinstance(data, Mapping):
-        if set(given) - {"classes"}:
-            raise ParameterError("fit: {task: {worker: label}} takes classes and nothing else")
+        if set(given) - {"classes", "labels"}:
+            raise ParameterError("fit: {task: {worker: label}} takes classes and labels alone")
         answers = Answers.from_mapping(data, **given)
         numbers = {str(y): y for row in data.values() for y in row.values() if type(y) is int}
-        return answers, Origin(classes=numbers if set(numbers) <= set(answers.classes) else {})
+        named = set(numbers) <= set(answers.classes) and _are_names(answers, given)
+        return answers, Origin(classes=numbers if named else {})
     if isinstance(data, str | Path):
         return _read(data, given), Origin()
     if isinstance(data, list | tuple) and data and all(isinstance(d, str | Path) for d in data):
@@ -122,8 +136,8 @@ def _read(data: Any, given: Mapping[str, Any]) -> Answers:
         options["no_answer"] = [cell_text(given["missing_label"]) or ""]
     form = given.get("format")
     return read_answers(
-        data, format=form, classes=given.get("classes"), duplicates=given.get("duplicates"),
-        **options,
+        data, format=form, classes=given.get("classes"), labels=given.get("labels"),
+        duplicates=given.get("duplicates"), **options,
     )  # fmt: skip
 
 
@@ -153,9 +167,11 @@ def _of_matrix(data: Any, given: Mapping[str, Any]) -> tuple[Answers, Origin]:
     if classes is not None and not isinstance(classes, int | np.integer):
         classes = [cell_text(c) for c in classes]
     names = [cell_text(value) for value in found]
+    codes = given.get("labels") == "codes"
     answers = Answers.from_arrays(
-        row, column, names, tasks=map(str, range(len(array))),
-        workers=map(str, range(array.shape[1])), classes=classes,
+        row, column, list(map(_whole, found)) if codes else names,
+        tasks=map(str, range(len(array))), workers=map(str, range(array.shape[1])),
+        classes=classes, labels=given.get("labels"),
     )  # fmt: skip
     rows = tuple(answers.tasks)
     came = dict(zip(names, map(_whole, found), strict=True))
@@ -164,7 +180,7 @@ def _of_matrix(data: Any, given: Mapping[str, Any]) -> tuple[Answers, Origin]:
     return answers, Origin(
         tasks={r: i for i, r in enumerate(rows)},
         workers={str(i): i for i in range(array.shape[1])},
-        classes=_named(came),
+        classes=_named(came) if _are_names(answers, given) else {},
         rows=rows,
         missing=missing,
     )
@@ -208,7 +224,7 @@ def _of_frame(frame: Any, given: Mapping[str, Any]) -> tuple[Answers, Origin]:
         lazy,
         {str(cell_text(v)): v for v in tasks},
         {str(cell_text(v)): v for v in workers},
-        _named(came),
+        _named(came) if _are_names(answers, given) else {},
         rows,
     )
 
@@ -251,6 +267,11 @@ def _ids_of(series: Iterable[Any], answers: Answers) -> list[Any]:
         if wanted <= {cell_text(v) for v in values} and len(set(values)) == len(values):
             return list(values)
     return list(answers.tasks)
+
+
+def _are_names(answers: Answers, given: Mapping[str, Any]) -> bool:
+    """Whether labels, as they came, name classes; positions name those that are only counted."""
+    return given.get("labels") != "codes" or answers.classes == Ids(answers.n_classes)
 
 
 def _is_missing(value: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from peerannot._progress import Progress, silent
 from peerannot._sizes import USUAL, Sizes
 from peerannot._text import did_you_mean
-from peerannot.answers import DuplicatePolicy, Meaning
+from peerannot.answers import DuplicatePolicy, Meaning, check_meaning
 from peerannot.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -153,6 +153,9 @@ class Request:
     progress: Progress = silent
     tell: Callable[[str], None] = _silent
     spell: Callable[[str], str] = str
+
+    def __post_init__(self) -> None:
+        check_meaning(self.labels)
 
     @classmethod
     def of(cls, data: Any, strategy: Strategy | None, options: Mapping[str, Any]) -> Request:

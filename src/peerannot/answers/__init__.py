@@ -14,7 +14,7 @@ from peerannot.answers._gold import (
     table_of,
 )
 from peerannot.answers.ids import Ids
-from peerannot.answers.labels import Meaning
+from peerannot.answers.labels import Meaning, check_meaning
 
 __all__ = [
     "Answers",
@@ -23,6 +23,7 @@ __all__ = [
     "Meaning",
     "by_task",
     "check_answers",
+    "check_meaning",
     "gold_classes",
     "gold_labels",
     "gold_names",

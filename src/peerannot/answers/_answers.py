@@ -89,6 +89,7 @@ class Answers:
         tasks: Iterable[str] | None = None,
         workers: Iterable[str] | None = None,
         classes: Iterable[Any] | int | None = None,
+        labels: Meaning | None = None,
         duplicates: DuplicatePolicy = "last",
     ) -> Answers:
         """Build answers from three sequences, one row an answer, in any order.
@@ -110,6 +111,9 @@ class Answers:
         classes
             Number of classes (labels are then 0..K-1), or class names in order; by default the
             labels that occur, in the order of `Ids.of_classes`.
+        labels
+            Whether whole numbers are ``"codes"``, positions in ``classes``, or ``"names"``,
+            whatever the type of ``classes``.
         duplicates
             What to do when a worker answers a task more than once: keep the ``"last"`` or
             ``"first"`` row, keep ``"all"``, or raise an ``"error"``. Exact repeats are dropped
@@ -141,7 +145,7 @@ class Answers:
                 weights = weights[rows]
             task_code, who, given = task_code[rows], take(who, rows), take(given, rows)
         worker_code, worker_ids = code_ids(who, workers, "worker")
-        label_code, class_ids = code_labels(given, classes)
+        label_code, class_ids = code_labels(given, classes, labels)
         return cls.from_codes(
             task_code, worker_code, label_code, task_ids, worker_ids, class_ids, weights, duplicates
         )
@@ -157,10 +161,8 @@ class Answers:
     ) -> Answers:
         """Build answers from ``{task: {worker: label}}``, the dataset's format.
 
-        Labels, missing ones too, and ``classes`` are as `from_arrays` has them;
-        ``labels="names"`` says that numbers are names of classes whatever the type of
-        ``classes``, ``labels="codes"`` that they are positions. ``where`` is the file that
-        messages name. Cost: linear, about half a second a million answers.
+        Labels, missing ones too, ``classes`` and ``labels`` are as `from_arrays` has them.
+        ``where`` is the file that messages name. Cost: linear, half a second a million answers.
 
         Raises
         ------

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from peerannot._no_answer import is_no_answer
 from peerannot._text import did_you_mean, few
 from peerannot.answers.ids import Ids
-from peerannot.errors import DataError, DataWarning
+from peerannot.errors import DataError, DataWarning, ParameterError
 
 __all__ = [
     "BadLabel",
@@ -25,6 +25,7 @@ __all__ = [
     "as_name",
     "as_texts",
     "as_values",
+    "check_meaning",
     "class_code",
     "class_names",
     "code_labels",
@@ -36,6 +37,17 @@ __all__ = [
 Meaning = Literal["codes", "names"]
 
 _NUMBERS = (int, float, np.integer, np.floating)
+
+
+def check_meaning(labels: Any) -> None:
+    """Refuse what is neither a `Meaning` nor None.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if labels not in (None, *get_args(Meaning)):
+        raise ParameterError(f"labels must be codes or names, not {labels!r}")
 
 
 class BadLabel(DataError):

@@ -1,4 +1,4 @@
-"""What peerannot asks of a strategy, a format or an end-to-end strategy, for anyone to run.
+"""What peerannot asks of a strategy, a format or a network of others, for anyone to run.
 
 >>> from peerannot.aggregation import DawidSkene
 >>> from peerannot.checks import check_strategy
@@ -20,15 +20,29 @@ from peerannot._lazy import resolve
 
 if TYPE_CHECKING:
     from peerannot.checks.check import Check
-    from peerannot.checks.run import check_end_to_end, check_format, check_strategy, checks_of
+    from peerannot.checks.run import (
+        check_end_to_end,
+        check_format,
+        check_strategy,
+        check_writer,
+        checks_of,
+    )
 
-__all__ = ["Check", "check_end_to_end", "check_format", "check_strategy", "checks_of"]
+__all__ = [
+    "Check",
+    "check_end_to_end",
+    "check_format",
+    "check_strategy",
+    "check_writer",
+    "checks_of",
+]
 
 _HOMES = {
     "Check": "check",
     "check_end_to_end": "run",
     "check_format": "run",
     "check_strategy": "run",
+    "check_writer": "run",
     "checks_of": "run",
 }
 

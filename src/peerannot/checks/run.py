@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from peerannot._registry import Named
 from peerannot.aggregation.base import Strategy
 from peerannot.checks.check import Check, run_all
-from peerannot.io import Format
+from peerannot.io import Format, Writer
 
 if TYPE_CHECKING:
     from peerannot.learning import EndToEnd
 
-__all__ = ["check_end_to_end", "check_format", "check_strategy", "checks_of"]
+__all__ = ["check_end_to_end", "check_format", "check_strategy", "check_writer", "checks_of"]
 
 
 def checks_of(
@@ -27,9 +27,9 @@ def checks_of(
     Parameters
     ----------
     cls
-        A class that extends `Strategy`, `Format` or `EndToEnd`, registered or not.
+        A class that extends `Strategy`, `Format`, `Writer` or `EndToEnd`, registered or not.
     example, **options
-        Of a format, see `check_format`.
+        See `check_format` and `check_writer`.
 
     Raises
     ------
@@ -85,6 +85,24 @@ def check_format(cls: type[Format], example: str | Path, **options: str) -> None
     run_all(cls, list(checks_of(cls, example, **options)))
 
 
+def check_writer(cls: type[Writer], **options: str) -> None:
+    """Ask of an output format what is asked of every one of peerannot.
+
+    Parameters
+    ----------
+    cls
+        The class, registered or not.
+    **options
+        Options that it cannot be without.
+
+    Raises
+    ------
+    AssertionError
+        A line for each promise that is not kept.
+    """
+    run_all(cls, list(checks_of(cls, **options)))
+
+
 def check_end_to_end(cls: type[EndToEnd]) -> None:
     """Ask of an end-to-end strategy what is asked of every one of peerannot.
 
@@ -117,12 +135,17 @@ def _promises(
             raise TypeError(f"checks of {cls.__name__} need an export that it reads: example=FILE")
         sample = formats.Example(cls, Path(example), options)
         return {name: partial(holds, sample) for name, holds in formats.PROMISES.items()}
+    if isinstance(cls, type) and issubclass(cls, Writer):
+        from peerannot.checks import writers
+
+        written = writers.Written(cls, options)
+        return {name: partial(holds, written) for name, holds in writers.PROMISES.items()}
     if isinstance(cls, type) and _is_end_to_end(cls):
         from peerannot.checks import end_to_end
 
         return {name: partial(holds, cls) for name, holds in end_to_end.PROMISES.items()}
     raise TypeError(
-        f"there are no checks for {cls!r}: give a class of Strategy, Format or EndToEnd"
+        f"there are no checks for {cls!r}: give a class of Strategy, Format, Writer or EndToEnd"
     )
 
 

@@ -7,8 +7,9 @@ import platform
 import re
 import sys
 import tempfile
+import warnings
 from dataclasses import asdict
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import click
 
 from peerannot._version import __version__
 from peerannot.cli._common import emit, emit_json, json_option, note
-from peerannot.errors import ExitCode
+from peerannot.errors import ExitCode, PeerannotError
 
 __all__ = ["doctor"]
 
@@ -29,6 +30,15 @@ _THREADS = (
 )
 # Extras that only gather others, or are for work on peerannot itself.
 _SUMS = ("all", "dev", "docs")
+# The registries, by the package that other distributions add to.
+_REGISTRIES = {
+    "peerannot.aggregation": "peerannot.aggregation:STRATEGIES",
+    "peerannot.identification": "peerannot.identification:METHODS",
+    "peerannot.io.formats": "peerannot.io:FORMATS",
+    "peerannot.io.writers": "peerannot.io:WRITERS",
+    "peerannot.learning.strategies": "peerannot.learning:STRATEGIES",
+    "peerannot.simulation.models": "peerannot.simulation:SIMULATIONS",
+}
 _PLACES = ("PEERANNOT_CACHE", "PEERANNOT_MIRROR")
 
 
@@ -37,7 +47,7 @@ _PLACES = ("PEERANNOT_CACHE", "PEERANNOT_MIRROR")
 @click.option("--accept", is_flag=True, help="Take files of DATASET that were changed as they are.")
 @json_option
 def doctor(dataset: Path | None, accept: bool, as_json: bool) -> int:
-    """Tell versions, extras, devices, threads and cache folders; a bug report needs these.
+    """Tell versions, extras, devices, threads, cache folders and plugins; for bug reports.
 
     Nothing is changed. Exit code 0 also where something could be better: see "advice".
 
@@ -60,6 +70,7 @@ def doctor(dataset: Path | None, accept: bool, as_json: bool) -> int:
         "instructions": _instructions(),
         "threads": _threads(),
         "caches": _caches(),
+        "plugins": _plugins(),
         "environment": {n: os.environ[n] for n in (*_PLACES, *_THREADS) if n in os.environ},
     }
     facts["advice"] = _advice(facts)
@@ -175,6 +186,35 @@ def _size(folder: Path) -> int:
     return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
 
 
+def _plugins() -> list[dict[str, str | None]]:
+    """What other distributions add; each is loaded, to see whether it can be."""
+    from peerannot._plugins import GROUPS, distribution_of, plugins
+
+    return [
+        {
+            "name": entry.name,
+            "group": group,
+            "distribution": distribution_of(entry),
+            "fault": _fault_of(package, entry.name),
+        }
+        for package, group in GROUPS.items()
+        for entry in plugins(package)
+    ]
+
+
+def _fault_of(package: str, name: str) -> str | None:
+    """Why a class of another distribution cannot be used; None where it can."""
+    module, _, registry = _REGISTRIES[package].partition(":")
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            found = getattr(import_module(module), registry)[name]
+    except PeerannotError as error:
+        return str(error)
+    if found.__module__.startswith("peerannot."):
+        return f"left out: the name {name!r} already belongs to {found.name!r} of peerannot"
+    return None
+
+
 def _advice(facts: dict[str, Any]) -> list[str]:
     lines = []
     for extra, packages in facts["extras"].items():
@@ -188,7 +228,7 @@ def _advice(facts: dict[str, Any]) -> list[str]:
         lines.append(
             f"downloads cannot be kept in {caches['downloads']['folder']}: set PEERANNOT_CACHE"
         )
-    return lines
+    return [*lines, *(plugin["fault"] for plugin in facts["plugins"] if plugin["fault"])]
 
 
 def _show(facts: dict[str, Any]) -> None:
@@ -215,6 +255,11 @@ def _show(facts: dict[str, Any]) -> None:
     for name, place in facts["caches"].items():
         state = f"{place['size_mb']} MB" if place["writable"] else "cannot be written"
         emit(f"  {name:<20} {place['folder'] or '-'} ({state})")
+    if facts["plugins"]:
+        head("plugins")
+    for plugin in facts["plugins"]:
+        state = f": {plugin['fault']}" if plugin["fault"] else ""
+        emit(f"  {plugin['name']:<20} {plugin['group']} of {plugin['distribution']}{state}")
     if facts["environment"]:
         head("environment")
         for name, value in facts["environment"].items():

@@ -17,7 +17,7 @@ from peerannot._memory import too_many_classes
 from peerannot._options import from_text
 from peerannot._text import few
 from peerannot._threads import threads
-from peerannot.answers import Answers, DuplicatePolicy, Ids, Meaning
+from peerannot.answers import Answers, DuplicatePolicy, Ids, Meaning, check_meaning
 from peerannot.answers.labels import class_names
 from peerannot.errors import DataError, ParameterError
 from peerannot.io._coding import encode
@@ -28,7 +28,7 @@ from peerannot.io._repeats import Repeats, by_time, refuse_contradictions
 from peerannot.io._several import read_parts
 from peerannot.io._source import Source
 from peerannot.io.base import FORMATS, Votes
-from peerannot.io.classes import GUESSED, LABELS, code_labels
+from peerannot.io.classes import GUESSED, code_labels
 from peerannot.io.float_ids import has_float_ids, may_be_floats, without_float_ids
 
 __all__ = [
@@ -200,8 +200,7 @@ def read(
     >>> read("answers.csv", classes=["cat", "dog"]).answers  # doctest: +SKIP
     Answers(2 tasks, 2 workers, 2 classes, 4 answers)
     """
-    if labels not in (None, *LABELS):
-        raise ParameterError(f"labels must be codes or names, not {labels!r}")
+    check_meaning(labels)
     paths = list(path) if isinstance(path, list | tuple) else [path]
     texts = {key: str(value) for key, value in options.items() if value is not None}
     names = None

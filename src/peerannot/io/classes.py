@@ -23,7 +23,6 @@ from peerannot.errors import DataError
 
 __all__ = [
     "GUESSED",
-    "LABELS",
     "ClassCodes",
     "are_positions",
     "code_cells",
@@ -31,7 +30,6 @@ __all__ = [
     "either_way",
 ]
 
-LABELS = ("codes", "names")
 # Positions go up to the number of classes; a label above that stands alone is rather an id.
 _MOST_UNSEEN = 2**16
 

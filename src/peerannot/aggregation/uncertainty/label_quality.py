@@ -7,7 +7,7 @@ from typing import Any, Literal, Unpack
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from peerannot.aggregation.frames import Reading, as_answers
+from peerannot.aggregation.frames import Layout, as_answers
 from peerannot.aggregation.origin import Origin, build_frame
 from peerannot.aggregation.reliability.crowdlab import CROWDLAB
 from peerannot.aggregation.result import Result
@@ -23,7 +23,7 @@ def label_quality(
     *,
     consensus: Literal["best_quality", "majority_vote"] = "best_quality",
     calibrate_probs: bool = False,
-    **reading: Unpack[Reading],
+    **reading: Unpack[Layout],
 ) -> dict[str, Any]:
     """Consensus, quality of labels and of workers by CROWDLAB, as cleanlab names them.
 
@@ -39,7 +39,7 @@ def label_quality(
         Bring the probabilities near the shares of votes by one temperature first: for a
         classifier that is too sure or not sure enough.
     **reading
-        As `Strategy.fit` has it; ``classes`` where some are never answered.
+        See `Layout`; ``classes`` where some are never answered.
 
     Returns
     -------
