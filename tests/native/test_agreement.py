@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -81,7 +81,9 @@ def test_counts_of_labels(seed: int, threads: int) -> None:
 
 
 @examples
-@given(seed=seeds, n=st.sampled_from([0, 1, 6, 20_000]), k=st.integers(1, 9), threads=threads)
+@given(seed=seeds, n=st.sampled_from([0, 1, 6, 70]), k=st.integers(1, 9), threads=threads)
+@example(seed=0, n=20_000, k=3, threads=3)  # enough that they are cut
+@example(seed=1, n=20_000, k=9, threads=2)
 def test_sums_over_counts(seed: int, n: int, k: int, threads: int) -> None:
     rng = np.random.default_rng(seed)
     table = rng.poisson(0.8, (n, k))
@@ -110,37 +112,31 @@ def test_sums_over_counts(seed: int, n: int, k: int, threads: int) -> None:
     assert total == pytest.approx(margin @ twin.ratio(number) @ margin, rel=1e-12)
 
 
+def with_cohen(x: dict[str, Array]) -> None:
+    rooms = {"agree": np.empty(1, np.int64), "chance": np.empty(1)}
+    native.agreement_cohen(**x, **rooms, n_classes=1, threads=2)
+
+
 def with_pairs(x: dict[str, Array]) -> None:
     votes = {name: x[name] for name in x if name not in ("label", "ptr", "second")}
     native.agreement_count_pairs(**votes, n_pairs=np.empty(2, np.int64), least=1, threads=2)
     fill = {"ptr": x["ptr"], "second": x["second"].copy(), "shared": np.empty(1, np.int64)}
     native.agreement_fill_pairs(**votes, **fill, least=1, threads=2)
-    native.agreement_cohen(
-        **x, agree=np.empty(1, np.int64), chance=np.empty(1), n_classes=1, threads=2
-    )
+    with_cohen(x)
 
 
-WRONG = [
-    (name, place, value)
-    for name, array in one_pair().items()
-    for place in range(array.size)
-    for value in (-1, 3)
-]
-
-
-@pytest.mark.parametrize(("name", "place", "value"), WRONG)
-def test_indices_out_of_range_are_refused(name: str, place: int, value: int) -> None:
-    x = one_pair()
-    with_pairs(x)
-    x[name][place] = value
-    if name == "second":  # is set by fill_pairs
-        with pytest.raises(ValueError, match="range"):
-            native.agreement_cohen(
-                **x, agree=np.empty(1, np.int64), chance=np.empty(1), n_classes=1, threads=1
-            )
-        return
-    with pytest.raises(ValueError, match=r"range|bounds"):
-        with_pairs(x)
+@pytest.mark.parametrize("name", list(one_pair()))
+def test_indices_out_of_range_are_refused(name: str) -> None:
+    with_pairs(one_pair())
+    # The second workers are set by fill_pairs.
+    call = with_cohen if name == "second" else with_pairs
+    for place in range(one_pair()[name].size):
+        for value in (-1, 3):
+            x = one_pair()
+            x[name][place] = value
+            with pytest.raises(ValueError, match=r"range|bounds"):
+                call(x)
+                pytest.fail(f"{name}[{place}] = {value} is taken")
 
 
 @pytest.mark.parametrize("name", list(one_pair()))

@@ -28,6 +28,8 @@ FAMILIES = [
     for path in sorted((Path(__file__).parent / "calls").glob("*.py"))
 ]
 NAMES = [name for family in FAMILIES for name in family.OUTPUTS]
+# What is decided before a loop is chosen.
+ONCE = pytest.mark.parametrize("isa", native.isas()[-1:], indirect=True)
 
 
 def call_of(name: str) -> dict[str, Any]:
@@ -39,8 +41,21 @@ def arrays() -> list[tuple[str, str]]:
     return [(n, a) for n in NAMES for a, v in call_of(n).items() if isinstance(v, np.ndarray)]
 
 
-def outputs() -> list[tuple[str, str]]:
-    return [(n, a) for f in FAMILIES for n, written in f.OUTPUTS.items() for a in written]
+def outputs(name: str) -> tuple[str, ...]:
+    return next(f.OUTPUTS[name] for f in FAMILIES if name in f.OUTPUTS)
+
+
+def must_refuse(name: str, **spoilt: Any) -> None:
+    """Ask for a TypeError; whatever else happens names the binding and the argument."""
+    said = f"{name}({', '.join(f'{a}={v!r}' for a, v in spoilt.items())})"
+    try:
+        getattr(native, name)(**{**call_of(name), **spoilt})
+    except TypeError:
+        return
+    except Exception as error:
+        error.add_note(said)
+        raise
+    pytest.fail(f"{said} is taken")
 
 
 def spaced(array: NDArray[Any]) -> NDArray[Any]:
@@ -65,30 +80,32 @@ WRONG: dict[str, Callable[[NDArray[Any]], Any]] = {
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_right_is_taken(name: str) -> None:
     getattr(native, name)(**call_of(name))
-    numbers = {k: v for k, v in call_of(name).items() if not isinstance(v, np.ndarray)}
-    readonly = {k: v for k, v in call_of(name).items() if (name, k) not in outputs()}
-    for key in readonly.keys() - numbers.keys():
-        readonly[key].flags.writeable = False
+    readonly = {k: v for k, v in call_of(name).items() if k not in outputs(name)}
+    for value in readonly.values():
+        if isinstance(value, np.ndarray):
+            value.flags.writeable = False
     getattr(native, name)(**{**call_of(name), **readonly})
 
 
-@pytest.mark.parametrize(("name", "argument"), arrays())
+@ONCE
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("wrong", WRONG)
-def test_arrays_of_another_kind(name: str, argument: str, wrong: str) -> None:
-    given_ = call_of(name)
-    if given_[argument].dtype.itemsize == 1 and wrong == "another byte order":
-        pytest.skip("a byte has one")
-    given_[argument] = WRONG[wrong](given_[argument])
-    with pytest.raises(TypeError):
-        getattr(native, name)(**given_)
+def test_arrays_of_another_kind(name: str, wrong: str) -> None:
+    for argument, right in call_of(name).items():
+        if not isinstance(right, np.ndarray):
+            continue
+        if right.dtype.itemsize == 1 and wrong == "another byte order":
+            continue  # a byte has one
+        must_refuse(name, **{argument: WRONG[wrong](right)})
 
 
-@pytest.mark.parametrize(("name", "argument"), outputs())
-def test_outputs_that_are_read_only(name: str, argument: str) -> None:
-    given_ = call_of(name)
-    given_[argument].flags.writeable = False
-    with pytest.raises(TypeError):
-        getattr(native, name)(**given_)
+@ONCE
+@pytest.mark.parametrize("name", [name for name in NAMES if outputs(name)])
+def test_outputs_that_are_read_only(name: str) -> None:
+    for argument in outputs(name):
+        fixed = call_of(name)[argument]
+        fixed.flags.writeable = False
+        must_refuse(name, **{argument: fixed})
 
 
 @settings(max_examples=400, deadline=None)
@@ -134,6 +151,7 @@ def test_numbers_that_cannot_be(argument: str, value: Any) -> None:
         native.confusion_em(**given_)
 
 
+@ONCE
 def test_the_stub_names_what_is_there() -> None:
     tree = ast.parse((Path(peerannot.__file__).parent / "_native.pyi").read_text())
     stubs = {f.name: f.args for f in tree.body if isinstance(f, ast.FunctionDef)}
@@ -161,11 +179,13 @@ def test_the_environment_forces_an_instruction_set(isa: str) -> None:
     assert forced(isa).stdout == f"{isa}\n"
 
 
+@ONCE
 def test_an_instruction_set_that_is_not_there() -> None:
     last = forced("v9").stderr.splitlines()[-1]
     assert "PEERANNOT_ISA='v9': this processor has " in last and last.endswith("or unset it")
 
 
+@ONCE
 def test_loops_that_cannot_be_loaded(tmp_path: Path) -> None:
     shutil.copytree(
         Path(peerannot.__file__).parent, tmp_path / "peerannot",
