@@ -11,12 +11,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-from helpers.commands import SECONDS, Commands
+from helpers.commands import Commands
+from helpers.waiting import PATIENCE
 
-# Compiled loops make the first example slow; time says nothing about correctness here.
-settings.register_profile("peerannot", deadline=None, derandomize=True)
+# Time says nothing about correctness here.
+settings.register_profile(
+    "peerannot",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("peerannot")
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,7 +92,7 @@ def start(
 ) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "peerannot", *args]
     return subprocess.run(
-        command, cwd=cwd, env=env, capture_output=True, text=True, timeout=SECONDS
+        command, cwd=cwd, env=env, capture_output=True, text=True, timeout=PATIENCE
     )
 
 

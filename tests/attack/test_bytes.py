@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.waiting import PATIENCE
 from peerannot.aggregation import STRATEGIES
 
 N_TASKS, N_CLASSES = 3000, 4
@@ -66,7 +67,7 @@ def written(folder: Path, threads: int) -> dict[str, bytes]:
     done = subprocess.run(
         [sys.executable, "-c", RUN],
         input="\n".join(map(json.dumps, lines)),
-        cwd=folder, capture_output=True, text=True, timeout=600,
+        cwd=folder, capture_output=True, text=True, timeout=PATIENCE,
         env={**os.environ, **env, "OMP_NUM_THREADS": str(threads)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

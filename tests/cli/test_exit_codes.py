@@ -8,11 +8,11 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from helpers.waiting import PATIENCE
 from peerannot.errors import ExitCode
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "exit-codes.md"
@@ -120,7 +120,7 @@ def test_130_interrupted(tmp_path):
     code = (
         "import sys, time, click, peerannot.cli._main as m\n"
         "from peerannot.cli import doctor as d\n"
-        "def slow():\n print('ready', flush=True)\n time.sleep(60)\n"
+        "def slow():\n print('ready', flush=True)\n while True: time.sleep(0.1)\n"
         "d._packages = slow\n"
         "sys.argv = ['peerannot', 'doctor']\n"
         "m.main()\n"
@@ -130,9 +130,8 @@ def test_130_interrupted(tmp_path):
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
-    time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == ExitCode.INTERRUPTED
     assert err.strip().startswith("Error: interrupted")
 

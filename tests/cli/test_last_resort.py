@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from helpers.waiting import PATIENCE
 from peerannot.errors import ExitCode
 
 VOTES = {"0": {"0": 0, "1": 1}, "1": {"0": 2, "2": 2}}
@@ -42,7 +43,7 @@ def shell(script: str, *arguments: object, **env: str) -> subprocess.CompletedPr
         ["bash", "-c", line, "bash", *map(str, arguments)],
         capture_output=True,
         env={**os.environ, **env},
-        timeout=300,
+        timeout=PATIENCE,
     )
     assert b"Traceback" not in done.stderr, done.stderr
     return done

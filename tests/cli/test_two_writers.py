@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.waiting import PATIENCE
 from peerannot._lock import LOCK_FILE, LOCK_SECONDS
 
 
@@ -40,7 +41,7 @@ def test_updates_at_once_are_all_kept(folder, run, tmp_path):
         for n in (1, 2, 3)
     ]
     for process in several:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, (out, err)
     rows = (folder / "labels" / "labels_e_MV.csv").read_text().splitlines()[1:]
     assert {row.partition(",")[0] for row in rows} >= {"90001", "90002", "90003"}

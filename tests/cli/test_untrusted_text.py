@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from helpers.waiting import PATIENCE
+
 EVIL = "a\x1b]0;PWN\x07\x1b[31m\x9b31m\u202egpj"
 # What rich itself draws with: colours and styles.
 OWN = re.compile(r"\x1b\[[0-9;?]*[mhlKAJ]")
@@ -42,10 +44,10 @@ def on_a_terminal(*args: object) -> str:
     env = {**os.environ, "TERM": "xterm", "COLUMNS": "200", "PYTHONUTF8": "1"}
     subprocess.run(
         [sys.executable, "-m", "peerannot", *map(str, args)],
-        stdin=theirs, stdout=theirs, stderr=theirs, env=env, timeout=300,
+        stdin=theirs, stdout=theirs, stderr=theirs, env=env, timeout=PATIENCE,
     )  # fmt: skip
     os.close(theirs)
-    listener.join(10)
+    listener.join(PATIENCE)
     os.close(ours)
     return bytes(got).decode()
 

@@ -21,8 +21,9 @@ import dask
 
 import distributed
 from helpers.on_workers import always_dies, dies_once, parts_of
-from helpers.processes import eventually, free_port, iterations_saved, processes
+from helpers.processes import deaf_address, iterations_saved, processes
 from helpers.small_shards import assert_as_on_one_machine, shards
+from helpers.waiting import PATIENCE, eventually
 from peerannot.distributed import fit
 from peerannot.errors import ClusterError, ExitCode
 
@@ -113,13 +114,12 @@ def test_the_scheduler_is_lost_and_the_fit_resumed(tmp_path: Path) -> None:
         out,
     ]
     with processes() as held:
-        port = free_port()
-        scheduler = held.scheduler("127.0.0.1", port)
-        held.worker("127.0.0.1", port)
-        run = held.start(*command, "--scheduler", f"tcp://127.0.0.1:{port}")
+        scheduler, address = held.scheduler("127.0.0.1")
+        held.worker(address)
+        run = held.start(*command, "--scheduler", address)
         eventually(lambda: iterations_saved(out) >= 5)
         scheduler.kill()
-        _, err = run.communicate(timeout=60)
+        _, err = run.communicate(timeout=PATIENCE)
         assert run.returncode == ExitCode.CLUSTER
         assert err.startswith("Error: the connection to the scheduler was lost")
         assert err.count("\n") == 1 and "--resume" in err
@@ -139,9 +139,11 @@ def loops() -> int:
 
 
 def test_no_scheduler_there(tmp_path: Path) -> None:
-    pattern, address = shards(tmp_path / "in"), f"tcp://127.0.0.1:{free_port()}"
-    before = loops()
-    with pytest.raises(ClusterError, match=f"cannot reach the scheduler at {address}"):
+    pattern, before = shards(tmp_path / "in"), loops()
+    with (
+        deaf_address() as address,
+        pytest.raises(ClusterError, match=f"cannot reach the scheduler at {address}"),
+    ):
         fit(pattern, DS, output=tmp_path / "out", scheduler=address, patience=1)
     assert loops() == before  # no thread of a client that reached nobody
 
@@ -191,18 +193,18 @@ def network() -> Iterator[str]:
 @pytest.mark.slow
 def test_a_host_is_cut_off_and_restored(tmp_path: Path, network: str) -> None:
     pattern, out, spec = shards(tmp_path / "in"), tmp_path / "out", "DS[max_iter=400,tol=0]"
-    port, head = 8786, ["ip", "netns", "exec", f"{network}-head"]
+    head = ["ip", "netns", "exec", f"{network}-head"]
     with processes() as held:
-        held.scheduler(HEAD, port, inside=head)
+        _, address = held.scheduler(HEAD, inside=head)
         for name in HOSTS:
             local = str(tmp_path / f"disk-{name}")
-            held.worker(HEAD, port, "--local-directory", local,
+            held.worker(address, "--local-directory", local,
                         inside=["ip", "netns", "exec", f"{network}-{name}"])  # fmt: skip
 
         def hosts() -> set[str]:
             code = (
                 "from distributed import Client\n"
-                f"with Client('tcp://{HEAD}:{port}') as c: print(*c.nthreads())"
+                f"with Client('{address}') as c: print(*c.nthreads())"
             )
             done = subprocess.run(
                 [*head, sys.executable, "-c", code], capture_output=True, text=True, check=True
@@ -212,16 +214,16 @@ def test_a_host_is_cut_off_and_restored(tmp_path: Path, network: str) -> None:
         eventually(lambda: hosts() == set(HOSTS.values()))
         run = held.start(
             "-m", "peerannot", "aggregate", pattern, "-s", spec, "--engine", "dask",
-            "--output", out, "--scheduler", f"tcp://{HEAD}:{port}", "--partitions", 4, inside=head,
+            "--output", out, "--scheduler", address, "--partitions", 4, inside=head,
         )  # fmt: skip
         eventually(lambda: iterations_saved(out) >= 5)
         ip("-n", f"{network}-head", "link", "set", "cable-a", "down")
-        eventually(lambda: hosts() == {HOSTS["b"]}, 40)
+        eventually(lambda: hosts() == {HOSTS["b"]})
         at = iterations_saved(out)
-        eventually(lambda: iterations_saved(out) > at + 5, 40)
+        eventually(lambda: iterations_saved(out) > at + 5)
         assert run.poll() is None
         ip("-n", f"{network}-head", "link", "set", "cable-a", "up")
-        eventually(lambda: hosts() == set(HOSTS.values()), 60)
-        _, err = run.communicate(timeout=120)
+        eventually(lambda: hosts() == set(HOSTS.values()))
+        _, err = run.communicate(timeout=PATIENCE)
         assert run.returncode == 0, err
     assert_as_on_one_machine(out, pattern, spec)

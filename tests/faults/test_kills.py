@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from helpers.sweep import CASES
+from helpers.waiting import PATIENCE
 
 TESTS = Path(__file__).parents[1]
 
@@ -21,7 +22,7 @@ def test_old_or_new_or_named(command):
         cwd=TESTS,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

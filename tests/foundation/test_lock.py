@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.waiting import PATIENCE, eventually
 from peerannot import _lock
 from peerannot.answers import Ids
 from peerannot.errors import ExitCode, ParameterError, StorageError
@@ -48,12 +49,12 @@ def test_a_lock_leaves_nothing_and_can_be_taken_twice_by_its_thread(tmp_path):
 
 def test_who_waits_says_for_whom_and_goes_on(tmp_path, holder, caplog):
     def end() -> None:
-        time.sleep(0.3)
+        eventually(lambda: caplog.messages)
         holder.stdin.close()
 
     threading.Thread(target=end).start()
     with _lock.locked(tmp_path):
-        assert holder.wait(10) == 0
+        assert holder.wait(PATIENCE) == 0
     assert caplog.messages == [
         f"waiting for another peerannot that writes to {tmp_path} (pid {holder.pid})"
     ]
@@ -73,7 +74,7 @@ def test_waiting_has_an_end(tmp_path, holder, monkeypatch):
     message = rf"pid {holder.pid}\).*for 0.2 seconds"
     with pytest.raises(StorageError, match=message) as caught, _lock.locked(tmp_path):
         raise AssertionError
-    assert 0.2 <= time.monotonic() - began < 5
+    assert time.monotonic() - began >= 0.2
     assert caught.value.exit_code is ExitCode.FAILURE
 
 
@@ -114,7 +115,7 @@ def test_an_exclusive_file_of_a_dead_writer_does_not_block(tmp_path):
     )
     first = subprocess.run([sys.executable, "-c", code, tmp_path, "die"], capture_output=True)
     assert first.returncode == -9 and (tmp_path / _lock.EXCLUSIVE_FILE).exists()
-    again = subprocess.run([sys.executable, "-c", code, tmp_path], timeout=60)
+    again = subprocess.run([sys.executable, "-c", code, tmp_path], timeout=PATIENCE)
     assert again.returncode == 0
     assert not (tmp_path / _lock.EXCLUSIVE_FILE).exists()
 

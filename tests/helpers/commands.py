@@ -21,10 +21,10 @@ from runpy import run_module
 from typing import IO, Any
 
 from helpers.preload import preload
+from helpers.waiting import PATIENCE
 
 __all__ = ["Commands"]
 
-SECONDS = 600
 # Commands that import PyTorch.
 DEEP = {"aggregate-deep", "export-model", "identify", "predict", "train"}
 
@@ -52,9 +52,9 @@ class Commands:
             request = {"args": args, "cwd": str(cwd), "env": dict(env), "streams": streams}
             asked.write(json.dumps(request).encode() + b"\n")
             asked.flush()
-            if not select.select([told], [], [], SECONDS)[0]:
+            if not select.select([told], [], [], PATIENCE)[0]:
                 self.close()
-                raise TimeoutError(f"{args} did not end in {SECONDS} s")
+                raise TimeoutError(f"{args} did not end in {PATIENCE:.0f} s")
             code = int(told.readline())
             return subprocess.CompletedProcess(args, code, _text(out), _text(err))
 

@@ -6,16 +6,15 @@ import os
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
+from helpers.waiting import PATIENCE
 from peerannot.distributed._checkpoint import read_checkpoint
 from peerannot.distributed._store import Store
 
-__all__ = ["Processes", "eventually", "free_port", "iterations_saved", "processes"]
+__all__ = ["Processes", "deaf_address", "iterations_saved", "processes"]
 
 # A lost connection is noticed in seconds instead of half a minute.
 QUICK = {
@@ -26,21 +25,12 @@ QUICK = {
 }
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def eventually(what: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """The first true value of ``what()``."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"did not happen in {seconds} s")
+@contextmanager
+def deaf_address() -> Iterator[str]:
+    """An address where nobody listens, taken so that nobody will."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"tcp://127.0.0.1:{held.getsockname()[1]}"
 
 
 def iterations_saved(output: Path) -> int:
@@ -67,21 +57,22 @@ class Processes:
         self.all.append(process)
         return process
 
-    def scheduler(self, host: str, port: int, inside: Sequence[str] = ()) -> subprocess.Popen[str]:
+    def scheduler(self, host: str, inside: Sequence[str] = ()) -> tuple[subprocess.Popen[str], str]:
+        """A scheduler, and its address."""
         started = self.start(
-            "-m", "distributed.cli.dask_scheduler", "--host", host, "--port", port,
+            "-m", "distributed.cli.dask_scheduler", "--host", host, "--port", 0,
             "--dashboard-address", f"{host}:0", inside=inside,
         )  # fmt: skip
         assert started.stderr is not None
         for line in started.stderr:
             if "Scheduler at" in line:
-                return started
+                return started, line.split()[-1]
         raise AssertionError("the scheduler did not start")
 
-    def worker(self, host: str, port: int, *more: str, inside: Sequence[str] = ()) -> None:
+    def worker(self, address: str, *more: str, inside: Sequence[str] = ()) -> None:
         """A worker that is started again whenever it gives up, as by a supervisor."""
         command = [
-            sys.executable, "-m", "distributed.cli.dask_worker", f"tcp://{host}:{port}",
+            sys.executable, "-m", "distributed.cli.dask_worker", address,
             "--nthreads", "1", "--no-dashboard", "--no-nanny", *more,
         ]  # fmt: skip
         code = f"import subprocess\nwhile True: subprocess.run({command!r})"
@@ -99,4 +90,4 @@ def processes() -> Iterator[Processes]:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, 9)
         for process in held.all:
-            process.communicate(timeout=30)
+            process.communicate(timeout=PATIENCE)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peerannot._no_answer import NO_ANSWER
@@ -110,7 +110,7 @@ def read_any(path: Path, classes: Any) -> Any:
     return read(path, classes=classes, format=known.get(path.name))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(crowds(), st.booleans())
 def test_import_read_and_export_keep_every_name(crowd, listed):
     classes, votes = crowd

@@ -43,7 +43,10 @@ def test_every_format_is_here():
 
 
 @pytest.mark.parametrize("name", HOLDS)
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(data=st.data())
 def test_alike(tmp_path, name, data):
     holds = HOLDS[name]

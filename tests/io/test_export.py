@@ -170,7 +170,10 @@ tables = st.lists(
 )
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=50,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(tables, st.sampled_from(["o.csv", "o.tsv", "o.parquet"]))
 def test_any_text_survives_a_long_table(tmp_path, table, name):
     answers = Answers.from_arrays(*zip(*table, strict=True))

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from helpers.waiting import PATIENCE, eventually  # noqa: E402
 from peerannot.errors import ParameterError  # noqa: E402
 from peerannot.learning import TrainOptions, train_on_votes  # noqa: E402
 from peerannot.learning.training.checkpoint import CheckpointFile  # noqa: E402
@@ -36,7 +36,7 @@ def launch(command: list[object], **env: str) -> subprocess.CompletedProcess[str
         env={**os.environ, "OMP_NUM_THREADS": "1", "TORCH_CPP_LOG_LEVEL": "ERROR", **env},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=PATIENCE,
     )
 
 
@@ -134,12 +134,10 @@ def test_a_process_that_dies_ends_the_others_and_one_goes_on(make) -> None:
         text=True,
     )
     state = tiny.path / "best_models" / "smallcnn" / "x.last.safetensors"
-    deadline = time.monotonic() + 120
-    while not state.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    eventually(lambda: state.exists() or process.poll() is not None)
     process.kill()
     # The pipe closes when the other process has ended, too.
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE)
     assert "process 1: another process of this training stopped" in said
     assert "Traceback" not in said
     saved = CheckpointFile(state).load()

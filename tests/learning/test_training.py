@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 import warnings
 from dataclasses import replace
 
@@ -121,6 +119,21 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(make, votes, optimizer) -> N
     assert files(tiny) == whole
 
 
+# The command, which ends with its first checkpoint as ``kill -9`` ends it.
+DIES = """
+import os, signal
+
+def dying(source, target, replace=os.replace):
+    replace(source, target)
+    if str(target).endswith("x.last.safetensors"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+os.replace = dying
+from peerannot.cli import main
+main()
+"""
+
+
 @pytest.mark.parametrize(
     "extra",
     [
@@ -143,15 +156,10 @@ def test_resume_after_kill_9(make, run, extra) -> None:
     for folder in ("results", "best_models/smallcnn"):
         for file in (tiny.path / folder).iterdir():
             file.unlink()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "peerannot", *map(str, command)], stderr=subprocess.DEVNULL
+    killed = subprocess.run(
+        [sys.executable, "-c", DIES, *map(str, command)], stderr=subprocess.DEVNULL
     )
-    checkpoint = weights / "x.last.safetensors"
-    deadline = time.monotonic() + 120
-    while not checkpoint.exists() and time.monotonic() < deadline:
-        time.sleep(0.002)
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    assert killed.returncode == -signal.SIGKILL
     assert not (tiny.path / "results/x.json").exists()
     document = json.loads(run(*command, "--resume", "--json").stdout)
     assert 0 < document["resumed_at"] < 15

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from helpers.pages import EVIL, write_votes
+from helpers.waiting import PATIENCE
 from peerannot.report._script import bundle, variable
 
 FLAGS = (
@@ -97,7 +98,7 @@ def script(request: pytest.FixtureRequest) -> Script:
         )
         command = [node, "--input-type=module", "--eval", code]
         said = json.dumps(argument)
-        done = subprocess.run(command, input=said, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, input=said, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -165,7 +166,7 @@ class Browser:
     def until(self, code: str) -> Any:
         from selenium.webdriver.support.ui import WebDriverWait
 
-        return WebDriverWait(self.driver, 20).until(lambda d: d.execute_script(code))
+        return WebDriverWait(self.driver, PATIENCE).until(lambda d: d.execute_script(code))
 
     @property
     def complaints(self) -> list[str]:

@@ -11,6 +11,8 @@ import urllib.request
 
 import pytest
 
+from helpers.waiting import PATIENCE
+
 
 def test_report_writes_one_file(crowd_folder, run, run_process, tmp_path):
     root = crowd_folder(images=True)
@@ -66,11 +68,11 @@ def test_explore_serves_until_interrupted(crowd_folder):
         try:
             address = process.stdout.readline().strip()
             assert address.startswith("http://127.0.0.1:")
-            with urllib.request.urlopen(address, timeout=30) as reply:
+            with urllib.request.urlopen(address, timeout=PATIENCE) as reply:
                 assert b"crowd report" in reply.read()
         finally:
             process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert "Traceback" not in err
     assert "Stopped" in err

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.waiting import PATIENCE
 from peerannot.answers import Ids
 from peerannot.errors import DataError, StorageError
 from peerannot.report import Explorer
@@ -29,7 +30,7 @@ def explorer(tmp_path: Path) -> Iterator[Explorer]:
 
 
 def ask(explorer: Explorer, method: str, path: str, body: bytes | None = None, **headers: str):
-    connection = http.client.HTTPConnection("127.0.0.1", explorer.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", explorer.port, timeout=PATIENCE)
     names = {k.replace("_", "-"): v for k, v in headers.items()}
     connection.request(method, path, body, names)
     reply = connection.getresponse()
@@ -147,7 +148,7 @@ def test_port_in_use(explorer):
 
 def raw(explorer: Explorer, request: bytes, *, reset: bool = False) -> bytes:
     """Send bytes as they are; all that comes back, or nothing where the client resets first."""
-    with socket.create_connection(("127.0.0.1", explorer.port), timeout=30) as client:
+    with socket.create_connection(("127.0.0.1", explorer.port), timeout=PATIENCE) as client:
         client.sendall(request)
         if reset:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
