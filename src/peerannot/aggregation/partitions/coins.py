@@ -54,14 +54,14 @@ class PartsCoins:
         return right, mass, float(gain)
 
 
-def coins_of(part: Part, by_pair: bool) -> Coins:
-    """The passes over one partition, with the units of all."""
+def coins_of(part: Part, by_pair: bool, keys: NDArray[np.int64] | None = None) -> Coins:
+    """The passes over one partition, with the units of all; see `em_of` for ``keys`` of pairs."""
 
     def make() -> Coins:
         answers, support = part.answers, support_of(part)
         if not by_pair:
             return Coins.of(answers, support, part.gold, answers.worker, answers.n_workers)
-        pairs = pairs_among(part, part.kept)
+        pairs = pairs_among(part, part.kept if keys is None else keys)
         return Coins.of(answers, support, part.gold, pairs.of_answer, len(pairs))
 
     coins: Coins = part.once("pair coins" if by_pair else "coins", make)

@@ -17,7 +17,7 @@ from peerannot.aggregation.partitions.reductions import Union
 from peerannot.aggregation.passes.confusions import EM, Pairs
 from peerannot.aggregation.passes.support import clamped
 
-__all__ = ["PartsEM", "common_pairs", "em_of", "pairs_among"]
+__all__ = ["CommonPairs", "PartsEM", "common_pairs", "em_of", "pairs_among"]
 
 
 @dataclass(frozen=True)
@@ -69,23 +69,49 @@ class PartsEM:
         return counts, mass, float(gain)
 
 
-def common_pairs(parts: Parts, *, model: str, columns: int | None = None) -> Pairs:
-    """The pairs that occur in any partition; where needed each keeps their keys as ``part.kept``.
+@dataclass(frozen=True)
+class CommonPairs:
+    """The pairs that occur in any partition.
 
-    ``columns`` of the table over them that must fit, see `Pairs.of`.
+    Attributes
+    ----------
+    pairs : Pairs
+        Without those of answers.
+    keys : int64 array (n_pairs,) or None
+        Worker x n_classes + label of each, by which a partition finds its own among them; None
+        where partitions know.
     """
-    shape, none = parts.shape, np.empty(0, np.int32)
-    w, k = len(shape.workers), len(shape.classes)
-    known = parts.pairs
-    if known is not None:
-        worker, label = known.worker, known.label
-    else:
-        keys = parts.sum(_pair_keys)[0].keys
-        worker, label = (keys // k).astype(np.int32), (keys % k).astype(np.int32)
-    pairs = Pairs.coded(none, worker, label, w, k, model=model, columns=columns)
-    if known is None:
-        parts.advance(_keep_pairs, keys)
-    return pairs
+
+    pairs: Pairs
+    keys: NDArray[np.int64] | None
+
+    @classmethod
+    def of(cls, parts: Parts, *, model: str, columns: int | None = None) -> CommonPairs:
+        """One pass where they are not known; ``columns`` of a table over them that must fit.
+
+        Raises
+        ------
+        ParameterError
+            It does not, see `Pairs.of`.
+        """
+        shape, none = parts.shape, np.empty(0, np.int32)
+        w, k = len(shape.workers), len(shape.classes)
+        known, keys = parts.pairs, None
+        if known is not None:
+            worker, label = known.worker, known.label
+        else:
+            keys = parts.sum(_pair_keys)[0].keys
+            worker, label = (keys // k).astype(np.int32), (keys % k).astype(np.int32)
+        pairs = Pairs.coded(none, worker, label, w, k, model=model, columns=columns)
+        return cls(pairs, keys)
+
+
+def common_pairs(parts: Parts, *, model: str, columns: int | None = None) -> Pairs:
+    """As `CommonPairs.of`; where needed each partition keeps the keys as ``part.kept``."""
+    common = CommonPairs.of(parts, model=model, columns=columns)
+    if common.keys is not None:
+        parts.advance(_keep_pairs, common.keys)
+    return common.pairs
 
 
 def _own(part: Part) -> tuple[Pairs, NDArray[np.int64]]:
@@ -121,11 +147,15 @@ def pairs_among(part: Part, keys: NDArray[np.int64] | None) -> Pairs:
     )
 
 
-def em_of(part: Part, columns: int = 1) -> EM:
-    """The passes over one partition, with the pairs of all; ``columns`` of each class."""
+def em_of(part: Part, columns: int = 1, keys: NDArray[np.int64] | None = None) -> EM:
+    """The passes over one partition, with the pairs of all; ``columns`` of each class.
+
+    Their keys are those that it keeps, unless given.
+    """
 
     def make() -> EM:
-        pairs, answers = pairs_among(part, part.kept), part.answers
+        answers = part.answers
+        pairs = pairs_among(part, part.kept if keys is None else keys)
         if part.start is None or columns > 1:
             given = np.empty((0, answers.n_classes * columns))
         else:

@@ -68,6 +68,15 @@ class Coins:
         )  # fmt: skip
         return right
 
+    def own(self, given: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        """Probability of the label of each answer by a posterior, by default by the vote shares."""
+        support = self.support
+        if given is None:
+            share = support.shares(support.votes(self.answers))
+        else:
+            share = start_shares(support, given)
+        return np.asarray(self._known(share)[support.ptr[self.answers.task] + support.slot])
+
     def _known(self, share: NDArray[np.float64]) -> NDArray[np.float64]:
         """Shares on the slots, with gold labels certain."""
         known = self.gold[self.answers.task]

@@ -236,13 +236,57 @@ class EM:
 
     def first(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Counts (n_pairs, K) and class sums (K,) of the start."""
-        counts, mass, posterior = self._sums(counted=not self._apart, written=self._apart)
+        counts, mass, _ = self.begun(written=self._apart)
+        return counts, mass
+
+    def begun(
+        self, *, written: bool = True
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """As `first`, and the posterior (n_tasks, K) of the start where it is to be written."""
+        counts, mass, posterior = self._sums(counted=not self._apart, written=written)
         native.confusion_start(
             self.answers.task_ptr, self.pairs.of_answer, self.answers.label, self._weight,
             self.gold, self.given, self._bounds, counts, mass, posterior,
             n_pairs=len(self.pairs), threads=threads(),
         )  # fmt: skip
-        return self._gather(posterior) if self._apart else counts, mass
+        return self._gather(posterior) if self._apart else counts, mass, posterior
+
+    def step_apart(
+        self,
+        table: NDArray[np.float64],
+        slope: NDArray[np.float64],
+        log_prior: NDArray[np.float64],
+        own: NDArray[np.float64],
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
+        """One pass in which no task meets its own counts.
+
+        Parameters
+        ----------
+        table, slope : (n_pairs, K)
+            Log-probability of each pair's label, given each true class, and what it changes by
+            for each answer that is left out of the pair's counts.
+        log_prior : (K,)
+        own : (n_tasks, K)
+            The posterior that these counts are of.
+
+        Returns
+        -------
+        The new posterior, its counts and class sums, and half the sum of what it differs by.
+        """
+        answers, pair = self.answers, self.pairs.of_answer
+        weight = answers.weights[:, None]
+        score = np.tile(log_prior, (answers.n_tasks, 1))
+        own_weight = weight * own[answers.task]
+        np.add.at(score, answers.task, weight * (table[pair] + own_weight * slope[pair]))
+        score -= score.max(1, keepdims=True)
+        posterior = np.exp(score)
+        posterior /= posterior.sum(1, keepdims=True)
+        clamped(posterior, self.gold)
+        counts = np.zeros(table.shape)
+        np.add.at(counts, pair, weight * posterior[answers.task])
+        counted = (answers.answers_per_task > 0) | (self.gold >= 0)
+        change = float(np.abs(posterior - own)[counted].sum()) / 2
+        return posterior, counts, posterior[counted].sum(0), change
 
     def step(
         self, table: NDArray[np.float64], log_prior: NDArray[np.float64], *, hard: bool = False

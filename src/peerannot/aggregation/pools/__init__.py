@@ -1,0 +1,1 @@
+"""Strategies whose posterior is that of several others."""
