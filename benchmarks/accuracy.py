@@ -1,5 +1,7 @@
 """Accuracy of every strategy on real answers with known truth, ties shared, as a Markdown table.
 
+The last columns are means over the sets of the log loss and of the expected calibration error.
+
     python benchmarks/accuracy.py FOLDER [--strategy NAME ...]
 
 FOLDER holds one folder a set with ``answers.csv``, ``truth.csv`` and ``metadata.json``.
@@ -9,12 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import warnings
 from pathlib import Path
 
 from peerannot.aggregation import STRATEGIES
 from peerannot.io import read_answers
-from peerannot.selection import compare, read_truth
+from peerannot.selection import Scores, compare, read_truth
 
 # What needs more than votes, or stands for another rule with its defaults.
 LEFT_OUT = {"crowdlab", "gold-majority-vote", "weighted-vote", "hybrid-dawid-skene", "twothird"}
@@ -28,26 +31,31 @@ def main() -> None:
     names = given.strategy or [name for name in STRATEGIES if name not in LEFT_OUT]
     warnings.simplefilter("ignore")
     sets = sorted(p for p in given.folder.iterdir() if (p / "truth.csv").exists())
-    table: dict[str, list[float | None]] = {name: [] for name in names}
+    table: dict[str, list[Scores | None]] = {name: [] for name in names}
     for folder in sets:
         k = json.loads((folder / "metadata.json").read_text())["n_classes"]
         answers = read_answers(folder / "answers.csv", classes=k)
         truth = read_truth(folder / "truth.csv", answers).codes
         scores = {row.strategy: row.scores for row in compare(answers, names, truth=truth)}
         for name in names:
-            found = scores.get(name)
-            table[name].append(None if found is None else found.accuracy)
-    print(f"| strategy | {' | '.join(p.name for p in sets)} | mean |")
-    print(f"|---|{'---|' * (len(sets) + 1)}")
+            table[name].append(scores.get(name))
+    print(f"| strategy | {' | '.join(p.name for p in sets)} | mean | log loss | ECE |")
+    print(f"|---|{'---|' * (len(sets) + 3)}")
 
-    def mean(name: str) -> float:
-        known = [a for a in table[name] if a is not None]
-        return sum(known) / len(known) if len(known) == len(sets) else 0.0
+    def mean(name: str, score: str) -> float:
+        known = [float(getattr(found, score)) for found in table[name] if found is not None]
+        return sum(known) / len(known) if len(known) == len(sets) else math.nan
 
-    for name in sorted(names, key=lambda n: -mean(n)):
-        cells = ["-" if a is None else f"{a:.4f}"[1:] for a in table[name]]
-        average = f"{mean(name):.4f}"[1:] if mean(name) else "-"
-        print(f"| [{name}]({name}.md) | {' | '.join(cells)} | {average} |")
+    for name in sorted(names, key=lambda n: -mean(n, "accuracy")):
+        cells = ["-" if found is None else _point(found.accuracy, 4) for found in table[name]]
+        cells.append(_point(mean(name, "accuracy"), 4))
+        cells += [_point(mean(name, "log_loss"), 2), _point(mean(name, "ece"), 3)]
+        print(f"| [{name}]({name}.md) | {' | '.join(cells)} |")
+
+
+def _point(value: float, digits: int) -> str:
+    """A number without a leading 0; one that is not known as a dash."""
+    return "-" if math.isnan(value) else f"{value:.{digits}f}".removeprefix("0")
 
 
 if __name__ == "__main__":

@@ -43,7 +43,10 @@ LIGHT = ["LA[order=given]", "LA[order=given,ties=random]", "LA2[order=given]"]
 PLANTNET = ["PlantNet", "PlantNet[theta_conf=0.5,taxa_votes_weight=1.0,ties=random]"]
 SPECS = VOTES + CONFUSIONS + COINS + AGREEMENT + POLLS + LIGHT + PLANTNET + ["GLAD"]
 SPECS += MESSAGES + CLASSIFIER
-ITERATE = CONFUSIONS + COINS + POLLS + PLANTNET[1:] + ["GLAD"] + MESSAGES
+ROUNDS = ["hierarchical-dawid-skene", "hierarchical-dawid-skene[types=1,prior=uniform]"]
+ROUNDS += ["hierarchical-mace", "hierarchical-mace[max_iter=4]", "bwa-normalised", "pool"]
+SPECS += ROUNDS
+ITERATE = CONFUSIONS + COINS + POLLS + PLANTNET[1:] + ["GLAD"] + MESSAGES + ROUNDS
 
 
 @pytest.fixture(autouse=True)

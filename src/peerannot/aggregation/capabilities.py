@@ -28,6 +28,7 @@ CAPABILITIES = {
 
 _ITERATES = "it iterates over all answers"
 _NO_START = "it does not iterate: there is nothing to start from"
+_LEARNT = "what is learnt of the crowd changes with each answer"
 _NO_SKILL = "it says nothing of workers"
 
 MISSING = {
@@ -53,6 +54,7 @@ MISSING = {
     },
     "online": {
         "bwa": _ITERATES,
+        "bwa-normalised": _ITERATES,
         "catd": _ITERATES,
         "class-one-coin": _ITERATES,
         "crh": _ITERATES,
@@ -61,6 +63,8 @@ MISSING = {
         "ebcc": _ITERATES,
         "fast-dawid-skene": "hard E-steps leave no counts that could be moved a little",
         "glad": "difficulties of earlier tasks change with each answer",
+        "hierarchical-dawid-skene": _LEARNT,
+        "hierarchical-mace": _LEARNT,
         "hybrid-dawid-skene": "hard E-steps leave no counts that could be moved a little",
         "iwmv": _ITERATES,
         "kos": _ITERATES,
@@ -69,12 +73,14 @@ MISSING = {
         "one-coin": _ITERATES,
         "plantnet": _ITERATES,
         "pm": _ITERATES,
+        "pool": _LEARNT,
         "wds": "its vote is on top of a whole fit",
         "zencrowd": _ITERATES,
         "zero-based-skill": _ITERATES,
     },
     "intervals": {
         "bwa": "its weights of workers are no probabilities",
+        "bwa-normalised": "its weights of workers are no probabilities",
         "kos": "its messages are no probabilities",
         "majority-vote": _NO_SKILL,
         "naive-soft": _NO_SKILL,

@@ -41,7 +41,7 @@ __all__ = ["aggregate"]
     default="majority_voting",
     show_default=True,
     help='Strategy by name, options in brackets: "DS[max_iter=50]"; "auto" compares them on'
-    " held-out answers and takes the best.",
+    ' held-out answers and takes the best, "consensus" lets four models have a say.',
 )
 @click.option(
     "-P", "options", multiple=True, metavar="KEY=VALUE", help="An option of the strategy."

@@ -61,7 +61,8 @@ def aggregate(
         or pattern of any known format, or several of them.
     strategy
         A name with options in brackets (``"DS[max_iter=50]"``), a strategy (``DawidSkene()``), or
-        ``"auto"``, which compares strategies on held-out answers and takes the best.
+        ``"auto"``, which compares strategies on held-out answers and takes the best. Its sibling
+        ``"consensus"`` does not choose: it is `Pool`, the mean of four models.
     engine
         Where to fit: in ``"memory"``; from ``"disk"``, shards of Parquet that need not fit in
         memory; on a ``"dask"`` cluster, shards by path or URL. ``"auto"``, the default, is disk

@@ -130,9 +130,8 @@ class GuessModel:
         return (self._keys,)
 
     def given(self) -> tuple[Any, ...]:
-        wrong, right = self._bonus(0.0), self._bonus(1.0)
         prior = self._mass + 1.0
-        return wrong, right - wrong, prior / prior.sum(), self._keys
+        return self._bonuses(), prior / prior.sum(), self._keys
 
     def take(self, sums: tuple[Any, ...]) -> float:
         self._right, self._mass, change = sums
@@ -169,12 +168,18 @@ class GuessModel:
     def _by_worker(self, of_pair: NDArray[np.float64]) -> NDArray[np.float64]:
         return self._pairs.worker_sums(of_pair[:, None])[:, 0]
 
-    def _bonus(self, right: float) -> NDArray[np.float64]:
-        """What an answer adds for the class that it names, were it left out of all counts as right
-        as it is told."""
-        known = self._knew * right
-        theta, guess = self._chances(known, 1.0 - known)
-        return np.log1p(theta / guess)
+    def _bonuses(self) -> NDArray[np.float64]:
+        """What an answer of each pair adds for the class that it names, (3, n_pairs).
+
+        By all counts, and what it changes by were an answer left out that is surely wrong, and one
+        that is surely right.
+        """
+        nothing, knew = np.zeros(len(self._pairs)), self._knew
+        left_out = ((nothing, 0.0), (nothing, 1.0), (knew, 1.0 - knew))
+        chances = [self._chances(known, unknown) for known, unknown in left_out]
+        bonus = np.stack([np.log1p(theta / guess) for theta, guess in chances])
+        bonus[1:] -= bonus[0]
+        return bonus
 
     def _chances(
         self, known: NDArray[np.float64], unknown: NDArray[np.float64] | float
@@ -184,7 +189,8 @@ class GuessModel:
         know = self._knew * self._right
         knew = self._by_worker(know)[pairs.worker]
         guessed = np.maximum(self._n[pairs.worker] - knew - unknown, 0.0)
-        theta = (a + np.maximum(knew - known, 0.0)) / (a + b + np.maximum(knew - known, 0.0) + guessed)
+        knew = np.maximum(knew - known, 0.0)
+        theta = (a + knew) / (a + b + knew + guessed)
         label = self._style[pairs.label] + np.maximum(self._total - know - unknown, 0.0)
         return theta, (1.0 - theta) * label / (self._style.sum() + guessed)
 
@@ -221,13 +227,12 @@ def _begin(part: Part, keys: NDArray[np.int64] | None) -> tuple[Any, tuple[Any, 
 def _step(
     part: Part,
     own: NDArray[np.float64],
-    bonus: NDArray[np.float64],
-    slope: NDArray[np.float64],
+    bonuses: NDArray[np.float64],
     prior: NDArray[np.float64],
     keys: NDArray[np.int64] | None,
 ) -> tuple[Any, tuple[Any, ...]]:
     coins, weight = coins_of(part, True, keys), part.answers.weights
-    right, mass, _ = _each(coins).step(bonus[coins.unit] + own * slope[coins.unit], prior)
+    right, mass, _ = _each(coins).step(_apart(coins, own, bonuses), prior)
     now = np.divide(right, weight, out=np.zeros_like(right), where=weight > 0)
     change = float((weight * np.abs(now - own)).sum())
     return now, (_by_pair(coins, right), mass, change)
@@ -236,15 +241,22 @@ def _step(
 def _write(
     part: Part,
     own: NDArray[np.float64],
-    bonus: NDArray[np.float64],
-    slope: NDArray[np.float64],
+    bonuses: NDArray[np.float64],
     prior: NDArray[np.float64],
     keys: NDArray[np.int64] | None,
 ) -> Any:
     coins = coins_of(part, True, keys)
-    each = _each(coins)
-    posterior = each.posterior(bonus[coins.unit] + own * slope[coins.unit], prior)
+    posterior = _each(coins).posterior(_apart(coins, own, bonuses), prior)
     return as_held(part, coins.support, posterior)
+
+
+def _apart(
+    coins: Coins, own: NDArray[np.float64], bonuses: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """What each answer adds without its own counts, of which ``own`` is the part that is right."""
+    every, wrong, right = bonuses[:, coins.unit]
+    left_out = np.minimum(coins.answers.weights, 1.0)
+    return np.asarray(every + left_out * (wrong + own * (right - wrong)))
 
 
 def _each(coins: Coins) -> Coins:

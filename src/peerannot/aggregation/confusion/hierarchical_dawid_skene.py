@@ -1,4 +1,4 @@
-"""Hierarchical Dawid-Skene: confusion matrices are drawn from types of workers, which are learnt."""
+"""Hierarchical Dawid-Skene: confusions are drawn from types of workers, which are learnt."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+
 
 from peerannot._options import option
 from peerannot._progress import Progress
@@ -104,7 +104,7 @@ class Rounds(Strategy):
                 own = {k.removeprefix(head): v for k, v in saved.items() if k.startswith(head)}
                 model.restore(own)
         while not rests.all() and rounds < self.max_iter:
-            at = np.flatnonzero(~rests)
+            at = np.flatnonzero(~rests).tolist()
             moving = [models[i] for i in at]
             given = tuple(model.given() for model in moving)
             told = parts.advance(_step, at, tuple(m.step for m in moving), given)
@@ -142,10 +142,10 @@ def _begin(
 
 
 def _step(
-    part: Part, at: NDArray[np.int64], works: tuple[Work, ...], given: tuple[tuple[Any, ...], ...]
+    part: Part, at: list[int], works: tuple[Work, ...], given: tuple[tuple[Any, ...], ...]
 ) -> tuple[Any, tuple[Any, ...]]:
     kept, told = list(part.kept), []
-    for i, work, now in zip(at.tolist(), works, given, strict=True):
+    for i, work, now in zip(at, works, given, strict=True):
         kept[i], sums = work(part, kept[i], *now)
         told.extend(sums)
     return tuple(kept), tuple(told)

@@ -276,8 +276,8 @@ class EM:
         answers, pair = self.answers, self.pairs.of_answer
         weight = answers.weights[:, None]
         score = np.tile(log_prior, (answers.n_tasks, 1))
-        own_weight = weight * own[answers.task]
-        np.add.at(score, answers.task, weight * (table[pair] + own_weight * slope[pair]))
+        left_out = np.minimum(weight, 1.0) * own[answers.task]
+        np.add.at(score, answers.task, weight * (table[pair] + left_out * slope[pair]))
         score -= score.max(1, keepdims=True)
         posterior = np.exp(score)
         posterior /= posterior.sum(1, keepdims=True)
