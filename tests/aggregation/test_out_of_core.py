@@ -57,7 +57,8 @@ OTHERS = [
     "LA[order=given]", "LA2[order=given,ties=random]", "GLAD", "GoldMV",
     "PlantNet[theta_conf=0.5,taxa_votes_weight=1.0,ties=random]", "PM", "CRH[ties=random]", "CATD",
     "BWA", "class-one-coin", "DSWC", "EBCC[subtypes=2,restarts=2]", "KOS", "KOS[spread=1]", "M-MSR",
-    "crowdlab[probabilities=p.npy]",
+    "crowdlab[probabilities=p.npy]", "hierarchical-dawid-skene", "hierarchical-mace",
+    "bwa-normalised", "consensus",
 ]  # fmt: skip
 
 

@@ -31,6 +31,8 @@ from peerannot.errors import DataError, DataWarning, ParameterError
 SPECS = ["MV", "WMV", "GoldMV", "DS", "FDS", "WDS", "IBCC", "one-coin", "MACE[restarts=2]"]
 SPECS += ["Wawa", "IWMV", "ZBS", "LA[order=given]", "LA2[order=given]", "GLAD"]
 SPECS += ["PlantNet[theta_conf=0.5]", "PM", "CATD", "BWA", "class-one-coin", "DSWC", "M-MSR", "KOS"]
+# The pool sends what its members do.
+SPECS += ["hierarchical-dawid-skene", "hierarchical-mace", "bwa-normalised"]
 
 
 @pytest.fixture(autouse=True)

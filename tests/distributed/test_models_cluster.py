@@ -25,6 +25,8 @@ SPECS += ["GLAD[max_iter=3]", "PlantNet[theta_conf=0.5]", "MV", "NaiveSoft", "DS
 SPECS += ["ZC[max_iter=3]", "hybrid-ds[max_iter=3]", "PM[ties=random]", "CRH", "CATD", "M-MSR"]
 SPECS += ["BWA[max_iter=3]", "class-one-coin[max_iter=3]", "DSWC[max_iter=3]", "KOS[spread=1]"]
 SPECS += ["EBCC[subtypes=2,restarts=2,max_iter=3]", "crowdlab[probabilities=p.npy]"]
+SPECS += ["hierarchical-dawid-skene[max_iter=3]", "hierarchical-mace[max_iter=3]"]
+SPECS += ["bwa-normalised[max_iter=3]", "pool[max_iter=8]"]
 
 
 def classifier(n_tasks: int) -> None:

@@ -219,9 +219,9 @@ def _total(part: Part, keys: NDArray[np.int64] | None) -> tuple[Any, ...]:
 
 
 def _begin(part: Part, keys: NDArray[np.int64] | None) -> tuple[Any, tuple[Any, ...]]:
-    coins, k = coins_of(part, True, keys), part.answers.n_classes
-    own = coins.own(part.start)
-    return own, (_by_pair(coins, own * part.answers.weights), np.zeros(k), 0.0)
+    coins = coins_of(part, True, keys)
+    own, mass = coins.begun(part.start)
+    return own, (_by_pair(coins, own * part.answers.weights), mass, 0.0)
 
 
 def _step(

@@ -68,14 +68,26 @@ class Coins:
         )  # fmt: skip
         return right
 
-    def own(self, given: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """Probability of the label of each answer by a posterior, by default by the vote shares."""
-        support = self.support
+    def begun(
+        self, given: NDArray[np.float64] | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Probability of the label of each answer, and class sums (n_classes,), of the start.
+
+        That is a posterior, by default the vote shares.
+        """
+        support, answers = self.support, self.answers
         if given is None:
-            share = support.shares(support.votes(self.answers))
+            share = support.shares(support.votes(answers))
         else:
             share = start_shares(support, given)
-        return np.asarray(self._known(share)[support.ptr[self.answers.task] + support.slot])
+        unknown = self.gold < 0
+        if given is None:
+            of_task = np.repeat(unknown, np.diff(support.ptr)) & _used(support)
+            mass = np.bincount(support.label[of_task], share[of_task], answers.n_classes)
+        else:
+            mass = given[unknown & (answers.answers_per_task > 0)].sum(0)
+        mass = mass + np.bincount(self.gold[~unknown], minlength=answers.n_classes)
+        return self._known(share)[support.ptr[answers.task] + support.slot], mass
 
     def _known(self, share: NDArray[np.float64]) -> NDArray[np.float64]:
         """Shares on the slots, with gold labels certain."""
