@@ -86,7 +86,8 @@ class Coins:
             mass = np.bincount(support.label[of_task], share[of_task], answers.n_classes)
         else:
             mass = given[unknown & (answers.answers_per_task > 0)].sum(0)
-        mass = mass + np.bincount(self.gold[~unknown], minlength=answers.n_classes)
+        known = np.bincount(self.gold[~unknown], minlength=answers.n_classes)
+        mass = np.asarray(mass + known, np.float64)
         return self._known(share)[support.ptr[answers.task] + support.slot], mass
 
     def _known(self, share: NDArray[np.float64]) -> NDArray[np.float64]:
