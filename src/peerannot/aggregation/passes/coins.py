@@ -87,8 +87,8 @@ class Coins:
         else:
             mass = given[unknown & (answers.answers_per_task > 0)].sum(0)
         known = np.bincount(self.gold[~unknown], minlength=answers.n_classes)
-        mass = np.asarray(mass + known, np.float64)
-        return self._known(share)[support.ptr[answers.task] + support.slot], mass
+        own = self._known(share)[support.ptr[answers.task] + support.slot]
+        return own, np.asarray(mass + known, np.float64)
 
     def _known(self, share: NDArray[np.float64]) -> NDArray[np.float64]:
         """Shares on the slots, with gold labels certain."""
