@@ -76,6 +76,7 @@ NB_MODULE(_native, m) {
     m.def("isa", [] { return loops().isa; });
     m.def("isas", isas);
     m.def("use", use, nb::arg("isa"));
+    m.def("interface", [] { return PEERANNOT_INTERFACE; });
     bind_agreement(m);
     bind_coin(m);
     bind_confusion(m);

@@ -6,7 +6,9 @@ default the best that the processor has. Results of two sets may differ in the l
 
 from __future__ import annotations
 
+import hashlib
 import os
+from pathlib import Path
 
 from peerannot.errors import MissingDependencyError, ParameterError
 
@@ -19,7 +21,7 @@ except ImportError as error:
         " or in a checkout run make native"
     ) from error
 
-__all__ = ["native"]
+__all__ = ["is_stale", "native"]
 
 VARIABLE = "PEERANNOT_ISA"
 
@@ -36,4 +38,21 @@ def _choose(isa: str | None) -> None:
         ) from None
 
 
+def is_stale(package: Path, built: str | None) -> bool:
+    """Whether the loops of a checkout are older, or newer, than its sources.
+
+    Parameters
+    ----------
+    package
+        The folder of peerannot; only that of a checkout has ``native`` beside ``src``.
+    built
+        What the module says of its interface; None of one that does not say.
+    """
+    if built is None or not (package.parents[1] / "native" / "CMakeLists.txt").exists():
+        return False
+    return hashlib.sha256((package / "_native.pyi").read_bytes()).hexdigest() != built
+
+
+if is_stale(Path(__file__).parent, getattr(native, "interface", lambda: None)()):
+    raise MissingDependencyError("the compiled loops are of another version: run make native")
 _choose(os.environ.get(VARIABLE))

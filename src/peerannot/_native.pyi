@@ -20,6 +20,9 @@ def isas() -> tuple[str, ...]:
 def use(isa: str) -> None:
     """Use another; ValueError where the processor lacks it."""
 
+def interface() -> str:
+    """SHA-256 of this file as it was when the module was compiled."""
+
 # --- agreement: between workers; answers in order of task, and their rows in order of worker
 
 def agreement_count_pairs(
