@@ -9,12 +9,13 @@ import sys
 import tempfile
 import warnings
 from dataclasses import asdict
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import click
 
+from peerannot._registry import Registry
 from peerannot._version import __version__
 from peerannot.cli._common import emit, emit_json, json_option, note
 from peerannot.errors import ExitCode, PeerannotError
@@ -30,15 +31,6 @@ _THREADS = (
 )
 # Extras that only gather others, or are for work on peerannot itself.
 _SUMS = ("all", "dev", "docs")
-# The registries, by the package that other distributions add to.
-_REGISTRIES = {
-    "peerannot.aggregation": "peerannot.aggregation:STRATEGIES",
-    "peerannot.identification": "peerannot.identification:METHODS",
-    "peerannot.io.formats": "peerannot.io:FORMATS",
-    "peerannot.io.writers": "peerannot.io:WRITERS",
-    "peerannot.learning.strategies": "peerannot.learning:STRATEGIES",
-    "peerannot.simulation.models": "peerannot.simulation:SIMULATIONS",
-}
 _PLACES = ("PEERANNOT_CACHE", "PEERANNOT_MIRROR")
 
 
@@ -204,15 +196,44 @@ def _plugins() -> list[dict[str, str | None]]:
 
 def _fault_of(package: str, name: str) -> str | None:
     """Why a class of another distribution cannot be used; None where it can."""
-    module, _, registry = _REGISTRIES[package].partition(":")
     try:
         with warnings.catch_warnings(action="ignore"):
-            found = getattr(import_module(module), registry)[name]
+            found = _registry(package)[name]
     except PeerannotError as error:
         return str(error)
     if found.__module__.startswith("peerannot."):
         return f"left out: the name {name!r} already belongs to {found.name!r} of peerannot"
     return None
+
+
+def _registry(package: str) -> Registry[Any]:
+    """The registry that other distributions add to by a package."""
+    match package.removeprefix("peerannot."):
+        case "aggregation":
+            from peerannot.aggregation import STRATEGIES
+
+            return STRATEGIES
+        case "identification":
+            from peerannot.identification import METHODS
+
+            return METHODS
+        case "io.formats":
+            from peerannot.io import FORMATS
+
+            return FORMATS
+        case "io.writers":
+            from peerannot.io import WRITERS
+
+            return WRITERS
+        case "learning.strategies":
+            from peerannot.learning import STRATEGIES as NETWORKS
+
+            return NETWORKS
+        case "simulation.models":
+            from peerannot.simulation import SIMULATIONS
+
+            return SIMULATIONS
+    raise AssertionError(f"no registry is known of {package}")
 
 
 def _advice(facts: dict[str, Any]) -> list[str]:
