@@ -12,13 +12,14 @@ from peerannot._loops import native
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot._threads import threads
-from peerannot.aggregation.base import Fit, Fitted, Iterative
+from peerannot.aggregation.base import Fit, Fitted
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.parts import Part, Parts, size_of
 from peerannot.aggregation.partitions.reductions import Union, distinct_codes, places_among
 from peerannot.aggregation.partitions.support import support_of
 from peerannot.aggregation.passes.coins import start_shares
 from peerannot.aggregation.passes.confusions import blocks_of
+from peerannot.aggregation.passes.extrapolation import Accelerated, Extrapolation, Point
 from peerannot.aggregation.passes.support import Support, clamped, posterior_of
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
@@ -29,7 +30,7 @@ __all__ = ["ClassOneCoin"]
 
 @STRATEGIES.register("class-one-coin", "class-conditional-one-coin")
 @dataclass(frozen=True, kw_only=True)
-class ClassOneCoin(Iterative):
+class ClassOneCoin(Accelerated):
     r"""One-coin model with a probability of being right for each worker and class.
 
     .. math::
@@ -81,16 +82,20 @@ class ClassOneCoin(Iterative):
         else:
             sums, mass, rho = saved["sums"], saved["mass"], saved["rho"]
             objective = list(map(float, saved["objective"]))
-        stopped = self.stops(objective, size)
+        leaps = Extrapolation.of(self, size, saved, to_amounts=_amounts, of_amounts=_sums)
+        stopped = leaps.judges and self.stops(objective, size)
         while not stopped and len(objective) < self.max_iter:
+            sums, mass = leaps.start((sums, mass))
             p, rho = self._parameters(sums, mass, rho)
             sums, mass, loglik = parts.sum(_step, units, p, rho, False)
             prior = float((self.right * np.log(p) + self.wrong * np.log1p(-p)).sum())
-            objective.append(float(loglik) + prior)
-            stopped = self.stops(objective, size)
+            value = float(loglik) + prior
+            sums, mass = leaps.end((sums, mass), value)
+            objective.append(value if leaps.kept else objective[-1])
+            stopped = leaps.judges and self.stops(objective, size)
             checkpoint.save({
                 "n_iter": len(objective), "objective": objective, "sums": sums, "mass": mass,
-                "rho": rho,
+                "rho": rho, **leaps.state(),
             })  # fmt: skip
             progress(len(objective), self.max_iter, f"log-posterior {objective[-1]:.4f}")
         p, rho = self._parameters(sums, mass, rho)
@@ -102,7 +107,9 @@ class ClassOneCoin(Iterative):
             skill=np.clip(skill, 0.0, 1.0),
             prior=rho,
             extra={"unit_worker": owner, "unit_class": units % k, "unit_right": p},
-            diagnostics=Diagnostics(len(objective), stopped or self.tol == 0, tuple(objective)),
+            diagnostics=Diagnostics(
+                len(objective), stopped or self.tol == 0, tuple(objective), leaps.notes()
+            ),
         )
         return Fitted(fit, _write, (units, p, rho))
 
@@ -114,6 +121,17 @@ class ClassOneCoin(Iterative):
         if self.prior == "estimated" and mass.sum() > 0:
             rho = mass / mass.sum()
         return (hits + self.right) / (met + self.right + self.wrong), rho
+
+
+def _amounts(point: Point) -> Point:
+    """Right and wrong answers of each unit, and tasks of each class."""
+    (hits, met), mass = point
+    return hits, met - hits, mass
+
+
+def _sums(amounts: Point) -> Point:
+    hits, misses, mass = amounts
+    return np.stack((hits, hits + misses)), mass
 
 
 @dataclass(frozen=True)

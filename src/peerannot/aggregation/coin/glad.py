@@ -13,13 +13,19 @@ from peerannot._loops import native
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot._threads import threads
-from peerannot.aggregation.base import Fit, Fitted, Iterative
+from peerannot.aggregation.base import Fit, Fitted
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.parts import Part, Parts, size_of
 from peerannot.aggregation.partitions.reductions import Largest
 from peerannot.aggregation.partitions.support import as_held, support_of
 from peerannot.aggregation.passes.coins import start_shares
 from peerannot.aggregation.passes.confusions import blocks_of
+from peerannot.aggregation.passes.extrapolation import (
+    Accelerated,
+    Extrapolation,
+    moved,
+    squares,
+)
 from peerannot.aggregation.passes.support import Support, clamped, posterior_of
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics, Result
@@ -33,7 +39,7 @@ _SADDLE = {"start": "vote shares: at the means of the priors every class is as p
 
 @STRATEGIES.register("glad")
 @dataclass(frozen=True, kw_only=True)
-class GLAD(Iterative):
+class GLAD(Accelerated):
     r"""Whitehill's model: able workers are right on easy tasks, and both are estimated.
 
     .. math::
@@ -109,29 +115,40 @@ class GLAD(Iterative):
             parts.advance(_begin, mean)
         else:
             alpha, objective = saved["alpha"], list(map(float, saved["objective"]))
-        stopped = self.stops(objective, size)
+        leaps = Extrapolation.of(self, size, saved, amounts=False)
+        stopped = leaps.judges and self.stops(objective, size)
         while not stopped and len(objective) < self.max_iter:
-            gradient, curvature, reach, loglik = parts.advance(
-                _step, mean, alpha, self.steps, not objective, from_votes
+            back = not leaps.kept
+            (alpha,) = leaps.start((alpha,))
+            move = _Move(leaps.on, leaps.length, back)
+            gradient, curvature, reach, loglik, *square = parts.advance(
+                _step, mean, alpha, self.steps, not objective, from_votes, move
             )
             gap = alpha - self.alpha_mean
-            objective.append(float(loglik) - 0.5 * float(gap @ gap))
+            value = float(loglik) - 0.5 * float(gap @ gap)
             alpha = alpha + _safe_step(gradient - gap, curvature + 1.0, reach.value)
-            stopped = self.stops(objective, size)
-            checkpoint.save({"n_iter": len(objective), "objective": objective, "alpha": alpha})
+            (alpha,) = leaps.end((alpha,), value, *square)
+            objective.append(value if leaps.kept else objective[-1])
+            stopped = leaps.judges and self.stops(objective, size)
+            checkpoint.save({
+                "n_iter": len(objective), "objective": objective, "alpha": alpha, **leaps.state(),
+            })  # fmt: skip
             progress(len(objective), self.max_iter, f"log-posterior {objective[-1]:.4f}")
         converged = stopped or self.tol == 0
-        right, total = parts.sum(_right, mean, alpha)
+        right, total = parts.sum(_right, mean, alpha, not leaps.kept)
         fit = Fit(
             None,
             # The expected share of right answers; 0 without answers.
             skill=np.where(total > 0, right / np.where(total > 0, total, 1.0), 0.0),
             worker_columns={"alpha": alpha},
             diagnostics=Diagnostics(
-                len(objective), converged, tuple(objective), _SADDLE if from_votes else {}
+                len(objective),
+                converged,
+                tuple(objective),
+                {**(_SADDLE if from_votes else {}), **leaps.notes()},
             ),
         )
-        return Fitted(fit, _write, (mean, alpha))
+        return Fitted(fit, _write, (mean, alpha, not leaps.kept))
 
     def _knows_nothing(self, n_classes: int) -> bool:
         """Whether the means of the priors give every class the same probability."""
@@ -159,39 +176,84 @@ class GLAD(Iterative):
         }
 
 
+@dataclass(frozen=True)
+class _Move:
+    """Where a pass begins, see `Extrapolation`.
+
+    Attributes
+    ----------
+    traced : bool
+        Whether partitions keep where passes began, beside where the last one ended: (begin, end)
+        or two of them in a row, or two and two where the last was a leap.
+    length : float
+        Of the leap that this pass begins with; 1 for none.
+    back : bool
+        Whether the leap that the last pass began with was in vain.
+    """
+
+    traced: bool
+    length: float
+    back: bool
+
+
 def _begin(part: Part, beta_mean: float) -> tuple[Any, tuple[int]]:
     return np.full(part.answers.n_tasks, beta_mean), (part.answers.n_tasks,)
 
 
-def _easiness(part: Part, beta_mean: float) -> Easiness:
+def _trace(kept: Any, back: bool) -> tuple[NDArray[np.float64], ...]:
+    """Betas of passes in a row, of which the last is that of now."""
+    if not isinstance(kept, tuple):
+        return (kept,)
+    if len(kept) < 4:
+        return kept
+    return kept[:2] if back else kept[2:]
+
+
+def _easiness(part: Part, beta: NDArray[np.float64], beta_mean: float) -> Easiness:
     """The tasks with a beta of their own, so that what is kept stays as it is."""
     made: Easiness = part.once(
         "easiness", lambda: Easiness.of(part.answers, support_of(part), part.gold, beta_mean)
     )
-    return replace(made, beta=part.kept.copy(), beta_mean=beta_mean)
+    return replace(made, beta=beta.copy(), beta_mean=beta_mean)
 
 
 def _step(
     part: Part, beta_mean: float, alpha: NDArray[np.float64], steps: int, is_first: bool,
-    from_votes: bool,
+    from_votes: bool, move: _Move,
 ) -> tuple[Any, tuple[Any, ...]]:  # fmt: skip
-    """Keep beta after Newton steps; derivatives by every alpha, and the log-likelihood."""
-    easiness = _easiness(part, beta_mean)
+    """Keep beta after Newton steps; derivatives by every alpha, and the log-likelihood.
+
+    With leaps, the squares of the last two moves of beta too.
+    """
+    trace = _trace(part.kept, move.back)
+    beta = trace[-1]
+    if move.length != 1.0:
+        begin, middle, end = trace
+        beta = moved(begin, middle, end, move.length)
+    easiness = _easiness(part, beta, beta_mean)
     if is_first and part.start is not None:
         easiness.given = start_shares(easiness.support, part.start)
     elif is_first and from_votes:
         support = easiness.support
         easiness.given = support.shares(support.votes(part.answers))
     gradient, curvature, reach, gain = easiness.step(alpha, steps)
-    return easiness.beta, (gradient, curvature, Largest(reach), gain)
+    told = gradient, curvature, Largest(reach), gain
+    if not move.traced:
+        return easiness.beta, told
+    if move.length != 1.0:
+        return (*trace[1:], beta, easiness.beta), (*told, np.zeros(2))
+    trace = (*trace[-2:], easiness.beta)
+    square = squares(*trace) if len(trace) == 3 else (0.0, 0.0)
+    return trace, (*told, np.array(square))
 
 
-def _right(part: Part, beta_mean: float, alpha: NDArray[np.float64]) -> tuple[Any, ...]:
-    return _easiness(part, beta_mean).posterior(alpha)[1], part.answers.weight_per_worker
+def _right(part: Part, beta_mean: float, alpha: NDArray[np.float64], back: bool) -> tuple[Any, ...]:
+    beta = _trace(part.kept, back)[-1]
+    return _easiness(part, beta, beta_mean).posterior(alpha)[1], part.answers.weight_per_worker
 
 
-def _write(part: Part, beta_mean: float, alpha: NDArray[np.float64]) -> Fit:
-    easiness = _easiness(part, beta_mean)
+def _write(part: Part, beta_mean: float, alpha: NDArray[np.float64], back: bool) -> Fit:
+    easiness = _easiness(part, _trace(part.kept, back)[-1], beta_mean)
     posterior, _ = easiness.posterior(alpha)
     return Fit(as_held(part, easiness.support, posterior), task_columns={"beta": easiness.beta})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -10,10 +11,11 @@ from numpy.typing import NDArray
 
 from peerannot._options import option
 from peerannot._progress import Progress
-from peerannot.aggregation.base import Fit, Fitted, Iterative
+from peerannot.aggregation.base import Fit, Fitted
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.coins import PartsCoins, coins_posterior
 from peerannot.aggregation.partitions.parts import Parts
+from peerannot.aggregation.passes.extrapolation import Accelerated, Extrapolation, Point
 from peerannot.aggregation.passes.known_confusions import LEAST_PROBABILITY
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
@@ -23,7 +25,7 @@ __all__ = ["OneCoin", "coin_logs"]
 
 @STRATEGIES.register("one-coin", "OneCoin", "homogeneous-dawid-skene", "HDS")
 @dataclass(frozen=True, kw_only=True)
-class OneCoin(Iterative):
+class OneCoin(Accelerated):
     r"""One-coin Dawid-Skene: each worker is right with probability :math:`p_j`.
 
     .. math::
@@ -76,19 +78,29 @@ class OneCoin(Iterative):
         p = self._start(coins) if saved is None else saved["p"]
         rho = np.full(k, 1.0 / k) if saved is None else saved["rho"]
         objective = [] if saved is None else list(map(float, saved["objective"]))
-        stopped = self.stops(objective, coins.answers)
+        leaps = Extrapolation.of(
+            self, coins.answers, saved,
+            to_amounts=partial(_amounts, coins.total, coins.parts.shape.n_tasks),
+            of_amounts=_rates,
+        )  # fmt: skip
+        stopped = leaps.judges and self.stops(objective, coins.answers)
         while not stopped and len(objective) < self.max_iter:
+            p, rho = leaps.start((p, rho))
             bonus, base = coin_logs(p, k)
             right, mass, gain = coins.step(bonus, rho)
-            objective.append(gain + float(coins.total @ base))
-            p = _rate(right, coins.total)
+            value = gain + float(coins.total @ base)
             if self.prior == "estimated" and mass.sum() > 0:
                 rho = mass / mass.sum()
-            stopped = self.stops(objective, coins.answers)
-            checkpoint.save({"n_iter": len(objective), "objective": objective, "p": p, "rho": rho})
+            p, rho = leaps.end((_rate(right, coins.total), rho), value)
+            objective.append(value if leaps.kept else objective[-1])
+            stopped = leaps.judges and self.stops(objective, coins.answers)
+            checkpoint.save({
+                "n_iter": len(objective), "objective": objective, "p": p, "rho": rho,
+                **leaps.state(),
+            })  # fmt: skip
             progress(len(objective), self.max_iter, f"log-likelihood {objective[-1]:.4f}")
         converged = stopped or self.tol == 0
-        return p, rho, Diagnostics(len(objective), converged, tuple(objective))
+        return p, rho, Diagnostics(len(objective), converged, tuple(objective), leaps.notes())
 
     def _start(self, coins: PartsCoins) -> NDArray[np.float64]:
         """First probabilities of being right."""
@@ -105,3 +117,14 @@ def _rate(right: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.
     # A worker without answers is neither good nor bad: nothing is said with 1/2.
     rate = np.where(total > 0, right / np.where(total > 0, total, 1.0), 0.5)
     return np.clip(rate, 0.0, 1.0)
+
+
+def _amounts(total: NDArray[np.float64], n_tasks: int, point: Point) -> Point:
+    """Expected right and wrong answers of each unit, and tasks of each class."""
+    p, rho = point
+    return p * total, (1.0 - p) * total, rho * n_tasks
+
+
+def _rates(amounts: Point) -> Point:
+    right, wrong, mass = amounts
+    return _rate(right, right + wrong), mass / max(mass.sum(), 1e-300)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from peerannot._options import option
-from peerannot.aggregation.confusion.dawid_skene import DawidSkene
+from peerannot.aggregation.confusion.counted_rows import CountedRows
 from peerannot.aggregation.registry import STRATEGIES
 
 __all__ = ["FastDawidSkene"]
@@ -13,7 +13,7 @@ __all__ = ["FastDawidSkene"]
 
 @STRATEGIES.register("fast-dawid-skene", "FDS")
 @dataclass(frozen=True, kw_only=True)
-class FastDawidSkene(DawidSkene):
+class FastDawidSkene(CountedRows):
     r"""Dawid-Skene where each E-step gives a task wholly to its most probable class.
 
     :math:`z_i = argmax_k \log \rho_k + \sum_j \log \pi^j_{k y_{ij}}` before each M-step, from

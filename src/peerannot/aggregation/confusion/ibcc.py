@@ -14,6 +14,7 @@ from peerannot.aggregation.base import Fit
 from peerannot.aggregation.confusion.model import ConfusionModel, ds_skill
 from peerannot.aggregation.partitions.confusions import PartsEM
 from peerannot.aggregation.passes.confusions import Pairs
+from peerannot.aggregation.passes.extrapolation import Accelerated
 from peerannot.aggregation.registry import STRATEGIES
 
 __all__ = ["IBCC", "dirichlet_kl", "off_diagonal_of"]
@@ -25,7 +26,7 @@ OFF_MASS = 9.0
 
 @STRATEGIES.register("ibcc", "BCC")
 @dataclass(frozen=True, kw_only=True)
-class IBCC(ConfusionModel):
+class IBCC(ConfusionModel, Accelerated):
     r"""Independent Bayesian classifier combination: Dawid-Skene with Dirichlet priors.
 
     .. math::

@@ -16,6 +16,7 @@ from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.confusions import PartsEM, em_of
 from peerannot.aggregation.partitions.parts import Part, Parts
 from peerannot.aggregation.passes.confusions import EM, Pairs
+from peerannot.aggregation.passes.extrapolation import Extrapolation
 from peerannot.aggregation.passes.support import clamped
 from peerannot.aggregation.passes.ties import Ties
 from peerannot.aggregation.result import Diagnostics
@@ -54,19 +55,24 @@ class ConfusionModel(Iterative):
         counts, mass = self._start(em) if saved is None else (saved["counts"], saved["mass"])
         objective = [] if saved is None else list(map(float, saved["objective"]))
         hard = saved is not None and bool(saved["hard"])
-        stopped = self.stops(objective, em.answers)
+        leaps = Extrapolation.of(self, em.answers, saved)
+        stopped = leaps.judges and self.stops(objective, em.answers)
         while not stopped and len(objective) < self.max_iter:
             hard = self.turns_hard(objective, em.answers.n_answers, hard)
-            counts, mass, value = self.next_counts(em, counts, mass, hard)
-            objective.append(value)
-            stopped = self.stops(objective, em.answers)
+            begin = leaps.start((counts, mass))
+            *end, value = self.next_counts(em, begin[0], begin[1], hard)
+            merit = self.merit(em.pairs, begin[0], value) if leaps.on else value
+            counts, mass = leaps.end(tuple(end), merit)
+            objective.append(value if leaps.kept else objective[-1])
+            stopped = leaps.judges and self.stops(objective, em.answers)
             checkpoint.save({
                 "n_iter": len(objective), "objective": objective, "counts": counts, "mass": mass,
-                "hard": hard,
+                "hard": hard, **leaps.state(),
             })  # fmt: skip
-            progress(len(objective), self.max_iter, f"{self.objective_name} {value:.4f}")
+            progress(len(objective), self.max_iter, f"{self.objective_name} {objective[-1]:.4f}")
         converged = stopped or self.tol == 0
-        return counts, mass, Diagnostics(len(objective), converged, tuple(objective))
+        done = Diagnostics(len(objective), converged, tuple(objective), leaps.notes())
+        return counts, mass, done
 
     def _start(self, em: PartsEM) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         if em.parts.shape.started or not self.turns_hard([], em.answers.n_answers, False):
@@ -98,6 +104,10 @@ class ConfusionModel(Iterative):
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
         """Counts and class sums of the next iteration, and the objective."""
         return em.step(*self.tables(em.pairs, counts, mass), hard=hard)
+
+    def merit(self, pairs: Pairs, counts: NDArray[np.float64], value: float) -> float:
+        """What iterations raise, up to a constant, where the objective is ``value``."""
+        return value
 
     @abstractmethod
     def tables(
