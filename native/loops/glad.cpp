@@ -14,7 +14,7 @@ namespace {
 // Log inverse difficulties stay within it: exp(30) is far past any task that data can tell from a
 // trivial one, and far from overflow.
 constexpr double limit = 30;
-constexpr double longest_step = 2, last_step = 1e-6;
+constexpr double longest_step = 2, short_step = 1e-4;
 constexpr int ahead = 32;  // answers ahead of which workers are asked for
 
 PEERANNOT_INLINE double held(double x, double most) {
@@ -34,7 +34,8 @@ PEERANNOT_INLINE void logistic(const double* x, int64_t n, double* p, double* so
     }
 }
 
-// The expected log-posterior of one beta, its slope, and a positive curvature (Fisher's).
+// The expected log-posterior of one beta, its slope, and a positive curvature: Fisher's, or the
+// negative second derivative where that is larger. Steps to the top then do not lead beyond it.
 struct Shape {
     double value, slope, bend;
 };
@@ -42,18 +43,20 @@ struct Shape {
 PEERANNOT_INLINE Shape shape_of(double beta, double mean, int64_t n, const double* weight,
                                 const double* x, const double* q, const double* p,
                                 const double* soft) {
-    Shape to{-0.5 * (beta - mean) * (beta - mean), mean - beta, 1};
+    Shape to{-0.5 * (beta - mean) * (beta - mean), 0, 1};
     for (int64_t a = 0; a < n; a++) {
         const double v = weight ? weight[a] : 1.0;
         to.value += v * (q[a] * x[a] - soft[a]);
         to.slope += v * (q[a] - p[a]) * x[a];
         to.bend += v * p[a] * (1 - p[a]) * x[a] * x[a];
     }
+    to.bend += to.slope < 0 ? -to.slope : 0;
+    to.slope += mean - beta;
     return to;
 }
 
 // Newton steps of one task, each halved until the expected log-posterior rises. A short one is
-// taken as it is: so near the top only rounding, which depends on the partition, tells if it rises.
+// taken as it is: so near the top, rounding, which depends on the partition, would tell if it rises.
 struct Newton {
     int64_t task;
     double now, next, step;
@@ -66,7 +69,7 @@ struct Newton {
     }
     // Whether there is more to do, once the shape at `next` is known; `rose` says if it was taken.
     bool goes_on(const Shape& there, int64_t steps, bool& rose) {
-        const bool is_short = !(std::fabs(step) >= last_step);  // also where it is no number
+        const bool is_short = !(std::fabs(step) >= short_step);  // also where it is no number
         rose = is_short || there.value >= shape.value;
         if (!rose) {
             step *= 0.5;
@@ -75,7 +78,7 @@ struct Newton {
         }
         now = next;
         shape = there;
-        if (++taken == steps || is_short) return false;
+        if (++taken == steps) return false;
         aim();
         return true;
     }

@@ -44,7 +44,7 @@ def newton(
     worker: Array, weight: Array, q: Array, alpha: Array, beta: float, mean: float, steps: int
 ) -> float:
     """Newton steps in the beta of one task, each halved until the expected log-posterior rises
-    or the step is under 1e-6.
+    or the step is under 1e-4.
 
     ``q`` is the posterior of each answer's label.
     """
@@ -52,10 +52,11 @@ def newton(
     def shape(at: float) -> tuple[float, float, float]:
         x = alpha[worker] * np.exp(at)
         p = np.exp(-np.logaddexp(0, -x))
+        pull = float(weight @ ((q - p) * x))
         return (
             -0.5 * (at - mean) ** 2 + float(weight @ (q * x - np.logaddexp(0, x))),
-            mean - at + float(weight @ ((q - p) * x)),
-            1.0 + float(weight @ (p * (1 - p) * x * x)),
+            mean - at + pull,
+            1.0 + float(weight @ (p * (1 - p) * x * x)) + max(-pull, 0.0),
         )
 
     value, slope, bend = shape(beta)
@@ -64,12 +65,10 @@ def newton(
         while True:
             to = float(np.clip(beta + step, -LIMIT, LIMIT))
             there = shape(to)
-            if there[0] >= value or abs(step) < 1e-6:
+            if there[0] >= value or abs(step) < 1e-4:
                 break
             step *= 0.5
         beta, (value, slope, bend) = to, there
-        if abs(step) < 1e-6:
-            break
     return beta
 
 

@@ -25,6 +25,7 @@ __all__ = ["Accelerated", "Extrapolation", "Point", "moved", "squares"]
 Point = tuple[NDArray[np.float64], ...]
 
 FIRST, LONGEST, STRETCH = 4.0, 256.0, 4.0  # limits of the length of a leap, and how they change
+STEPS = 4  # lengths between one and its double
 LEAST = 0.1  # part of what plain EM gives an amount under which no leap takes it
 SLACK = 1e-12  # relative fall of the objective that is rounding
 
@@ -206,7 +207,7 @@ class Extrapolation:
         for x0, x1, x2 in zip(first, second, third, strict=True):
             more = squares(x0, x1, x2, amounts=self.amounts)
             rr, vv = rr + more[0], vv + more[1]
-        wish = float(np.sqrt(rr / vv)) if vv > 0 else 1.0
+        wish = _rounded(float(np.sqrt(rr / vv))) if vv > 0 else 1.0
         self.length = min(max(wish, 1.0), self._limit)
         if self.length == 1.0:
             # Nothing to try, but what was in vain once may be worth it later.
@@ -221,6 +222,12 @@ class Extrapolation:
         self._point = self.of_amounts(leap)
         self._back, self._trail = image, self._trail[1:]
         self.n_leaps += 1
+
+
+def _rounded(length: float) -> float:
+    # Followed exactly, the length would carry rounding from one leap into the next and let it
+    # grow without end, so that partitions and engines would part. Of few lengths, all take one.
+    return float(2.0 ** (round(STEPS * np.log2(length)) / STEPS)) if length > 1.0 else 1.0
 
 
 def squares(
