@@ -59,6 +59,9 @@ OTHERS = [
     "BWA", "class-one-coin", "DSWC", "EBCC[subtypes=2,restarts=2]", "KOS", "KOS[spread=1]", "M-MSR",
     "crowdlab[probabilities=p.npy]", "hierarchical-dawid-skene", "hierarchical-mace",
     "bwa-normalised", "consensus",
+    "DS[accelerate=true,tol=1e-9]",
+    "GLAD[accelerate=true,tol=1e-9]", "one-coin[accelerate=true,tol=1e-9]",
+    "class-one-coin[accelerate=true,tol=1e-9]",
 ]  # fmt: skip
 
 

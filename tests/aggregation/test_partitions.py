@@ -34,6 +34,9 @@ CONFUSIONS += ["DSWC", "DSWC[L=3,max_iter=20]", "EBCC[subtypes=3,restarts=2,max_
 COINS = ["one-coin", "one-coin[prior=estimated]", "ZC", "MACE[restarts=2]"]
 COINS += ["MACE[method=em,restarts=2,max_iter=20]"]
 COINS += ["class-one-coin", "class-one-coin[prior=uniform,max_iter=9]"]
+LEAPS = [f"{name}[accelerate=true,tol=1e-9]" for name in ("DS", "LFC", "IBCC", "one-coin", "GLAD")]
+LEAPS += ["one-coin[accelerate=true,prior=estimated]", "class-one-coin[accelerate=true,tol=1e-9]"]
+LEAPS += ["WDS[accelerate=true,tol=0,max_iter=30]"]
 AGREEMENT = ["Wawa", "Wawa[ties=first]", "Wawa[ties=random]"]
 POLLS = ["IWMV", "IWMV[ties=random]", "ZBS", "ZBS[ties=random]", "PM", "CRH", "CATD"]
 POLLS += ["PM[ties=random]", "CATD[ties=first]", "BWA", "BWA[max_iter=4]"]
@@ -45,8 +48,8 @@ SPECS = VOTES + CONFUSIONS + COINS + AGREEMENT + POLLS + LIGHT + PLANTNET + ["GL
 SPECS += MESSAGES + CLASSIFIER
 ROUNDS = ["hierarchical-dawid-skene", "hierarchical-dawid-skene[types=1,prior=uniform]"]
 ROUNDS += ["hierarchical-mace", "hierarchical-mace[max_iter=4]", "bwa-normalised", "pool"]
-SPECS += ROUNDS
-ITERATE = CONFUSIONS + COINS + POLLS + PLANTNET[1:] + ["GLAD"] + MESSAGES + ROUNDS
+SPECS += ROUNDS + LEAPS
+ITERATE = LEAPS + CONFUSIONS + COINS + POLLS + PLANTNET[1:] + ["GLAD"] + MESSAGES + ROUNDS
 
 
 @pytest.fixture(autouse=True)

@@ -24,6 +24,7 @@ SPECS += ["IWMV[max_iter=3]", "ZBS[max_iter=3]", "LA[order=given]", "LA2[order=g
 SPECS += ["GLAD[max_iter=3]", "PlantNet[theta_conf=0.5]", "MV", "NaiveSoft", "DS[max_iter=3]"]
 SPECS += ["ZC[max_iter=3]", "hybrid-ds[max_iter=3]", "PM[ties=random]", "CRH", "CATD", "M-MSR"]
 SPECS += ["BWA[max_iter=3]", "class-one-coin[max_iter=3]", "DSWC[max_iter=3]", "KOS[spread=1]"]
+SPECS += ["DS[accelerate=true,max_iter=9]", "GLAD[accelerate=true,max_iter=9]"]
 SPECS += ["EBCC[subtypes=2,restarts=2,max_iter=3]", "crowdlab[probabilities=p.npy]"]
 SPECS += ["hierarchical-dawid-skene[max_iter=3]", "hierarchical-mace[max_iter=3]"]
 SPECS += ["bwa-normalised[max_iter=3]", "pool[max_iter=8]"]
@@ -72,6 +73,7 @@ def test_every_strategy_that_runs_on_partitions_is_tried_here() -> None:
     "spec",
     [
         "GLAD[max_iter=5]",
+        "GLAD[accelerate=true,max_iter=9]",
         "IWMV",
         "MACE[restarts=2,max_iter=5]",
         "KOS[max_iter=4]",
