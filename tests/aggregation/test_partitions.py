@@ -95,7 +95,8 @@ def on_one(strategy: Strategy, answers: Answers, gold: Gold | None, start: Any =
 def written(rule: Strategy, fitted: Fitted, parts: LocalParts) -> Iterator[NDArray[Any]]:
     """Labels, confidence and posterior of all tasks."""
     each = [outcome(part, rule, fitted.write, fitted.given) for part in parts]
-    return (np.concatenate(column) for column in zip(*each, strict=True))
+    columns = ((labels, confidence, fit.posterior) for labels, confidence, fit in each)
+    return (np.concatenate(column) for column in zip(*columns, strict=True))
 
 
 def check_alike(one: Result, rule: Strategy, fitted: Fitted, parts: LocalParts) -> None:
