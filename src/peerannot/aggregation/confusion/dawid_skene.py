@@ -39,6 +39,7 @@ class DawidSkene(CountedRows, Accelerated):
     -----
     Cost: O(answers x classes) an iteration; memory O(tasks x classes) for the result and
     O(classes) for each (worker, label) pair that occurs. A task without answers gets the prior.
+    ``accelerate`` takes fewer passes to convergence and holds three more copies of the counts.
 
     References
     ----------

@@ -50,7 +50,8 @@ class IBCC(ConfusionModel, Accelerated):
     Notes
     -----
     The objective is the evidence lower bound. Confusions and prior are posterior means.
-    Cost: O(answers x K) an iteration.
+    Cost: O(answers x K) an iteration. ``accelerate`` takes fewer of them to convergence and holds
+    three more copies of the counts.
 
     References
     ----------
