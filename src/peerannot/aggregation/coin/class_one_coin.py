@@ -55,8 +55,8 @@ class ClassOneCoin(Accelerated):
     The objective is the log-posterior. Skill is the expected share of right answers.
 
     Cost: O(answers x distinct labels of a task) an iteration; memory for the (worker, class)
-    pairs that meet in a task, so thousands of classes are fine. ``accelerate`` takes fewer iterations
-    to convergence and holds three more copies of the counts.
+    pairs that meet in a task, so thousands of classes are fine. ``accelerate`` takes fewer
+    iterations to convergence and holds three more copies of the counts.
 
     References
     ----------
