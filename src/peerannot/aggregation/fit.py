@@ -32,10 +32,6 @@ class Start:
     posterior: NDArray[np.float64] | None
     accepted: NDArray[np.int32] | None = None
 
-    @property
-    def has_gold(self) -> bool:
-        return bool((self.gold >= 0).any())
-
 
 @dataclass
 class Fit:

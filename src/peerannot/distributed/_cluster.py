@@ -109,14 +109,16 @@ class Machine:
                 )
             time.sleep(0.2)
 
-    def wait(self, futures: Sequence[Any], told: Callable[[int], None] | None = None) -> list[Any]:
+    def wait(
+        self, futures: Sequence[Any], on_done: Callable[[int], None] | None = None
+    ) -> list[Any]:
         """Results of futures.
 
         Parameters
         ----------
         futures
             On this cluster.
-        told
+        on_done
             Told how many are done, from time to time.
 
         Raises
@@ -124,7 +126,7 @@ class Machine:
         ClusterError
             The scheduler is gone, or there is no worker, or workers die of a task.
         """
-        self.settle(futures, told)
+        self.settle(futures, on_done)
         with cluster_errors():
             results: list[Any] = self.client.gather(list(futures))
         return results
@@ -132,7 +134,7 @@ class Machine:
     def settle(
         self,
         futures: Sequence[Any],
-        told: Callable[[int], None] | None = None,
+        on_done: Callable[[int], None] | None = None,
         homes: dict[Any, str] | None = None,
     ) -> None:
         """Wait until futures are done, and leave their results where they are.
@@ -150,8 +152,8 @@ class Machine:
                         wait(list(futures), timeout=look)
                     return
                 except (Late, TimeoutError):
-                    if told is not None:
-                        told(sum(future.done() for future in futures))
+                    if on_done is not None:
+                        on_done(sum(future.done() for future in futures))
                 there = self.client.nthreads()
                 if homes and there and not there.keys() & set(homes.values()):
                     # Dask lets others do what is tied to workers that are gone, but not once

@@ -106,8 +106,8 @@ class DaskParts:
         graph = Graph(_name(work))
         both = self._each(graph, _work, work, given)
         kept = [graph.add(_first, key) for key in both]
-        told = [graph.add(_second, key) for key in both]
-        *futures, total = graph.send(self._machine.client, [*kept, graph.tree(told)])
+        halves = [graph.add(_second, key) for key in both]
+        *futures, total = graph.send(self._machine.client, [*kept, graph.tree(halves)])
         (found,) = self._machine.wait([total])
         self._kept, self._changed = futures, True
         sums: tuple[Any, ...] = found
@@ -147,8 +147,8 @@ class DaskParts:
         keys = [graph.add(_load_kept, part, store, name) for part in self._parts]
         kept = graph.send(self._machine.client, keys)
         done = Graph("restored")
-        told = [done.add(_nothing, future) for future in kept]
-        self._machine.wait(done.send(self._machine.client, [done.tree(told)]))
+        ends = [done.add(_nothing, future) for future in kept]
+        self._machine.wait(done.send(self._machine.client, [done.tree(ends)]))
         self._kept, self._saved_as, self._changed = kept, name, False
 
     def _each(self, graph: Graph, run: Any, work: Work, given: tuple[Any, ...]) -> list[Any]:

@@ -65,7 +65,7 @@ class Dask(ShardEngine):
 
     def fit(self, request: Request, strategy: Strategy, paths: list[str | Path]) -> ShardedResult:
         assert request.output is not None
-        told, partitions = request.progress, request.partitions
+        progress, partitions = request.progress, request.partitions
         scheduler, workers, client = request.scheduler, request.workers, request.client
         if request.checkpoint_every < 1:
             raise ParameterError("checkpoint_every must be at least 1")
@@ -120,12 +120,12 @@ class Dask(ShardEngine):
             )
             parts, n_dropped = _load(
                 machine, plan(usable, seen.kinds["task"], n), usable, vocabulary,
-                coding.workers, coding.classes, homes, told,
+                coding.workers, coding.classes, homes, progress,
             )  # fmt: skip
             if request.gold is not None:
                 parts.know(KnownLabels.of(request.gold, parts))
             checkpoint = SavedRun(store, {**run, "n": n}, request.checkpoint_every, parts, saved)
-            done = ready.fit_parts(parts, told, checkpoint)
+            done = ready.fit_parts(parts, progress, checkpoint)
             (worker_answers,) = parts.sum(_worker_answers)
             written = parts.each(
                 write_part,
@@ -136,7 +136,7 @@ class Dask(ShardEngine):
                 request.hard,
                 request.sizes.part,
             )
-            told(len(parts), len(parts), "writing")
+            progress(len(parts), len(parts), "writing")
             return finish(
                 store, strategy, done.fit, parts.shape, worker_answers, written,
                 hard=request.hard, n_dropped=n_dropped, n_partitions=len(parts),
@@ -212,7 +212,7 @@ def _usable(seen: Merged, skip: bool, name: str) -> tuple[list[Shard], list[Left
 
 def _load(
     machine: Machine, way: Layout, shards: Sequence[Shard], vocabulary: Vocabulary,
-    workers: Ids, classes: Ids, homes: Sequence[str], told: Progress,
+    workers: Ids, classes: Ids, homes: Sequence[str], progress: Progress,
 ) -> tuple[DaskParts, int]:  # fmt: skip
     """Partitions on the workers, and how many repeated rows were dropped."""
     graph = Graph("load")
@@ -239,9 +239,9 @@ def _load(
             )
     keys = [*loaded, *(graph.add(Loaded.size, key) for key in loaded)]
     futures = graph.send(machine.client, keys)
-    machine.settle(futures, lambda done: told(min(done, n), n, "loading"), graph.homes)
+    machine.settle(futures, lambda done: progress(min(done, n), n, "loading"), graph.homes)
     sizes = machine.wait(futures[n:])
-    told(n, n, "loading")
+    progress(n, n, "loading")
     n_tasks, n_answers = (sum(size[i] for size in sizes) for i in (0, 1))
     shape = Shape(n_tasks, n_answers, workers, classes, weighted=vocabulary.weighted)
     place = Graph("partition")

@@ -27,11 +27,11 @@ from peerannot.aggregation.partitions.sharded_result import (
 from peerannot.distributed._checkpoint import FOLDER
 from peerannot.distributed._store import Store, parquet
 
-__all__ = ["Told", "clear", "finish", "has_result", "write_part"]
+__all__ = ["WrittenPart", "clear", "finish", "has_result", "write_part"]
 
 
 @dataclass(frozen=True)
-class Told:
+class WrittenPart:
     """What was written of one partition."""
 
     parts: tuple[str, ...]
@@ -57,7 +57,7 @@ def clear(store: Store, *, keep_checkpoint: bool) -> None:
 def write_part(
     part: Part, rule: Strategy, work: Work, given: tuple[Any, ...], store: Store, hard: bool,
     most: int,
-) -> Told:  # fmt: skip
+) -> WrittenPart:  # fmt: skip
     """Write the tasks of one partition, in files of at most ``most`` tasks.
 
     A partition that is written twice, as when its worker was lost, is written the same.
@@ -78,7 +78,9 @@ def write_part(
         content = parquet(frame)
         sums.append(hashlib.sha256(content).hexdigest())
         store.write(names[-1], content)
-    return Told(tuple(names), tuple(sums), n, int((labels < 0).sum()), float(np.sum(confidence)))
+    return WrittenPart(
+        tuple(names), tuple(sums), n, int((labels < 0).sum()), float(np.sum(confidence))
+    )
 
 
 def finish(
@@ -87,7 +89,7 @@ def finish(
     fit: Fit,
     shape: Shape,
     worker_answers: NDArray[np.int64],
-    told: Sequence[Told],
+    written: Sequence[WrittenPart],
     *,
     hard: bool,
     n_dropped: int,
@@ -100,27 +102,23 @@ def finish(
     """Write what is known of workers, and the manifest; remove the checkpoint."""
     workers = parquet(worker_frame(shape.workers, worker_answers, fit))
     store.write("workers.parquet", workers)
-    sums = {name: digest for t in told for name, digest in zip(t.parts, t.sums, strict=True)}
+    sums = {name: digest for w in written for name, digest in zip(w.parts, w.sums, strict=True)}
     sums["workers.parquet"] = hashlib.sha256(workers).hexdigest()
     if fit.confusion is not None:
         buffer = io.BytesIO()
         np.save(buffer, fit.confusion, allow_pickle=False)
         store.write("confusion.npy", buffer.getvalue())
         sums["confusion.npy"] = hashlib.sha256(buffer.getvalue()).hexdigest()
-    undecided = sum(t.n_undecided for t in told)
-    facts = manifest_of(
-        rule, fit, hard=hard, classes=shape.classes, n_tasks=shape.n_tasks,
-        n_workers=len(shape.workers), n_answers=shape.n_answers, n_dropped=n_dropped,
-        n_undecided=undecided, parts=[name for t in told for name in t.parts],
-        sums=sums,
+    confidence = sum(w.confidence for w in written) / max(shape.n_tasks, 1)
+    result = ShardedResult(
+        store.url, rule.name, shape.n_tasks, len(shape.workers), len(shape.classes),
+        shape.n_answers, sum(w.n_undecided for w in written), confidence, fit.diagnostics,
+        n_shards, n_checked, n_partitions, resumed_at, tuple(left_out),
     )  # fmt: skip
-    facts |= {"n_shards": n_shards, "n_checked": n_checked}
-    facts["n_partitions"] = n_partitions
-    facts["left_out"] = [vars(shard) for shard in left_out]
+    facts = manifest_of(
+        result, rule, fit, hard=hard, classes=shape.classes, n_dropped=n_dropped,
+        parts=[name for w in written for name in w.parts], sums=sums,
+    )  # fmt: skip
     store.write("manifest.json", json_bytes(facts))
     store.remove(FOLDER)
-    return ShardedResult(
-        store.url, rule.name, shape.n_tasks, len(shape.workers), len(shape.classes),
-        shape.n_answers, undecided, sum(t.confidence for t in told) / max(shape.n_tasks, 1),
-        fit.diagnostics, n_shards, n_checked, n_partitions, resumed_at, tuple(left_out),
-    )  # fmt: skip
+    return result

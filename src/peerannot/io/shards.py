@@ -14,7 +14,7 @@ import hashlib
 import json
 import shutil
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -111,10 +111,6 @@ class Coded:
         """Weights of the answers of a chunk."""
         start, end = self.chunks[c : c + 2, 1]
         return None if self.weight is None else self.weight[start:end]
-
-    def task_ids(self) -> Iterator[pl.Series]:
-        """Ids of the tasks of each chunk, in their own type."""
-        return (self.chunk_ids(c) for c in range(len(self.chunks) - 1))
 
     def chunk_ids(self, c: int) -> pl.Series:
         """Ids of the tasks of a chunk, in their own type."""

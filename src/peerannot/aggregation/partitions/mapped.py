@@ -110,13 +110,13 @@ class MappedParts:
             part.know(self._gold[first : first + n])
         return part
 
-    def _advanced(self, part: Part, kept: Any, told: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _advanced(self, part: Part, kept: Any, sums: tuple[Any, ...]) -> tuple[Any, ...]:
         part.kept = kept
         if part.index not in self._held:
             self._save(part)
-        return self._settled(part, told)
+        return self._settled(part, sums)
 
-    def _settled(self, part: Part, told: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _settled(self, part: Part, sums: tuple[Any, ...]) -> tuple[Any, ...]:
         """Hold the partition where there is room for it."""
         _, before = self._held.get(part.index, (part, 0))
         size = _size(part, set(self._shared))
@@ -127,7 +127,7 @@ class MappedParts:
             self._save(part)
             self._room += before
             del self._held[part.index]
-        return told
+        return sums
 
     def _save(self, part: Part) -> None:
         kept = part.kept
@@ -194,8 +194,8 @@ def _added(results: Iterator[tuple[Any, ...]]) -> tuple[Any, ...]:
     first = next(results)
     # What a partition gives may be part of it: the sum is an array of its own.
     total = [value.copy() if isinstance(value, np.ndarray) else value for value in first]
-    for told in results:
-        for i, value in enumerate(told):
+    for sums in results:
+        for i, value in enumerate(sums):
             total[i] += value
     return tuple(total)
 

@@ -71,7 +71,7 @@ class Disk(ShardEngine):
         from peerannot.io import Source, is_table
         from peerannot.io.shards import code_shards
 
-        output, told = request.output, request.progress
+        output, progress = request.output, request.progress
         folder = None if output is None or is_table(output) else Path(output)
         taken = {file.resolve().parent for path in paths for file in Source.open(path).files}
         if folder is not None and (folder / "tasks").resolve() in taken:
@@ -86,7 +86,7 @@ class Disk(ShardEngine):
                 classes=request.classes,
                 labels=request.labels,
                 duplicates=request.duplicates or "last",
-                progress=told,
+                progress=progress,
                 sizes=request.sizes,
             )
             if folder is not None:
@@ -95,7 +95,7 @@ class Disk(ShardEngine):
             try:
                 if request.gold is not None:
                     parts.know(KnownLabels.of(request.gold, parts))
-                fitted = strategy.with_files().fit_parts(parts, told)
+                fitted = strategy.with_files().fit_parts(parts, progress)
                 if request.strict:
                     fitted.fit.diagnostics.must_converge(strategy.name, request.spell("strict"))
                 return write(request, folder, coded, strategy, fitted, parts)

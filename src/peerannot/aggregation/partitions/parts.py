@@ -214,11 +214,11 @@ class LocalParts:
         return add_pairwise([work(part, *given) for part in self.parts])
 
     def advance(self, work: Work, *given: Any) -> tuple[Any, ...]:
-        sums = []
+        each = []
         for part in self.parts:
-            part.kept, told = work(part, *given)
-            sums.append(told)
-        return add_pairwise(sums)
+            part.kept, sums = work(part, *given)
+            each.append(sums)
+        return add_pairwise(each)
 
     def chain(self, work: Work, state: Any, *given: Any) -> Any:
         for part in self.parts:

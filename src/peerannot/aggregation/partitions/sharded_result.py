@@ -134,11 +134,12 @@ def worker_frame(workers: Iterable[str], n_answers: NDArray[np.int64], fit: Fit)
 
 
 def manifest_of(
-    rule: Strategy, fit: Fit, *, hard: bool, classes: Iterable[str], n_tasks: int,
-    n_workers: int, n_answers: int, n_dropped: int, n_undecided: int, parts: Sequence[str],
-    sums: Mapping[str, str],
+    result: ShardedResult, rule: Strategy, fit: Fit, *, hard: bool, classes: Iterable[str],
+    n_dropped: int, parts: Sequence[str], sums: Mapping[str, str],
 ) -> dict[str, Any]:  # fmt: skip
-    """What ``manifest.json`` says, see `ShardedResult`."""
+    """What ``manifest.json`` says, see `ShardedResult`; ``sums`` are checksums of the files."""
+    counted = ("n_tasks", "n_workers", "n_answers", "n_undecided", "n_shards", "n_checked",
+               "n_partitions")  # fmt: skip
     diagnostics = fit.diagnostics
     return {
         "schema": "peerannot/shards/1",
@@ -146,11 +147,9 @@ def manifest_of(
         "strategy": rule.name,
         "options": asdict(rule),
         "hard": hard,
-        "n_tasks": n_tasks,
-        "n_workers": n_workers,
-        "n_answers": n_answers,
+        **{name: getattr(result, name) for name in counted},
         "n_dropped": n_dropped,
-        "n_undecided": n_undecided,
+        "left_out": [vars(shard) for shard in result.left_out],
         "classes": list(classes),
         "prior": None if fit.prior is None else fit.prior.tolist(),
         "n_iter": diagnostics.n_iter,

@@ -61,20 +61,26 @@ def write(
     """Write to the folder, or the table that was asked for, or give its rows to ``rows``."""
     chunks = _Chunks(request, coded, rule, fitted, parts)
     table = "" if folder is not None or request.output is None else str(request.output)
+    parts_of, sums = ([], {}) if folder is None else _write_shards(chunks, folder)
     if folder is None:
         _write_table(chunks)
-    else:
-        _write_shards(chunks, folder)
     if request.workers_output is not None:
         from peerannot.io import write_table
 
         workers = worker_frame(coded.workers, coded.worker_answers, fitted.fit)
         write_table(Path(request.workers_output), workers.to_dict())
-    return ShardedResult(
+    result = ShardedResult(
         "" if folder is None else str(folder), rule.name, coded.n_tasks, len(coded.workers),
         len(coded.classes), coded.n_answers, chunks.undecided, chunks.confidence / coded.n_tasks,
         fitted.fit.diagnostics, coded.n_shards, coded.n_checked, len(parts), table=table,
     )  # fmt: skip
+    if folder is not None:
+        facts = manifest_of(
+            result, rule, fitted.fit, hard=request.hard, classes=coded.classes,
+            n_dropped=coded.dropped, parts=parts_of, sums=sums,
+        )  # fmt: skip
+        write_json(folder / "manifest.json", facts)
+    return result
 
 
 def _write_table(chunks: _Chunks) -> None:
@@ -97,8 +103,8 @@ def _write_table(chunks: _Chunks) -> None:
             write_rows(pl.DataFrame(result.label_file(hard=request.hard)))
 
 
-def _write_shards(chunks: _Chunks, folder: Path) -> None:
-    """Write shards of tasks, the table of workers, and last the manifest."""
+def _write_shards(chunks: _Chunks, folder: Path) -> tuple[list[str], dict[str, str]]:
+    """Write shards of tasks and what is known of workers; the shards, and checksums of files."""
     import polars as pl
 
     coded, fit, hard = chunks.coded, chunks.fitted.fit, chunks.request.hard
@@ -139,10 +145,4 @@ def _write_shards(chunks: _Chunks, folder: Path) -> None:
     if fit.confusion is not None:
         write_npy(folder / "confusion.npy", fit.confusion)
         sums["confusion.npy"] = sha256(folder / "confusion.npy")
-    facts = manifest_of(
-        chunks.rule, fit, hard=hard, classes=coded.classes, n_tasks=coded.n_tasks,
-        n_workers=len(coded.workers), n_answers=coded.n_answers, n_dropped=coded.dropped,
-        n_undecided=chunks.undecided, parts=parts, sums=sums,
-    )  # fmt: skip
-    facts |= {"n_shards": coded.n_shards, "n_checked": coded.n_checked}
-    write_json(folder / "manifest.json", facts)
+    return parts, sums
