@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -110,17 +111,23 @@ def test_every_pass_counts(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert passes.count("_step") == 7 + beside
 
 
-class Kept:
-    """A checkpoint in memory; ``state`` is what was saved last."""
+class Cut(Exception):
+    """The run ends here."""
 
-    def __init__(self, state: dict[str, Any] | None = None) -> None:
-        self.state = state
+
+class Kept:
+    """A checkpoint in memory; ``state`` is what was saved last, as a copy."""
+
+    def __init__(self, state: dict[str, Any] | None = None, cut: int = 0) -> None:
+        self.state, self.cut = state, cut
 
     def load(self) -> dict[str, Any] | None:
         return self.state
 
     def save(self, state: dict[str, Any]) -> None:
-        self.state = state
+        self.state = copy.deepcopy(state)
+        if state["n_iter"] == self.cut:
+            raise Cut
 
 
 @pytest.mark.parametrize("spec", ["DS", "IBCC"])
@@ -138,6 +145,20 @@ def test_what_was_in_vain_is_not_what_is_given(spec: str) -> None:
         after = more.fit_parts(LocalParts.of(answers, 1), silent, Kept(end.state)).fit
         assert after.diagnostics.objective[-1] >= path[-1] - 1e-6 - 1e-9 * abs(path[-1])
     assert in_vain
+
+
+@pytest.mark.parametrize("spec", ["DS", "IBCC", "one-coin", "class-one-coin", "GLAD"])
+def test_it_goes_on_from_before_a_leap_and_from_within(spec: str) -> None:
+    answers = slow_crowd(seed=1)
+    _, leaping = both(spec, tol=0.0, max_iter=40)
+    whole = leaping.fit_parts(LocalParts.of(answers, 2), silent).fit
+    for cut in range(1, 40):
+        parts, saved = LocalParts.of(answers, 2), Kept(cut=cut)
+        with pytest.raises(Cut):
+            leaping.fit_parts(parts, silent, saved)
+        fit = leaping.fit_parts(parts, silent, Kept(saved.state)).fit
+        assert fit.diagnostics == whole.diagnostics
+        np.testing.assert_array_equal(fit.skill, whole.skill)
 
 
 def test_difficulties_go_back_with_a_leap_in_vain() -> None:
@@ -172,7 +193,7 @@ def test_threads_do_not_matter(spec: str) -> None:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_partitions_take_the_same_leaps(spec: str, seed: int) -> None:
     """Far on, too, where rounding would have grown from leap to leap."""
-    answers = slow_crowd(seed)
+    answers, _ = uneven_crowd(500, 60, 3, 3, accuracy=(0.0, 0.6), seed=seed)
     _, leaping = both(spec, **FAR)
     one = leaping.fit(answers)
     for n in (2, 7):

@@ -103,3 +103,27 @@ def test_what_is_out_of_range_is_refused(name: str) -> None:
     setattr(v, name, wrong)
     with pytest.raises(ValueError, match="out of range"):
         step(v, alpha, beta, 2)
+
+
+def test_a_short_step_does_not_lead_beyond_the_top() -> None:
+    """Of a hard task, whose second derivative is larger than Fisher's."""
+    n = 6
+    half = np.repeat(0.5, n)
+    worker, alpha = np.arange(n, dtype=np.int32), np.full(n, 0.1)
+    ptr, size = np.array([0, n]), np.array([2])
+    label = np.array([0, 1, 0, 0, 0, 0], np.int32)
+    slot = np.array([0, 0, 0, 1, 1, 1], np.int32)
+
+    def stepped(beta: float, steps: int) -> float:
+        at = np.array([beta])
+        native.glad_step(
+            ptr, size, label, slot, worker, NONE, np.array([-1], np.int32), half, alpha,
+            np.array([0, 1]), at, np.empty((3, n)), NONE, NONE, beta_mean=3.0, n_classes=2,
+            steps=steps, threads=1,
+        )  # fmt: skip
+        return float(at[0])
+
+    top = stepped(0.0, 200)
+    assert top < 2.5
+    for ahead in (3e-7, -3e-7, 3e-5, -3e-5):
+        assert abs(stepped(top + ahead, 1) - top) < 0.1 * abs(ahead)
