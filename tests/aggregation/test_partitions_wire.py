@@ -33,6 +33,7 @@ SPECS += ["Wawa", "IWMV", "ZBS", "LA[order=given]", "LA2[order=given]", "GLAD"]
 SPECS += ["PlantNet[theta_conf=0.5]", "PM", "CATD", "BWA", "class-one-coin", "DSWC", "M-MSR", "KOS"]
 # The pool sends what its members do.
 SPECS += ["hierarchical-dawid-skene", "hierarchical-mace", "bwa-normalised"]
+SPECS += ["DS[accelerate=true]", "GLAD[accelerate=true]"]
 
 
 @pytest.fixture(autouse=True)
@@ -143,7 +144,9 @@ def test_plantnet_has_authors_and_an_ai(ai: Any, form: str, tmp_path: Path) -> N
         rows = [outcome(part, rule, fitted.write, fitted.given) for part in parts]
         np.testing.assert_array_equal(np.concatenate([r[0] for r in rows]), one.labels)
         np.testing.assert_allclose(np.concatenate([r[1] for r in rows]), one.confidence)
-        np.testing.assert_allclose(np.concatenate([r[2] for r in rows]), one.posterior, atol=1e-9)
+        np.testing.assert_allclose(
+            np.concatenate([r[2].posterior for r in rows]), one.posterior, atol=1e-9
+        )
         np.testing.assert_allclose(
             fitted.fit.worker_columns["weight"], one.worker_columns["weight"]
         )
@@ -217,7 +220,8 @@ def test_partitions_are_as_sparse_as_all_tasks_would_be(
         parts = LocalParts.of(answers, n, gold)
         fitted = rule.fit_parts(parts, silent)
         rows = [outcome(part, rule, fitted.write, fitted.given) for part in parts]
-        dense = [row[2] if isinstance(row[2], np.ndarray) else row[2].toarray() for row in rows]
+        held = [row[2].posterior for row in rows]
+        dense = [rows if isinstance(rows, np.ndarray) else rows.toarray() for rows in held]
         posterior = np.concatenate(dense)
         answered = one.posterior.sum(1) > 0
         np.testing.assert_allclose(
