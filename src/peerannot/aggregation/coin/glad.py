@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from peerannot._loops import native
 from peerannot._options import option
@@ -154,7 +153,7 @@ class GLAD(Accelerated):
     def _knows_nothing(self, n_classes: int) -> bool:
         """Whether the means of the priors give every class the same probability."""
         with np.errstate(over="ignore"):
-            right = expit(self.alpha_mean * np.exp(self.beta_mean))
+            right = 1.0 / (1.0 + np.exp(-self.alpha_mean * np.exp(self.beta_mean)))
         return n_classes > 1 and abs(float(right) - 1.0 / n_classes) < GUESS
 
     def side_files(self, result: Result) -> dict[str, Any]:
