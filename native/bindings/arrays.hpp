@@ -6,6 +6,9 @@
 
 #include <cstdlib>
 #include <new>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 #include "../loops/loops.hpp"
 #include "../loops/status.hpp"
@@ -48,13 +51,19 @@ inline void check_bounds(const Array<const int64_t>& bounds, int64_t n_tasks) {
     for (int64_t b = 1; b < n; b++) require(bounds(b - 1) <= bounds(b), "bounds: in order");
 }
 
-// Zeroed or raw memory on a boundary of cache lines.
+// Raw memory on a boundary of cache lines; much of it on huge pages, where the system has them:
+// rows that are met at random are then found without a walk through tables of pages.
 template <class T> class Room {
 public:
     explicit Room(int64_t n) {
-        const size_t bytes = (size_t(n) * sizeof(T) + 63) / 64 * 64;
-        at_ = static_cast<T*>(std::aligned_alloc(64, bytes ? bytes : 64));
+        constexpr size_t huge = size_t(1) << 21;
+        const size_t wanted = n ? size_t(n) * sizeof(T) : 1, line = wanted < 2 * huge ? 64 : huge;
+        const size_t bytes = (wanted + line - 1) / line * line;
+        at_ = static_cast<T*>(std::aligned_alloc(line, bytes));
         if (!at_) throw std::bad_alloc();
+#ifdef MADV_HUGEPAGE
+        if (line == huge) madvise(at_, bytes, MADV_HUGEPAGE);
+#endif
     }
     Room(const Room&) = delete;
     ~Room() { std::free(at_); }

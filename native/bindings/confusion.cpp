@@ -139,15 +139,6 @@ void positions(Ints code, Array<int32_t> order, Array<int64_t> ptr) {
                                        ptr.data()));
 }
 
-int64_t pairs(Ints worker, Ints label, Array<int32_t, 2> place, Array<int32_t> of_answer) {
-    require(size(label) == size(worker) && size(of_answer) == size(worker), "one an answer");
-    int64_t found = 0;
-    nb::gil_scoped_release release;
-    check(loops().confusion->pairs(worker.data(), label.data(), size(worker), size(place),
-                                   size(place, 1), place.data(), of_answer.data(), &found));
-    return found;
-}
-
 void expected(Longs ptr, Longs order, Ints task, Ints label, Reals weight, Table posterior,
               Array<double, 3> counts, int64_t threads) {
     const int64_t n = size(task), n_rows = size(counts), k = size(posterior, 1);
@@ -176,8 +167,6 @@ void bind_confusion(nb::module_& m) {
     m.def("confusion_gather", gather, "order"_array, "order_ptr"_array, "task"_array,
           "weight"_array, "posterior"_array, "counts"_array, nb::kw_only(), nb::arg("threads"));
     m.def("confusion_positions", positions, "code"_array, "order"_array, "ptr"_array);
-    m.def("confusion_pairs", pairs, "worker"_array, "label"_array, "place"_array,
-          "of_answer"_array);
     m.def("confusion_expected", expected, "ptr"_array, "order"_array, "task"_array,
           "label"_array, "weight"_array, "posterior"_array, "counts"_array, nb::kw_only(),
           nb::arg("threads"));

@@ -12,6 +12,7 @@ void bind_glad(nanobind::module_&);
 void bind_identification(nanobind::module_&);
 void bind_ids(nanobind::module_&);
 void bind_order(nanobind::module_&);
+void bind_pairs(nanobind::module_&);
 void bind_reliability(nanobind::module_&);
 void bind_simulation(nanobind::module_&);
 void bind_stream(nanobind::module_&);

@@ -84,6 +84,7 @@ NB_MODULE(_native, m) {
     bind_identification(m);
     bind_ids(m);
     bind_order(m);
+    bind_pairs(m);
     bind_reliability(m);
     bind_simulation(m);
     bind_stream(m);

@@ -306,43 +306,81 @@ void lay_out(const double* table, int64_t lo, int64_t hi, int64_t k, bool single
         lay_out_as(table, lo, hi, k, static_cast<double*>(to));
 }
 
-Status start(const Votes& v, const int32_t* label, const double* given, int64_t k, int64_t lo,
-             int64_t hi, Sums& sums) {
-    const int64_t w = row_width(k);
-    Room room(k * 8);
+// Add a row of shares, times a weight, to one of counts.
+template <int W>
+PEERANNOT_INLINE void add_row(double* __restrict to, const double* __restrict z, double weight,
+                              int64_t k) {
+    if constexpr (W > 0) {
+        (Row<double, W>::at(to) + Row<double, W>::at(z) * weight).put(to);
+    } else {
+        for (int64_t c = 0; c < k; c++) to[c] += weight * z[c];
+    }
+}
+
+// W columns of a row, or 0 where k are too many to be padded.
+template <int W>
+Status start_of(const Votes& v, const int32_t* label, const double* given, int64_t k, int64_t lo,
+                int64_t hi, Sums& sums) {
+    constexpr int tile = 64;
+    const int64_t w = W ? W : k;
+    Room room(w * 8);
     double* z = static_cast<double*>(room.at);
     if (!z) return Status::no_memory;
+    for (int64_t c = 0; c < w; c++) z[c] = 0;
     for (int64_t i = lo; i < hi; i++) {
-        if (!in_order(v, i, i + 1, k)) return Status::out_of_range;
         const int64_t first = v.task_ptr[i], last = v.task_ptr[i + 1];
+        if ((i - lo) % tile == 0) {
+            const int64_t n = least(tile, hi - i), until = v.task_ptr[i + n];
+            if (!in_order(v, i, i + n, k)) return Status::out_of_range;
+            if (!given && !all_below(label + first, until - first, k)) return Status::out_of_range;
+        }
+        const auto weight = [&](int64_t a) { return v.weight ? v.weight[a] : 1.0; };
+        const bool counted = last > first || v.gold[i] >= 0;
+        double total = 0;
+        if (!given && v.gold[i] < 0)
+            for (int64_t a = first; a < last; a++) total += weight(a);
+        // Of many classes few have votes.
+        if (!W && !sums.posterior && total > 0 && last - first < k) {
+            for (int64_t b = first; b < last; b++) {
+                const double share = weight(b) / total;
+                sums.mass[label[b]] += share;
+                if (!sums.counts) continue;
+                for (int64_t a = first; a < last; a++)
+                    sums.counts[int64_t(v.pair[a]) * w + label[b]] += weight(a) * share;
+            }
+            continue;
+        }
         if (given) {
             std::memcpy(z, given + i * k, size_t(k) * 8);
         } else {
-            for (int64_t c = 0; c < k; c++) z[c] = 0;
-            if (v.gold[i] >= 0) {
-                z[v.gold[i]] = 1;
-            } else {
-                if (!all_below(label + first, last - first, k)) return Status::out_of_range;
-                double total = 0;
-                for (int64_t a = first; a < last; a++) {
-                    const double weight = v.weight ? v.weight[a] : 1.0;
-                    z[label[a]] += weight;
-                    total += weight;
-                }
-                for (int64_t c = 0; c < k; c++) z[c] = total > 0 ? z[c] / total : 1.0 / double(k);
+            const double rest = total > 0 || v.gold[i] >= 0 ? 0.0 : 1.0 / double(k);
+            for (int64_t c = 0; c < k; c++) z[c] = rest;
+            if (v.gold[i] >= 0) z[v.gold[i]] = 1;
+            if (total > 0) {
+                for (int64_t a = first; a < last; a++) z[label[a]] += weight(a);
+                for (int64_t c = 0; c < k; c++) z[c] /= total;
             }
         }
         if (sums.posterior) std::memcpy(sums.posterior + i * k, z, size_t(k) * 8);
-        if (last > first || v.gold[i] >= 0)
+        if (counted)
             for (int64_t c = 0; c < k; c++) sums.mass[c] += z[c];
         if (!sums.counts) continue;
-        for (int64_t a = first; a < last; a++) {
-            double* __restrict to = sums.counts + int64_t(v.pair[a]) * w;
-            const double weight = v.weight ? v.weight[a] : 1.0;
-            for (int64_t c = 0; c < k; c++) to[c] += weight * z[c];
-        }
+        for (int64_t a = first; a < last; a++)
+            add_row<W>(sums.counts + int64_t(v.pair[a]) * w, z, weight(a), k);
     }
     return Status::fine;
+}
+
+Status start(const Votes& v, const int32_t* label, const double* given, int64_t k, int64_t lo,
+             int64_t hi, Sums& sums) {
+    if (k > most_in_registers) return start_of<0>(v, label, given, k, lo, hi, sums);
+    switch (row_width(k)) {
+        case 2: return start_of<2>(v, label, given, k, lo, hi, sums);
+        case 4: return start_of<4>(v, label, given, k, lo, hi, sums);
+        case 8: return start_of<8>(v, label, given, k, lo, hi, sums);
+        case 12: return start_of<12>(v, label, given, k, lo, hi, sums);
+        default: return start_of<16>(v, label, given, k, lo, hi, sums);
+    }
 }
 
 void add_up(const double* blocks, int64_t n_blocks, int64_t n_pairs, int64_t k, int64_t lo,
@@ -388,19 +426,6 @@ Status positions(const int32_t* code, int64_t n, int64_t n_codes, int32_t* order
     return Status::fine;
 }
 
-Status pairs(const int32_t* worker, const int32_t* label, int64_t n, int64_t n_workers, int64_t k,
-             int32_t* place, int32_t* of_answer, int64_t* found) {
-    if (!all_below(worker, n, n_workers) || !all_below(label, n, k)) return Status::out_of_range;
-    for (int64_t c = 0; c < n_workers * k; c++) place[c] = -1;
-    for (int64_t a = 0; a < n; a++) place[worker[a] * k + label[a]] = 0;
-    int64_t next = 0;
-    for (int64_t c = 0; c < n_workers * k; c++)
-        if (place[c] == 0) place[c] = int32_t(next++);
-    for (int64_t a = 0; a < n; a++) of_answer[a] = place[worker[a] * k + label[a]];
-    *found = next;
-    return Status::fine;
-}
-
 Status expected(const int64_t* ptr, const int64_t* order, const int32_t* task,
                 const int32_t* label, const double* weight, const double* posterior,
                 int64_t n_answers, int64_t n_tasks, int64_t k, int64_t lo, int64_t hi,
@@ -424,7 +449,6 @@ Status expected(const int64_t* ptr, const int64_t* order, const int32_t* task,
 }  // namespace
 
 extern const ConfusionLoops confusion;
-const ConfusionLoops confusion{lay_out, em,        start, add_up,
-                               gather,  positions, pairs, expected};
+const ConfusionLoops confusion{lay_out, em, start, add_up, gather, positions, expected};
 
 }  // namespace peerannot::PEERANNOT_ISA

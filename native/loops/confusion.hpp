@@ -57,10 +57,6 @@ struct ConfusionLoops {
     // Where each code is, in order, and where those of a code start.
     Status (*positions)(const int32_t* code, int64_t n, int64_t n_codes, int32_t* order,
                         int64_t* ptr);
-    // Number of each answer's (worker, label) pair in order; `place` (n_workers * k) is work room
-    // that is left with the number of each pair, or -1. Returns how many there are in `found`.
-    Status (*pairs)(const int32_t* worker, const int32_t* label, int64_t n, int64_t n_workers,
-                    int64_t k, int32_t* place, int32_t* of_answer, int64_t* found);
     // Expected counts (true, answered) of workers lo..hi.
     Status (*expected)(const int64_t* ptr, const int64_t* order, const int32_t* task,
                        const int32_t* label, const double* weight, const double* posterior,

@@ -12,6 +12,7 @@ extern const GladLoops glad;
 extern const IdentificationLoops identification;
 extern const IdLoops ids;
 extern const OrderLoops order;
+extern const PairsLoops pairs;
 extern const ReliabilityLoops reliability;
 extern const SimulationLoops simulation;
 extern const StreamLoops stream;
@@ -19,7 +20,7 @@ extern const VotesLoops votes;
 
 extern const Loops loops;
 const Loops loops{
-    NAME(PEERANNOT_ISA), &agreement, &coin, &confusion, &glad, &identification, &ids, &order,
+    NAME(PEERANNOT_ISA), &agreement, &coin, &confusion, &glad, &identification, &ids, &order, &pairs,
     &reliability, &simulation, &stream, &votes,
 };
 

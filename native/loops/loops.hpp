@@ -8,6 +8,7 @@
 #include "identification.hpp"
 #include "ids.hpp"
 #include "order.hpp"
+#include "pairs.hpp"
 #include "reliability.hpp"
 #include "simulation.hpp"
 #include "stream.hpp"
@@ -24,6 +25,7 @@ struct Loops {
     const IdentificationLoops* identification;
     const IdLoops* ids;
     const OrderLoops* order;
+    const PairsLoops* pairs;
     const ReliabilityLoops* reliability;
     const SimulationLoops* simulation;
     const StreamLoops* stream;

@@ -267,14 +267,6 @@ def confusion_positions(
 ) -> None:
     """Set where each code is, in order, and where those of a code start."""
 
-def confusion_pairs(
-    worker: NDArray[np.int32],
-    label: NDArray[np.int32],
-    place: NDArray[np.int32],
-    of_answer: NDArray[np.int32],
-) -> int:
-    """Set the pair of each answer and, in ``place`` (worker, label), its number or -1."""
-
 def confusion_expected(
     ptr: NDArray[np.int64],
     order: NDArray[np.int64],
@@ -431,6 +423,29 @@ def order_distinct(
     """Set the distinct labels of each task, how many, and the place of each answer's label."""
 
 # --- reliability: Pl@ntNet, KOS, BWA and M-MSR
+
+def pairs_find(
+    worker: NDArray[np.int32],
+    label: NDArray[np.int32],
+    place: NDArray[np.int32],
+    of_answer: NDArray[np.int32],
+    *,
+    threads: int,
+) -> int:
+    """Set the pair of each answer and, in ``place`` (worker, label), its number or -1."""
+
+def pairs_logarithms(
+    counts: NDArray[np.float64],
+    ptr: NDArray[np.int64],
+    label: NDArray[np.int32],
+    table: NDArray[np.float64],
+    *,
+    diagonal: float,
+    off_diagonal: float,
+    least_probability: float,
+    threads: int,
+) -> None:
+    """Set the logarithms of confusion rows, of counts and pseudo-counts; rows not met are uniform."""
 
 def reliability_support(
     ptr: NDArray[np.int64],

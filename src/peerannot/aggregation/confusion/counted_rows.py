@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from peerannot._loops import native
 from peerannot._options import option
+from peerannot._threads import threads
 from peerannot.aggregation.base import Fit
 from peerannot.aggregation.confusion.model import ConfusionModel, ds_skill
 from peerannot.aggregation.passes.confusions import Pairs
@@ -49,8 +51,12 @@ class CountedRows(ConfusionModel):
     def tables(
         self, pairs: Pairs, counts: NDArray[np.float64], mass: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        probability = self._probability(pairs, counts)
-        return np.log(np.maximum(probability, LEAST_PROBABILITY)), _log_prior(mass)
+        table = np.empty(counts.shape)
+        native.pairs_logarithms(
+            counts, pairs.ptr, pairs.label, table, diagonal=self.diagonal,
+            off_diagonal=self.off_diagonal, least_probability=LEAST_PROBABILITY, threads=threads(),
+        )  # fmt: skip
+        return table, _log_prior(mass)
 
     def merit(self, pairs: Pairs, counts: NDArray[np.float64], value: float) -> float:
         # With pseudo-counts, the log-posterior: what labels that a worker never gave add to it
@@ -72,13 +78,6 @@ class CountedRows(ConfusionModel):
         own = counts + self.off_diagonal
         own[np.arange(len(pairs)), pairs.label] += self.diagonal - self.off_diagonal
         return own, pairs.worker_sums(counts) + self.diagonal + (k - 1) * self.off_diagonal
-
-    def _probability(self, pairs: Pairs, counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        own, sums = self._smoothed(pairs, counts)
-        rows = sums[pairs.worker]
-        # A worker who never met a class says nothing about it: the row is uniform.
-        uniform = np.float64(1 / counts.shape[1])
-        return np.where(rows > 0, own / np.maximum(rows, 1e-300), uniform)
 
     def _confusion(
         self, pairs: Pairs, counts: NDArray[np.float64], n_workers: int

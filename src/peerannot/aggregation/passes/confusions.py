@@ -64,7 +64,9 @@ class Pairs:
         if w * k <= max(2**26, 4 * answers.n_answers):
             place = np.empty((w, k), np.int32)
             of_answer = np.empty(answers.n_answers, np.int32)
-            native.confusion_pairs(answers.worker, answers.label, place, of_answer)
+            native.pairs_find(
+                answers.worker, answers.label, place, of_answer, threads=threads()
+            )
             key = np.flatnonzero(place >= 0)
         else:
             code = answers.worker.astype(np.int64) * k + answers.label
@@ -134,7 +136,8 @@ def blocks_of(
     # More blocks than this would spend longer on adding blocks up than on answers.
     useful = answers.n_answers // max(per_row * n_rows, 1)
     n = int(np.clip(min(BLOCKS_BYTES // size, useful), 1, MAX_BLOCKS))
-    goals = np.linspace(0, answers.n_answers, n + 1)[1:-1]
+    # Whole numbers: else the search would make a copy of all bounds as floats.
+    goals = np.ceil(np.linspace(0, answers.n_answers, n + 1)[1:-1]).astype(np.int64)
     inner = np.searchsorted(answers.task_ptr, goals)
     bounds = np.concatenate(([0], inner, [answers.n_tasks])).astype(np.int64)
     return np.maximum.accumulate(bounds)
