@@ -306,47 +306,77 @@ void lay_out(const double* table, int64_t lo, int64_t hi, int64_t k, bool single
         lay_out_as(table, lo, hi, k, static_cast<double*>(to));
 }
 
-// Add a row of shares, times a weight, to one of counts.
 template <int W>
-PEERANNOT_INLINE void add_row(double* __restrict to, const double* __restrict z, double weight,
-                              int64_t k) {
-    if constexpr (W > 0) {
-        (Row<double, W>::at(to) + Row<double, W>::at(z) * weight).put(to);
-    } else {
-        for (int64_t c = 0; c < k; c++) to[c] += weight * z[c];
+Status start_rows(const Votes& v, const int32_t* label, const double* given, int64_t k, int64_t lo,
+                  int64_t hi, Sums& sums) {
+    constexpr int tile = 64;
+    alignas(64) double z[W] = {};
+    auto mass = Row<double, W>::of(0);
+    for (int64_t start = lo; start < hi; start += tile) {
+        const int64_t n = least(tile, hi - start), from = v.task_ptr[start];
+        if (!in_order(v, start, start + n, k)) return Status::out_of_range;
+        if (!given && !all_below(label + from, v.task_ptr[start + n] - from, k))
+            return Status::out_of_range;
+        for (int64_t i = start; i < start + n; i++) {
+            const int64_t first = v.task_ptr[i], size = v.task_ptr[i + 1] - first;
+            const double* const weight = v.weight ? v.weight + first : nullptr;
+            const bool known = v.gold[i] >= 0;
+            Row<double, W> row;
+            if (given) {
+                std::memcpy(z, given + i * k, size_t(k) * 8);
+                row = Row<double, W>::at(z);
+            } else {
+                Row<double, W>::of(0).put(z);
+                double total = known ? 1 : 0;
+                if (known) {
+                    z[v.gold[i]] = 1;
+                } else {
+                    for (int64_t a = 0; a < size; a++) {
+                        z[label[first + a]] += weight ? weight[a] : 1.0;
+                        total += weight ? weight[a] : 1.0;
+                    }
+                }
+                row = total > 0 ? Row<double, W>::at(z) : Row<double, W>::of(1);
+                row *= 1.0 / (total > 0 ? total : double(k));
+            }
+            if (sums.posterior) {
+                row.put(z);
+                std::memcpy(sums.posterior + i * k, z, size_t(k) * 8);
+            }
+            if (size > 0 || known) mass += row;
+            if (!sums.counts) continue;
+            for (int64_t a = 0; a < size; a++) {
+                double* const to = sums.counts + int64_t(v.pair[first + a]) * W;
+                (Row<double, W>::at(to) + (weight ? row * weight[a] : row)).put(to);
+            }
+        }
     }
+    mass.put(z);
+    for (int64_t c = 0; c < k; c++) sums.mass[c] += z[c];
+    return Status::fine;
 }
 
-// W columns of a row, or 0 where k are too many to be padded.
-template <int W>
-Status start_of(const Votes& v, const int32_t* label, const double* given, int64_t k, int64_t lo,
-                int64_t hi, Sums& sums) {
-    constexpr int tile = 64;
-    const int64_t w = W ? W : k;
-    Room room(w * 8);
+Status start_wide(const Votes& v, const int32_t* label, const double* given, int64_t k, int64_t lo,
+                  int64_t hi, Sums& sums) {
+    Room room(k * 8);
     double* z = static_cast<double*>(room.at);
     if (!z) return Status::no_memory;
-    for (int64_t c = 0; c < w; c++) z[c] = 0;
     for (int64_t i = lo; i < hi; i++) {
+        if (!in_order(v, i, i + 1, k)) return Status::out_of_range;
         const int64_t first = v.task_ptr[i], last = v.task_ptr[i + 1];
-        if ((i - lo) % tile == 0) {
-            const int64_t n = least(tile, hi - i), until = v.task_ptr[i + n];
-            if (!in_order(v, i, i + n, k)) return Status::out_of_range;
-            if (!given && !all_below(label + first, until - first, k)) return Status::out_of_range;
-        }
+        if (!given && !all_below(label + first, last - first, k)) return Status::out_of_range;
         const auto weight = [&](int64_t a) { return v.weight ? v.weight[a] : 1.0; };
-        const bool counted = last > first || v.gold[i] >= 0;
         double total = 0;
         if (!given && v.gold[i] < 0)
             for (int64_t a = first; a < last; a++) total += weight(a);
-        // Of many classes few have votes.
-        if (!W && !sums.posterior && total > 0 && last - first < k) {
+        if (total > 0 && !sums.posterior && last - first < k) {
+            // Of many classes few have votes.
             for (int64_t b = first; b < last; b++) {
                 const double share = weight(b) / total;
                 sums.mass[label[b]] += share;
                 if (!sums.counts) continue;
                 for (int64_t a = first; a < last; a++)
-                    sums.counts[int64_t(v.pair[a]) * w + label[b]] += weight(a) * share;
+                    sums.counts[int64_t(v.pair[a]) * k + label[b]] += weight(a) * share;
             }
             continue;
         }
@@ -356,30 +386,31 @@ Status start_of(const Votes& v, const int32_t* label, const double* given, int64
             const double rest = total > 0 || v.gold[i] >= 0 ? 0.0 : 1.0 / double(k);
             for (int64_t c = 0; c < k; c++) z[c] = rest;
             if (v.gold[i] >= 0) z[v.gold[i]] = 1;
-            if (total > 0) {
-                for (int64_t a = first; a < last; a++) z[label[a]] += weight(a);
-                for (int64_t c = 0; c < k; c++) z[c] /= total;
-            }
+            if (total > 0)
+                for (int64_t a = first; a < last; a++) z[label[a]] += weight(a) / total;
         }
         if (sums.posterior) std::memcpy(sums.posterior + i * k, z, size_t(k) * 8);
-        if (counted)
+        if (last > first || v.gold[i] >= 0)
             for (int64_t c = 0; c < k; c++) sums.mass[c] += z[c];
         if (!sums.counts) continue;
-        for (int64_t a = first; a < last; a++)
-            add_row<W>(sums.counts + int64_t(v.pair[a]) * w, z, weight(a), k);
+        for (int64_t a = first; a < last; a++) {
+            double* __restrict to = sums.counts + int64_t(v.pair[a]) * k;
+            const double w = weight(a);
+            for (int64_t c = 0; c < k; c++) to[c] += w * z[c];
+        }
     }
     return Status::fine;
 }
 
 Status start(const Votes& v, const int32_t* label, const double* given, int64_t k, int64_t lo,
              int64_t hi, Sums& sums) {
-    if (k > most_in_registers) return start_of<0>(v, label, given, k, lo, hi, sums);
+    if (k > most_in_registers) return start_wide(v, label, given, k, lo, hi, sums);
     switch (row_width(k)) {
-        case 2: return start_of<2>(v, label, given, k, lo, hi, sums);
-        case 4: return start_of<4>(v, label, given, k, lo, hi, sums);
-        case 8: return start_of<8>(v, label, given, k, lo, hi, sums);
-        case 12: return start_of<12>(v, label, given, k, lo, hi, sums);
-        default: return start_of<16>(v, label, given, k, lo, hi, sums);
+        case 2: return start_rows<2>(v, label, given, k, lo, hi, sums);
+        case 4: return start_rows<4>(v, label, given, k, lo, hi, sums);
+        case 8: return start_rows<8>(v, label, given, k, lo, hi, sums);
+        case 12: return start_rows<12>(v, label, given, k, lo, hi, sums);
+        default: return start_rows<16>(v, label, given, k, lo, hi, sums);
     }
 }
 
