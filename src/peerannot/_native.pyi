@@ -445,7 +445,7 @@ def pairs_logarithms(
     least_probability: float,
     threads: int,
 ) -> None:
-    """Set the logarithms of confusion rows, of counts and pseudo-counts; rows not met are uniform."""
+    """Set the logarithms of confusion rows of counts; classes that were not met are uniform."""
 
 def reliability_support(
     ptr: NDArray[np.int64],

@@ -34,9 +34,7 @@ class Votes:
         self.gold = self.gold.astype(np.int32)
         self.place = np.empty((n_workers, k), np.int32)
         self.pair = np.empty(n, np.int32)
-        self.n_pairs = native.pairs_find(
-            self.worker, self.label, self.place, self.pair, threads=2
-        )
+        self.n_pairs = native.pairs_find(self.worker, self.label, self.place, self.pair, threads=2)
         cuts = np.sort(rng.integers(n_tasks + 1, size=3))
         self.bounds = np.concatenate(([0], cuts, [n_tasks])).astype(np.int64)
 

@@ -64,9 +64,7 @@ class Pairs:
         if w * k <= max(2**26, 4 * answers.n_answers):
             place = np.empty((w, k), np.int32)
             of_answer = np.empty(answers.n_answers, np.int32)
-            native.pairs_find(
-                answers.worker, answers.label, place, of_answer, threads=threads()
-            )
+            native.pairs_find(answers.worker, answers.label, place, of_answer, threads=threads())
             key = np.flatnonzero(place >= 0)
         else:
             code = answers.worker.astype(np.int64) * k + answers.label
