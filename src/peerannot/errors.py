@@ -10,7 +10,8 @@
     ├── StorageError(OSError)         1  a file could not be read or written
     ├── DownloadError(OSError)        1  a download failed or has a wrong checksum
     ├── NotConvergedError             5  no convergence, under ``--strict``
-    └── ClusterError                  6  a cluster was lost or cannot be reached
+    ├── ClusterError                  6  a cluster was lost or cannot be reached
+    └── MisfitError                   7  a model fails its check, under ``--strict``
 
 Every message is one line that says where, what and how to mend it.
 """
@@ -29,6 +30,7 @@ __all__ = [
     "DataWarning",
     "DownloadError",
     "ExitCode",
+    "MisfitError",
     "MissingDependencyError",
     "NotConvergedError",
     "ParameterError",
@@ -48,6 +50,7 @@ class ExitCode(IntEnum):
     MISSING_DEPENDENCY = 4
     NOT_CONVERGED = 5
     CLUSTER = 6
+    MISFIT = 7
     INTERRUPTED = 130
 
 
@@ -100,6 +103,12 @@ class ClusterError(PeerannotError):
     """A cluster cannot be reached, was lost, or gave up; what was saved can be resumed."""
 
     exit_code = ExitCode.CLUSTER
+
+
+class MisfitError(PeerannotError):
+    """A model does not fit the answers, and the user asked for strictness."""
+
+    exit_code = ExitCode.MISFIT
 
 
 class ConvergenceWarning(UserWarning):

@@ -14,6 +14,7 @@ from peerannot._options import Options, check, option
 from peerannot._progress import Progress, silent
 from peerannot._registry import Named
 from peerannot._text import few
+from peerannot.aggregation.drawing.base import AnswerModel
 from peerannot.aggregation.fit import Fit, Fitted, Start
 from peerannot.aggregation.frames import Reading, as_answers, as_gold, shown
 from peerannot.aggregation.online.models import Batch, Sums
@@ -62,6 +63,8 @@ class Strategy(Named, Options, ABC):
     takes_init: ClassVar[bool] = False
     estimates_skill: ClassVar[bool] = True  # whether the result has the skill of each worker
     counts_votes: ClassVar[bool] = False  # whether it only asks how many votes a class got
+    relaxed_by: ClassVar[Mapping[str, str]] = {}
+    """Strategies that drop an assumption: of ``difficulty``, ``dependence`` and ``skill``."""
 
     ties: Literal["first", "random", "share", "abstain"] = option(
         "share", help="rule for equally probable classes"
@@ -236,6 +239,30 @@ class Strategy(Named, Options, ABC):
     def read(self, answers: Answers, sums: Sums, gold: NDArray[np.int32]) -> Fit:
         """What the sums say of all tasks."""
         raise NotImplementedError
+
+    def answer_model(self, answers: Answers, result: Result) -> AnswerModel:
+        """The fitted model as a law of the answers, which can be drawn from it.
+
+        Parameters
+        ----------
+        answers, result
+            What was fitted, and what this strategy found.
+
+        Raises
+        ------
+        ParameterError
+            What it takes does not fit in memory.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def models_answers(cls) -> bool:
+        """Whether a fit says how probable answers are, so that its model can be checked.
+
+        A family says so in ``answer_model``. A subclass that changes how it is fitted
+        (``_fit``, ``fit_parts``) does not unless it says so itself.
+        """
+        return cls._says("answer_model", unless={"_fit", "fit_parts"})
 
     @classmethod
     def runs_on_partitions(cls) -> bool:

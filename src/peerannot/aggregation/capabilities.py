@@ -22,6 +22,7 @@ CAPABILITIES = {
     "init": "starts from a posterior or a result (init=)",
     "online": "learns from answers that come later (partial_fit, --save-state, --update)",
     "intervals": "has skills of workers, with intervals (--intervals)",
+    "check": "its model says how probable answers are, so whether it fits can be checked (check)",
     "out of core": "fits shards that need not fit in memory (engine='disk', --engine disk)",
     "Dask": "fits shards on a cluster (engine='dask', --engine dask)",
 }
@@ -30,6 +31,8 @@ _ITERATES = "it iterates over all answers"
 _NO_START = "it does not iterate: there is nothing to start from"
 _LEARNT = "what is learnt of the crowd changes with each answer"
 _NO_SKILL = "it says nothing of workers"
+_A_VOTE = "it weighs votes: no answer has a probability"
+_NO_LAW = "its skills only weigh votes: answers have no probability by them"
 
 MISSING = {
     "gold": {
@@ -88,6 +91,28 @@ MISSING = {
         "twothird": _NO_SKILL,
         "weighted-vote": "its weights of workers are given",
     },
+    "check": {
+        "bwa": "its model is of scores of classes, not of answers",
+        "catd": _NO_LAW,
+        "crh": _NO_LAW,
+        "crowdlab": "its classifier is no part of a model of answers",
+        "ebcc": "the matrices of its subtypes are not kept",
+        "gold-majority-vote": _NO_LAW,
+        "iwmv": _NO_LAW,
+        "kos": "its messages are no probabilities",
+        "la": _NO_LAW,
+        "la-two-pass": _NO_LAW,
+        "m-msr": "it fits agreement of workers, not their answers",
+        "majority-vote": _A_VOTE,
+        "naive-soft": _A_VOTE,
+        "plantnet": _A_VOTE,
+        "pm": _NO_LAW,
+        "twothird": _A_VOTE,
+        "wawa": _NO_LAW,
+        "wds": "its labels are a vote on top of Dawid-Skene: check dawid-skene",
+        "weighted-vote": _A_VOTE,
+        "zero-based-skill": _NO_LAW,
+    },
     "out of core": {},
     "Dask": {},
 }
@@ -97,6 +122,7 @@ _OF_SHARDS = {
     "init": "a fit begins from the votes, or from its checkpoint",
     "online": "a state is held in memory",
     "intervals": "they need answers and posterior in memory",
+    "check": "it needs answers in memory, of which it takes a sample",
 }
 ENGINES = {"out of core": _OF_SHARDS, "Dask": _OF_SHARDS}
 """Why a capability is missing on an engine, whatever the strategy."""
@@ -111,6 +137,7 @@ def capabilities(strategy: type[Strategy]) -> dict[str, bool]:
         "init": strategy.takes_init,
         "online": strategy.learns_online(),
         "intervals": strategy.estimates_skill,
+        "check": strategy.models_answers(),
         "out of core": parts,
         "Dask": parts,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -13,6 +14,7 @@ from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot._threads import threads
 from peerannot.aggregation.base import Fit, Fitted
+from peerannot.aggregation.drawing.coins import ClassCoins
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.parts import Part, Parts, size_of
 from peerannot.aggregation.partitions.reductions import Union, distinct_codes, places_among
@@ -22,8 +24,9 @@ from peerannot.aggregation.passes.confusions import blocks_of
 from peerannot.aggregation.passes.extrapolation import Accelerated, Extrapolation, Point
 from peerannot.aggregation.passes.support import Support, clamped, posterior_of
 from peerannot.aggregation.registry import STRATEGIES
-from peerannot.aggregation.result import Diagnostics
+from peerannot.aggregation.result import Diagnostics, Result
 from peerannot.aggregation.votes.wawa import totals_of
+from peerannot.answers import Answers
 
 __all__ = ["ClassOneCoin"]
 
@@ -66,6 +69,9 @@ class ClassOneCoin(Accelerated):
 
     takes_gold: ClassVar[bool] = True
     takes_init: ClassVar[bool] = True
+    relaxed_by: ClassVar[Mapping[str, str]] = {
+        "difficulty": "glad", "skill": "map-dawid-skene", "dependence": "ebcc",
+    }  # fmt: skip
 
     prior: Literal["uniform", "estimated"] = option("estimated", help="frequencies of the classes")
     right: float = option(2.0, above=0.0, help="pseudo-count of right answers")
@@ -113,6 +119,13 @@ class ClassOneCoin(Accelerated):
             ),
         )
         return Fitted(fit, _write, (units, p, rho))
+
+    def answer_model(self, answers: Answers, result: Result) -> ClassCoins:
+        # A class that no task of a worker was offered is one that it never met.
+        rate = np.full((answers.n_workers, answers.n_classes), 0.5)
+        extra = result.extra
+        rate[extra["unit_worker"], extra["unit_class"]] = extra["unit_right"]
+        return ClassCoins(answers, result.dense_posterior(), rate)
 
     def _parameters(
         self, sums: NDArray[np.float64], mass: NDArray[np.float64], rho: NDArray[np.float64]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot._threads import threads
 from peerannot.aggregation.base import Fit, Fitted
+from peerannot.aggregation.drawing.coins import EasinessCoins
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.parts import Part, Parts, size_of
 from peerannot.aggregation.partitions.reductions import Largest
@@ -98,6 +100,9 @@ class GLAD(Accelerated):
 
     takes_gold: ClassVar[bool] = True
     takes_init: ClassVar[bool] = True
+    relaxed_by: ClassVar[Mapping[str, str]] = {
+        "skill": "class-one-coin", "dependence": "ebcc",
+    }  # fmt: skip
 
     alpha_mean: float = option(1.0, help="mean of the prior of ability")
     beta_mean: float = option(1.0, help="mean of the prior of log inverse difficulty")
@@ -155,6 +160,10 @@ class GLAD(Accelerated):
         with np.errstate(over="ignore"):
             right = 1.0 / (1.0 + np.exp(-self.alpha_mean * np.exp(self.beta_mean)))
         return n_classes > 1 and abs(float(right) - 1.0 / n_classes) < GUESS
+
+    def answer_model(self, answers: Answers, result: Result) -> EasinessCoins:
+        alpha, beta = result.worker_columns["alpha"], result.task_columns["beta"]
+        return EasinessCoins(answers, result.dense_posterior(), alpha, beta)
 
     def side_files(self, result: Result) -> dict[str, Any]:
         """``difficulties.npy`` (n_tasks, 2): task, beta; ``abilities.npy`` (n_workers, 2).

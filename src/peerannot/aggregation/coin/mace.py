@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -13,6 +14,7 @@ from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Fitted, Iterative
 from peerannot.aggregation.confusion.ibcc import dirichlet_kl, dirichlet_logs
+from peerannot.aggregation.drawing.confusions import Styles
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.coins import PartsCoins, coins_posterior
 from peerannot.aggregation.partitions.confusions import common_pairs
@@ -21,7 +23,8 @@ from peerannot.aggregation.partitions.support import worker_shares_of
 from peerannot.aggregation.passes.alike import groups_of
 from peerannot.aggregation.passes.confusions import Pairs
 from peerannot.aggregation.registry import STRATEGIES
-from peerannot.aggregation.result import Diagnostics
+from peerannot.aggregation.result import Diagnostics, Result
+from peerannot.answers import Answers
 
 __all__ = ["MACE"]
 
@@ -71,6 +74,9 @@ class MACE(Iterative):
 
     takes_gold: ClassVar[bool] = True
     takes_init: ClassVar[bool] = True
+    relaxed_by: ClassVar[Mapping[str, str]] = {
+        "difficulty": "glad", "skill": "map-dawid-skene", "dependence": "ebcc",
+    }  # fmt: skip
 
     method: Literal["vb", "em"] = option("vb", help="variational Bayes, or smoothed EM")
     restarts: int = option(10, at_least=1, help="starts, of which the best is kept")
@@ -96,6 +102,11 @@ class MACE(Iterative):
         theta, spam, _ = self._weights(pairs, coins.total, know, k)
         bonus = np.log1p(theta[pairs.worker] / spam)
         return Fitted(fit, coins_posterior, (True, bonus, np.full(k, 1.0 / k)))
+
+    def answer_model(self, answers: Answers, result: Result) -> Styles:
+        each = self.style_prior if self.method == "vb" else self.smoothing / answers.n_classes
+        competence = result.worker_columns["competence"]
+        return Styles.of(answers, result.dense_posterior(), competence, each)
 
     def _iterate(
         self,

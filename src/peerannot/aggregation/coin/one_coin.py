@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Literal
@@ -12,13 +13,15 @@ from numpy.typing import NDArray
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Fitted
+from peerannot.aggregation.drawing.coins import Coins
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.coins import PartsCoins, coins_posterior
 from peerannot.aggregation.partitions.parts import Parts
 from peerannot.aggregation.passes.extrapolation import Accelerated, Extrapolation, Point
 from peerannot.aggregation.passes.known_confusions import LEAST_PROBABILITY
 from peerannot.aggregation.registry import STRATEGIES
-from peerannot.aggregation.result import Diagnostics
+from peerannot.aggregation.result import Diagnostics, Result
+from peerannot.answers import Answers
 
 __all__ = ["OneCoin", "coin_logs"]
 
@@ -59,6 +62,9 @@ class OneCoin(Accelerated):
 
     takes_gold: ClassVar[bool] = True
     takes_init: ClassVar[bool] = True
+    relaxed_by: ClassVar[Mapping[str, str]] = {
+        "difficulty": "glad", "skill": "class-one-coin", "dependence": "ebcc",
+    }  # fmt: skip
 
     prior: Literal["uniform", "estimated"] = option("uniform", help="frequencies of the classes")
 
@@ -70,6 +76,10 @@ class OneCoin(Accelerated):
         p, rho, diagnostics = self._iterate(coins, k, progress, checkpoint)
         fit = Fit(None, skill=p, prior=rho, diagnostics=diagnostics)
         return Fitted(fit, coins_posterior, (False, coin_logs(p, k)[0], rho))
+
+    def answer_model(self, answers: Answers, result: Result) -> Coins:
+        assert result.skill is not None
+        return Coins(answers, result.dense_posterior(), result.skill)
 
     def _iterate(
         self, coins: PartsCoins, k: int, progress: Progress, checkpoint: Checkpoint

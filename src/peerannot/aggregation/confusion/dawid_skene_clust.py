@@ -15,6 +15,7 @@ from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Fitted, Iterative
 from peerannot.aggregation.confusion.model import ds_skill, write_posterior
+from peerannot.aggregation.drawing.confusions import Confusions
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.confusions import PartsEM, em_of
 from peerannot.aggregation.partitions.parts import Part, Parts
@@ -23,9 +24,10 @@ from peerannot.aggregation.passes.known_confusions import LEAST_PROBABILITY
 from peerannot.aggregation.passes.support import clamped
 from peerannot.aggregation.passes.ties import TIE
 from peerannot.aggregation.registry import STRATEGIES
-from peerannot.aggregation.result import Diagnostics
+from peerannot.aggregation.result import Diagnostics, Result
 from peerannot.aggregation.votes.naive_soft import NaiveSoft
 from peerannot.aggregation.votes.rules import dense_votes
+from peerannot.answers import Answers
 from peerannot.errors import ParameterError
 
 __all__ = ["DawidSkeneClust"]
@@ -77,6 +79,9 @@ class DawidSkeneClust(Iterative):
 
     takes_gold: ClassVar[bool] = True
     takes_init: ClassVar[bool] = True
+    relaxed_by: ClassVar[Mapping[str, str]] = {
+        "difficulty": "ebcc", "skill": "ibcc", "dependence": "ebcc",
+    }  # fmt: skip
 
     L: int = option(2, at_least=1, help="number of clusters of workers")
     restarts: int = option(10, at_least=0, help="most fresh starts after a collapse on one class")
@@ -95,6 +100,10 @@ class DawidSkeneClust(Iterative):
                 break
             restart, saved = restart + 1, None
         return Fitted(fit, write_posterior, given)
+
+    def answer_model(self, answers: Answers, result: Result) -> Confusions:
+        assert result.confusion is not None
+        return Confusions(answers, result.dense_posterior(), result.confusion)
 
     def _run(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -62,6 +63,9 @@ class IBCC(ConfusionModel, Accelerated):
     """
 
     objective_name: ClassVar[str] = "evidence bound"
+    relaxed_by: ClassVar[Mapping[str, str]] = {
+        "difficulty": "ebcc", "skill": "dawid-skene", "dependence": "ebcc",
+    }  # fmt: skip
 
     diagonal: float = option(4.0, above=0.0, help="pseudo-count of right answers")
     off_diagonal: float = option(1.0, above=0.0, help="pseudo-count of each wrong answer")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from peerannot._options import option
 from peerannot.aggregation.confusion.dawid_skene import DawidSkene
@@ -34,6 +36,10 @@ class MAPDawidSkene(DawidSkene):
     ----------
     Raykar, V. C. et al. (2010). Learning from crowds. JMLR 11, 1297-1322, without its classifier.
     """
+
+    relaxed_by: ClassVar[Mapping[str, str]] = {
+        "difficulty": "ebcc", "skill": "dawid-skene", "dependence": "ebcc",
+    }  # fmt: skip
 
     diagonal: float = option(4.0, at_least=0.0, help="pseudo-count of right answers")
     off_diagonal: float = option(1.0, at_least=0.0, help="pseudo-count of each wrong answer")

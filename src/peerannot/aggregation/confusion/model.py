@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Fitted, Iterative
+from peerannot.aggregation.drawing.confusions import Confusions
 from peerannot.aggregation.online.models import Batch, Sums, move_counts
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.confusions import PartsEM, em_of
@@ -19,8 +21,9 @@ from peerannot.aggregation.passes.confusions import EM, Pairs
 from peerannot.aggregation.passes.extrapolation import Extrapolation
 from peerannot.aggregation.passes.support import clamped
 from peerannot.aggregation.passes.ties import Ties
-from peerannot.aggregation.result import Diagnostics
+from peerannot.aggregation.result import Diagnostics, Result
 from peerannot.answers import Answers
+from peerannot.errors import ParameterError
 
 __all__ = ["ConfusionModel", "ds_skill", "write_posterior"]
 
@@ -36,6 +39,7 @@ class ConfusionModel(Iterative):
 
     takes_gold: ClassVar[bool] = True
     takes_init: ClassVar[bool] = True
+    relaxed_by: ClassVar[Mapping[str, str]] = {"difficulty": "ebcc", "dependence": "ebcc"}
     objective_name: ClassVar[str] = "log-likelihood"  # what its steps give, for people
 
     def fit_parts(
@@ -78,6 +82,14 @@ class ConfusionModel(Iterative):
         if em.parts.shape.started or not self.turns_hard([], em.answers.n_answers, False):
             return em.first()
         return em.first(_majority, self.ties, self.seed)
+
+    def answer_model(self, answers: Answers, result: Result) -> Confusions:
+        if result.confusion is None:
+            raise ParameterError(
+                f"{self.name}: the matrices of {answers.n_workers} workers over"
+                f" {answers.n_classes} classes are too large to draw from; check class-one-coin"
+            )
+        return Confusions(answers, result.dense_posterior(), result.confusion)
 
     def batch_reader(self) -> ConfusionModel:
         """The model that reads a batch of answers, see `grow`."""
