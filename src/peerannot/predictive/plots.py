@@ -18,7 +18,7 @@ _INK, _BAR, _ACCENT, _QUIET, _PALE = "#1b1b1b", "#4c78a8", "#d1495b", "#8a8a8a",
 _SUBJECTS: dict[Assumed, tuple[str, str]] = {
     "difficulty": ("tasks", "harder than modelled"),
     "dependence": ("pairs of workers", "closer than modelled"),
-    "skill": ("workers", "labels other than modelled"),
+    "skill": ("workers", "other labels than modelled"),
 }
 
 
@@ -51,10 +51,10 @@ def figure_of(check: Checked) -> Any:
     """
     make = require("matplotlib.figure", extra="report", feature="the picture of a check").Figure
     figure = make(figsize=(9.6, 6.4), layout="constrained")
-    grid = figure.add_gridspec(2, 3, height_ratios=[1.15, 1])
-    _statistics(figure.add_subplot(grid[0, :]), check)
-    for column, name in enumerate(_SUBJECTS):
-        _items(figure.add_subplot(grid[1, column]), name, check.items[name], check.level)
+    above, below = figure.subfigures(2, 1, height_ratios=[1.15, 1])
+    _statistics(above.add_subplot(), check)
+    for axes, name in zip(below.subplots(1, len(_SUBJECTS)), _SUBJECTS, strict=True):
+        _items(axes, name, check.items[name], check.level)
     state = "fits" if check.fits else "passes, with misfit" if check.passed else "fails"
     figure.suptitle(
         f"{check.strategy} {state}: the answers beside {check.replicates} replicates",
@@ -100,7 +100,7 @@ def _statistics(axes: Any, check: Checked) -> None:
 
 def _items(axes: Any, name: Assumed, items: Items, level: float) -> None:
     subject, axis = _SUBJECTS[name]
-    axes.set_xlabel(f"{axis} (standard deviations)", fontsize=9, color=_INK)
+    axes.set_xlabel(f"{axis} (in sd)", fontsize=9, color=_INK)
     _plain(axes)
     if not items.score.size:
         axes.set_title(f"{subject}: none to look at", loc="left", fontsize=10)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,32 +20,44 @@ from peerannot.predictive.discrepancies import Layout, Measured, measure
 __all__ = ["Replicates", "fit_quietly", "once", "replicate"]
 
 
+class Rows(NamedTuple):
+    """As `Measured`, with a row for each set of answers; items in single precision."""
+
+    together: NDArray[np.float64]
+    entropies: NDArray[np.float32]
+    task: NDArray[np.float32]
+    pair: NDArray[np.float32]
+    worker: NDArray[np.float32]
+    label: NDArray[np.float32]
+
+
 @dataclass(frozen=True, eq=False)
 class Replicates:
     """What was measured: first the answers, then each replicate.
 
     Attributes
     ----------
-    first : Measured
-        Arrays with a row for the answers and one for each replicate, (1 + replicates, ...).
-    second : Measured
+    first : Rows
+        A row for the answers and one for each replicate, (1 + replicates, ...).
+    second : Rows
         The same of replicates of the replicates, (replicates, ...).
     result : Result
         The fit to the answers.
     """
 
-    first: Measured
-    second: Measured
+    first: Rows
+    second: Rows
     result: Result
 
 
 def once(strategy: Strategy) -> Strategy:
-    """The strategy with one start, where it has several: all replicates are fitted as the answers."""
-    if any(field.name == "restarts" for field in dataclasses.fields(strategy)):
-        # DSWC counts the starts after a collapse, MACE all of them.
-        least = type(strategy).__dataclass_fields__["restarts"].metadata["option"].at_least
-        return dataclasses.replace(strategy, restarts=int(least))
-    return strategy
+    """The strategy with one start, where it has several; so are answers and replicates fitted."""
+    field = type(strategy).__dataclass_fields__.get("restarts")
+    if field is None:
+        return strategy
+    # The least that it may be: of DSWC these are the starts after a collapse, of MACE all.
+    options = {**strategy.get_params(), "restarts": int(field.metadata["option"].at_least)}
+    return type(strategy)(**options)
 
 
 def fit_quietly(strategy: Strategy, answers: Answers) -> Result:
@@ -94,7 +106,10 @@ def _relabelled(answers: Answers, label: NDArray[np.int64]) -> Answers:
     )  # fmt: skip
 
 
-def _stacked(found: list[Measured]) -> Measured:
-    """Each quantity as an array with a row a measurement; of items in single precision."""
-    together, *arrays = zip(*found, strict=True)
-    return Measured(np.array(together), *(np.array(a, dtype=np.float32) for a in arrays))
+def _stacked(found: list[Measured]) -> Rows:
+    def rows(name: str) -> NDArray[np.float32]:
+        return np.array([getattr(m, name) for m in found], dtype=np.float32)
+
+    together = np.array([m.together for m in found])
+    items = (rows(name) for name in ("entropies", "task", "pair", "worker", "label"))
+    return Rows(together, *items)

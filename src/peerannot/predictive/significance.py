@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot.identification.workers import false_discovery
-from peerannot.predictive.discrepancies import Measured
-from peerannot.predictive.replicates import Replicates
+from peerannot.predictive.replicates import Replicates, Rows
 
 __all__ = ["ASSUMPTIONS", "Assumed", "Items", "Statistic", "item_tests", "statistics_of"]
 
@@ -84,10 +83,10 @@ class Items:
 _MEANING: dict[str, tuple[Assumed, str]] = {
     "agreement of a task": ("difficulty", "correlation of errors on a task"),
     "entropy of votes": ("difficulty", "distance of the entropies of votes from the mean, nats"),
-    "pairs of workers": ("dependence", "mean square of the pairs' correlations, standardised"),
+    "pairs of workers": ("dependence", "mean square of correlations of pairs, standardised"),
     "closest pair": ("dependence", "largest correlation of a pair, standardised"),
-    "labels of the crowd": ("skill", "deviation of label counts, in standard deviations"),
-    "labels of a worker": ("skill", "deviation of a worker's label counts, the same"),
+    "labels of the crowd": ("skill", "deviation of label counts, in sd"),
+    "labels of a worker": ("skill", "deviation of label counts of a worker, in sd"),
 }
 # Positive and skewed: compared as logarithms.
 _LOGARITHMS = {
@@ -141,7 +140,7 @@ def item_tests(value: NDArray[np.float32], *, low_is_bad: bool = False) -> Items
     return Items(observed, p_value, false_discovery(p_value), pool[at].astype(np.float64))
 
 
-def _reduced(found: Measured) -> dict[str, NDArray[np.float64]]:
+def _reduced(found: Rows) -> dict[str, NDArray[np.float64]]:
     """Each statistic of each row."""
     entropies = found.entropies.astype(np.float64)
     out = {"agreement of a task": np.asarray(found.together)}
