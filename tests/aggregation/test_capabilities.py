@@ -24,6 +24,7 @@ from peerannot.aggregation.partitions.out_of_core import fit_shards
 from peerannot.answers import Answers
 from peerannot.engines import engine_of
 from peerannot.errors import DataError, ParameterError
+from peerannot.predictive import check_model
 
 NAMES = list(STRATEGIES)
 QUICK: dict[str, dict[str, Any]] = {
@@ -83,6 +84,8 @@ def does(name: str, capability: str, votes: Any, folder: Path) -> bool:
                 rule.partial_fit(answers, **needed).result()
             case "intervals":
                 skill_intervals(rule.fit(answers, **needed), answers)
+            case "check":
+                check_model(answers, rule, replicates=19)
             case "out of core":
                 fit_shards(shard, rule, output=folder / "out", **needed)
             case _:

@@ -463,6 +463,27 @@ def learns_online_if_it_says_so(cls: type[Strategy]) -> None:
 
 
 @promise
+def draws_answers_if_it_says_so(cls: type[Strategy]) -> None:
+    """Draws of `answer_model` are answers to the same tasks, right as often as the model says."""
+    if not cls.models_answers():
+        return
+    answers, _ = crowd(seed=22)
+    rule, arguments = ready(cls, answers)
+    model = rule.answer_model(answers, rule.fit(answers, **arguments))
+    right, (expected, _) = model.right(), model.shares()
+    must(((right >= 0) & (right <= 1)).all(), "probabilities of being right are not in 0..1")
+    counts = answers.answers_per_worker
+    _must_be_close(expected.sum(1), counts, "the expected number of labels of a worker")
+    rng, share = np.random.default_rng(0), []
+    for _ in range(20):
+        truth, label = model.draw(rng)
+        in_range = (label >= 0) & (label < answers.n_classes)
+        must(label.shape == answers.label.shape and in_range.all(), "what is drawn is no label")
+        share.append(float((truth[answers.task] == label).mean()))
+    _must_be_close(np.mean(share), right.mean(), "the share of right answers", 0.05)
+
+
+@promise
 def is_documented(cls: type[Strategy]) -> None:
     """The docstring has every option, the cost and the source."""
     told = "".join(base.__doc__ or "" for base in cls.__mro__ if base is not Strategy)

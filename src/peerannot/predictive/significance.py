@@ -92,8 +92,10 @@ _MEANING: dict[str, tuple[Assumed, str]] = {
 _LOGARITHMS = {
     "entropy of votes", "pairs of workers", "labels of a worker",
 }  # fmt: skip
+# What is fitted, but for the last step of an iteration: label counts off by less are not tested.
+_LEAST = {"labels of the crowd": 0.05, "labels of a worker": 0.05}
 _QUANTILES = 501
-_TINY = 1e-9  # below this two values are one: what a model fits exactly cannot be tested
+_TINY = 1e-9  # below this two values are one
 
 
 def statistics_of(found: Replicates) -> tuple[Statistic, ...]:
@@ -105,7 +107,7 @@ def statistics_of(found: Replicates) -> tuple[Statistic, ...]:
     statistic (Westfall and Young's step-down max-T), which knows how they go together.
     """
     first, second = _reduced(found.first), _reduced(found.second)
-    names = [n for n, v in first.items() if np.ptp(v) > _TINY]
+    names = [n for n, v in first.items() if v.max() > _LEAST.get(n, -np.inf) and np.ptp(v) > _TINY]
     table = np.stack([_scale(n, first[n]) for n in names], 1)
     shift = table[1:].mean(0) - np.array([_scale(n, second[n]).mean() for n in names])
     table[1:] += shift
