@@ -93,6 +93,7 @@ MISSING = {
     },
     "check": {
         "bwa": "its model is of scores of classes, not of answers",
+        "bwa-normalised": "its model is of scores of classes, not of answers",
         "catd": _NO_LAW,
         "crh": _NO_LAW,
         "crowdlab": "its classifier is no part of a model of answers",
@@ -107,6 +108,7 @@ MISSING = {
         "naive-soft": _A_VOTE,
         "plantnet": _A_VOTE,
         "pm": _NO_LAW,
+        "pool": "it is the mean of several models: check each",
         "twothird": _A_VOTE,
         "wawa": _NO_LAW,
         "wds": "its labels are a vote on top of Dawid-Skene: check dawid-skene",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from scipy.special import digamma
 
 from peerannot._options import option
 from peerannot.aggregation.base import Fit
+from peerannot.aggregation.drawing.confusions import Styles
 from peerannot.aggregation.partitions.coins import coins_of
 from peerannot.aggregation.partitions.confusions import CommonPairs
 from peerannot.aggregation.partitions.parts import Part, Parts
@@ -19,6 +20,8 @@ from peerannot.aggregation.partitions.rounds import Model, Rounds
 from peerannot.aggregation.partitions.support import as_held
 from peerannot.aggregation.passes.coins import Coins
 from peerannot.aggregation.registry import STRATEGIES
+from peerannot.aggregation.result import Result
+from peerannot.answers import Answers
 
 __all__ = ["GuessModel", "HierarchicalMACE"]
 
@@ -88,6 +91,10 @@ class HierarchicalMACE(Rounds):
     topic models. UAI, equation 17 (counts without one's own).
     """
 
+    relaxed_by: ClassVar[Mapping[str, str]] = {
+        "difficulty": "glad", "skill": "map-dawid-skene", "dependence": "ebcc",
+    }  # fmt: skip
+
     competence: float = option(2.0, above=0.0, help="first pseudo-count of answers known, and not")
     style: float = option(0.5, above=0.0, help="first pseudo-count of a guessed label, mean")
     pull: float = option(1.0, above=0.0, help="strength of the prior of what is learnt, in workers")
@@ -95,6 +102,11 @@ class HierarchicalMACE(Rounds):
     def models(self, parts: Parts) -> Sequence[Model]:
         common = CommonPairs.of(parts, model=self.name, columns=1)
         return [GuessModel(self, common, parts)]
+
+    def answer_model(self, answers: Answers, result: Result) -> Styles:
+        each = float(result.extra["style_prior"].mean())
+        competence = result.worker_columns["competence"]
+        return Styles.of(answers, result.dense_posterior(), competence, each)
 
 
 class GuessModel:

@@ -14,7 +14,7 @@ from scipy.special import logsumexp
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot.aggregation.base import Fit, Fitted, Iterative
-from peerannot.aggregation.confusion.model import ds_skill, write_posterior
+from peerannot.aggregation.confusion.model import confusions_of, ds_skill, write_posterior
 from peerannot.aggregation.drawing.confusions import Confusions
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.confusions import PartsEM, em_of
@@ -102,8 +102,7 @@ class DawidSkeneClust(Iterative):
         return Fitted(fit, write_posterior, given)
 
     def answer_model(self, answers: Answers, result: Result) -> Confusions:
-        assert result.confusion is not None
-        return Confusions(answers, result.dense_posterior(), result.confusion)
+        return confusions_of(self.name, answers, result)
 
     def _run(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from peerannot._options import option
 from peerannot.aggregation.base import Fit
 from peerannot.aggregation.confusion.ibcc import off_diagonal_of
-from peerannot.aggregation.confusion.model import ds_skill
+from peerannot.aggregation.confusion.model import confusions_of, ds_skill
+from peerannot.aggregation.drawing.confusions import Confusions
 from peerannot.aggregation.partitions.confusions import CommonPairs, em_of
 from peerannot.aggregation.partitions.parts import Part, Parts
 from peerannot.aggregation.partitions.rounds import Model, Rounds
 from peerannot.aggregation.passes.worker_types import WorkerTypes
 from peerannot.aggregation.registry import STRATEGIES
+from peerannot.aggregation.result import Result
+from peerannot.answers import Answers
 
 __all__ = ["HOLD", "HierarchicalDawidSkene", "TypesModel"]
 
@@ -93,6 +96,10 @@ class HierarchicalDawidSkene(Rounds):
     topic models. UAI, equation 17 (counts without one's own).
     """
 
+    relaxed_by: ClassVar[Mapping[str, str]] = {
+        "difficulty": "ebcc", "skill": "dawid-skene", "dependence": "ebcc",
+    }  # fmt: skip
+
     types: int = option(4, at_least=1, help="number of types of workers")
     prior: Literal["uniform", "estimated"] = option("estimated", help="frequencies of the classes")
     diagonal: float = option(4.0, above=0.0, help="first pseudo-count of right answers")
@@ -102,6 +109,9 @@ class HierarchicalDawidSkene(Rounds):
     def models(self, parts: Parts) -> Sequence[Model]:
         common = CommonPairs.of(parts, model=self.name)
         return [TypesModel(self, common, len(parts.shape.classes))]
+
+    def answer_model(self, answers: Answers, result: Result) -> Confusions:
+        return confusions_of(self.name, answers, result)
 
 
 class TypesModel:

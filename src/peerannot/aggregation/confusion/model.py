@@ -25,7 +25,7 @@ from peerannot.aggregation.result import Diagnostics, Result
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
 
-__all__ = ["ConfusionModel", "ds_skill", "write_posterior"]
+__all__ = ["ConfusionModel", "confusions_of", "ds_skill", "write_posterior"]
 
 
 def ds_skill(confusion: NDArray[np.float64], prior: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -84,12 +84,7 @@ class ConfusionModel(Iterative):
         return em.first(_majority, self.ties, self.seed)
 
     def answer_model(self, answers: Answers, result: Result) -> Confusions:
-        if result.confusion is None:
-            raise ParameterError(
-                f"{self.name}: the matrices of {answers.n_workers} workers over"
-                f" {answers.n_classes} classes are too large to draw from; check class-one-coin"
-            )
-        return Confusions(answers, result.dense_posterior(), result.confusion)
+        return confusions_of(self.name, answers, result)
 
     def batch_reader(self) -> ConfusionModel:
         """The model that reads a batch of answers, see `grow`."""
@@ -136,6 +131,22 @@ class ConfusionModel(Iterative):
         n_workers: int,
     ) -> Fit:
         """Skills, confusion matrices and class prior, still without a posterior."""
+
+
+def confusions_of(name: str, answers: Answers, result: Result) -> Confusions:
+    """Answers by the matrices that a strategy of this name found.
+
+    Raises
+    ------
+    ParameterError
+        They were too large to hold.
+    """
+    if result.confusion is None:
+        raise ParameterError(
+            f"{name}: the matrices of {answers.n_workers} workers over {answers.n_classes} classes"
+            " are too large to draw from; check class-one-coin"
+        )
+    return Confusions(answers, result.dense_posterior(), result.confusion)
 
 
 def _majority(part: Part, ties: Ties, seed: int) -> NDArray[np.float64]:
