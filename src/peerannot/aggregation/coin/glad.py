@@ -101,7 +101,7 @@ class GLAD(Accelerated):
     takes_gold: ClassVar[bool] = True
     takes_init: ClassVar[bool] = True
     relaxed_by: ClassVar[Mapping[str, str]] = {
-        "skill": "class-one-coin", "dependence": "ebcc",
+        "difficulty": "ebcc", "skill": "class-one-coin", "dependence": "ebcc",
     }  # fmt: skip
 
     alpha_mean: float = option(1.0, help="mean of the prior of ability")
