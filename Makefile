@@ -25,12 +25,8 @@ native: $(VENV)/.installed ## Compile what changed of the loops in C++, in place
 sanitize: $(VENV)/.installed ## Test the loops under AddressSanitizer and UBSan
 	@$(BIN)/python native/sanitize.py tests/native
 
-wheels: ## Build the source distribution and a wheel for this Python into dist, for old systems too
-	$(PYTHON) -m venv build/wheels
-	build/wheels/bin/python -m pip install --quiet build wheel
-	PEERANNOT_ZIG=1 build/wheels/bin/python -m build --outdir dist
-	@for wheel in dist/*-linux_*.whl; do [ ! -e "$$wheel" ] || build/wheels/bin/python -m wheel tags \
-	--remove --platform-tag "manylinux_2_17_$$(uname -m)" "$$wheel"; done
+wheels: ## Build the source distribution and wheels into dist, for old systems too
+	$(PYTHON) native/wheels.py
 
 test: native ## Run the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal
