@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 import polars as pl
@@ -22,17 +23,12 @@ from peerannot.aggregation.capabilities import (
 from peerannot.aggregation.confusion.dawid_skene import DawidSkene
 from peerannot.aggregation.partitions.out_of_core import fit_shards
 from peerannot.answers import Answers
+from peerannot.checks.strategies import ready
 from peerannot.engines import engine_of
 from peerannot.errors import DataError, ParameterError
 from peerannot.predictive import check_model
 
 NAMES = list(STRATEGIES)
-QUICK: dict[str, dict[str, Any]] = {
-    "ebcc": {"restarts": 1, "subtypes": 2},
-    "mace": {"restarts": 1},
-    "la": {"order": "given"},
-    "la-two-pass": {"order": "given"},
-}
 pytestmark = pytest.mark.filterwarnings("ignore::peerannot.errors.ConvergenceWarning")
 
 
@@ -50,25 +46,28 @@ def votes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Answers, dict[str, 
     return answers, {str(i): str(truth[i]) for i in range(0, 30, 3)}, shard
 
 
-def ready(name: str, votes: Any, folder: Path, **given: Any) -> tuple[Strategy, dict[str, Any]]:
-    """A strategy, and what it cannot be fitted without."""
-    answers, gold, _ = votes
-    options = dict(QUICK.get(name, {}))
-    if name == "crowdlab":
-        options["probabilities"] = folder / "p.npy"
-        np.save(options["probabilities"], np.full((answers.n_tasks, 3), 1 / 3))
-    needed = {"gold": gold} if name == "gold-majority-vote" else {}
-    return STRATEGIES[name](**options), {**needed, **given}
+def on_shards(rule: Strategy, start: Any, folder: Path) -> Strategy:
+    """With options under which it takes shards: its start in a file, tasks where they are."""
+    for name, kind in get_type_hints(type(rule)).items():
+        if Path in get_args(kind) and start is not None:
+            np.save(folder / "start.npy", start)
+            rule = replace(rule, **{name: folder / "start.npy"})
+        for choice in get_args(kind) if get_origin(kind) is Literal else ():
+            other = replace(rule, **{name: choice})
+            if rule.needs_all_tasks() is not None and other.needs_all_tasks() is None:
+                rule = other
+    return rule
 
 
 def does(name: str, capability: str, votes: Any, folder: Path) -> bool:
     """Whether a strategy does something, found by trying."""
     answers, gold, shard = votes
-    rule, needed = ready(name, votes, folder)
+    rule, needed = ready(STRATEGIES[name], answers)
+    known = {"gold": needed["gold"]} if "gold" in needed else {}
     try:
         match capability:
             case "gold":
-                result = rule.fit(answers, gold=gold)
+                result = rule.fit(answers, **{**needed, "gold": gold})
                 assert all(result.labels[answers.tasks.index_of[t]] == int(gold[t]) for t in gold)
             case "weights":
                 plain = rule.fit(answers, **needed).dense_posterior()
@@ -79,15 +78,16 @@ def does(name: str, capability: str, votes: Any, folder: Path) -> bool:
                 return bool(np.abs(found - plain).max() > 1e-6)
             case "init":
                 start = np.random.default_rng(0).dirichlet(np.ones(3), answers.n_tasks)
-                rule.fit(answers, init=start)
+                rule.fit(answers, **{**needed, "init": start})
             case "online":
-                rule.partial_fit(answers, **needed).result()
+                rule.partial_fit(answers, **known).result()
             case "intervals":
                 skill_intervals(rule.fit(answers, **needed), answers)
             case "check":
                 check_model(answers, rule, replicates=19)
             case "out of core":
-                fit_shards(shard, rule, output=folder / "out", **needed)
+                rule = on_shards(rule, needed.get("init"), folder)
+                fit_shards(shard, rule, output=folder / "out", **known)
             case _:
                 raise AssertionError(capability)
     except (ParameterError, DataError) as error:
