@@ -66,19 +66,20 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
-def _commands() -> Iterator[Commands]:
-    commands = Commands()
-    yield commands
-    commands.close()
+def commands() -> Iterator[Commands]:
+    """Starts commands, and other modules, without importing the library each time."""
+    forked = Commands()
+    yield forked
+    forked.close()
 
 
 @pytest.fixture
-def run(_commands: Commands) -> Run:
+def run(commands: Commands) -> Run:
     """Run ``peerannot ARGS`` and return the finished process.
 
     It is forked from one that has imported the library; see `run_process` for a real start.
     """
-    return checked(_commands)
+    return checked(commands)
 
 
 @pytest.fixture

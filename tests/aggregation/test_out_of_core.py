@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -96,35 +98,60 @@ def equals(folder: Path, here: Result) -> None:
         np.testing.assert_allclose(workers[name].to_numpy(), column, atol=1e-9)
 
 
+@dataclass(frozen=True)
+class Crowd:
+    """Shards, what they hold, and where they are coded, by the first fit for all."""
+
+    pattern: str
+    answers: Answers
+    gold: dict[str, str]
+    scratch: Path
+
+
+@pytest.fixture(scope="module")
+def crowd_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Crowd]:
+    """One crowd for each way to write shards."""
+
+    @cache
+    def make(text: bool, order: str, weighted: bool) -> Crowd:
+        folder = tmp_path_factory.mktemp("crowd")
+        pattern = shards(folder / "in", text=text, order=order, weighted=weighted)
+        answers = read_answers(pattern, weight_col="w" if weighted else None)
+        return Crowd(pattern, answers, some_gold(pattern), folder / "scratch")
+
+    return make
+
+
+def assert_as_in_memory(crowd: Crowd, spec: str, folder: Path, **options: Any) -> None:
+    """With gold labels, where they are taken, and without."""
+    rule, out = ready(spec, folder, crowd.answers), folder / "out"
+    for known in (crowd.gold, None):
+        if rule.takes_gold if known is not None else spec != "GoldMV":
+            there = fit_shards(
+                crowd.pattern, rule, output=out, gold=known, scratch=crowd.scratch, **options
+            )
+            here = rule.fit(crowd.answers, gold=known)
+            equals(out, here)
+            assert there.diagnostics.n_iter == here.diagnostics.n_iter
+    assert not list(out.glob(".scratch*"))
+
+
 @pytest.mark.parametrize("spec", [*SPECS, *OTHERS])
 @pytest.mark.parametrize("text", [False, True])
-def test_gold_and_all_strategies_as_in_memory(tmp_path: Path, spec: str, text: bool) -> None:
-    pattern = shards(tmp_path / "in", text=text, order="shuffled")
-    answers = read_answers(pattern)
-    rule = ready(spec, tmp_path, answers)
-    for known in (some_gold(pattern), None):
-        if rule.takes_gold if known is not None else spec != "GoldMV":
-            there = fit_shards(pattern, rule, output=tmp_path / "out", gold=known)
-            here = rule.fit(answers, gold=known)
-            equals(tmp_path / "out", here)
-            assert there.diagnostics.n_iter == here.diagnostics.n_iter
-    assert not list((tmp_path / "out").glob(".scratch*"))
+def test_gold_and_all_strategies_as_in_memory(
+    tmp_path: Path, crowd_of: Callable[..., Crowd], spec: str, text: bool
+) -> None:
+    assert_as_in_memory(crowd_of(text, "shuffled", False), spec, tmp_path)
 
 
 @pytest.mark.parametrize("spec", [*SPECS, *OTHERS])
 @pytest.mark.parametrize("order", ["sorted", "shuffled"])
-def test_weights_of_answers_as_in_memory(tmp_path: Path, spec: str, order: str) -> None:
-    text = order == "shuffled"
-    pattern = shards(tmp_path / "in", text=text, order=order, weighted=True)
-    answers = read_answers(pattern, weight_col="w")
-    assert answers.weight is not None
-    rule = ready(spec, tmp_path, answers)
-    for known in (some_gold(pattern), None):
-        if rule.takes_gold if known is not None else spec != "GoldMV":
-            there = fit_shards(pattern, rule, output=tmp_path / "out", gold=known, weight_col="w")
-            here = rule.fit(answers, gold=known)
-            equals(tmp_path / "out", here)
-            assert there.diagnostics.n_iter == here.diagnostics.n_iter
+def test_weights_of_answers_as_in_memory(
+    tmp_path: Path, crowd_of: Callable[..., Crowd], spec: str, order: str
+) -> None:
+    crowd = crowd_of(order == "shuffled", order, True)
+    assert crowd.answers.weight is not None
+    assert_as_in_memory(crowd, spec, tmp_path, weight_col="w")
 
 
 @pytest.mark.parametrize("spec", ["GoldMV", "DS"])

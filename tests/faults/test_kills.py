@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
 from pathlib import Path
 
 import pytest
 
+from helpers.commands import Commands
 from helpers.sweep import CASES
-from helpers.waiting import PATIENCE
 
 TESTS = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize("command", CASES)
-def test_old_or_new_or_named(command):
-    done = subprocess.run(
-        [sys.executable, "-m", "helpers.sweep", command],
-        cwd=TESTS,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
+def test_old_or_new_or_named(command: str, commands: Commands) -> None:
+    done = commands([command], TESTS, os.environ, "helpers.sweep")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     # What `doctor` finds is settled by looking at it: nothing old is left to be seen.

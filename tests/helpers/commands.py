@@ -36,8 +36,9 @@ class Commands:
         self.process: subprocess.Popen[bytes] | None = None
 
     def __call__(
-        self, args: Sequence[str], cwd: Path, env: Mapping[str, str]
+        self, args: Sequence[str], cwd: Path, env: Mapping[str, str], module: str = "peerannot"
     ) -> subprocess.CompletedProcess[str]:
+        """Run ``python -m MODULE ARGS``."""
         if self.process is None or self.process.poll() is not None:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "helpers.commands"],
@@ -49,7 +50,10 @@ class Commands:
         assert asked is not None and told is not None
         with tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as err:
             streams = [out.name, err.name]
-            request = {"args": args, "cwd": str(cwd), "env": dict(env), "streams": streams}
+            request = {
+                "module": module, "args": args, "cwd": str(cwd), "env": dict(env),
+                "streams": streams,
+            }  # fmt: skip
             asked.write(json.dumps(request).encode() + b"\n")
             asked.flush()
             if not select.select([told], [], [], PATIENCE)[0]:
@@ -78,8 +82,8 @@ def _become(request: dict[str, Any]) -> None:
     sys.path[0] = request["cwd"]
     os.environ.clear()
     os.environ.update(request["env"])
-    sys.argv = ["peerannot", *request["args"]]
-    run_module("peerannot", run_name="__main__", alter_sys=True)
+    sys.argv = [request["module"], *request["args"]]
+    run_module(request["module"], run_name="__main__", alter_sys=True)
 
 
 def _serve() -> None:
