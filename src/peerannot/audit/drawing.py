@@ -58,7 +58,7 @@ class Drawing:
     size : float64 array (n,)
         Their sizes; those of all tasks sum to one.
     heavy : float64 array
-        Sizes of 1/n and more among all tasks, descending.
+        Sizes of all tasks that were certain to be drawn, descending.
     """
 
     tasks: NDArray[np.int64]
@@ -68,10 +68,8 @@ class Drawing:
     @property
     def probability(self) -> NDArray[np.float64]:
         """Probability that the task was drawn, float64 (n,)."""
-        n, certain, rest = len(self.tasks), 0, 1.0
-        while certain < self.heavy.size and (n - certain) * self.heavy[certain] >= rest:
-            rest -= float(self.heavy[certain])
-            certain += 1
+        n = len(self.tasks)
+        certain, rest = _certain(self.heavy, n)
         if certain >= n or rest <= 0:
             return np.ones(n)
         return np.minimum(1.0, (n - certain) / rest * self.size)
@@ -79,6 +77,11 @@ class Drawing:
     def first(self, n: int) -> Drawing:
         """The drawing of fewer tasks that this one goes on from."""
         return replace(self, tasks=self.tasks[:n], size=self.size[:n])
+
+    def begins(self, other: Drawing) -> bool:
+        """Whether another drawing, of as many tasks or more, goes on from this one."""
+        start = other.first(len(self.tasks))
+        return np.array_equal(start.tasks, self.tasks) and np.allclose(start.size, self.size)
 
 
 def draw(
@@ -109,11 +112,21 @@ def draw(
         raise ParameterError(
             f"n must be between 1 and the {n_tasks:,} tasks that there are, not {n}"
         )
-    numbers = np.random.default_rng(seed).random(n_tasks)
+    # The stream of the seed alone may be what truth or answers were simulated with.
+    numbers = np.random.default_rng([*b"audit", seed]).random(n_tasks)
     p = np.full(n_tasks, 1 / n_tasks) if sizes is None else sizes / sizes.sum()
     tasks = np.argsort(numbers / p, kind="stable")[:n]
-    heavy = np.sort(p[n * p >= 1])[::-1]
-    return Drawing(tasks, p[tasks], heavy)
+    heavy = np.sort(p)[::-1][:n]
+    return Drawing(tasks, p[tasks], heavy[: _certain(heavy, n)[0]])
+
+
+def _certain(heavy: NDArray[np.float64], n: int) -> tuple[int, float]:
+    """How many of the largest sizes are certain among n tasks, and what the others sum to."""
+    certain, rest = 0, 1.0
+    while certain < heavy.size and (n - certain) * heavy[certain] >= rest:
+        rest -= float(heavy[certain])
+        certain += 1
+    return certain, rest
 
 
 def doubt(confidence: NDArray[np.float64]) -> NDArray[np.float64]:

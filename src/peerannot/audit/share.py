@@ -38,10 +38,14 @@ numbers). Instead it is Wilson's interval of a share with as many independent ob
     D = \frac{B(u, u) + h}{(1 - n/N) \bar y_w (1 - \bar y_w) / (n_k - 1) + h}, \quad
     R = \frac{V + h}{B(u, u) + h},
 
-with :math:`n_k` Kish's size, D what unequal probabilities cost and R what predictions save.
-:math:`h = (1 - n/N) / (4 n_k^2)` is a quarter of an unforeseen observation: a model that made no
-mistake among the audited tasks may yet make some. What is certain, given what was seen of how many
-tasks, bounds the interval at last.
+with :math:`n_k` Kish's size, D what unequal probabilities cost and R what predictions save; z is
+the quantile of Student's t with :math:`n_k - 1` degrees of freedom, or that of the normal
+distribution where D and R are 1 as nothing but the share is estimated.
+:math:`h = (1 - n/N) / (4 n_k^2)` is a quarter of an unforeseen observation (a tenth where
+probabilities differ): a model that made no mistake among the audited tasks may yet make some.
+Below 60 judged tasks nothing is believed of the model (:math:`\lambda = 0`): what it misses is
+skewed, and few tasks do not show it. What is certain, given what was seen of how many tasks,
+bounds the interval at last.
 
 References
 ----------
@@ -68,6 +72,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,8 +81,10 @@ from peerannot.errors import ParameterError
 
 __all__ = ["Share", "Whole", "estimate_share", "ppi_tuning"]
 
-TUNED = 10  # judged tasks below which nothing is believed of the model
-UNFORESEEN = 0.25  # observations that the model may yet miss
+FEW = 10  # judged tasks below which an interval says next to nothing
+TUNED = 60  # judged tasks below which nothing is believed of the model
+# Observations that the model may yet miss; those that doubt foresees count for less.
+UNFORESEEN, UNFORESEEN_BY_DOUBT = 0.25, 0.1
 
 Floats = NDArray[np.float64]
 
@@ -137,15 +144,21 @@ class Share:
     level: float
     # Observations that one judged task counts for, before the finite population.
     _per_task: float = field(default=1.0, repr=False)
+    _quantile: float = field(default=math.inf, repr=False)
 
     @property
     def width(self) -> float:
         return self.high - self.low
 
     @property
-    def few(self) -> bool:
-        """Whether too few tasks were judged for the predictions to be used at all."""
-        return self.n < TUNED
+    def too_few(self) -> bool:
+        """Whether fewer tasks were judged than it takes to tell anything; the interval holds."""
+        return self.n < FEW
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it by name, for JSON."""
+        names = ("value", "low", "high", "n", "size", "seen", "error", "tuning", "too_few")
+        return {name: getattr(self, name) for name in names}
 
     def more(self, width: float) -> int | None:
         """Tasks to be judged besides, until the interval is at most so wide.
@@ -165,7 +178,7 @@ class Share:
         low, high = self.n, self.size
         while high - low > 1:
             n = (low + high) // 2
-            a, b = _wilson(self.value, self._per_task * n / (1 - n / self.size), self.level)
+            a, b = _wilson(self.value, self._per_task * n / (1 - n / self.size), self._quantile)
             low, high = (low, n) if b - a <= width else (n, high)
         return high - self.n
 
@@ -238,14 +251,16 @@ def estimate_share(
     if known < 2 or left == 0.0:
         bounds = (least, most)
         return Share(value, *bounds, known, size, seen, error, tuning, level)
-    unforeseen = UNFORESEEN * left / kish**2
+    equal = bool(np.ptp(probability) <= 1e-9 * probability[0])
+    unforeseen = (UNFORESEEN if equal else UNFORESEEN_BY_DOUBT) * left / kish**2
     binomial = left * plain * (1 - plain) / max(kish - 1, 1.0)
     cost = (uu + unforeseen) / (binomial + unforeseen)
     saved = (variance + unforeseen) / (uu + unforeseen)
     per_task = (kish - 1) / (cost * saved) / known
-    low, high = _wilson(value, per_task * known / left, level)
+    quantile = _quantile(level, math.inf if equal and tuning == 0 else max(kish - 1, 1.0))
+    low, high = _wilson(value, per_task * known / left, quantile)
     low, high = max(low, least), min(high, most)
-    return Share(value, low, high, known, size, seen, error, tuning, level, per_task)
+    return Share(value, low, high, known, size, seen, error, tuning, level, per_task, quantile)
 
 
 def ppi_tuning(true: Floats, predicted: Floats, whole: Whole) -> float:
@@ -274,10 +289,15 @@ def _spread(a: Floats, b: Floats, free: Floats) -> float:
     return float(a.size / (a.size - 1) * (free * a * b).sum())
 
 
-def _wilson(share: float, n: float, level: float) -> tuple[float, float]:
-    from scipy.special import ndtri
+def _quantile(level: float, freedom: float) -> float:
+    """Of Student's t, or where nothing but the share is estimated of the normal distribution."""
+    from scipy.special import ndtri, stdtrit
 
-    z = float(ndtri((1 + level) / 2))
+    upper = (1 + level) / 2
+    return float(ndtri(upper) if math.isinf(freedom) else stdtrit(freedom, upper))
+
+
+def _wilson(share: float, n: float, z: float) -> tuple[float, float]:
     middle = (share * n + z * z / 2) / (n + z * z)
     half = z / (n + z * z) * math.sqrt(n * share * (1 - share) + z * z / 4)
     return max(middle - half, 0.0), min(middle + half, 1.0)

@@ -48,8 +48,8 @@ class Sheet:
     design : str
         One of `DESIGNS`.
     seed : int
-    labels : str
-        What doubt was taken from: a strategy with its options, or a file; empty for ``random``.
+    strategy : str
+        Whose doubt the tasks were drawn by; empty where it was a file's, or nobody's.
     said : mapping of str to str
         From task to class name, or `UNSAID`; tasks not judged yet are absent.
     """
@@ -58,7 +58,7 @@ class Sheet:
     drawing: Drawing
     design: str
     seed: int
-    labels: str
+    strategy: str
     said: Mapping[str, str]
 
 
@@ -79,7 +79,7 @@ def write_sheet(
     *,
     design: str,
     seed: int,
-    labels: str = "",
+    strategy: str = "",
     images: Mapping[int, Path] | None = None,
     said: Mapping[str, str] | None = None,
 ) -> None:
@@ -91,7 +91,7 @@ def write_sheet(
         The CSV; its name ends in ``.csv``.
     answers
         Whose tasks were drawn.
-    drawing, design, seed, labels, said
+    drawing, design, seed, strategy, said
         As the attributes of `Sheet`.
     images
         From position of a task to its image.
@@ -100,9 +100,15 @@ def write_sheet(
     ------
     ParameterError
         The name does not end in ``.csv``.
+    DataError
+        A class is named as what cannot be said is.
     StorageError
         The files cannot be written.
     """
+    if UNSAID in answers.classes:
+        raise DataError(
+            f"a class is named {UNSAID!r}, which means cannot say in a sheet; rename it"
+        )
     if path.suffix.lower() != ".csv":
         raise ParameterError(f"{path}: the name of a sheet must end in .csv")
     tasks = [answers.tasks[int(i)] for i in drawing.tasks]
@@ -115,7 +121,7 @@ def write_sheet(
         "schema": _SCHEMA,
         "design": design,
         "seed": seed,
-        "labels": labels,
+        "strategy": strategy,
         "n_tasks": answers.n_tasks,
         "answers_sha256": answers.digest(),
         "tasks_sha256": digest_of_tasks(answers),
@@ -177,7 +183,7 @@ def read_sheet(path: str | Path, answers: Answers, *, changed: bool = False) -> 
             f"{path}: {len(lost)} of the {len(drawn)} tasks drawn have no row ({few(lost, 3)});"
             " restore them: leaving tasks out would bias the estimates"
         )
-    return Sheet(path, drawing, record["design"], record["seed"], record["labels"], said)
+    return Sheet(path, drawing, record["design"], record["seed"], record["strategy"], said)
 
 
 def save_label(path: Path, task: str, label: str | None) -> int:
@@ -256,7 +262,7 @@ def _drawing(record: Any, answers: Answers) -> Drawing | None:
             return None
         tasks = answers.tasks.codes(list(map(str, record["tasks"]))).astype(np.int64)
         size, heavy = (np.array(record[name], np.float64) for name in ("sizes", "heavy"))
-        texts = (record["labels"], record["answers_sha256"])
+        texts = (record["strategy"], record["answers_sha256"])
         right = (
             record["design"] in DESIGNS
             and all(isinstance(text, str) for text in texts)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from peerannot.cli._common import emit, note, progress_bar, spoken_warnings
 from peerannot.cli.report import source_options
+
+if TYPE_CHECKING:
+    from peerannot.dataset import Dataset
+    from peerannot.report import Explorer
 
 __all__ = ["explore"]
 
@@ -17,6 +23,12 @@ __all__ = ["explore"]
     "dataset", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path)
 )
 @source_options
+@click.option(
+    "--audit",
+    "sheet",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Judge the tasks of this sheet of 'peerannot audit' instead, without what the crowd said.",
+)
 @click.option("--no-browser", is_flag=True, help="Print the address, open nothing.")
 @click.option(
     "--port",
@@ -24,7 +36,9 @@ __all__ = ["explore"]
     default=0,
     help="Port to listen on.  [default: a free one]",
 )
+@click.pass_context
 def explore(
+    ctx: click.Context,
     dataset: Path,
     strategies: tuple[str, ...],
     main: str | None,
@@ -32,20 +46,28 @@ def explore(
     answers_file: str,
     metadata_path: Path | None,
     no_images: bool,
+    sheet: Path | None,
     no_browser: bool,
     port: int,
 ) -> None:
     """Look at DATASET (default: this folder) in the browser, and correct labels.
 
-    Corrected labels are saved as gold in DATASET/gold.json. The page is served to this machine
-    alone, under an address with a random token.
+    Corrected labels are saved as gold in DATASET/gold.json, those of an audit in its sheet. The
+    page is served to this machine alone, under an address with a random token.
     """
-    import webbrowser
-
     from peerannot.dataset import Dataset
     from peerannot.report import GOLD, Explorer, draw, read_source
 
     folder = Dataset.open(dataset, metadata_path=metadata_path)
+    if sheet is not None:
+        for name in ("strategies", "main", "n_tasks"):
+            if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+                flag = "--" + {"strategies": "strategy", "n_tasks": "tasks"}.get(name, name)
+                raise click.UsageError(
+                    f"{flag} is of the crowd's labels: leave it out with --audit"
+                )
+        _judge(folder, answers_file, sheet, images=not no_images, no_browser=no_browser, port=port)
+        return
     with spoken_warnings(), progress_bar("explore") as progress:
         source = read_source(
             folder,
@@ -60,13 +82,37 @@ def explore(
         note(f"Note: {text}")
     answers = source.answers
     explorer = Explorer(page.content, dataset / GOLD, answers.tasks, answers.classes, port)
+    _serve(explorer, "gold labels", no_browser=no_browser)
+
+
+def _judge(
+    folder: Dataset, answers_file: str, path: Path, *, images: bool, no_browser: bool, port: int
+) -> None:
+    from peerannot.audit import read_sheet
+    from peerannot.dataset.images import images_of_tasks
+    from peerannot.report import AuditExplorer, draw_audit
+
+    answers = folder.answers(answers_file)
+    sheet = read_sheet(path, answers, changed=True)
+    pictures = None
+    if images and (folder.path / "train").is_dir():
+        pictures = images_of_tasks(folder.images("train"), answers.tasks)
+    with progress_bar("explore") as progress:
+        page = draw_audit(folder.name, answers, sheet, pictures, progress=progress)
+    for text in page.notes:
+        note(f"Note: {text}")
+    explorer = AuditExplorer(page.content, sheet, answers, port=port)
+    _serve(explorer, "labels", no_browser=no_browser)
+
+
+def _serve(explorer: Explorer, saved: str, *, no_browser: bool) -> None:
+    import webbrowser
+
     emit(explorer.url)
-    note("Press Ctrl-C to stop; corrections are saved as they are made.")
+    note("Press Ctrl-C to stop; what you choose is saved as it is chosen.")
     if not no_browser:
         webbrowser.open(explorer.url)
     try:
         explorer.serve()
     except KeyboardInterrupt:
-        note(
-            f"Stopped; gold labels are in {explorer.gold}" if explorer.gold.exists() else "Stopped"
-        )
+        note(f"Stopped; {saved} are in {explorer.gold}" if explorer.gold.exists() else "Stopped")

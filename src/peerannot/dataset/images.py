@@ -13,7 +13,7 @@ from peerannot._text import few, natural_key
 from peerannot.answers import Ids
 from peerannot.errors import DataError
 
-__all__ = ["SPLITS", "SUFFIXES", "Image", "list_images", "match_tasks"]
+__all__ = ["SPLITS", "SUFFIXES", "Image", "images_of_tasks", "list_images", "match_tasks"]
 
 SPLITS = ("train", "val", "test")
 SUFFIXES = frozenset(
@@ -99,6 +99,16 @@ def _looks_like_image(file: Path) -> bool:
             return handle.read(4).startswith(_BEGINNINGS)
     except OSError:
         return False
+
+
+def images_of_tasks(images: Iterable[Image], tasks: Ids) -> list[Path | None]:
+    """Image of each task by the key in its name; None for a task without one."""
+    found: list[Path | None] = [None] * len(tasks)
+    for image in images:
+        task = image.task(tasks)
+        if task >= 0:
+            found[task] = image.path
+    return found
 
 
 def match_tasks(images: Sequence[Image], tasks: Ids) -> NDArray[np.int64]:

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Memory"]
 
+_UNKNOWN = (
+    "no label is known, so the intervals are what the model says of itself and promise nothing"
+    " where it is wrong: whether it fits, 'peerannot check' decides; 'peerannot audit' has an"
+    " expert judge some tasks, and its intervals hold for any model"
+)
+
 
 @dataclass(frozen=True)
 class _Fitted:
@@ -186,6 +192,8 @@ def _with_intervals(request: Request, fitted: _Fitted) -> _Fitted:
             f"accuracy {found['value']:.4f}, 95 % interval {found['low']:.4f} to"
             f" {found['high']:.4f} if the model is right"
         )
+        if fitted.gold is None:
+            request.tell(_UNKNOWN)
     if request.bootstrap is not None:
         drawn = bootstrap(
             fitted.strategy, fitted.answers, request.bootstrap, fitted.strategy.seed,

@@ -11,6 +11,7 @@ b'<!doctype html>'
 Needs the extra ``report`` (jinja2).
 """
 
+from peerannot.report._audit import AuditExplorer, draw_audit
 from peerannot.report._facts import facts
 from peerannot.report._gold import GOLD, save_correction
 from peerannot.report._page import Page, draw, render
@@ -20,11 +21,13 @@ from peerannot.report._source import ReportSource
 
 __all__ = [
     "GOLD",
+    "AuditExplorer",
     "Explorer",
     "Named",
     "Page",
     "ReportSource",
     "draw",
+    "draw_audit",
     "facts",
     "read_source",
     "render",

@@ -20,7 +20,7 @@ from peerannot.report._script import bundle
 from peerannot.report._source import ReportSource
 from peerannot.report._thumbs import thumbnails
 
-__all__ = ["Page", "draw", "render"]
+__all__ = ["Page", "draw", "fill", "render"]
 
 _PICTURES = 3_600_000
 
@@ -84,8 +84,7 @@ def draw(
     MissingDependencyError
         jinja2 is not installed (extra ``report``).
     """
-    jinja2 = require("jinja2", extra="report", feature="the report")
-    safe = require("markupsafe", extra="report", feature="the report").Markup
+    require("jinja2", extra="report", feature="the report")
     document = facts(source, n_tasks=n_tasks)
     shown = document.pop("position").tolist()
     document["editable"] = editable
@@ -103,26 +102,47 @@ def draw(
         left = sum(p is not None for p in paths) - len(lost) - sum(map(bool, pictures))
         if left:
             document["notes"].append(f"{count(left)} images are left out to keep the file small")
+    content = fill(
+        "report.html.j2",
+        "main.mjs",
+        document,
+        editable=editable,
+        figures=_figures(document),
+        explorer_lead=_lead(document, n_tasks),
+    )
+    return Page(content, list(document["notes"]), lost)
+
+
+def fill(
+    template: str, script: str, document: dict[str, Any], *, editable: bool, **values: Any
+) -> bytes:
+    """A template of ``page`` with style, a module with all that it imports, and data.
+
+    Raises
+    ------
+    MissingDependencyError
+        jinja2 is not installed (extra ``report``).
+    """
+    jinja2 = require("jinja2", extra="report", feature="the report")
+    safe = require("markupsafe", extra="report", feature="the report").Markup
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    style = _text("style.css")
-    script = bundle()
-    page = environment.from_string(_text("report.html.j2")).render(
+    style, code = _text("style.css"), bundle(script)
+    page = environment.from_string(_text(template)).render(
         d=document,
         version=__version__,
-        figures=_figures(document),
         count=count,
         counted=counted,
         share=share,
-        explorer_lead=_lead(document, n_tasks),
         # Only what was written here is marked as safe.
         style=safe(style),
-        script=safe(script),
+        script=safe(code),
         data=safe(_escaped(document)),
-        policy=_policy(style, script, editable),
+        policy=_policy(style, code, editable),
+        **values,
     )
-    return Page(str(page).encode() + b"\n", list(document["notes"]), lost)
+    return str(page).encode() + b"\n"
 
 
 def _text(name: str) -> str:

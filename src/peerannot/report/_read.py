@@ -16,6 +16,7 @@ from peerannot._progress import Progress, silent
 from peerannot.aggregation import STRATEGIES, Result, build
 from peerannot.answers import Answers, gold_labels
 from peerannot.dataset import Dataset
+from peerannot.dataset.images import images_of_tasks
 from peerannot.errors import ConvergenceWarning, DataError, ParameterError, PeerannotError
 from peerannot.report._format import average
 from peerannot.report._gold import GOLD, read_gold
@@ -197,7 +198,7 @@ def _waum(dataset: Dataset, answers: Answers, notes: list[str]) -> NDArray[np.fl
     return waum
 
 
-def _images(dataset: Dataset, answers: Answers, notes: list[str]) -> list[Any] | None:
+def _images(dataset: Dataset, answers: Answers, notes: list[str]) -> list[Path | None] | None:
     if not (dataset.path / "train").is_dir():
         return None
     try:
@@ -205,11 +206,7 @@ def _images(dataset: Dataset, answers: Answers, notes: list[str]) -> list[Any] |
     except DataError as error:
         notes.append(f"the images are left out: {error}")
         return None
-    found: list[Any] = [None] * answers.n_tasks
-    for image in files:
-        task = image.task(answers.tasks)
-        if task >= 0:
-            found[task] = image.path
+    found = images_of_tasks(files, answers.tasks)
     missing = found.count(None)
     if missing == answers.n_tasks:
         notes.append("no image in train/ has the key of a task in its name (<name>-<key>)")

@@ -98,7 +98,15 @@ class Explorer:
             raise DataError(f"there is no class {label!r}")
         # Posts that come together stand in line here, not at the lock between processes.
         with self._line:
-            return save_correction(self.gold, task, label, self.tasks, self.classes)
+            return self.save(task, label)
+
+    def known(self) -> dict[str, str]:
+        """What is saved by now, task to class name."""
+        return read_gold(self.gold, self.classes)
+
+    def save(self, task: str, label: str | None) -> int:
+        """Save a class that `correct` has checked; the number of labels saved."""
+        return save_correction(self.gold, task, label, self.tasks, self.classes)
 
 
 class _Server(ThreadingHTTPServer):
@@ -152,8 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif place.path == "/gold":
             if self._allowed(self.headers.get("X-Peerannot-Token", "")):
                 try:
-                    explorer = self.explorer_
-                    self._json(HTTPStatus.OK, read_gold(explorer.gold, explorer.classes))
+                    self._json(HTTPStatus.OK, self.explorer_.known())
                 except DataError as error:
                     # The file is at fault, not the request.
                     self._json(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": one_line(str(error))})

@@ -18,21 +18,25 @@ _SAMPLE = 24
 
 
 def thumbnails(
-    paths: Sequence[Path | None], budget: int, *, progress: Progress = silent
+    paths: Sequence[Path | None],
+    budget: int,
+    *,
+    sides: Sequence[int] = _SIDES,
+    progress: Progress = silent,
 ) -> tuple[list[str], list[tuple[Path, str]]]:
     """Pictures as data URIs of WebP, and the files that could not be read, with why.
 
-    Never enlarged. The largest size and quality are taken whose sum, estimated on a sample and
-    then checked, stays within ``budget`` characters; where even the smallest does not, the last
-    pictures are left out. An empty text stands for no picture.
+    Never enlarged. The largest of ``sides``, descending, and of quality are taken whose sum,
+    estimated on a sample and then checked, stays within ``budget`` characters; where even the
+    smallest does not, the last pictures are left out. An empty text stands for no picture.
     """
     wanted = [p for p in paths if p is not None]
     if not wanted:
         return [""] * len(paths), []
     step = max(len(wanted) // _SAMPLE, 1)
     sample = wanted[::step]
-    rungs = [(side, quality) for side in _SIDES for quality in _QUALITY[:3]]
-    rungs.append((_SIDES[-1], _QUALITY[-1]))
+    rungs = [(side, quality) for side in sides for quality in _QUALITY[:3]]
+    rungs.append((sides[-1], _QUALITY[-1]))
     start = len(rungs) - 1
     for i, (side, quality) in enumerate(rungs):
         size = sum(len(_encode(p, side, quality, [])) for p in sample)
