@@ -177,6 +177,7 @@ def test_auto_fits_from_disk_what_does_not_fit_or_is_wanted_in_shards(
         assert ("fitted from disk" in "".join(told)) == bool(lines)
         assert pl.read_csv(table)["label"].cast(pl.String).to_list() == first.label_names()
         frames: list[pl.DataFrame] = []
+        check_same(aggregate(shards(tmp_path), SPEC, **options), first)
         here = aggregate(shards(tmp_path), SPEC, rows=frames.append, **options)
         assert isinstance(here, ShardedResult if lines else Result)
         assert pl.concat(frames)["label"].to_list() == first.label_names()
@@ -187,7 +188,6 @@ def test_auto_fits_from_disk_what_does_not_fit_or_is_wanted_in_shards(
 @pytest.mark.parametrize(
     ("strategy", "options", "why"),
     [
-        (SPEC, {}, "engine disk writes, to output FILE or FOLDER"),
         (SPEC, {"intervals": True}, "intervals is not for engine disk"),
         ("LA", {}, "la needs all tasks in memory"),
         ("auto", {}, "engine disk takes one strategy"),

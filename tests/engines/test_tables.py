@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.small_shards import shards
-from peerannot import aggregate
+from peerannot import Result, aggregate
 from peerannot.aggregation.partitions.sharded_result import ShardedResult
 from peerannot.aggregation.request import Sizes
 from peerannot.answers import Ids
@@ -118,8 +118,6 @@ def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
     assert out.read_bytes() == b"before" and names(tmp_path) == {"in", "out.parquet"}
     with pytest.raises(ParameterError, match=r"out\.parquet: exists already"):
         aggregate(pattern, "MV", **options)
-    with pytest.raises(ParameterError, match="engine disk writes: give output FILE or FOLDER"):
-        aggregate(pattern, "MV", engine="disk")
 
 
 def test_what_a_killed_run_left_is_no_hindrance(tmp_path: Path) -> None:
@@ -172,6 +170,46 @@ def test_names_of_very_many_classes_are_no_columns_on_disk_either(tmp_path: Path
         )  # fmt: skip
         assert any("the table has no columns of probabilities" in line for line in lines)
     assert (tmp_path / "memory.csv").read_bytes() == (tmp_path / "disk.csv").read_bytes()
+
+
+RESULTS = ["MV[ties=random]", "DS[max_iter=5]", "PlantNet", "GLAD[max_iter=4]", "MACE", "EBCC"]
+
+
+@pytest.mark.filterwarnings("ignore::peerannot.errors.ConvergenceWarning")
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("spec", RESULTS)
+def test_without_an_output_the_result_is_that_of_memory(
+    tmp_path: Path, spec: str, weighted: bool
+) -> None:
+    pattern = shards(tmp_path / "in", order="shuffled", weighted=weighted)
+    weights = "w" if weighted else None
+    here = aggregate(pattern, spec, engine="memory", weights=weights)
+    there = aggregate(pattern, spec, engine="disk", weights=weights, sizes=SMALL)
+    assert isinstance(there, Result) and names(tmp_path) == {"in"}
+    same = ("strategy", "options", "tasks", "workers", "classes")
+    assert all(getattr(there, name) == getattr(here, name) for name in same)
+    assert there.manifest()["input_sha256"] == here.manifest()["input_sha256"]
+    close = {"rtol": 0, "atol": 1e-9}
+    for one, other in ((here.label_file(), there.label_file()),
+                       (here.worker_table(), there.worker_table())):  # fmt: skip
+        a, b = pl.DataFrame(one), pl.DataFrame(other)
+        assert a.schema == b.schema
+        for name in a.columns:
+            if a[name].dtype == pl.Float64:
+                np.testing.assert_allclose(b[name], a[name], **close)
+            else:
+                assert b[name].to_list() == a[name].to_list()
+    for name in ("skill", "confusion", "prior"):
+        if getattr(here, name) is not None:
+            np.testing.assert_allclose(getattr(there, name), getattr(here, name), **close)
+
+
+def test_a_sparse_posterior_stays_sparse(tmp_path: Path) -> None:
+    pattern = shards(tmp_path / "in")
+    here = aggregate(pattern, "MV", engine="memory", classes=2**21)
+    there = aggregate(pattern, "MV", engine="disk", classes=2**21, sizes=SMALL)
+    assert abs(here.posterior - there.posterior).max() == 0
+    np.testing.assert_array_equal(here.labels, there.labels)
 
 
 ids = st.text("-0123456789 a.~\u00e9", min_size=1, max_size=6) | st.integers().map(str)

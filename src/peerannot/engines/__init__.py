@@ -28,13 +28,13 @@ ENGINES = ("auto", "memory", "disk", "dask")
 
 @overload
 def aggregate(
-    data: Any, strategy: str | Strategy = ..., *, engine: Literal["auto", "memory"] = ...,
+    data: Any, strategy: str | Strategy = ..., *, engine: Literal["auto", "memory", "disk"] = ...,
     gold: Any = ..., weights: Any = ..., output: None = ..., **options: Any,
 ) -> Result: ...  # fmt: skip
 @overload
 def aggregate(
     data: Any, strategy: str | Strategy = ..., *, engine: Literal["disk", "dask"],
-    gold: Any = ..., weights: Any = ..., output: str | Path | None = ..., **options: Any,
+    gold: Any = ..., weights: Any = ..., output: str | Path, **options: Any,
 ) -> ShardedResult: ...  # fmt: skip
 @overload
 def aggregate(
@@ -74,7 +74,7 @@ def aggregate(
         Weights of the answers: the name of a column, or an array (n_answers,) for `Answers`.
     output
         Where to write: a table of labels (.parquet, .csv, .tsv), or a folder of shards from disk
-        and Dask. By default nothing is written: disk and Dask refuse that, auto stays in memory.
+        and Dask. By default nothing is written, and Dask refuses.
     **options
         Any other field of `peerannot.aggregation.request.Request`; those that an engine does not
         take are refused.
@@ -82,7 +82,7 @@ def aggregate(
     Returns
     -------
     Result or ShardedResult
-        Of memory, and auto without ``output``, a `Result`; of disk and Dask a `ShardedResult`,
+        Without ``output``, and of memory, a `Result`; else of disk and Dask a `ShardedResult`,
         which says what was written.
 
     Raises

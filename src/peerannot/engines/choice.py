@@ -86,8 +86,6 @@ def _not_from_disk(request: Request) -> str | None:
         return "engine disk takes one strategy"
     if not strategy.runs_on_partitions() or strategy.needs_all_tasks() is not None:
         return f"{strategy.name} needs all tasks in memory"
-    if request.output is None and request.rows is None:
-        return f"engine disk writes, to {request.spell('output')} FILE or FOLDER"
     return None
 
 

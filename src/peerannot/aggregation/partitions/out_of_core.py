@@ -1,4 +1,4 @@
-"""Fits of answers larger than memory: Parquet shards in; Parquet shards, or one table, out.
+"""Fits of answers larger than memory: Parquet shards in; shards, a table or a result out.
 
 The shards are coded once into memory-mapped files (`peerannot.io.shards`), whose chunks of
 tasks are the partitions on which the strategy is fitted. Labels and posterior are computed once
@@ -55,10 +55,6 @@ class Disk(ShardEngine):
         output, workers = request.output, request.workers_output
         if workers is not None:
             may_write(Path(workers), force=request.force)
-        if output is None and request.rows is None:
-            raise ParameterError(
-                f"engine {self.name} writes: give {request.spell('output')} FILE or FOLDER"
-            )
         if output is not None and "://" in str(output):
             spell = request.spell
             raise ParameterError(f"{spell('output')} URL is for {spell('engine')} dask")
@@ -114,6 +110,8 @@ def fit_shards(
     Options are those of `Request`, with ``task_col``, ``worker_col``, ``label_col`` and
     ``weight_col`` for names of columns; an earlier result in ``output`` is replaced.
     """
+    if options.get("output") is None:
+        raise ParameterError("fit_shards: give output FOLDER")
     done = DISK.run(Request.of_shards(paths, strategy, options)).result
     assert isinstance(done, ShardedResult)
     return done

@@ -81,7 +81,8 @@ class ShardEngine(Engine):
             unchecked = done.n_shards - done.n_checked
             of_all = f"{unchecked} of {done.n_shards} shards" if done.n_checked else "shards"
             request.tell(f"{of_all} have no checksums, {ADVICE}")
-        return Outcome(done, done.facts(), done.folder or done.table)
+        result = done if done.in_memory is None else done.in_memory
+        return Outcome(result, done.facts(), done.folder or done.table)
 
 
 def check_columns(n_classes: int, *, hard: bool) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from peerannot._version import __version__
 from peerannot.aggregation.base import Fit, Strategy
-from peerannot.aggregation.result import Diagnostics
+from peerannot.aggregation.result import Diagnostics, Result
 
 if TYPE_CHECKING:
     import polars as pl
@@ -71,6 +71,8 @@ class ShardedResult:
         Shards that were not used, see ``skip_bad_shards``.
     table : str
         Path of the one table of labels (`Found.label_file`) that engine disk wrote instead.
+    in_memory : Result or None
+        What engine disk found, where nothing was to be written.
     """
 
     folder: str
@@ -88,14 +90,15 @@ class ShardedResult:
     resumed_at: int = 0
     left_out: tuple[LeftOut, ...] = field(default=())
     table: str = ""
+    in_memory: Result | None = field(default=None, repr=False)
 
     def facts(self) -> dict[str, Any]:
         """All of it as JSON has it, but for the objective and where nothing was written."""
-        facts = {key: value for key, value in asdict(self).items() if key != "diagnostics"}
-        facts = {k: v for k, v in facts.items() if v != "" or k not in ("folder", "table")}
-        return facts | {
-            "n_iter": self.diagnostics.n_iter, "converged": self.diagnostics.converged
-        }  # fmt: skip
+        left_out = [vars(shard) for shard in self.left_out]
+        facts = {**vars(self), **vars(self.diagnostics), "left_out": left_out}
+        for name in ("diagnostics", "in_memory", "objective", "notes"):
+            del facts[name]
+        return {k: v for k, v in facts.items() if v != "" or k not in ("folder", "table")}
 
 
 def task_frame(

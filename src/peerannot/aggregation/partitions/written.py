@@ -1,4 +1,4 @@
-"""What a fit from disk writes, a chunk of tasks at a time: a folder of shards, or one table."""
+"""What a fit from disk gives, a chunk of tasks at a time: a folder of shards, a table, a result."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from peerannot._files import atomic_path, sha256, storage_errors, write_json, write_npy
 from peerannot.aggregation.base import Fit, Fitted, Strategy
+from peerannot.aggregation.partitions.gathered import gathered
 from peerannot.aggregation.partitions.mapped import MappedParts
 from peerannot.aggregation.partitions.outcome import outcome
 from peerannot.aggregation.partitions.parts import Part
@@ -58,11 +59,18 @@ def write(
     request: Request, folder: Path | None, coded: Coded, rule: Strategy, fitted: Fitted,
     parts: MappedParts,
 ) -> ShardedResult:  # fmt: skip
-    """Write to the folder, or the table that was asked for, or give its rows to ``rows``."""
+    """Write to the folder, or the table that was asked for, or give its rows to ``rows``.
+
+    Where nothing of these is asked for, the result is gathered in memory.
+    """
     chunks = _Chunks(request, coded, rule, fitted, parts)
     table = "" if folder is not None or request.output is None else str(request.output)
     parts_of, sums = ([], {}) if folder is None else _write_shards(chunks, folder)
-    if folder is None:
+    in_memory = None
+    if folder is None and request.output is None and request.rows is None:
+        of_tasks = [of_part for _, of_part in chunks]
+        in_memory = gathered(rule, fitted.fit, of_tasks, coded, parts)
+    elif folder is None:
         _write_table(chunks)
     if request.workers_output is not None:
         from peerannot.io import write_table
@@ -73,6 +81,7 @@ def write(
         "" if folder is None else str(folder), rule.name, coded.n_tasks, len(coded.workers),
         len(coded.classes), coded.n_answers, chunks.undecided, chunks.confidence / coded.n_tasks,
         fitted.fit.diagnostics, coded.n_shards, coded.n_checked, len(parts), table=table,
+        in_memory=in_memory,
     )  # fmt: skip
     if folder is not None:
         facts = manifest_of(
