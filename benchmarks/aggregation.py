@@ -1,20 +1,25 @@
-"""Speed and memory of aggregation, side by side with crowd-kit and a SciPy sparse Dawid-Skene.
+"""Speed and memory of aggregation, side by side with crowd-kit, Polars and SciPy.
 
     python benchmarks/aggregation.py                        500,000 answers, a few minutes
     python benchmarks/aggregation.py --full                 5,000,000 answers
-    python benchmarks/aggregation.py --only DS --repeat 3
+    python benchmarks/aggregation.py --quick                5,000,000, but crowd-kit's DS only
+    python benchmarks/aggregation.py --parts fits --only DS --repeat 3
 
-Every run is a process of its own on the same simulated answers (one-coin workers). ``MB`` is its
+Four parts: ``starts``, first and warm commands over a small table (`starting.py`); ``files``, whole
+commands from a file to labels in a file, beside Polars (`reading.py`); ``fits`` of answers in
+memory, beside crowd-kit and SciPy; ``roofline``, what a pass does of what the machine can
+(`roofline.py`).
+
+Every fit is a process of its own on the same simulated answers (one-coin workers). ``MB`` is its
 peak memory beyond that of the process with the answers loaded; ``cpu`` the seconds of all cores,
-which other work on the machine disturbs less. ``first`` is the first fit of our
-process, compiled loops loaded from the cache on disk; ``seconds`` is the best. crowd-kit is needed
-for the comparison only: pip install crowd-kit==1.4.2.
+which other work on the machine disturbs less. ``first`` is the first fit of the process,
+``seconds`` the best. crowd-kit is needed for the comparison only, here or in another environment:
+pip install crowd-kit==1.4.2; --crowd-kit /path/to/its/python.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import resource
@@ -28,6 +33,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+import reading
+import starting
 
 # What is compared: our strategy, and crowd-kit's class with its options. Numbers of iterations are
 # the same on both sides where the method has them, and tolerances are 0, so none stops early.
@@ -51,6 +59,9 @@ THEIRS: dict[str, tuple[str, dict[str, Any]]] = {
     "MACE": ("MACE", {"n_iter": 10, "n_restarts": 1}),
     "M-MSR": ("MMSR", {"n_iter": 50, "tol": 0.0}),
 }
+
+
+PARTS = ("starts", "files", "fits", "roofline")
 
 
 def simulate(n_answers: int, n_workers: int, n_classes: int, folder: Path) -> None:
@@ -135,8 +146,10 @@ def child(who: str, what: str, folder: Path, repeat: int) -> None:
     print(json.dumps(report))
 
 
-def measure(who: str, what: str, folder: Path, limit: float, repeat: int) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--child", who, what, str(folder), "--repeat", str(repeat)]
+def measure(
+    who: str, what: str, folder: Path, limit: float, repeat: int, python: str = sys.executable
+) -> dict[str, Any]:
+    command = [python, __file__, "--child", who, what, str(folder), "--repeat", str(repeat)]
     environment = {**os.environ, "OMP_NUM_THREADS": str(os.cpu_count())}
     try:
         done = subprocess.run(
@@ -156,30 +169,11 @@ def cell(run: dict[str, Any], key: str, form: str) -> str:
     return form.format(run[key]) if run.get(key) is not None else "-"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--answers", type=int, default=500_000)
-    parser.add_argument("--workers", type=int, default=1_000)
-    parser.add_argument("--classes", type=int, default=10)
-    parser.add_argument("--full", action="store_true", help="5,000,000 answers")
-    parser.add_argument("--only", nargs="+", choices=list(OURS), default=list(OURS))
-    parser.add_argument("--limit", type=float, default=240.0, help="most seconds of a fit")
-    parser.add_argument("--repeat", type=int, default=3, help="further fits; the best counts")
-    parser.add_argument("--json", type=Path, help="write the numbers here as well")
-    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.child:
-        who, what, folder = options.child
-        child(who, what, Path(folder), options.repeat)
-        return
-    rivals = ["crowd-kit"]
-    if importlib.util.find_spec("crowdkit") is None:
-        print("crowd-kit is not installed, so it is left out: pip install crowd-kit==1.4.2")
-        rivals = []
-    n_answers = 5_000_000 if options.full else options.answers
+def fits(options: argparse.Namespace, n_answers: int, crowd_kit: str | None) -> dict[str, Any]:
+    """Print a line for each fit."""
     print(
         f"{n_answers} answers, {n_answers // 5} tasks, {options.workers} workers,"
-        f" {options.classes} classes, {os.cpu_count()} cores; memory beyond the answers\n"
+        f" {options.classes} classes; memory beyond the answers\n"
     )
     heads = ("seconds", "cpu", "first", "MB", "accuracy", "times faster", "memory")
     print(f"{'':10}{'who':11}" + "".join(f"{head:>13}" for head in heads))
@@ -188,12 +182,15 @@ def main() -> None:
         folder = Path(temporary)
         simulate(n_answers, options.workers, options.classes, folder)
         for what in options.only:
-            measure("ours", what, folder, options.limit, 0)  # fills the cache of compiled loops
             ours = measure("ours", what, folder, options.limit, options.repeat)
             numbers[what] = {"ours": ours}
-            for who in ["ours", *(["scipy"] if what == "DS" else []), *rivals]:
+            rivals = ["scipy"] if what == "DS" else []
+            if crowd_kit is not None and (what == "DS" or not options.quick):
+                rivals.append("crowd-kit")
+            for who in ["ours", *rivals]:
+                python = crowd_kit if crowd_kit and who == "crowd-kit" else sys.executable
                 run = ours if who == "ours" else measure(
-                    who, what, folder, options.limit, options.repeat
+                    who, what, folder, options.limit, options.repeat, python
                 )  # fmt: skip
                 numbers[what][who] = run
                 ratio = memory = "-"
@@ -211,8 +208,52 @@ def main() -> None:
                     memory,
                 )
                 print(f"{what:10}{who:11}" + "".join(f"{c:>13}" for c in cells), flush=True)
-    if options.json:
-        options.json.write_text(json.dumps(numbers, indent=1) + "\n")
+    return numbers
+
+
+def files(n_answers: int, workers: int, repeat: int) -> None:
+    """Print what whole commands take from a Parquet file with string ids."""
+    with tempfile.TemporaryDirectory() as name:
+        reading.make(Path(name), n_answers, n_answers // 5, workers, 0)
+        reading.compare(reading.tables(Path(name))[0], Path(name), repeat)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--answers", type=int, default=500_000)
+    parser.add_argument("--workers", type=int, default=1_000)
+    parser.add_argument("--classes", type=int, default=10)
+    parser.add_argument("--full", action="store_true", help="5,000,000 answers")
+    parser.add_argument("--quick", action="store_true", help="5,000,000, crowd-kit for DS only")
+    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))
+    parser.add_argument("--only", nargs="+", choices=list(OURS), default=list(OURS))
+    parser.add_argument("--limit", type=float, default=240.0, help="most seconds of a fit")
+    parser.add_argument("--repeat", type=int, default=3, help="further runs; the best counts")
+    parser.add_argument("--crowd-kit", help="Python that has crowd-kit; default: this one")
+    parser.add_argument("--json", type=Path, help="write the numbers of fits here as well")
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        who, what, folder = options.child
+        child(who, what, Path(folder), options.repeat)
+        return
+    crowd_kit = options.crowd_kit or starting.crowd_kit_here()
+    n_answers = 5_000_000 if options.full or options.quick else options.answers
+    for part in options.parts:
+        print(f"\n{part}: {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+        if part == "starts":
+            starting.starts(8_000, options.repeat, crowd_kit)
+        elif part == "files":
+            files(n_answers, options.workers, options.repeat)
+        elif part == "fits":
+            numbers = fits(options, n_answers, crowd_kit)
+            if options.json:
+                options.json.write_text(json.dumps(numbers, indent=1) + "\n")
+        else:
+            # In a process of its own: what it loads would count in the memory of other processes.
+            roofline = str(Path(__file__).with_name("roofline.py"))
+            words = [roofline, "--answers", str(n_answers), "--repeat", str(3 * options.repeat)]
+            subprocess.run([sys.executable, *words], check=True)
 
 
 if __name__ == "__main__":
