@@ -78,6 +78,7 @@ NB_MODULE(_native, m) {
     m.def("use", use, nb::arg("isa"));
     m.def("interface", [] { return PEERANNOT_INTERFACE; });
     bind_agreement(m);
+    bind_apart(m);
     bind_coin(m);
     bind_confusion(m);
     bind_glad(m);
@@ -88,5 +89,6 @@ NB_MODULE(_native, m) {
     bind_reliability(m);
     bind_simulation(m);
     bind_stream(m);
+    bind_types(m);
     bind_votes(m);
 }

@@ -1,3 +1,5 @@
+#include <cstring>
+
 #include "families.hpp"
 #include "worker_sums.hpp"
 
@@ -98,6 +100,39 @@ void agreements(Longs ptr, Ints worker, Ints label, Reals weight, OutTable agree
     check(loops().reliability->agreements(ballots, agree.data(), common.data()));
 }
 
+void sweep(Longs ptr, Ints worker, Ints label, Reals weight, Ints gold, Table precision, Reals mean,
+           Table given_, Longs bounds, OutTable wrong, Out mass, OutTable scores, double pull,
+           int64_t threads) {
+    const int64_t n = size(label), k = size(mean), n_workers = size(precision);
+    const Ballots ballots = ballots_of(ptr, label.data(), worker.data(), weight, n, n_workers);
+    const int64_t n_tasks = ballots.n_tasks, n_blocks = size(bounds) - 1;
+    require(size(worker) == n, "worker, label: one an answer");
+    require(size(gold) == n_tasks, "gold: one a task");
+    require(k >= 1 && size(precision, 1) == k && size(mass) == k, "precision, mass: as mean");
+    require(size(given_, 1) == k && (size(given_) == n_tasks || size(given_) == 0),
+            "given: a row a task, or none");
+    require(size(wrong, 1) == k && (size(wrong) == n_workers || size(wrong) == 0),
+            "wrong: a row a worker, or none");
+    require(size(scores, 1) == k && (size(scores) == n_tasks || size(scores) == 0),
+            "scores: a row a task, or none");
+    check_bounds(bounds, n_tasks);
+    const Sweep all{ballots, gold.data(), precision.data(), mean.data(), given(given_), pull, k};
+    nb::gil_scoped_release release;
+    const int64_t each = size(wrong) * k;
+    Room<double> sums(n_blocks * (each + k));
+    check(over_blocks(n_blocks, threads, [&](int64_t b) {
+        double* const own = sums + b * (each + k);
+        std::memset(own, 0, size_t(each + k) * sizeof(double));
+        SweepSums to{each ? own : nullptr, own + each, given(scores)};
+        return loops().reliability->sweep(all, bounds(b), bounds(b + 1), to);
+    }));
+    for (int64_t c = 0; c < each + k; c++) {
+        double total = sums[c];
+        for (int64_t b = 1; b < n_blocks; b++) total += sums[b * (each + k) + c];
+        (c < each ? wrong.data()[c] : mass.data()[c - each]) = total;
+    }
+}
+
 void trimmed(Table centred, Table common, Reals now, Out out, double trim, int64_t threads) {
     const int64_t n = size(now);
     require(size(centred) == n && size(centred, 1) == n, "centred: (workers, workers)");
@@ -127,6 +162,10 @@ void bind_reliability(nb::module_& m) {
     m.def("reliability_averages", averages, "ptr"_array, "worker"_array, "label"_array,
           "weight"_array, "precision"_array, "out"_array, nb::kw_only(), nb::arg("c"),
           nb::arg("pull"), nb::arg("mean"), nb::arg("threads"));
+    m.def("reliability_sweep", sweep, "ptr"_array, "worker"_array, "label"_array, "weight"_array,
+          "gold"_array, "precision"_array, "mean"_array, "given"_array, "bounds"_array,
+          "wrong"_array, "mass"_array, "scores"_array, nb::kw_only(), nb::arg("pull"),
+          nb::arg("threads"));
     m.def("reliability_agreements", agreements, "ptr"_array, "worker"_array, "label"_array,
           "weight"_array, "agree"_array, "common"_array);
     m.def("reliability_trimmed", trimmed, "centred"_array, "common"_array, "now"_array,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "agreement.hpp"
+#include "apart.hpp"
 #include "coin.hpp"
 #include "confusion.hpp"
 #include "glad.hpp"
@@ -12,6 +13,7 @@
 #include "reliability.hpp"
 #include "simulation.hpp"
 #include "stream.hpp"
+#include "types.hpp"
 #include "votes.hpp"
 
 namespace peerannot {
@@ -19,6 +21,7 @@ namespace peerannot {
 struct Loops {
     const char* isa;
     const AgreementLoops* agreement;
+    const ApartLoops* apart;
     const CoinLoops* coin;
     const ConfusionLoops* confusion;
     const GladLoops* glad;
@@ -29,6 +32,7 @@ struct Loops {
     const ReliabilityLoops* reliability;
     const SimulationLoops* simulation;
     const StreamLoops* stream;
+    const TypesLoops* types;
     const VotesLoops* votes;
 };
 

@@ -108,6 +108,147 @@ Status averages(const Ballots& b, int64_t c, double pull, double mean, int64_t l
     return Status::fine;
 }
 
+constexpr double least_score = 1e-12;
+
+// What a sweep starts a tile of tasks with: whether indices are in range.
+PEERANNOT_INLINE bool fits(const Sweep& sweep, int64_t start, int64_t stop) {
+    const Ballots& b = sweep.ballots;
+    if (!are_runs(b.task_ptr, start, stop, b.n_answers)) return false;
+    const int64_t from = b.task_ptr[start], m = b.task_ptr[stop] - from;
+    bool fine = all_below(b.worker + from, m, b.n_workers) && all_below(b.label + from, m, sweep.k);
+    for (int64_t i = start; i < stop; i++) fine &= sweep.gold[i] < sweep.k;
+    return fine;
+}
+
+// Of few classes: a row is whole registers. Sums over classes are in their order.
+template <int W> Status sweep_rows(const Sweep& sweep, int64_t lo, int64_t hi, SweepSums& sums) {
+    const Ballots& b = sweep.ballots;
+    const int64_t k = sweep.k;
+    const Room room((2 * b.n_workers + 1) * W * int64_t(sizeof(double)));
+    if (!room.at) return Status::no_memory;
+    double* const precision = static_cast<double*>(room.at);
+    double* const wrong = precision + b.n_workers * W;
+    for (int64_t j = 0; j < b.n_workers; j++)
+        for (int64_t c = 0; c < W; c++) {
+            precision[j * W + c] = c < k ? sweep.precision[j * k + c] : 0.0;
+            wrong[j * W + c] = 0;
+        }
+    alignas(64) double z[W], first_z[W];
+    for (int64_t c = 0; c < W; c++) first_z[c] = c < k ? sweep.pull * sweep.mean[c] : 0.0;
+    const auto first_row = Row<double, W>::at(first_z);
+    auto mass = Row<double, W>::of(0);
+    for (int64_t start = lo; start < hi; start += tile) {
+        const int64_t stop = least(start + tile, hi);
+        if (!fits(sweep, start, stop)) return Status::out_of_range;
+        for (int64_t i = start; i < stop; i++) {
+            const int64_t first = b.task_ptr[i], last = b.task_ptr[i + 1];
+            auto row = first_row;
+            double weight = double(last - first);
+            if (b.by_answer) {
+                weight = 0;
+                for (int64_t a = first; a < last; a++) weight += b.by_answer[a];
+            }
+            if (sweep.gold[i] >= 0 || sweep.given || !(weight > 0)) {
+                for (int64_t c = 0; c < W; c++) z[c] = 0;
+                for (int64_t c = 0; c < k; c++)
+                    z[c] = sweep.gold[i] >= 0 ? (c == sweep.gold[i] ? 1.0 : 0.0)
+                           : sweep.given      ? sweep.given[i * k + c]
+                                              : 1.0 / double(k);
+                row = Row<double, W>::at(z);
+            } else {
+                auto below = Row<double, W>::of(sweep.pull);
+                row.put(z);
+                for (int64_t a = first; a < last; a++) {
+                    const double w = b.by_answer ? b.by_answer[a] : 1.0;
+                    const double* const v = precision + int64_t(b.worker[a]) * W;
+                    below += Row<double, W>::at(v) * w;
+                    z[b.label[a]] += w * v[b.label[a]];
+                }
+                row = Row<double, W>::at(z);
+                for (int c = 0; c < Row<double, W>::n; c++) row.v[c] /= below.v[c];
+                row.put(z);
+                double total = 0;
+                for (int64_t c = 0; c < k; c++) z[c] = larger(z[c], least_score);
+                for (int64_t c = 0; c < k; c++) total += z[c];
+                row = Row<double, W>::at(z);
+                row *= 1.0 / total;
+                row.put(z);
+            }
+            for (int64_t c = 0; c < k && sums.scores; c++) sums.scores[i * k + c] = z[c];
+            if (weight > 0) mass += row;
+            if (!sums.wrong) continue;
+            auto square = row;
+            for (int c = 0; c < Row<double, W>::n; c++) square.v[c] *= row.v[c];
+            for (int64_t a = first; a < last; a++) {
+                const double w = b.by_answer ? b.by_answer[a] : 1.0;
+                double* const to = wrong + int64_t(b.worker[a]) * W;
+                (Row<double, W>::at(to) + square * w).put(to);
+                to[b.label[a]] += w * (1.0 - 2.0 * z[b.label[a]]);
+            }
+        }
+    }
+    mass.put(z);
+    for (int64_t c = 0; c < k; c++) sums.mass[c] += z[c];
+    for (int64_t j = 0; j < b.n_workers && sums.wrong; j++)
+        for (int64_t c = 0; c < k; c++) sums.wrong[j * k + c] = wrong[j * W + c];
+    return Status::fine;
+}
+
+Status sweep_wide(const Sweep& sweep, int64_t lo, int64_t hi, SweepSums& sums) {
+    const Ballots& b = sweep.ballots;
+    const int64_t k = sweep.k;
+    const Room room(3 * k * int64_t(sizeof(double)));
+    if (!room.at) return Status::no_memory;
+    double *const z = static_cast<double*>(room.at), *const below = z + k, *const square = z + 2 * k;
+    for (int64_t start = lo; start < hi; start += tile) {
+        const int64_t stop = least(start + tile, hi);
+        if (!fits(sweep, start, stop)) return Status::out_of_range;
+        for (int64_t i = start; i < stop; i++) {
+            const int64_t first = b.task_ptr[i], last = b.task_ptr[i + 1];
+            double weight = 0;
+            for (int64_t a = first; a < last; a++) weight += weight_of(b, a);
+            if (sweep.gold[i] >= 0) {
+                for (int64_t c = 0; c < k; c++) z[c] = c == sweep.gold[i] ? 1.0 : 0.0;
+            } else if (sweep.given) {
+                for (int64_t c = 0; c < k; c++) z[c] = sweep.given[i * k + c];
+            } else if (!(weight > 0)) {
+                for (int64_t c = 0; c < k; c++) z[c] = 1.0 / double(k);
+            } else {
+                for (int64_t c = 0; c < k; c++) z[c] = sweep.pull * sweep.mean[c];
+                for (int64_t c = 0; c < k; c++) below[c] = sweep.pull;
+                for (int64_t a = first; a < last; a++) {
+                    const double w = weight_of(b, a);
+                    const double* __restrict v = sweep.precision + int64_t(b.worker[a]) * k;
+                    for (int64_t c = 0; c < k; c++) below[c] += w * v[c];
+                    z[b.label[a]] += w * v[b.label[a]];
+                }
+                double total = 0;
+                for (int64_t c = 0; c < k; c++) z[c] = larger(z[c] / below[c], least_score);
+                for (int64_t c = 0; c < k; c++) total += z[c];
+                for (int64_t c = 0; c < k; c++) z[c] /= total;
+            }
+            for (int64_t c = 0; c < k && sums.scores; c++) sums.scores[i * k + c] = z[c];
+            for (int64_t c = 0; c < k && weight > 0; c++) sums.mass[c] += z[c];
+            for (int64_t c = 0; c < k; c++) square[c] = z[c] * z[c];
+            for (int64_t a = first; a < last && sums.wrong; a++) {
+                const double w = weight_of(b, a);
+                double* __restrict wrong = sums.wrong + int64_t(b.worker[a]) * k;
+                for (int64_t c = 0; c < k; c++) wrong[c] += w * square[c];
+                wrong[b.label[a]] += w * (1.0 - 2.0 * z[b.label[a]]);
+            }
+        }
+    }
+    return Status::fine;
+}
+
+Status sweep(const Sweep& all, int64_t lo, int64_t hi, SweepSums& sums) {
+    if (all.k <= 2) return sweep_rows<2>(all, lo, hi, sums);
+    if (all.k <= 4) return sweep_rows<4>(all, lo, hi, sums);
+    if (all.k <= 8) return sweep_rows<8>(all, lo, hi, sums);
+    if (all.k <= 16) return sweep_rows<16>(all, lo, hi, sums);
+    return sweep_wide(all, lo, hi, sums);
+}
+
 Status agreements(const Ballots& b, double* agree, double* common) {
     const int64_t n = b.n_workers;
     for (int64_t p = 0; p < n * n; p++) agree[p] = common[p] = 0;
@@ -185,6 +326,6 @@ Status trimmed(const double* centred, const double* common, const double* now, d
 
 extern const ReliabilityLoops reliability;
 const ReliabilityLoops reliability{support,  seen,       to_workers, errors,
-                                   averages, agreements, trimmed};
+                                   averages, sweep,      agreements, trimmed};
 
 }  // namespace peerannot::PEERANNOT_ISA

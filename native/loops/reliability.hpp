@@ -8,6 +8,23 @@
 
 namespace peerannot {
 
+// A sweep of normalised BWA; `gold` has known classes, -1 for unknown.
+struct Sweep {
+    Ballots ballots;
+    const int32_t* gold;
+    const double* precision;  // (n_workers, k)
+    const double* mean;       // (k,)
+    const double* given;      // (n_tasks, k) scores, or null: those of the precisions
+    double pull;
+    int64_t k;
+};
+
+struct SweepSums {
+    double* wrong;   // (n_workers, k) squared errors of answers as numbers 0 and 1; may be null
+    double* mass;    // (k,) scores of tasks with answers
+    double* scores;  // (n_tasks, k), set; may be null
+};
+
 struct ReliabilityLoops {
     // Pl@ntNet: score of the winner of tasks lo..hi, and the sum of their scores, to which
     // `against` is added where the AI says another label (ai_label >= 0).
@@ -30,6 +47,8 @@ struct ReliabilityLoops {
     // Scores of tasks lo..hi for class c: `pull` is the precision of the prior, `mean` its mean.
     Status (*averages)(const Ballots&, int64_t c, double pull, double mean, int64_t lo, int64_t hi,
                        double* out);
+    // Normalised BWA: scores of tasks lo..hi, and sums of them and of what workers err by.
+    Status (*sweep)(const Sweep&, int64_t lo, int64_t hi, SweepSums&);
     // M-MSR: sums over tasks of products of the weights of two workers' answers, (n_workers,
     // n_workers): of equal ones, and of all.
     Status (*agreements)(const Ballots&, double* agree, double* common);

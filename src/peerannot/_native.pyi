@@ -131,6 +131,55 @@ def agreement_ratio_differences(
 def agreement_ratio_margins(margin: NDArray[np.float64], number: NDArray[np.float64]) -> float:
     """The sum of ratio differences over ordered pairs of classes."""
 
+# --- apart: passes in which no task meets its own counts
+
+def apart_em(
+    task_ptr: NDArray[np.int64],
+    pair: NDArray[np.int32],
+    weight: NDArray[np.float64],
+    gold: NDArray[np.int32],
+    table: NDArray[np.float64],
+    slope: NDArray[np.float64],
+    log_prior: NDArray[np.float64],
+    own: NDArray[np.float64],
+    bounds: NDArray[np.int64],
+    counts: NDArray[np.float64],
+    mass: NDArray[np.float64],
+    posterior: NDArray[np.float64],
+    *,
+    single: bool,
+    threads: int,
+) -> float:
+    """E and M over blocks of tasks whose answers are left out by ``slope`` of their pairs times
+    ``own``; the posterior, its counts, and half the sum of what it differs by from ``own``.
+    """
+
+def apart_coin(
+    ptr: NDArray[np.int64],
+    size: NDArray[np.int64],
+    slot_label: NDArray[np.int32],
+    slot: NDArray[np.int32],
+    label: NDArray[np.int32],
+    unit: NDArray[np.int32],
+    weight: NDArray[np.float64],
+    gold: NDArray[np.int32],
+    bonus: NDArray[np.float64],
+    prior: NDArray[np.float64],
+    log_prior: NDArray[np.float64],
+    own: NDArray[np.float64],
+    bounds: NDArray[np.int64],
+    total: NDArray[np.float64],
+    after: NDArray[np.float64],
+    share: NDArray[np.float64],
+    rest: NDArray[np.float64],
+    posterior: NDArray[np.float64],
+    *,
+    threads: int,
+) -> float:
+    """As `coin_step`, with a bonus of three parts (n_units, 3); ``after`` is set to the
+    probability of the label of each answer. Returns the sum of what it differs by from ``own``.
+    """
+
 # --- coin: models where all wrong classes of an answer are alike
 
 def coin_start(
@@ -515,6 +564,27 @@ def reliability_averages(
 ) -> None:
     """Set BWA's score of each task for class ``c``."""
 
+def reliability_sweep(
+    ptr: NDArray[np.int64],
+    worker: NDArray[np.int32],
+    label: NDArray[np.int32],
+    weight: NDArray[np.float64],
+    gold: NDArray[np.int32],
+    precision: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    given: NDArray[np.float64],
+    bounds: NDArray[np.int64],
+    wrong: NDArray[np.float64],
+    mass: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    *,
+    pull: float,
+    threads: int,
+) -> None:
+    """Normalised BWA: set scores of the tasks, unless these are ``given``, and the sums of them
+    and of squared errors of workers.
+    """
+
 def reliability_agreements(
     ptr: NDArray[np.int64],
     worker: NDArray[np.int32],
@@ -591,6 +661,38 @@ def stream_read(
     one: bool,
 ) -> None:
     """Read tasks in order: set credit and hit of fresh answers, go on with right and seen."""
+
+# --- types: of workers whose confusion matrices have Dirichlet rows
+
+def types_membership(
+    ptr: NDArray[np.int64],
+    label: NDArray[np.int32],
+    counts: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    log_share: NDArray[np.float64],
+    bounds: NDArray[np.int64],
+    membership: NDArray[np.float64],
+    met: NDArray[np.float64],
+    spent: NDArray[np.float64],
+    *,
+    threads: int,
+) -> None:
+    """Set the probability of each worker to be of each type; and unless ``met`` has no rows, what
+    the counts say of the pseudo-answers.
+    """
+
+def types_tables(
+    ptr: NDArray[np.int64],
+    label: NDArray[np.int32],
+    counts: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    membership: NDArray[np.float64],
+    table: NDArray[np.float64],
+    slope: NDArray[np.float64],
+    *,
+    threads: int,
+) -> None:
+    """Set log-probabilities of the pairs by true class, and what an answer left out changes."""
 
 # --- votes: weighted votes on the labels that each task received
 

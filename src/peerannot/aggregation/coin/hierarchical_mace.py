@@ -181,7 +181,7 @@ class GuessModel:
         return self._pairs.worker_sums(of_pair[:, None])[:, 0]
 
     def _bonuses(self) -> NDArray[np.float64]:
-        """What an answer of each pair adds for the class that it names, (3, n_pairs).
+        """What an answer of each pair adds for the class that it names, (n_pairs, 3).
 
         By all counts, and what it changes by were an answer left out that is surely wrong, and one
         that is surely right.
@@ -189,8 +189,8 @@ class GuessModel:
         nothing, knew = np.zeros(len(self._pairs)), self._knew
         left_out = ((nothing, 0.0), (nothing, 1.0), (knew, 1.0 - knew))
         chances = [self._chances(known, unknown) for known, unknown in left_out]
-        bonus = np.stack([np.log1p(theta / guess) for theta, guess in chances])
-        bonus[1:] -= bonus[0]
+        bonus = np.stack([np.log1p(theta / guess) for theta, guess in chances], axis=1)
+        bonus[:, 1:] -= bonus[:, :1]
         return bonus
 
     def _chances(
@@ -243,11 +243,8 @@ def _step(
     prior: NDArray[np.float64],
     keys: NDArray[np.int64] | None,
 ) -> tuple[Any, tuple[Any, ...]]:
-    coins, weight = coins_of(part, True, keys), part.answers.weights
-    right, mass, _ = _each(coins).step(_apart(coins, own, bonuses), prior)
-    now = np.divide(right, weight, out=np.zeros_like(right), where=weight > 0)
-    change = float((weight * np.abs(now - own)).sum())
-    return now, (_by_pair(coins, right), mass, change)
+    right, mass, after, change = coins_of(part, True, keys).step_apart(bonuses, prior, own)
+    return after, (right, mass, change)
 
 
 def _write(
@@ -258,24 +255,7 @@ def _write(
     keys: NDArray[np.int64] | None,
 ) -> Any:
     coins = coins_of(part, True, keys)
-    posterior = _each(coins).posterior(_apart(coins, own, bonuses), prior)
-    return as_held(part, coins.support, posterior)
-
-
-def _apart(
-    coins: Coins, own: NDArray[np.float64], bonuses: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """What each answer adds without its own counts, of which ``own`` is the part that is right."""
-    every, wrong, right = bonuses[:, coins.unit]
-    left_out = np.minimum(coins.answers.weights, 1.0)
-    return np.asarray(every + left_out * (wrong + own * (right - wrong)))
-
-
-def _each(coins: Coins) -> Coins:
-    """The passes with a unit for each answer."""
-    n = coins.answers.n_answers
-    unit = np.arange(n, dtype=np.int32)
-    return Coins.of(coins.answers, coins.support, coins.gold, unit, n)
+    return as_held(part, coins.support, coins.posterior_apart(bonuses, prior, own))
 
 
 def _by_pair(coins: Coins, of_answer: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -142,20 +142,15 @@ class TypesModel:
         return (self._keys,)
 
     def given(self) -> tuple[Any, ...]:
-        row_counts = self._pairs.worker_sums(self._counts)
-        table, slope = self._types.tables(
-            self._pairs, self._counts, row_counts, self._membership
-        )  # fmt: skip
+        table, slope = self._types.tables(self._pairs, self._counts, self._membership)
         return table, slope, np.log(self._frequency()), self._keys
 
     def take(self, sums: tuple[Any, ...]) -> float:
         self._counts, self._mass, change = sums
-        pairs, row_counts = self._pairs, self._pairs.worker_sums(self._counts)
-        self._membership = self._types.membership(pairs, self._counts, row_counts)
-        types = self._types.shared(self._membership, np.diff(pairs.ptr) > 0)
-        if self._rounds >= HOLD:
-            types = types.learnt(pairs, self._counts, row_counts, self._membership)
-        self._types, self._rounds = types, self._rounds + 1
+        self._membership, self._types = self._types.membership(
+            self._pairs, self._counts, learns=self._rounds >= HOLD
+        )
+        self._rounds += 1
         return float(change) / max(float(self._mass.sum()), 1.0)
 
     def state(self) -> dict[str, Any]:
@@ -170,8 +165,8 @@ class TypesModel:
         self._membership, self._rounds = state["membership"], int(state["rounds"])
 
     def fit(self) -> Fit:
-        row_counts, frequency = self._pairs.worker_sums(self._counts), self._frequency()
-        confusion = self._types.means(self._pairs, self._counts, row_counts, self._membership)
+        frequency = self._frequency()
+        confusion = self._types.means(self._pairs, self._counts, self._membership)
         return Fit(
             None,
             skill=None if confusion is None else ds_skill(confusion, frequency),
@@ -215,5 +210,6 @@ def _write(
     log_prior: NDArray[np.float64],
     keys: NDArray[np.int64] | None,
 ) -> NDArray[np.float64]:
-    posterior, *_ = em_of(part, keys=keys).step_apart(table, slope, log_prior, own)
+    em = em_of(part, keys=keys)
+    posterior, *_ = em.step_apart(table, slope, log_prior, own, counted=False)
     return posterior

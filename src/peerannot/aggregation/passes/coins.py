@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from peerannot._loops import native
 from peerannot._threads import threads
 from peerannot.aggregation.passes.confusions import blocks_of
-from peerannot.aggregation.passes.support import Support, clamped, is_dense, posterior_of
+from peerannot.aggregation.passes.support import NONE, Support, clamped, is_dense, posterior_of
 from peerannot.answers import Answers
 
 __all__ = ["Coins", "start_shares"]
@@ -122,6 +122,56 @@ class Coins:
         """
         nothing = np.empty(0)
         return self._run(bonus, prior, nothing, nothing, np.empty((0, 0)))
+
+    def step_apart(
+        self, bonus: NDArray[np.float64], prior: NDArray[np.float64], own: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
+        """One pass in which no task meets its own counts.
+
+        Parameters
+        ----------
+        bonus : (n_units, 3)
+            What an answer of the unit adds by all counts, and what this changes by were an answer
+            left out that is surely wrong, and one that is surely right.
+        prior : (n_classes,)
+        own : (n_answers,)
+            Probability of the label of each answer that these counts are of.
+
+        Returns
+        -------
+        Expected right answers of each unit, class sums (n_classes,), the new probability of the
+        label of each answer, and the sum of what it differs by.
+        """
+        total, after, change = self._run_apart(bonus, prior, own)
+        return total[: self.n_units], total[self.n_units :], after, change
+
+    def posterior_apart(
+        self, bonus: NDArray[np.float64], prior: NDArray[np.float64], own: NDArray[np.float64]
+    ) -> Any:
+        """The posterior of such a pass, as `posterior` has it."""
+        n, k = self.answers.n_tasks, self.answers.n_classes
+        if is_dense(n, k):
+            posterior = np.empty((n, k))
+            self._run_apart(bonus, prior, own, posterior=posterior)
+            return clamped(posterior, self.gold)
+        share, rest = np.zeros(self.answers.n_answers), np.ones(n)
+        self._run_apart(bonus, prior, own, share, rest)
+        return clamped(posterior_of(self.support, share, k, rest, prior), self.gold)
+
+    def _run_apart(
+        self, bonus: NDArray[np.float64], prior: NDArray[np.float64], own: NDArray[np.float64],
+        share: NDArray[np.float64] = NONE, rest: NDArray[np.float64] = NONE,
+        posterior: NDArray[np.float64] | None = None,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:  # fmt: skip
+        support, k = self.support, prior.size
+        total, after = np.empty(self.n_units + k), np.empty(own.size)
+        change = native.apart_coin(
+            support.ptr, support.size, support.label, support.slot, self.answers.label, self.unit,
+            self.answers.loop_weights, self.gold, bonus, prior, np.log(np.maximum(prior, 1e-300)),
+            own, self.bounds, total, after, share, rest,
+            np.empty((0, k)) if posterior is None else posterior, threads=threads(),
+        )  # fmt: skip
+        return total, after, change
 
     def posterior(self, bonus: NDArray[np.float64], prior: NDArray[np.float64]) -> Any:
         """Posterior (n_tasks, n_classes), dense or sparse as `posterior_of` says."""

@@ -258,6 +258,8 @@ class EM:
         slope: NDArray[np.float64],
         log_prior: NDArray[np.float64],
         own: NDArray[np.float64],
+        *,
+        counted: bool = True,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
         """One pass in which no task meets its own counts.
 
@@ -269,25 +271,22 @@ class EM:
         log_prior : (K,)
         own : (n_tasks, K)
             The posterior that these counts are of.
+        counted
+            Whether counts are wanted; the last pass has none, and is in double precision.
 
         Returns
         -------
         The new posterior, its counts and class sums, and half the sum of what it differs by.
         """
-        answers, pair = self.answers, self.pairs.of_answer
-        weight = answers.weights[:, None]
-        score = np.tile(log_prior, (answers.n_tasks, 1))
-        left_out = np.minimum(weight, 1.0) * own[answers.task]
-        np.add.at(score, answers.task, weight * (table[pair] + left_out * slope[pair]))
-        score -= score.max(1, keepdims=True)
-        posterior = np.exp(score)
-        posterior /= posterior.sum(1, keepdims=True)
-        clamped(posterior, self.gold)
-        counts = np.zeros(table.shape)
-        np.add.at(counts, pair, weight * posterior[answers.task])
-        counted = (answers.answers_per_task > 0) | (self.gold >= 0)
-        change = float(np.abs(posterior - own)[counted].sum()) / 2
-        return posterior, counts, posterior[counted].sum(0), change
+        counts, mass, posterior = self._sums(counted=not self._apart and counted, written=True)
+        change = native.apart_em(
+            self.answers.task_ptr, self.pairs.of_answer, self._weight, self.gold, table, slope,
+            log_prior, own, self._bounds, counts, mass, posterior,
+            single=self._single and counted, threads=threads(),
+        )  # fmt: skip
+        if self._apart and counted:
+            counts = self._gather(posterior)
+        return posterior, counts, mass, change
 
     def step(
         self, table: NDArray[np.float64], log_prior: NDArray[np.float64], *, hard: bool = False

@@ -11,14 +11,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import digamma, gammaln, logsumexp
 
+from peerannot._loops import native
+from peerannot._threads import threads
 from peerannot.aggregation.passes.confusions import Pairs
 
 __all__ = ["WorkerTypes"]
 
 LEAST, MOST = 1e-3, 1e4  # pseudo-answers of a cell that is learnt
-LEAST_LEFT_OUT = 1e-3  # counts under this have no task whose answer would be missed
+MAX_BLOCKS = 8
+PER_BLOCK = 2**12  # pairs of a block; and one at least for so many of the sums that it holds
+PER_PAIR = 16
 
 
 @dataclass(frozen=True)
@@ -61,82 +64,52 @@ class WorkerTypes:
         return cls(rows, np.full(n_types, 1 / n_types), rows, pull)
 
     def membership(
-        self, pairs: Pairs, counts: NDArray[np.float64], row_counts: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Probability that each worker is of each type, (n_workers, R)."""
-        logits = self._log_evidence(pairs, counts, row_counts) + np.log(self.share)
-        return np.asarray(np.exp(logits - logsumexp(logits, axis=1, keepdims=True)))
+        self, pairs: Pairs, counts: NDArray[np.float64], *, learns: bool
+    ) -> tuple[NDArray[np.float64], WorkerTypes]:
+        """Probability that each worker is of each type, (n_workers, R), and types by it.
 
-    def _log_evidence(
-        self, pairs: Pairs, counts: NDArray[np.float64], row_counts: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Log-probability of each worker's counts under each type, (n_workers, R)."""
-        out = np.empty((len(row_counts), len(self.rows)))
-        for c, rows in enumerate(self.rows):
-            total, begun = rows.sum(0), rows[pairs.label]
-            cells = (gammaln(begun + counts) - gammaln(begun)).sum(1, keepdims=True)
-            out[:, c] = pairs.worker_sums(cells)[:, 0]
-            out[:, c] += (gammaln(total) - gammaln(total + row_counts)).sum(1)
-        return out
-
-    def learnt(
-        self,
-        pairs: Pairs,
-        counts: NDArray[np.float64],
-        row_counts: NDArray[np.float64],
-        membership: NDArray[np.float64],
-    ) -> WorkerTypes:
-        """One step of Minka's fixed point of the pseudo-answers; no likelihood is lost by it."""
-        label = pairs.label
-        rows = np.empty_like(self.rows)
-        for c, old in enumerate(self.rows):
-            total, begun = old.sum(0), old[label]
-            gain = digamma(begun + counts) - digamma(begun)
-            gain *= membership[pairs.worker, c, None]
-            met = np.zeros_like(old)
-            np.add.at(met, label, gain)
-            spent = membership[:, c] @ (digamma(total + row_counts) - digamma(total))
-            rows[c] = (old * met + self.pull * self.first[c]) / (spent + self.pull)
-        least = np.minimum(LEAST, self.first / 10)
-        return replace(self, rows=np.clip(rows, least, MOST))
-
-    def shared(self, membership: NDArray[np.float64], active: NDArray[np.bool_]) -> WorkerTypes:
-        """With the shares of workers that have answers, one worker more being of all types."""
-        n_types, n = len(self.rows), np.count_nonzero(active)
-        return replace(self, share=(membership[active].sum(0) + 1 / n_types) / (n + 1))
+        The shares are those of workers that have answers, one worker more being of all types.
+        Where it ``learns``, pseudo-answers go one step of Minka's fixed point: the likelihood of
+        the counts does not fall by it.
+        """
+        n_types, k = len(self.rows), counts.shape[1]
+        member = np.empty((pairs.ptr.size - 1, n_types))
+        met, spent = np.empty((n_types if learns else 0, k, k)), np.empty((n_types * learns, k))
+        native.types_membership(
+            pairs.ptr, pairs.label, counts, self.rows, np.log(self.share),
+            _blocks(pairs, n_types * k * k), member, met, spent, threads=threads(),
+        )  # fmt: skip
+        active = np.diff(pairs.ptr) > 0
+        share = (member[active].sum(0) + 1 / n_types) / (np.count_nonzero(active) + 1)
+        rows = self.rows
+        if learns:
+            rows = (rows * met + self.pull * self.first) / (spent[:, None, :] + self.pull)
+            rows = np.clip(rows, np.minimum(LEAST, self.first / 10), MOST)
+        return member, replace(self, rows=rows, share=share)
 
     def tables(
-        self,
-        pairs: Pairs,
-        counts: NDArray[np.float64],
-        row_counts: NDArray[np.float64],
-        membership: NDArray[np.float64],
+        self, pairs: Pairs, counts: NDArray[np.float64], membership: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Log-probability of each pair's label by true class, (n_pairs, K), and its slope.
 
         The slope is what it changes by for each answer that is left out of the pair's counts:
-        straight from all to one less, which is where an answer of no doubt is left out.
+        straight from all to one less, which is where an answer of no doubt is left out. Counts
+        under .001 have no task whose answer would be missed.
         """
-        left_out = np.clip(counts, LEAST_LEFT_OUT, 1.0)
-        of_pair = row_counts[pairs.worker]
-        other = np.maximum(counts - left_out, 0.0)
-        other_row = np.maximum(of_pair - left_out, 0.0)
-        every, apart = np.zeros_like(counts), np.zeros_like(counts)
-        for c, rows in enumerate(self.rows):
-            share, begun, total = membership[pairs.worker, c, None], rows[pairs.label], rows.sum(0)
-            every += share * (begun + counts) / (total + of_pair)
-            apart += share * (begun + other) / (total + other_row)
-        table = np.log(every)
-        return table, (np.log(apart) - table) / left_out
+        table, slope = np.empty_like(counts), np.empty_like(counts)
+        native.types_tables(
+            pairs.ptr, pairs.label, counts, self.rows, membership, table, slope, threads=threads()
+        )
+        return table, slope
 
     def means(
         self,
         pairs: Pairs,
         counts: NDArray[np.float64],
-        row_counts: NDArray[np.float64],
         membership: NDArray[np.float64],
     ) -> NDArray[np.float64] | None:
         """Expected confusion matrices (n_workers, true, answered); None where they do not fit."""
+        row_counts = pairs.worker_sums(counts)
         out = pairs.confusion(np.zeros_like(counts), len(row_counts))
         if out is None:
             return None
@@ -146,3 +119,11 @@ class WorkerTypes:
             matrix *= (membership[:, c, None] / (rows.sum(0) + row_counts))[:, :, None]
             out += matrix
         return out
+
+
+def _blocks(pairs: Pairs, n_sums: int) -> NDArray[np.int64]:
+    """Bounds of blocks of workers with about as many pairs; they depend on the pairs alone."""
+    n = min(MAX_BLOCKS, len(pairs) // max(PER_BLOCK, n_sums // PER_PAIR))
+    goals = np.linspace(0, len(pairs), max(n, 1) + 1)[1:-1]
+    inner = np.searchsorted(pairs.ptr, goals)
+    return np.concatenate(([0], inner, [pairs.ptr.size - 1])).astype(np.int64)

@@ -9,11 +9,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from peerannot._loops import native
 from peerannot._options import option
+from peerannot._threads import threads
 from peerannot.aggregation.base import Fit
 from peerannot.aggregation.partitions.parts import Part, Parts
 from peerannot.aggregation.partitions.rounds import Model, Rounds
-from peerannot.aggregation.passes.support import clamped
+from peerannot.aggregation.passes.confusions import blocks_of
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.votes.naive_soft import NaiveSoft
 from peerannot.aggregation.votes.rules import dense_votes
@@ -22,7 +24,6 @@ from peerannot.errors import ParameterError
 __all__ = ["AverageModel", "BWANormalised"]
 
 LEAST_VARIANCE = 1e-9  # where all answers agree, the prior of the variance would be 0
-LEAST_SCORE = 1e-12
 
 
 @STRATEGIES.register("bwa-normalised")
@@ -142,38 +143,36 @@ def _totals(part: Part) -> tuple[Any, ...]:
 
 def _begin(part: Part) -> tuple[Any, tuple[Any, ...]]:
     shares = dense_votes(part, NaiveSoft()) if part.start is None else np.array(part.start)
-    return np.empty(0), _told(part, clamped(shares, part.gold))
+    n_workers, k = part.answers.n_workers, part.answers.n_classes
+    wrong, mass, _ = _sweep(part, np.ones((n_workers, k)), 1.0, np.ones(k), given=shares)
+    return np.empty(0), (wrong, mass)
 
 
 def _step(
     part: Part, own: Any, precision: NDArray[np.float64], pull: float, mean: NDArray[np.float64]
 ) -> tuple[Any, tuple[Any, ...]]:
-    return own, _told(part, _write(part, own, precision, pull, mean))
-
-
-def _told(part: Part, z: NDArray[np.float64]) -> tuple[Any, ...]:
-    """Squared errors of each worker by class, and sums of the scores of tasks with answers."""
-    answers = part.answers
-    gap = z[answers.task]
-    gap[np.arange(answers.n_answers), answers.label] -= 1.0
-    gap **= 2
-    gap *= answers.weights[:, None]
-    wrong = np.zeros((answers.n_workers, answers.n_classes))
-    np.add.at(wrong, answers.worker, gap)
-    return wrong, z[answers.weight_per_task > 0].sum(0)
+    wrong, mass, _ = _sweep(part, precision, pull, mean)
+    return own, (wrong, mass)
 
 
 def _write(
     part: Part, own: Any, precision: NDArray[np.float64], pull: float, mean: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    answers, k = part.answers, part.answers.n_classes
-    weight = answers.weights
-    above = np.tile(pull * mean, (answers.n_tasks, 1))
-    below = np.full((answers.n_tasks, k), pull)
-    np.add.at(below, answers.task, weight[:, None] * precision[answers.worker])
-    said = weight * precision[answers.worker, answers.label]
-    np.add.at(above, (answers.task, answers.label), said)
-    score = np.maximum(above / below, LEAST_SCORE)
-    score /= score.sum(1, keepdims=True)
-    score[answers.weight_per_task == 0] = 1.0 / k
-    return np.asarray(clamped(score, part.gold))
+    return _sweep(part, precision, pull, mean, written=True)[2]
+
+
+def _sweep(
+    part: Part, precision: NDArray[np.float64], pull: float, mean: NDArray[np.float64], *,
+    given: NDArray[np.float64] | None = None, written: bool = False,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
+    """Squared errors of each worker by class, sums of the scores of tasks with answers, and
+    scores where they are to be written."""
+    answers, k = part.answers, mean.size
+    wrong, mass = np.empty((0 if written else answers.n_workers, k)), np.empty(k)
+    scores = np.empty((answers.n_tasks if written else 0, k))
+    native.reliability_sweep(
+        answers.task_ptr, answers.worker, answers.label, answers.loop_weights, part.gold,
+        precision, mean, np.empty((0, k)) if given is None else given,
+        blocks_of(answers, answers.n_workers), wrong, mass, scores, pull=pull, threads=threads(),
+    )  # fmt: skip
+    return wrong, mass, scores

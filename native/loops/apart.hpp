@@ -1,0 +1,71 @@
+// Passes in which no task meets its own counts; twins: tests/native/twins/apart.py.
+#pragma once
+
+#include <cstdint>
+
+#include "coin.hpp"
+#include "confusion.hpp"
+#include "status.hpp"
+
+namespace peerannot {
+
+// Of models with a confusion matrix for each worker. `rows` has for each pair its row of
+// log-probabilities, and one of what these change by for each answer that is left out.
+struct ApartPass {
+    Votes votes;
+    const void* rows;         // (n_pairs, 2, apart_width(k)), float where `single`
+    const double* log_prior;  // (k,)
+    const double* own;        // (n_tasks, k) the posterior that counts are of; may be overwritten
+    int64_t k;
+    bool single;
+};
+
+// Rows of floats and of doubles are both whole registers: 2, 4, 8, 16, then by 8.
+constexpr int64_t apart_width(int64_t k) {
+    return k > most_in_registers ? (k + 7) / 8 * 8 : k <= 2 ? 2 : k <= 4 ? 4 : k <= 8 ? 8 : 16;
+}
+
+struct ApartSums {
+    double* counts;     // (n_pairs, apart_width(k)); may be null
+    double* mass;       // (k,)
+    double* posterior;  // (n_tasks, k), set
+    double change;      // half the sum of what the posterior of tasks differs by
+};
+
+// Of models where an answer only tells the class that it names from all others. `bonus` has for
+// each unit what an answer adds by all counts, and what this changes by were one left out that is
+// surely wrong, and surely right.
+struct ApartCoinPass {
+    SlotVotes votes;
+    const int32_t* label;
+    const int32_t* unit;
+    const double* bonus;      // (n_units, 3)
+    const double* line;       // (n_units, 2) where answers have no weight: at own 0, and its slope
+    const double* prior;      // (k,)
+    const double* log_prior;  // (k,)
+    const double* own;        // of the label of each answer; may be overwritten
+    int64_t n_units, k;
+};
+
+struct ApartCoinSums {
+    double* right;      // (n_units,)
+    double* mass;       // (k,)
+    double* own;        // one an answer, set
+    double* posterior;  // (n_tasks, k), set; may be null
+    double* share;      // one a slot, with rest (n_tasks,), set; may be null
+    double* rest;
+    double change;  // sum of what the probabilities of labels differ by
+};
+
+struct ApartLoops {
+    // The two rows of pairs lo..hi as passes want them.
+    void (*lay_out)(const double* table, const double* slope, int64_t lo, int64_t hi, int64_t k,
+                    bool single, void* to);
+    Status (*em)(const ApartPass&, int64_t lo, int64_t hi, ApartSums&);
+    // Counts of pairs lo..hi: those of all blocks, one after another.
+    void (*add_up)(const double* blocks, int64_t n_blocks, int64_t n_pairs, int64_t k, int64_t lo,
+                   int64_t hi, double* counts);
+    Status (*coin)(const ApartCoinPass&, int64_t lo, int64_t hi, ApartCoinSums&);
+};
+
+}  // namespace peerannot
