@@ -9,7 +9,7 @@ namespace {
 
 using V = Vector<double, lanes<double>>;
 constexpr int ahead = 24;           // answers ahead of which rows are asked for
-constexpr int64_t near = 1 << 21;   // bytes of tables that are near enough not to be asked for
+constexpr int64_t near = 1 << 20;   // bytes of tables that are near enough not to be asked for
 constexpr int most_in_single = 64;  // answers of a task that are added in single precision
 
 PEERANNOT_INLINE bool in_order(const Votes& v, int64_t lo, int64_t hi, int64_t k) {
@@ -123,8 +123,8 @@ template <class Real> Status em_wide(const ApartPass& pass, int64_t lo, int64_t 
     const Votes& v = pass.votes;
     const Real* const rows = static_cast<const Real*>(pass.rows);
     const int64_t k = pass.k, w = apart_width(k);
-    Room z_room(w * int64_t(sizeof(Real))), exact_room(w * 8), slope_room(w * 8);
-    Real* const z = static_cast<Real*>(z_room.at);
+    Room z_room((w + lanes<Real>) * int64_t(sizeof(Real))), exact_room(w * 8), slope_room(w * 8);
+    Real* const z = static_cast<Real*>(z_room.at);  // exponentials are of whole registers
     double* const exact = static_cast<double*>(exact_room.at);
     double* const slope = static_cast<double*>(slope_room.at);
     if (!z || !exact || !slope) return Status::no_memory;
@@ -149,6 +149,7 @@ template <class Real> Status em_wide(const ApartPass& pass, int64_t lo, int64_t 
             double top = exact[0];
             for (int64_t c = 1; c < k; c++) top = larger(top, exact[c]);
             for (int64_t c = 0; c < w; c++) z[c] = Real(exact[c] - top);
+            for (int64_t c = w; c < w + lanes<Real>; c++) z[c] = 0;
             exp_all(z, w);
             auto parts = Row<double, 8>::of(0);
             for (int64_t c = 0; c < w; c += 8) parts += Row<double, 8>::from(z + c);
@@ -177,6 +178,7 @@ template <class Real> Status em_of(const ApartPass& pass, int64_t lo, int64_t hi
         case 2: return em_rows<Real, 2>(pass, lo, hi, sums);
         case 4: return em_rows<Real, 4>(pass, lo, hi, sums);
         case 8: return em_rows<Real, 8>(pass, lo, hi, sums);
+        case 12: return em_rows<Real, 12>(pass, lo, hi, sums);
         default: return em_rows<Real, 16>(pass, lo, hi, sums);
     }
 }

@@ -20,9 +20,8 @@ struct ApartPass {
     bool single;
 };
 
-// Rows of floats and of doubles are both whole registers: 2, 4, 8, 16, then by 8.
 constexpr int64_t apart_width(int64_t k) {
-    return k > most_in_registers ? (k + 7) / 8 * 8 : k <= 2 ? 2 : k <= 4 ? 4 : k <= 8 ? 8 : 16;
+    return k > most_in_registers ? (k + 7) / 8 * 8 : row_width(k);
 }
 
 struct ApartSums {

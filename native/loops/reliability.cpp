@@ -245,6 +245,7 @@ Status sweep(const Sweep& all, int64_t lo, int64_t hi, SweepSums& sums) {
     if (all.k <= 2) return sweep_rows<2>(all, lo, hi, sums);
     if (all.k <= 4) return sweep_rows<4>(all, lo, hi, sums);
     if (all.k <= 8) return sweep_rows<8>(all, lo, hi, sums);
+    if (all.k <= 12) return sweep_rows<12>(all, lo, hi, sums);
     if (all.k <= 16) return sweep_rows<16>(all, lo, hi, sums);
     return sweep_wide(all, lo, hi, sums);
 }

@@ -138,3 +138,22 @@ def test_shares_that_are_none_are_refused(trim: float) -> None:
     square, one = np.ones((1, 1)), np.ones(1)
     with pytest.raises(ValueError, match="trim"):
         native.reliability_trimmed(square, square, one, one.copy(), trim=trim, threads=1)
+
+
+@examples
+@given(v=made, threads=threads, given=st.booleans())
+def test_sweep(v: SlotVotes, threads: int, given: bool) -> None:
+    precision = v.rng.uniform(0.1, 5.0, (v.n_workers, v.k))
+    mean = v.rng.dirichlet(np.ones(v.k))
+    start = v.rng.dirichlet(np.ones(v.k), v.n_tasks) if given else np.empty((0, v.k))
+    wrong, mass = np.full((v.n_workers, v.k), np.nan), np.full(v.k, np.nan)
+    scores = np.full((v.n_tasks, v.k), np.nan)
+    native.reliability_sweep(
+        v.ptr, v.worker, v.label, v.weight, v.gold, precision, mean, start, v.bounds, wrong, mass,
+        scores, pull=1.5, threads=threads,
+    )  # fmt: skip
+    slow = twin.sweep(
+        v.task, v.worker, v.label, v.ones, v.gold, precision, mean, 1.5, start if given else None
+    )
+    for found, expected in zip((wrong, mass, scores), slow, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-11)

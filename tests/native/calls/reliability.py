@@ -12,6 +12,7 @@ OUTPUTS = {
     "reliability_to_workers": ("out",),
     "reliability_errors": ("out",),
     "reliability_averages": ("out",),
+    "reliability_sweep": ("wrong", "mass", "scores"),
     "reliability_agreements": ("agree", "common"),
     "reliability_trimmed": ("out",),
 }
@@ -51,6 +52,13 @@ def calls() -> dict[str, dict[str, Any]]:
         "reliability_averages": {
             **votes, "ptr": ptr, "precision": np.ones(N_WORKERS), "out": np.zeros(N_TASKS),
             "c": 1, "pull": 1.0, "mean": 0.5, "threads": 1,
+        },
+        "reliability_sweep": {
+            **votes, "ptr": ptr, "gold": np.full(N_TASKS, -1, np.int32),
+            "precision": np.ones((N_WORKERS, 3)), "mean": np.full(3, 1 / 3),
+            "given": np.full((N_TASKS, 3), 1 / 3), "bounds": np.array([0, 2, N_TASKS]),
+            "wrong": np.zeros((N_WORKERS, 3)), "mass": np.zeros(3),
+            "scores": np.zeros((N_TASKS, 3)), "pull": 1.0, "threads": 1,
         },
         "reliability_agreements": {
             **votes, "ptr": ptr, "agree": np.zeros(square), "common": np.zeros(square),

@@ -110,3 +110,24 @@ def trimmed(centred: Array, common: Array, now: Array, trim: float) -> list[floa
         total = total_of((weight * ratio)[order])
         out.append(total / mass if mass > 0 else mine)
     return out
+
+
+def sweep(
+    task: Array, worker: Array, label: Array, weight: Array, gold: Array, precision: Array,
+    mean: Array, pull: float, given: Array | None,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """Squared errors of workers by class, sums of scores of tasks with answers, and the scores."""
+    n_tasks, k = gold.size, mean.size
+    above, below = np.tile(pull * mean, (n_tasks, 1)), np.full((n_tasks, k), pull)
+    np.add.at(above, (task, label), weight * precision[worker, label])
+    np.add.at(below, task, weight[:, None] * precision[worker])
+    z = np.maximum(above / below, 1e-12)
+    z /= z.sum(1, keepdims=True)
+    answered = np.bincount(task, weight, n_tasks) > 0
+    z[~answered] = 1 / k
+    if given is not None:
+        z = given.copy()
+    z[gold >= 0] = np.eye(k)[gold[gold >= 0]]
+    wrong = np.zeros((len(precision), k))
+    np.add.at(wrong, worker, weight[:, None] * (np.eye(k)[label] - z[task]) ** 2)
+    return wrong, z[answered].sum(0), z

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -16,7 +17,7 @@ from peerannot.aggregation.drawing.confusions import Styles
 from peerannot.aggregation.partitions.coins import coins_of
 from peerannot.aggregation.partitions.confusions import CommonPairs
 from peerannot.aggregation.partitions.parts import Part, Parts
-from peerannot.aggregation.partitions.rounds import Model, Rounds
+from peerannot.aggregation.partitions.rounds import Model, Rounds, has_settled
 from peerannot.aggregation.partitions.support import as_held
 from peerannot.aggregation.passes.coins import Coins
 from peerannot.aggregation.registry import STRATEGIES
@@ -25,7 +26,6 @@ from peerannot.answers import Answers
 
 __all__ = ["GuessModel", "HierarchicalMACE"]
 
-HOLD = 5  # iterations before anything is learnt from a crowd whose labels are still those of votes
 KNOWS = 0.7  # probability that the worker of a right answer knew it, at the start
 LEAST, MOST = 1e-2, 1e4  # pseudo-answers of competence that are learnt
 LEAST_STYLE = 1e-3  # and of a label
@@ -52,8 +52,8 @@ class HierarchicalMACE(Rounds):
 
     where the counts are those of all tasks but i: a task is judged by what its workers did in all
     *other* tasks, so none confirms itself. It starts from vote shares (or ``init``); the worker of
-    a right answer then knew it with probability .7. From the sixth iteration on, :math:`a, b, g`
-    are learnt by one step of Minka's fixed point an iteration, see `HierarchicalDawidSkene`, under
+    a right answer then knew it with probability .7. Once labels have settled, :math:`a, b, g` are
+    learnt by one step of Minka's fixed point an iteration, as in `HierarchicalDawidSkene`, under
     Gamma priors whose mode is where they begin: :math:`a = b` = ``competence``, and :math:`g` =
     ``style`` answers a class, shared as the labels of all answers are.
 
@@ -133,7 +133,7 @@ class GuessModel:
         self._first_style = named / named.sum() * k * rule.style
         self._competence = np.full(2, rule.competence)
         self._style = self._first_style
-        self._rounds = 0
+        self._rounds, self._learns = 0, False
         self._knew = np.full(n_pairs, KNOWS)
         self._right = np.zeros(n_pairs)
         self._mass = np.zeros(k)
@@ -147,23 +147,25 @@ class GuessModel:
 
     def take(self, sums: tuple[Any, ...]) -> float:
         self._right, self._mass, change = sums
-        if self._rounds >= HOLD:
+        moved, had_learnt = float(change) / max(float(self._total.sum()), 1.0), self._learns
+        self._learns = had_learnt or has_settled(self._rounds, moved)
+        if self._learns:
             self._learn()
         theta, guess = self._chances(np.zeros(len(self._pairs)), 0.0)
         self._knew = theta / (theta + guess)
         self._rounds += 1
-        return float(change) / max(float(self._total.sum()), 1.0)
+        return moved if had_learnt else math.inf
 
     def state(self) -> dict[str, Any]:
         return {
             "right": self._right, "mass": self._mass, "knew": self._knew, "rounds": self._rounds,
-            "competence": self._competence, "style": self._style,
+            "competence": self._competence, "style": self._style, "learns": self._learns,
         }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self._right, self._mass, self._knew = state["right"], state["mass"], state["knew"]
         self._competence, self._style = state["competence"], state["style"]
-        self._rounds = int(state["rounds"])
+        self._rounds, self._learns = int(state["rounds"]), bool(state["learns"])
 
     def fit(self) -> Fit:
         known = self._by_worker(self._knew * self._right)
@@ -243,7 +245,9 @@ def _step(
     prior: NDArray[np.float64],
     keys: NDArray[np.int64] | None,
 ) -> tuple[Any, tuple[Any, ...]]:
-    right, mass, after, change = coins_of(part, True, keys).step_apart(bonuses, prior, own)
+    right, mass, after, change = coins_of(part, True, keys).step_apart(
+        bonuses, prior, own, over=part.alone
+    )
     return after, (right, mass, change)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
@@ -16,15 +17,13 @@ from peerannot.aggregation.confusion.model import confusions_of, ds_skill
 from peerannot.aggregation.drawing.confusions import Confusions
 from peerannot.aggregation.partitions.confusions import CommonPairs, em_of
 from peerannot.aggregation.partitions.parts import Part, Parts
-from peerannot.aggregation.partitions.rounds import Model, Rounds
+from peerannot.aggregation.partitions.rounds import Model, Rounds, has_settled
 from peerannot.aggregation.passes.worker_types import WorkerTypes
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Result
 from peerannot.answers import Answers
 
-__all__ = ["HOLD", "HierarchicalDawidSkene", "TypesModel"]
-
-HOLD = 5  # iterations before anything is learnt from a crowd whose labels are still those of votes
+__all__ = ["HierarchicalDawidSkene", "TypesModel"]
 
 
 @STRATEGIES.register("hierarchical-dawid-skene")
@@ -46,9 +45,9 @@ class HierarchicalDawidSkene(Rounds):
         z_{ik}}{\sum_l \beta^t_{kl} + C^j_{kl} - z_{ik}}
 
     where :math:`z_{ik}` on the right is that of the iteration before: a task is judged by what its
-    workers did in all *other* tasks, so none confirms itself. From the sixth iteration on,
-    :math:`\beta` is learnt by one step of Minka's fixed point an iteration, under a Gamma prior
-    whose mode is where it begins, :math:`b`:
+    workers did in all *other* tasks, so none confirms itself. From the sixth iteration on, or
+    once a task moves by less than .01 on average, :math:`\beta` is learnt by one step of Minka's
+    fixed point an iteration, under a Gamma prior whose mode is where it begins, :math:`b`:
 
     .. math::
         \beta^t_{kl} \leftarrow \frac{\beta^t_{kl} \sum_j r_{jt} (\psi(\beta^t_{kl} + C^j_{kl}) -
@@ -133,7 +132,7 @@ class TypesModel:
         self.begin, self.step, self.write = _begin, _step, _write
         off = off_diagonal_of(rule.off_diagonal, n_classes)
         self._types = WorkerTypes.begun(rule.types, n_classes, rule.diagonal, off, rule.pull)
-        self._rounds = 0
+        self._rounds, self._learns = 0, False
         self._counts = np.zeros((len(self._pairs), n_classes))
         self._mass = np.zeros(n_classes)
         self._membership = np.zeros((self._pairs.ptr.size - 1, rule.types))
@@ -147,22 +146,26 @@ class TypesModel:
 
     def take(self, sums: tuple[Any, ...]) -> float:
         self._counts, self._mass, change = sums
+        moved, had_learnt = float(change) / max(float(self._mass.sum()), 1.0), self._learns
+        self._learns = had_learnt or has_settled(self._rounds, moved)
         self._membership, self._types = self._types.membership(
-            self._pairs, self._counts, learns=self._rounds >= HOLD
+            self._pairs, self._counts, learns=self._learns
         )
         self._rounds += 1
-        return float(change) / max(float(self._mass.sum()), 1.0)
+        return moved if had_learnt else math.inf
 
     def state(self) -> dict[str, Any]:
         return {
             "counts": self._counts, "mass": self._mass, "rows": self._types.rows,
             "share": self._types.share, "membership": self._membership, "rounds": self._rounds,
+            "learns": self._learns,
         }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self._counts, self._mass = state["counts"], state["mass"]
         self._types = replace(self._types, rows=state["rows"], share=state["share"])
         self._membership, self._rounds = state["membership"], int(state["rounds"])
+        self._learns = bool(state["learns"])
 
     def fit(self) -> Fit:
         frequency = self._frequency()
@@ -198,7 +201,8 @@ def _step(
     log_prior: NDArray[np.float64],
     keys: NDArray[np.int64] | None,
 ) -> tuple[Any, tuple[Any, ...]]:
-    posterior, *sums = em_of(part, keys=keys).step_apart(table, slope, log_prior, own)
+    em = em_of(part, keys=keys)
+    posterior, *sums = em.step_apart(table, slope, log_prior, own, over=part.alone)
     return posterior, tuple(sums)
 
 

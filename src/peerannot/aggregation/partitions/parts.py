@@ -86,6 +86,8 @@ class Part:
     accepted : int32 array (n_tasks of the partition, m) or None
         The classes that count as right, see `peerannot.answers.gold_classes`; None where they
         are those of ``gold``.
+    alone : bool
+        Whether nobody else holds what is kept, so that it may be written over.
     """
 
     index: int
@@ -97,6 +99,7 @@ class Part:
     start: NDArray[np.float64] | None = None
     pairs: Pairs | None = None
     accepted: NDArray[np.int32] | None = None
+    alone: bool = False
     _made: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def __sizeof__(self) -> int:
@@ -179,7 +182,8 @@ class LocalParts:
     ) -> LocalParts:
         """Answers as they are, in one partition."""
         shape = _shape(answers, start)
-        return cls([Part(0, 0, answers, gold, shape, start=start, accepted=accepted)])
+        part = Part(0, 0, answers, gold, shape, start=start, accepted=accepted, alone=True)
+        return cls([part])
 
     @classmethod
     def of(

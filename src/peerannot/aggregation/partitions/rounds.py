@@ -16,7 +16,15 @@ from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.parts import Part, Parts, Work
 from peerannot.aggregation.result import Diagnostics
 
-__all__ = ["Model", "Rounds"]
+__all__ = ["Model", "Rounds", "has_settled"]
+
+HOLD = 5  # rounds before anything is learnt from a crowd whose labels are still those of votes
+SETTLED = 0.01  # mean change of a task's posterior under which they are no more
+
+
+def has_settled(rounds: int, change: float) -> bool:
+    """Whether a model may learn its priors from the crowd, after so many rounds."""
+    return rounds >= HOLD or (rounds > 0 and change < SETTLED)
 
 
 class Model(Protocol):
@@ -46,7 +54,10 @@ class Model(Protocol):
         """What ``step`` and ``write`` are given: parameters by the last sums."""
 
     def take(self, sums: tuple[Any, ...]) -> float:
-        """Learn from the sums of a round, and say how much a task has moved, on average."""
+        """Learn from the sums of a round, and say how much a task has moved, on average.
+
+        Infinity where it must not rest yet, as it has learnt something for the first time.
+        """
 
     def state(self) -> dict[str, Any]:
         """What a later process needs to go on."""
@@ -154,5 +165,12 @@ def _write(part: Part, works: tuple[Work, ...], given: tuple[tuple[Any, ...], ..
     total: Any = None
     for own, work, now in zip(part.kept, works, given, strict=True):
         posterior = work(part, own, *now)
-        total = posterior if total is None else total + posterior
-    return Fit(total / len(works) if len(works) > 1 else total)
+        if total is None:
+            total = posterior
+        elif isinstance(total, np.ndarray):
+            total += posterior
+        else:
+            total = total + posterior
+    if len(works) > 1:
+        total /= len(works)
+    return Fit(total)

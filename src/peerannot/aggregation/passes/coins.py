@@ -19,7 +19,7 @@ from peerannot.aggregation.passes.confusions import blocks_of
 from peerannot.aggregation.passes.support import NONE, Support, clamped, is_dense, posterior_of
 from peerannot.answers import Answers
 
-__all__ = ["Coins", "start_shares"]
+__all__ = ["Coins", "label_shares", "start_shares"]
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,8 @@ class Coins:
         """Expected right answers of each unit by a posterior, by default by the vote shares."""
         if given is not None:
             return self._right_of(self._known(start_shares(self.support, given)))
-        support, right = self.support, np.empty(self.n_units)
-        native.coin_start(
-            support.ptr, support.size, support.label, support.slot, self.unit,
-            self.answers.loop_weights, self.gold, self.bounds, right, threads=threads(),
-        )  # fmt: skip
+        right = np.empty(self.n_units)
+        _start(self.answers, self.support, self.unit, self.gold, self.bounds, right)
         return right
 
     def begun(
@@ -75,19 +72,17 @@ class Coins:
 
         That is a posterior, by default the vote shares.
         """
-        support, answers = self.support, self.answers
-        if given is None:
-            share = support.shares(support.votes(answers))
-        else:
-            share = start_shares(support, given)
-        unknown = self.gold < 0
-        if given is None:
-            of_task = np.repeat(unknown, np.diff(support.ptr)) & _used(support)
-            mass = np.bincount(support.label[of_task], share[of_task], answers.n_classes)
-        else:
-            mass = given[unknown & (answers.answers_per_task > 0)].sum(0)
+        answers, support, unknown = self.answers, self.support, self.gold < 0
         known = np.bincount(self.gold[~unknown], minlength=answers.n_classes)
-        own = self._known(share)[support.ptr[answers.task] + support.slot]
+        if given is not None:
+            mass = given[unknown & (answers.answers_per_task > 0)].sum(0)
+            share = self._known(start_shares(support, given))
+            own = share[support.ptr[answers.task] + support.slot]
+            return own, np.asarray(mass + known, np.float64)
+        own, shares = label_shares(answers, support)
+        open_ = unknown[answers.task]
+        mass = np.bincount(answers.label[open_], shares[open_], answers.n_classes)
+        own = np.where(open_, own, answers.label == self.gold[answers.task])
         return own, np.asarray(mass + known, np.float64)
 
     def _known(self, share: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -124,8 +119,9 @@ class Coins:
         return self._run(bonus, prior, nothing, nothing, np.empty((0, 0)))
 
     def step_apart(
-        self, bonus: NDArray[np.float64], prior: NDArray[np.float64], own: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
+        self, bonus: NDArray[np.float64], prior: NDArray[np.float64], own: NDArray[np.float64],
+        *, over: bool = False,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:  # fmt: skip
         """One pass in which no task meets its own counts.
 
         Parameters
@@ -136,13 +132,15 @@ class Coins:
         prior : (n_classes,)
         own : (n_answers,)
             Probability of the label of each answer that these counts are of.
+        over
+            Whether the new one is written over it.
 
         Returns
         -------
         Expected right answers of each unit, class sums (n_classes,), the new probability of the
         label of each answer, and the sum of what it differs by.
         """
-        total, after, change = self._run_apart(bonus, prior, own)
+        total, after, change = self._run_apart(bonus, prior, own, over=over)
         return total[: self.n_units], total[self.n_units :], after, change
 
     def posterior_apart(
@@ -161,10 +159,10 @@ class Coins:
     def _run_apart(
         self, bonus: NDArray[np.float64], prior: NDArray[np.float64], own: NDArray[np.float64],
         share: NDArray[np.float64] = NONE, rest: NDArray[np.float64] = NONE,
-        posterior: NDArray[np.float64] | None = None,
+        posterior: NDArray[np.float64] | None = None, over: bool = False,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:  # fmt: skip
         support, k = self.support, prior.size
-        total, after = np.empty(self.n_units + k), np.empty(own.size)
+        total, after = np.empty(self.n_units + k), own if over else np.empty(own.size)
         change = native.apart_coin(
             support.ptr, support.size, support.label, support.slot, self.answers.label, self.unit,
             self.answers.loop_weights, self.gold, bonus, prior, np.log(np.maximum(prior, 1e-300)),
@@ -196,6 +194,42 @@ class Coins:
             threads=threads(),
         )  # fmt: skip
         return total[: self.n_units], total[self.n_units :], gain
+
+
+def label_shares(
+    answers: Answers, support: Support
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Vote share of the label of each answer, and of how much of a vote that answer is.
+
+    Both are (n_answers,); the second sums to 1 over a task.
+    """
+    ptr, weight, task = answers.task_ptr, answers.weight, answers.task
+    if weight is not None and (answers.weight_per_task == 0).any():
+        # Answers without any weight share their task, a label like another.
+        share = support.shares(support.votes(answers))
+        same = np.bincount(ptr[task] + support.slot, minlength=task.size)
+        place = ptr[task] + support.slot
+        total = answers.weight_per_task[task]
+        part = np.divide(answers.weights, total, out=share[place] / same[place], where=total > 0)
+        return share[place], part
+    part = (1.0 / np.maximum(answers.weight_per_task, 1e-300))[task]
+    own, unknown = np.empty(task.size), np.full(answers.n_tasks, -1, np.int32)
+    bounds = np.array([0, answers.n_tasks])
+    _start(answers, support, np.arange(task.size, dtype=np.int32), unknown, bounds, own)
+    if weight is not None:
+        part *= weight
+        own = np.divide(own, weight, out=np.zeros_like(own), where=weight > 0)
+    return own, part
+
+
+def _start(
+    answers: Answers, support: Support, unit: NDArray[np.int32], gold: NDArray[np.int32],
+    bounds: NDArray[np.int64], right: NDArray[np.float64],
+) -> None:  # fmt: skip
+    native.coin_start(
+        support.ptr, support.size, support.label, support.slot, unit, answers.loop_weights, gold,
+        bounds, right, threads=threads(),
+    )  # fmt: skip
 
 
 def start_shares(support: Support, posterior: NDArray[np.float64]) -> NDArray[np.float64]:

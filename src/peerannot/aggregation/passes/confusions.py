@@ -260,6 +260,7 @@ class EM:
         own: NDArray[np.float64],
         *,
         counted: bool = True,
+        over: bool = False,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
         """One pass in which no task meets its own counts.
 
@@ -273,12 +274,15 @@ class EM:
             The posterior that these counts are of.
         counted
             Whether counts are wanted; the last pass has none, and is in double precision.
+        over
+            Whether the new posterior is written over ``own``.
 
         Returns
         -------
         The new posterior, its counts and class sums, and half the sum of what it differs by.
         """
-        counts, mass, posterior = self._sums(counted=not self._apart and counted, written=True)
+        counts, mass, posterior = self._sums(counted=not self._apart and counted, written=not over)
+        posterior = own if over else posterior
         change = native.apart_em(
             self.answers.task_ptr, self.pairs.of_answer, self._weight, self.gold, table, slope,
             log_prior, own, self._bounds, counts, mass, posterior,

@@ -15,10 +15,10 @@ from peerannot._threads import threads
 from peerannot.aggregation.base import Fit
 from peerannot.aggregation.partitions.parts import Part, Parts
 from peerannot.aggregation.partitions.rounds import Model, Rounds
+from peerannot.aggregation.partitions.support import support_of
+from peerannot.aggregation.passes.coins import label_shares
 from peerannot.aggregation.passes.confusions import blocks_of
 from peerannot.aggregation.registry import STRATEGIES
-from peerannot.aggregation.votes.naive_soft import NaiveSoft
-from peerannot.aggregation.votes.rules import dense_votes
 from peerannot.errors import ParameterError
 
 __all__ = ["AverageModel", "BWANormalised"]
@@ -136,15 +136,18 @@ class AverageModel:
 
 def _totals(part: Part) -> tuple[Any, ...]:
     """Weight of each worker, number of tasks with some, and spread of each class."""
-    of_task, share = part.answers.weight_per_task, dense_votes(part, NaiveSoft())
-    spread = of_task @ (share * (1 - share))
-    return part.answers.weight_per_worker, int((of_task > 0).sum()), spread
+    answers, weight = part.answers, part.answers.weights
+    own, _ = label_shares(answers, support_of(part))
+    # Votes times what is no share of theirs: of a label, all its answers have the same.
+    spread = np.bincount(answers.label, weight * (1.0 - own), answers.n_classes)
+    return answers.weight_per_worker, int((answers.weight_per_task > 0).sum()), spread
 
 
 def _begin(part: Part) -> tuple[Any, tuple[Any, ...]]:
-    shares = dense_votes(part, NaiveSoft()) if part.start is None else np.array(part.start)
     n_workers, k = part.answers.n_workers, part.answers.n_classes
-    wrong, mass, _ = _sweep(part, np.ones((n_workers, k)), 1.0, np.ones(k), given=shares)
+    # Equal precisions that no prior pulls at average to the vote shares.
+    equal, nothing = np.ones((n_workers, k)), np.zeros(k)
+    wrong, mass, _ = _sweep(part, equal, 0.0, nothing, given=part.start)
     return np.empty(0), (wrong, mass)
 
 

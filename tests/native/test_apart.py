@@ -1,0 +1,141 @@
+"""Passes in which no task meets its own counts, and types of workers, against their twins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from native.slot_votes import SlotVotes, made
+from native.twins import apart as twin
+from native.twins import types as twin_types
+from peerannot._loops import native
+
+Array = NDArray[Any]
+NONE = np.empty(0)
+examples = settings(max_examples=60, deadline=None)
+
+
+def near(found: Array, expected: Array, scale: float = 0.0) -> None:
+    atol = 3e-6 * scale if scale else 1e-11
+    np.testing.assert_allclose(found, expected, rtol=0 if scale else 1e-10, atol=atol)
+
+
+def em(
+    v: SlotVotes, own: Array, into: Array, *, single: bool = False, threads: int = 2
+) -> tuple[Array, Array, float, tuple[Array, ...]]:
+    """Counts, class sums, change, and the tables that they come of."""
+    rng = np.random.default_rng(v.n)
+    tables = np.log(rng.dirichlet(np.full(v.k, 2.0), v.n_workers)), -rng.random((v.n_workers, v.k))
+    log_prior = np.log(rng.dirichlet(np.full(v.k, 2.0)))
+    counts, mass = np.full((v.n_workers, v.k), np.nan), np.full(v.k, np.nan)
+    change = native.apart_em(
+        v.ptr, v.worker, v.weight, v.gold, *tables, log_prior, own, v.bounds, counts, mass, into,
+        single=single, threads=threads,
+    )  # fmt: skip
+    return counts, mass, change, (*tables, log_prior)
+
+
+@examples
+@given(v=made, single=st.booleans(), over=st.booleans())
+def test_em(v: SlotVotes, single: bool, over: bool) -> None:
+    own = v.rng.dirichlet(np.ones(v.k), v.n_tasks)
+    before = own.copy()
+    posterior = own if over else np.full((v.n_tasks, v.k), np.nan)
+    counts, mass, change, tables = em(v, own, posterior, single=single)
+    slow = twin.em(v.task, v.worker, v.ones, v.gold, *tables, before)
+    near(counts, slow[0], single * max(v.ones.sum(), 1.0))
+    near(mass, slow[1], single * max(v.n_tasks, 1))
+    # A sum of hundreds of logarithms, each within 1e-7 of it.
+    near(posterior, slow[2], single * 20.0)
+    assert change == pytest.approx(slow[3], rel=1e-4 if single else 1e-10, abs=1e-9)
+
+
+@examples
+@given(v=made, threads=st.integers(1, 5))
+def test_em_gives_the_same_bits_for_any_number_of_threads(v: SlotVotes, threads: int) -> None:
+    own = v.rng.dirichlet(np.ones(v.k), v.n_tasks)
+    one = em(v, own, np.empty_like(own), threads=1)
+    other = em(v, own, np.empty_like(own), threads=threads)
+    for a, b in zip(one[:3], other[:3], strict=True):
+        assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
+
+
+@examples
+@given(v=made, sparse=st.booleans(), threads=st.integers(1, 3))
+def test_coin(v: SlotVotes, sparse: bool, threads: int) -> None:
+    bonus = v.rng.normal(0, 1, (v.n_workers, 3))
+    prior, own = v.rng.dirichlet(np.full(v.k, 2.0)), v.rng.random(v.n)
+    total, after = np.full(v.n_workers + v.k, np.nan), np.full(v.n, np.nan)
+    # The loop over slots is that of many classes, and of shares.
+    share, rest = (np.zeros(v.n), np.zeros(v.n_tasks)) if sparse else (NONE, NONE)
+    posterior = np.full((v.n_tasks, v.k), np.nan)
+    change = native.apart_coin(
+        *v.slots, v.label, v.worker, v.weight, v.gold, bonus, prior, np.log(prior), own, v.bounds,
+        total, after, share, rest, posterior, threads=threads,
+    )  # fmt: skip
+    slow = twin.coin(v.task, v.label, v.worker, v.ones, v.gold, bonus, prior, own)
+    near(total[: v.n_workers], slow[0])
+    near(total[v.n_workers :], slow[1])
+    near(posterior, slow[2])
+    near(after, slow[3])
+    assert change == pytest.approx(slow[4], rel=1e-9, abs=1e-9)
+    if sparse:
+        free = (np.diff(v.ptr) > 0) & (v.gold < 0)
+        near(v.dense(share, rest[:, None] * prior)[free], slow[2][free])
+
+
+class Crowd:
+    """Counts of pairs from nothing to a million, of workers of whom some have none."""
+
+    def __init__(self, seed: int, n_workers: int, k: int, n_types: int) -> None:
+        rng = self.rng = np.random.default_rng(seed)
+        has = rng.random((n_workers, k)) < 0.6
+        has[rng.random(n_workers) < 0.2] = False
+        self.worker, self.label = (a.astype(np.int32) for a in np.nonzero(has))
+        self.ptr = np.concatenate(([0], np.cumsum(has.sum(1)))).astype(np.int64)
+        self.counts = 10.0 ** rng.uniform(-9, 6, (self.label.size, k))
+        self.counts[rng.random(self.counts.shape) < 0.2] = 0.0
+        self.rows = 10.0 ** rng.uniform(-3, 3, (n_types, k, k))
+        self.n_workers, self.k, self.n_types = n_workers, k, n_types
+
+
+crowds = st.builds(
+    Crowd, st.integers(0, 10**6), st.integers(1, 8), st.integers(1, 20), st.integers(1, 4)
+)
+
+
+@examples
+@given(c=crowds, learns=st.booleans(), threads=st.integers(1, 3))
+def test_membership(c: Crowd, learns: bool, threads: int) -> None:
+    log_share = np.log(c.rng.dirichlet(np.ones(c.n_types)))
+    member = np.full((c.n_workers, c.n_types), np.nan)
+    met = np.full((c.n_types * learns, c.k, c.k), np.nan)
+    spent = np.full((c.n_types * learns, c.k), np.nan)
+    cuts = np.sort(c.rng.integers(c.n_workers + 1, size=2))
+    native.types_membership(
+        c.ptr, c.label, c.counts, c.rows, log_share,
+        np.concatenate(([0], cuts, [c.n_workers])).astype(np.int64), member, met, spent,
+        threads=threads,
+    )  # fmt: skip
+    slow = twin_types.membership(c.worker, c.label, c.counts, c.rows, log_share, c.n_workers)
+    # Logarithms of up to 1e8 are told to 16 digits.
+    np.testing.assert_allclose(member, slow[0], rtol=0, atol=1e-6)
+    if learns:
+        for found, expected in ((met, slow[1]), (spent, slow[2])):
+            np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+
+
+@examples
+@given(c=crowds, threads=st.integers(1, 3))
+def test_tables(c: Crowd, threads: int) -> None:
+    member = c.rng.dirichlet(np.ones(c.n_types), c.n_workers)
+    table, slope = np.full(c.counts.shape, np.nan), np.full(c.counts.shape, np.nan)
+    native.types_tables(c.ptr, c.label, c.counts, c.rows, member, table, slope, threads=threads)
+    slow = twin_types.tables(c.worker, c.label, c.counts, c.rows, member)
+    near(table, slow[0])
+    np.testing.assert_allclose(slope, slow[1], rtol=1e-9, atol=1e-9)
