@@ -305,7 +305,7 @@ def test_no_task_confirms_itself(spec: str) -> None:
     assert build(spec).fit(answers).posterior == pytest.approx(0.5)
 
 
-# Accuracy, ties shared, in the order of ``SETS``: as by the transcriptions above, which a fit equals.
+# Accuracy, ties shared, in the order of ``SETS``, of what equals the transcriptions above.
 # fmt: off
 MEASURED = {
     "pool":
