@@ -234,8 +234,9 @@ class Answers:
     @cached_property
     def task_ptr(self) -> NDArray[np.int64]:
         """Answers of task ``i`` are rows ``task_ptr[i]:task_ptr[i + 1]``; int64 (n_tasks + 1,)."""
-        counts = np.bincount(self.task, minlength=self.n_tasks)
-        return _read_only(np.concatenate(([0], np.cumsum(counts))).astype(np.int64))
+        from peerannot.answers import _order
+
+        return _read_only(_order.starts(self.task, self.n_tasks))
 
     @cached_property
     def answers_per_task(self) -> NDArray[np.int64]:
@@ -245,7 +246,9 @@ class Answers:
     @cached_property
     def answers_per_worker(self) -> NDArray[np.int64]:
         """Number of answers of each worker, int64 (n_workers,)."""
-        return _read_only(np.bincount(self.worker, minlength=self.n_workers).astype(np.int64))
+        from peerannot.answers import _order
+
+        return _read_only(np.diff(_order.starts(self.worker, self.n_workers)))
 
     def rows_by_worker(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Rows in order of worker, int64 (n_answers,), and where each worker's begin among them,

@@ -9,7 +9,7 @@ from peerannot._loops import native
 from peerannot._threads import threads
 from peerannot.answers.ids import Ids
 
-__all__ = ["in_order", "repeats", "state"]
+__all__ = ["in_order", "repeats", "starts", "state"]
 
 # Answers of one task up to which an insertion sort within tasks beats another sort of all answers.
 INSERTION_LIMIT = 128
@@ -18,6 +18,13 @@ INSERTION_LIMIT = 128
 def state(task: NDArray[np.int32], worker: NDArray[np.int32]) -> int:
     """1 when rows rise strictly by (task, worker), 0 when they rise but repeat, -1 otherwise."""
     return native.order_state(task, worker)
+
+
+def starts(key: NDArray[np.int32], n: int) -> NDArray[np.int64]:
+    """Where the rows of each of n keys start once they are in its order, (n + 1,)."""
+    ptr = np.empty(n + 1, np.int64)
+    native.order_starts(key, ptr)
+    return ptr
 
 
 def in_order(
@@ -31,8 +38,7 @@ def in_order(
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
     """Rows in stable order of (task, worker), with ``by_label`` of (task, worker, label), and
     where they were, if that is wanted."""
-    start = np.empty(len(tasks) + 1, np.int64)
-    native.order_starts(task, start)
+    start = starts(task, len(tasks))
     sizes = np.diff(start)
     if int(sizes.max()) > INSERTION_LIMIT:
         rows = np.arange(task.size)
