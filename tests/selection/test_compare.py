@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from peerannot.aggregation import build
+from peerannot.aggregation.uncertainty.heldout import deal, log_probabilities, predictive
 from peerannot.answers import Answers
 from peerannot.errors import DataError, ParameterError
 from peerannot.selection import choose, compare
-from peerannot.selection.heldout import deal, log_probabilities, predictive
 
 
 def half_spammers(seed: int = 0, tasks: int = 300) -> tuple[Answers, np.ndarray]:

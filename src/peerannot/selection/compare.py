@@ -17,9 +17,9 @@ from numpy.typing import ArrayLike
 from peerannot._progress import Progress, silent
 from peerannot.aggregation import STRATEGIES, build
 from peerannot.aggregation.frames import as_answers
+from peerannot.aggregation.uncertainty.heldout import deal, predictive
 from peerannot.answers import Answers
 from peerannot.errors import ConvergenceWarning, DataError, ParameterError
-from peerannot.selection.heldout import deal, predictive
 from peerannot.selection.metrics import Scores, evaluate, truth_codes
 
 __all__ = ["Comparison", "choose", "compare"]
@@ -87,7 +87,7 @@ def compare(
         Names with their options in brackets; by default every registered strategy.
     truth
         Known labels, see `evaluate`. Without them, strategies are compared by how well they
-        predict held-out answers (see `peerannot.selection.heldout`).
+        predict held-out answers (see `peerannot.aggregation.uncertainty.heldout`).
     folds, seed
         Number of folds of held-out answers, and the seed they are dealt with.
     max_answers

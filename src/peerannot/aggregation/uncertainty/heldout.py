@@ -24,7 +24,7 @@ from peerannot.aggregation.base import Strategy
 from peerannot.answers import Answers
 from peerannot.errors import ConvergenceWarning, ParameterError
 
-__all__ = ["SHRINK", "deal", "log_probabilities", "predictive"]
+__all__ = ["SHRINK", "TABLE_BYTES", "deal", "log_probabilities", "predictive"]
 
 SHRINK = 1.0
 TABLE_BYTES = 2**32
