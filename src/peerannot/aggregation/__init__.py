@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from peerannot.aggregation.online.load import load_state
     from peerannot.aggregation.online.state import OnlineState
     from peerannot.aggregation.uncertainty.bootstrap import Bootstrap, bootstrap, with_bootstrap
+    from peerannot.aggregation.uncertainty.calibrate import find_calibration
+    from peerannot.aggregation.uncertainty.calibration import Calibration, calibrated_result
     from peerannot.aggregation.uncertainty.intervals import (
         Interval,
         accuracy_interval,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "STRATEGIES",
     "Bootstrap",
+    "Calibration",
     "Content",
     "Diagnostics",
     "Fit",
@@ -43,6 +46,8 @@ __all__ = [
     "accuracy_interval",
     "bootstrap",
     "build",
+    "calibrated_result",
+    "find_calibration",
     "label_quality",
     "load_state",
     "option",
@@ -61,6 +66,9 @@ _LATER = {
     "accuracy_interval": "uncertainty.intervals",
     "skill_intervals": "uncertainty.intervals",
     "with_intervals": "uncertainty.intervals",
+    "Calibration": "uncertainty.calibration",
+    "calibrated_result": "uncertainty.calibration",
+    "find_calibration": "uncertainty.calibrate",
     "Bootstrap": "uncertainty.bootstrap",
     "bootstrap": "uncertainty.bootstrap",
     "with_bootstrap": "uncertainty.bootstrap",

@@ -73,6 +73,10 @@ class Request:
         Whether a fit that does not converge is an error.
     save_state, update
         Of a dataset folder: whether a state is kept; a file of answers to add to it.
+    calibrate : bool
+        Whether probabilities are made as sure as they are right, see
+        `peerannot.aggregation.uncertainty.calibrate`: by gold labels where there are 20, else by
+        held-out answers; a fit a fold, five. The map is in the manifest, and in a saved state.
     intervals : bool
         Whether to add 95 % intervals of workers' skill and of the accuracy.
     bootstrap : int or None
@@ -137,6 +141,7 @@ class Request:
     strict: bool = False
     save_state: bool = False
     update: str | Path | None = None
+    calibrate: bool = False
     intervals: bool = False
     bootstrap: int | None = None
     scratch: str | Path | None = None

@@ -48,6 +48,12 @@ _LEARNING = (
         " instead of a fit, and write the labels again.",
     ),
     click.option(
+        "--calibrate",
+        is_flag=True,
+        help="Make probabilities as sure as they are right: by --gold where it has 20 labels, else"
+        " by answers that five more fits have not seen. Labels stay; --update keeps the map.",
+    ),
+    click.option(
         "--intervals",
         is_flag=True,
         help="Add 95 % intervals of workers' skill, and of the accuracy of the labels.",

@@ -17,7 +17,7 @@ from peerannot._text import few
 from peerannot.aggregation.base import Strategy
 from peerannot.aggregation.partitions.known import KnownLabels
 from peerannot.aggregation.partitions.parts import Part, Shape
-from peerannot.aggregation.partitions.shard_engine import ShardEngine, check_columns
+from peerannot.aggregation.partitions.shard_engine import ShardEngine, as_asked, check_columns
 from peerannot.aggregation.partitions.sharded_result import LeftOut, ShardedResult
 from peerannot.aggregation.request import Request
 from peerannot.answers import Ids, by_task, labels_in
@@ -125,7 +125,7 @@ class Dask(ShardEngine):
             if request.gold is not None:
                 parts.know(KnownLabels.of(request.gold, parts))
             checkpoint = SavedRun(store, {**run, "n": n}, request.checkpoint_every, parts, saved)
-            done = ready.fit_parts(parts, progress, checkpoint)
+            done = as_asked(request, strategy, ready.fit_parts(parts, progress, checkpoint), parts)
             (worker_answers,) = parts.sum(_worker_answers)
             written = parts.each(
                 write_part,

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from peerannot._lock import locked
 from peerannot.aggregation.frames import as_answers, as_gold
 from peerannot.aggregation.origin import Origin
 from peerannot.aggregation.registry import build
 from peerannot.aggregation.request import Engine, Outcome, Request
-from peerannot.answers import Answers
+from peerannot.aggregation.uncertainty.calibrate import find_calibration
+from peerannot.aggregation.uncertainty.calibration import Calibration, calibrated_result
+from peerannot.answers import Answers, gold_classes, only_class
 from peerannot.engines.reading import known_labels, options_beside_gold, read_options, spelled
 from peerannot.errors import DataError, ParameterError
 from peerannot.io import may_write, write_table
@@ -47,6 +50,8 @@ class _Fitted:
     name: str
     facts: dict[str, Any]
     state: OnlineState | None = None
+    calibration: Calibration | None = None
+    known: NDArray[np.bool_] | None = None
 
 
 class Memory(Engine):
@@ -58,7 +63,7 @@ class Memory(Engine):
             "gold", "init", "weights", "task", "worker", "label", "classes", "labels",
             "duplicates", "missing_label", "format", "read", "answers_file", "metadata",
             "path_remove", "output", "workers_output", "rows", "hard", "force", "strict",
-            "save_state", "update", "intervals", "bootstrap",
+            "save_state", "update", "calibrate", "intervals", "bootstrap",
         }
     )  # fmt: skip
 
@@ -86,7 +91,7 @@ class Memory(Engine):
             if request.strict:
                 strict = request.spell("strict")
                 fitted.result.diagnostics.must_converge(fitted.strategy.name, strict)
-            fitted = _with_intervals(request, fitted)
+            fitted = _calibrated(request, _with_intervals(request, fitted))
             facts, shown = _write(request, fitted, folder, beside=beside)
         result, answers = fitted.result, fitted.answers
         facts |= {
@@ -117,8 +122,21 @@ def _fit(request: Request) -> _Fitted:
     if strategy is None:
         strategy = build(choose(answers, progress=request.progress))
         request.tell(f"auto: {strategy.name} predicts held-out answers best")
-    result = strategy.fit(answers, gold=gold, init=request.init, progress=request.progress)
-    return _Fitted(replace(result, origin=origin), strategy, answers, gold, name, facts)
+    # Where a strategy has no use for them, known labels still tell how often it is right.
+    fixed = gold if strategy.takes_gold or not request.calibrate else None
+    result = strategy.fit(answers, gold=fixed, init=request.init, progress=request.progress)
+    result = replace(result, origin=origin)
+    if not request.calibrate:
+        return _Fitted(result, strategy, answers, gold, name, facts)
+    known = only_class(gold_classes(answers, gold))
+    found = find_calibration(
+        strategy, answers, gold=known, init=request.init, progress=request.progress
+    )
+    request.tell(f"calibrated: {found}")
+    held = known >= 0 if strategy.takes_gold else None
+    return _Fitted(
+        result, strategy, answers, gold, name, facts, calibration=found, known=held
+    )  # fmt: skip
 
 
 def _answers(request: Request) -> tuple[Answers, str, dict[str, Any], Origin]:
@@ -172,10 +190,22 @@ def _learn(request: Request, folder: Path) -> _Fitted:
 
     assert request.strategy is not None
     state, name, facts = learn(request, request.strategy, folder)
-    result = state.result()
+    # Intervals are those of the model; its probabilities are calibrated after them.
+    result = replace(state, calibration=None).result()
     return _Fitted(
-        result, request.strategy, state.memory.answers, state.gold, name, facts, state
+        result, request.strategy, state.memory.answers, state.gold, name, facts, state,
+        state.calibration, state.known,
     )  # fmt: skip
+
+
+def _calibrated(request: Request, fitted: _Fitted) -> _Fitted:
+    """The result with its probabilities calibrated, where that was asked for, now or before."""
+    found = fitted.calibration
+    if found is None:
+        return fitted
+    sizes = fitted.answers.weight_per_task
+    fitted.facts["calibration"] = found.as_dict()
+    return replace(fitted, result=calibrated_result(fitted.result, found, sizes, fitted.known))
 
 
 def _with_intervals(request: Request, fitted: _Fitted) -> _Fitted:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from peerannot.aggregation.base import Strategy
 from peerannot.aggregation.online.load import load_state
+from peerannot.aggregation.online.memory import KeptRows
 from peerannot.aggregation.online.state import OnlineState
 from peerannot.aggregation.request import Request
+from peerannot.aggregation.uncertainty.calibrate import find_calibration
 from peerannot.answers import Answers, Ids
 from peerannot.dataset import Dataset
 from peerannot.engines.reading import known_labels, options_beside_gold, read_options, spelled
@@ -59,6 +62,16 @@ def learn(
         state = strategy.partial_fit(
             answers, state, gold=_by_id(request, state.memory.answers, answers)
         )
+    if request.calibrate:
+        if not isinstance(state.memory, KeptRows):
+            raise ParameterError(
+                f"{request.spell('calibrate')}: the state has forgotten who answered what"
+            )
+        found = find_calibration(
+            strategy, state.memory.answers, gold=state.gold, progress=request.progress
+        )
+        request.tell(f"calibrated: {found}")
+        state = replace(state, calibration=found)
     facts |= {"state": str(home), "updates": state.updates, "n_answers_before": before}
     return state, name, facts
 

@@ -2,16 +2,20 @@
 
 from peerannot.selection.compare import Comparison, choose, compare
 from peerannot.selection.metrics import Scores, evaluate, score
+from peerannot.selection.reliability import Reliability, draw_reliability, reliability
 from peerannot.selection.truth import Truth, read_gold, read_truth
 
 __all__ = [
     "Comparison",
+    "Reliability",
     "Scores",
     "Truth",
     "choose",
     "compare",
+    "draw_reliability",
     "evaluate",
     "read_gold",
     "read_truth",
+    "reliability",
     "score",
 ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from peerannot._progress import Progress, silent
-from peerannot.aggregation import STRATEGIES, build
+from peerannot.aggregation import STRATEGIES, Result, Strategy, build
 from peerannot.aggregation.frames import as_answers
+from peerannot.aggregation.uncertainty.calibrate import find_calibration
+from peerannot.aggregation.uncertainty.calibration import Calibration, calibrated_result
 from peerannot.aggregation.uncertainty.heldout import deal, predictive
 from peerannot.answers import Answers
 from peerannot.errors import ConvergenceWarning, DataError, ParameterError
 from peerannot.selection.metrics import Scores, evaluate, truth_codes
+from peerannot.selection.reliability import Reliability, reliability
 
 __all__ = ["Comparison", "choose", "compare"]
 
@@ -47,6 +50,12 @@ class Comparison:
         Most bytes that the process grew by during that fit, sampled; None where unknown.
     problem : str or None
         Why there is no score: the strategy cannot take these answers.
+    calibration : Calibration or None
+        What ``calibrate`` found, see `peerannot.aggregation.find_calibration`.
+    calibrated : Scores or None
+        The scores with it.
+    reliability : Reliability or None
+        Confidence against truth, where it is known.
     """
 
     strategy: str
@@ -56,6 +65,9 @@ class Comparison:
     seconds: float = 0.0
     memory: int | None = None
     problem: str | None = None
+    calibration: Calibration | None = None
+    calibrated: Scores | None = None
+    reliability: Reliability | None = field(default=None, repr=False)
 
     @property
     def merit(self) -> float:
@@ -75,6 +87,7 @@ def compare(
     folds: int = 5,
     seed: int = 0,
     max_answers: int = 200_000,
+    calibrate: bool = False,
     progress: Progress | None = None,
 ) -> list[Comparison]:
     """Compare strategies, the best first.
@@ -92,6 +105,8 @@ def compare(
         Number of folds of held-out answers, and the seed they are dealt with.
     max_answers
         Held-out answers are scored on a random sample of tasks with about so many answers.
+    calibrate
+        Whether to score against the truth what is calibrated by held-out answers, too.
     progress
         Told the strategies done.
 
@@ -125,7 +140,9 @@ def compare(
                 with _watched() as watch:
                     result = strategy.fit(sample)
                 if known is not None:
-                    scored: dict[str, Any] = {"scores": evaluate(result, known)}
+                    scored = _against(result, known, name)
+                    if calibrate:
+                        scored |= _calibrated(strategy, sample, result, known, scored, seed)
                 else:
                     logs = predictive(strategy, sample, fold)
                     scored = {"heldout": float(logs.mean()), "heldout_error": _error(sample, logs)}
@@ -134,6 +151,27 @@ def compare(
                 continue
         rows.append(Comparison(name, seconds=watch["seconds"], memory=watch["memory"], **scored))
     return sorted(rows, key=lambda row: -row.merit)
+
+
+def _against(result: Result, known: Any, name: str) -> dict[str, Any]:
+    """Scores of a result against the truth, and its reliability."""
+    scores = evaluate(result, known)
+    return {
+        "scores": scores,
+        "reliability": Reliability(name, reliability(result, known), ece=scores.ece),
+    }
+
+
+def _calibrated(
+    strategy: Strategy, answers: Answers, result: Result, known: Any, before: Mapping[str, Any],
+    seed: int,
+) -> dict[str, Any]:  # fmt: skip
+    """The same of the calibrated result."""
+    found = find_calibration(strategy, answers, seed=seed)
+    after = calibrated_result(result, found, answers.weight_per_task)
+    scores = evaluate(after, known)
+    bins = replace(before["reliability"], after=reliability(after, known), ece_after=scores.ece)
+    return {"calibration": found, "calibrated": scores, "reliability": bins}
 
 
 def choose(

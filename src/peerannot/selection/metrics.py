@@ -14,7 +14,7 @@ from peerannot.aggregation.passes.ties import TIE
 from peerannot.answers import Answers, Ids, gold_classes
 from peerannot.errors import DataError
 
-__all__ = ["Scores", "evaluate", "score", "truth_codes"]
+__all__ = ["BINS", "Judged", "Scores", "evaluate", "judged", "score", "truth_codes"]
 
 FLOOR = 1e-15  # least probability in the log loss, as scikit-learn clips
 BINS = 15  # equal-width bins of confidence in the calibration error
@@ -79,6 +79,26 @@ def evaluate(result: Result, truth: Mapping[str, Any] | ArrayLike) -> Scores:
     DataError
         A task or a class is not one of the result's, or there is no truth at all.
     """
+    rows, posterior, known = _of_known(result, truth)
+    decided = float((result.labels[rows] >= 0).mean())
+    return score(posterior, known, decided=decided)
+
+
+def judged(result: Result, truth: Mapping[str, Any] | ArrayLike) -> Judged:
+    """What each task with truth adds to the scores of a result; arguments are as `evaluate` has.
+
+    Raises
+    ------
+    DataError
+        As `evaluate`.
+    """
+    return _judge(*_of_known(result, truth)[1:])
+
+
+def _of_known(
+    result: Result, truth: Mapping[str, Any] | ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int32]]:
+    """Places, posterior and accepted classes of the tasks with truth."""
     known = truth_codes(result.tasks, result.classes, truth)
     rows = np.flatnonzero(known[:, 0] >= 0)
     if rows.size == 0:
@@ -87,17 +107,34 @@ def evaluate(result: Result, truth: Mapping[str, Any] | ArrayLike) -> Scores:
     if not isinstance(posterior, np.ndarray):
         posterior = posterior.toarray()
         posterior[posterior.sum(1) <= 0] = 1.0 / posterior.shape[1]
-    decided = float((result.labels[rows] >= 0).mean())
-    return score(np.asarray(posterior, dtype=np.float64), known[rows], decided=decided)
+    return rows, np.asarray(posterior, dtype=np.float64), known[rows]
 
 
-def score(
-    posterior: NDArray[np.float64], truth: NDArray[np.int32], *, decided: float = 1.0
-) -> Scores:
-    """Scores of a posterior (n, n_classes) against true classes, (n,) or (n, m) as
-    `peerannot.answers.gold_classes` has them; see `Scores`."""
-    n, k = posterior.shape
-    at = np.arange(n)
+@dataclass(frozen=True)
+class Judged:
+    """What each task with truth adds to the scores, arrays (n,) but for the last two.
+
+    Attributes
+    ----------
+    confidence : float64 array
+    right : float64 array
+        1 where the label is right; 1/m where it is one of m that are equally probable.
+    log_loss, brier : float64 array
+    truth : int32 array
+    share : float64 array (n, n_classes)
+        One on the label, shared where several classes are equally probable.
+    """
+
+    confidence: NDArray[np.float64]
+    right: NDArray[np.float64]
+    log_loss: NDArray[np.float64]
+    brier: NDArray[np.float64]
+    truth: NDArray[np.int32]
+    share: NDArray[np.float64]
+
+
+def _judge(posterior: NDArray[np.float64], truth: NDArray[np.int32]) -> Judged:
+    at = np.arange(len(posterior))
     best = posterior.max(1)
     first = posterior >= (best - TIE * best)[:, None]
     share = first / first.sum(1, keepdims=True)
@@ -106,23 +143,35 @@ def score(
         posterior, share, truth = (
             _merged(posterior, share, truth) if several else (posterior, share, truth[:, 0])
         )
-    right = share[at, truth]
+    p = posterior[at, truth]
+    return Judged(
+        best, share[at, truth], -np.log(np.maximum(p, FLOOR)), (posterior**2).sum(1) - 2 * p + 1,
+        truth, share,
+    )  # fmt: skip
+
+
+def score(
+    posterior: NDArray[np.float64], truth: NDArray[np.int32], *, decided: float = 1.0
+) -> Scores:
+    """Scores of a posterior (n, n_classes) against true classes, (n,) or (n, m) as
+    `peerannot.answers.gold_classes` has them; see `Scores`."""
+    n, k = posterior.shape
+    one = _judge(posterior, truth)
+    right, truth, share = one.right, one.truth, one.share
     occurs = np.bincount(truth, minlength=k).astype(np.float64)
     hits = np.bincount(truth, weights=right, minlength=k)
     guessed = share.sum(0)
     seen = occurs > 0
     used = seen | (guessed > 0)
     f1 = 2 * hits[used] / (occurs + guessed)[used]
-    p = posterior[at, truth]
-    brier = (posterior**2).sum(1) - 2 * p + 1
     return Scores(
         n=n,
         accuracy=float(right.mean()),
         balanced_accuracy=float((hits[seen] / occurs[seen]).mean()),
         macro_f1=float(f1.mean()),
-        log_loss=float(-np.log(np.maximum(p, FLOOR)).mean()),
-        brier=float(brier.mean()),
-        ece=_calibration_error(best, right),
+        log_loss=float(one.log_loss.mean()),
+        brier=float(one.brier.mean()),
+        ece=_calibration_error(one.confidence, right),
         decided=decided,
     )
 

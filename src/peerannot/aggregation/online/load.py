@@ -15,6 +15,7 @@ from peerannot.aggregation.online.files import read_state
 from peerannot.aggregation.online.memory import KeptCounts, KeptRows
 from peerannot.aggregation.online.state import OnlineState
 from peerannot.aggregation.registry import STRATEGIES
+from peerannot.aggregation.uncertainty.calibration import Calibration
 
 __all__ = ["load_state"]
 
@@ -44,6 +45,7 @@ def load_state(folder: str | Path) -> OnlineState:
         arrays["gold"],
         part("sums."),
         **{key: facts[key] for key in _SETTINGS},
+        calibration=Calibration.of(facts["calibration"]) if "calibration" in facts else None,
     )
 
 

@@ -59,6 +59,7 @@ from peerannot.aggregation.online.files import write_state
 from peerannot.aggregation.online.memory import KeptCounts, KeptRows
 from peerannot.aggregation.online.models import Batch, Sums
 from peerannot.aggregation.result import Result
+from peerannot.aggregation.uncertainty.calibration import Calibration, calibrated_result
 from peerannot.answers import Answers, DuplicatePolicy, gold_labels
 from peerannot.errors import DataError, ParameterError
 
@@ -72,6 +73,7 @@ class Additive(Protocol):
 
     name: ClassVar[str]
     counts_votes: ClassVar[bool]
+    takes_gold: ClassVar[bool]
 
     def with_files(self) -> Self: ...
 
@@ -111,6 +113,8 @@ class OnlineState:
     begin
         What EM does with the first batch: ``"read"`` it like any other, which is safe for small
         ones; or ``"fit"`` it to convergence, for a first batch that is most of the data.
+    calibration : Calibration or None
+        How the probabilities of a result are changed.
     """
 
     strategy: Additive
@@ -122,6 +126,7 @@ class OnlineState:
     decay: float = 0.8
     passes: int = 1
     begin: Begin = "read"
+    calibration: Calibration | None = None
 
     @property
     def n_answers(self) -> int:
@@ -136,12 +141,19 @@ class OnlineState:
         rule = self.strategy.with_files()
         result = rule.result_of(answers, rule.read(answers, self.sums, self.gold))
         if isinstance(self.memory, KeptCounts):
-            return replace(
+            result = replace(
                 result,
                 worker_answers=self.memory.worker_answers,
                 input_sha256=self.memory.digest,
             )
-        return result
+        if self.calibration is None:
+            return result
+        return calibrated_result(result, self.calibration, answers.weight_per_task, self.known)
+
+    @property
+    def known(self) -> NDArray[np.bool_] | None:
+        """Tasks whose class is known, bool (n_tasks,), where the strategy holds it fixed."""
+        return self.gold >= 0 if self.strategy.takes_gold else None
 
     def save(self, folder: str | Path) -> Path:
         """Write the state into a folder; `load_state` reads it back.
@@ -165,6 +177,8 @@ class OnlineState:
             "n_answers": self.n_answers,
             "keeps": "counts" if isinstance(self.memory, KeptCounts) else "rows",
         }
+        if self.calibration is not None:
+            facts["calibration"] = self.calibration.as_dict()
         arrays = {f"memory.{k}": v for k, v in self.memory.arrays().items()}
         arrays |= {f"sums.{k}": v for k, v in self.sums.items()}
         arrays["gold"] = self.gold

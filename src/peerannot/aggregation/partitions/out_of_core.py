@@ -18,7 +18,7 @@ from peerannot._lock import locked
 from peerannot.aggregation.base import Strategy
 from peerannot.aggregation.partitions.known import KnownLabels
 from peerannot.aggregation.partitions.mapped import MappedParts
-from peerannot.aggregation.partitions.shard_engine import ShardEngine, check_columns
+from peerannot.aggregation.partitions.shard_engine import ShardEngine, as_asked, check_columns
 from peerannot.aggregation.partitions.sharded_result import ShardedResult
 from peerannot.aggregation.partitions.written import write
 from peerannot.aggregation.request import Request
@@ -94,6 +94,7 @@ class Disk(ShardEngine):
                 fitted = strategy.with_files().fit_parts(parts, progress)
                 if request.strict:
                     fitted.fit.diagnostics.must_converge(strategy.name, request.spell("strict"))
+                fitted = as_asked(request, strategy, fitted, parts)
                 return write(request, folder, coded, strategy, fitted, parts)
             finally:
                 parts.close()

@@ -7,14 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from peerannot.aggregation.base import Strategy
+from peerannot.aggregation.base import Fitted, Strategy
 from peerannot.aggregation.capabilities import ENGINES, check_partitions
+from peerannot.aggregation.partitions.parts import Parts
 from peerannot.aggregation.partitions.sharded_result import MOST_COLUMNS, ShardedResult
 from peerannot.aggregation.request import Engine, Outcome, Request
+from peerannot.aggregation.uncertainty.calibrate import find_on_parts
+from peerannot.aggregation.uncertainty.calibration import calibrated_parts
 from peerannot.errors import DataError, ParameterError
 from peerannot.io.checksums import ADVICE
 
-__all__ = ["ShardEngine", "check_columns"]
+__all__ = ["ShardEngine", "as_asked", "check_columns"]
 
 
 class ShardEngine(Engine):
@@ -23,7 +26,7 @@ class ShardEngine(Engine):
     takes: ClassVar[frozenset[str]] = frozenset(
         {
             "gold", "weights", "task", "worker", "label", "classes", "labels", "duplicates",
-            "output", "hard", "force", "strict", "sizes",
+            "output", "hard", "force", "strict", "sizes", "calibrate",
         }
     )  # fmt: skip
     lacks: ClassVar[Mapping[str, str]] = {
@@ -83,6 +86,17 @@ class ShardEngine(Engine):
             request.tell(f"{of_all} have no checksums, {ADVICE}")
         result = done if done.in_memory is None else done.in_memory
         return Outcome(result, done.facts(), done.folder or done.table)
+
+
+def as_asked(request: Request, strategy: Strategy, fitted: Fitted, parts: Parts) -> Fitted:
+    """What was fitted, with its probabilities calibrated where that was asked for."""
+    if not request.calibrate:
+        return fitted
+    found = find_on_parts(strategy, parts, progress=request.progress)
+    request.tell(f"calibrated: {found}")
+    return calibrated_parts(
+        fitted, found, strategy.ties, strategy.seed, keeps_known=strategy.takes_gold
+    )
 
 
 def check_columns(n_classes: int, *, hard: bool) -> None:

@@ -98,6 +98,9 @@ class ShardedResult:
         facts = {**vars(self), **vars(self.diagnostics), "left_out": left_out}
         for name in ("diagnostics", "in_memory", "objective", "notes"):
             del facts[name]
+        found = self.diagnostics.notes.get("calibration")
+        if found is not None:
+            facts["calibration"] = found
         return {k: v for k, v in facts.items() if v != "" or k not in ("folder", "table")}
 
 
@@ -158,6 +161,7 @@ def manifest_of(
         "n_iter": diagnostics.n_iter,
         "converged": diagnostics.converged,
         "objective": list(diagnostics.objective),
+        "notes": dict(diagnostics.notes),
         "parts": list(parts),
         "sha256": dict(sorted(sums.items())),
     }

@@ -13,10 +13,10 @@ sums over the answers a of worker j, with s pseudo-answers of the whole crowd. F
 r, doubt :math:`\varepsilon` and s of a grid, a held-out answer has the probability
 :math:`\sum_k q_{ik}(r, \varepsilon)\, \hat\pi^j_{k y}`, q being :math:`p^{-f}` at the temperature
 of the answers that the fit saw of the task; so a map found with four fifths of the answers is one
-for all of them. Many maps predict about as well, and what no answer can show (a task that
-misleads everyone) makes labels less often right. So of the maps within :data:`ERRORS` standard
-error (paired, over tasks) of the likeliest one the most doubtful is taken, as Breiman et al.
-take the simplest tree.
+for all of them. Many maps predict about as well, and what no answer can show (a task that misleads
+everyone) makes labels less often right. So of the maps within :data:`ERRORS` standard error
+(paired, over tasks) of the likeliest one the most doubtful is taken, as Breiman et al. take the
+simplest tree; and none makes a label surer than it was.
 
 **With known labels**, from :data:`FEW_GOLD` on: each fold of them is left out of a fit, which says
 how sure it is of their tasks. Up to :data:`MANY_GOLD` the likeliest temperature is taken, from
@@ -57,8 +57,12 @@ __all__ = ["ERRORS", "FEW_GOLD", "MANY_GOLD", "find_calibration", "find_on_parts
 DEPENDENCE = (0.0, .01, .02, .04, .06, .08, .1, .13, .16, .2, .25, .3, .35, .4, .5, .6, .7, .8, .9,
               1.0)
 # fmt: on
+SHARPER = (0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85)  # temperatures for known labels alone
 DOUBT = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)
 CROWD = (1.0, 4.0, 16.0, 64.0, 1e6)  # pseudo-answers of the crowd beside a worker's own
+# Temperature, dependence and doubt.
+DOUBTFUL = [(1.0, dependence, doubt) for dependence in DEPENDENCE for doubt in DOUBT]
+EVERY = DOUBTFUL + [(temperature, 0.0, doubt) for temperature in SHARPER for doubt in DOUBT]
 ERRORS = 1.0  # standard errors within which a map is as good as the likeliest
 FEW_GOLD, MANY_GOLD = 20, 100  # known labels from which on they decide, and shape the map
 MOST_ANSWERS = 200_000  # of a sample of tasks by which it is found
@@ -208,6 +212,9 @@ class _Fits:
         return result.dense_posterior()
 
 
+Map = tuple[float, float, float]
+
+
 @dataclass(frozen=True)
 class _Fold:
     """What one fold is judged by.
@@ -233,15 +240,15 @@ class _Fold:
     weight: NDArray[np.float64]
     likelihood: Sequence[NDArray[np.float64]]
 
-    def logs(self, dependence: float, doubt: float, which: Sequence[int]) -> Any:
+    def logs(self, at: Map, which: Sequence[int]) -> Any:
         """Log-likelihood of what is judged, (n_which, n_judged)."""
-        rows = temper(self.posterior, self.n_answers, dependence, doubt)[self.at]
+        rows = temper(self.posterior, self.n_answers, *at)[self.at]
         each = [np.einsum("ak,ak->a", rows, self.likelihood[i]) for i in which]
         return np.log(np.maximum(each, 1e-300)) * self.weight
 
-    def confidence(self, dependence: float, doubt: float) -> float:
+    def confidence(self, at: Map) -> float:
         """Sum of the confidences of the labels."""
-        rows = temper(self.posterior, self.n_answers, dependence, doubt)
+        rows = temper(self.posterior, self.n_answers, *at)
         return float(rows.max(1).sum())
 
 
@@ -275,10 +282,11 @@ def _by_answers(fits: _Fits, known: NDArray[np.int32], seed: int) -> Calibration
         )
         for f, own, posterior, n_answers, at in rows
     ]  # fmt: skip
-    dependence, doubt = _best(found, answers.n_tasks, ERRORS)
+    temperature, dependence, doubt = _best(found, answers.n_tasks, DOUBTFUL, ERRORS)
     n = sum(own.size for _, own, *_ in rows)
     return Calibration(
-        n=n, dependence=dependence, doubt=doubt, folds=fits.folds, seed=seed
+        n=n, temperature=temperature, dependence=dependence, doubt=doubt, folds=fits.folds,
+        seed=seed,
     )  # fmt: skip
 
 
@@ -311,28 +319,28 @@ def _likelihoods(
     ]  # fmt: skip
 
 
-def _best(found: Sequence[_Fold], n_tasks: int, errors: float) -> tuple[float, float]:
-    """Dependence and doubt: the most doubtful within so many standard errors of the likeliest."""
-    grid = [(r, e) for r in DEPENDENCE for e in DOUBT]
+def _best(found: Sequence[_Fold], n_tasks: int, maps: Sequence[Map], errors: float) -> Map:
+    """The most doubtful map within so many standard errors of the likeliest."""
     every = range(len(found[0].likelihood))
-    total = np.array([np.sum([one.logs(*at, every).sum(1) for one in found], 0) for at in grid])
+    total = np.array([np.sum([one.logs(at, every).sum(1) for one in found], 0) for at in maps])
     best, which = divmod(int(total.argmax()), total.shape[1])
 
-    def by_task(at: tuple[float, float]) -> NDArray[np.float64]:
+    def by_task(at: Map) -> NDArray[np.float64]:
         logs = np.zeros(n_tasks)
         for one in found:
-            logs += np.bincount(one.task, one.logs(*at, [which])[0], n_tasks)
+            logs += np.bincount(one.task, one.logs(at, [which])[0], n_tasks)
         return logs
 
-    likeliest, near = by_task(grid[best]), [grid[best]]
+    likeliest, near = by_task(maps[best]), [maps[best]]
     judged = np.unique(np.concatenate([one.task for one in found]))
-    for at, likelihood in zip(grid, total[:, which], strict=True):
+    for at, likelihood in zip(maps, total[:, which], strict=True):
         lost = total[best, which] - likelihood
-        if errors > 0 and at != grid[best]:
+        if errors > 0 and at != maps[best]:
             gap = (likeliest - by_task(at))[judged]
             if lost <= errors * np.sqrt(((gap - gap.mean()) ** 2).sum()):
                 near.append(at)
-    return min(near, key=lambda at: sum(one.confidence(*at) for one in found))
+    chosen: Map = min(near, key=lambda at: sum(one.confidence(at) for one in found))
+    return chosen
 
 
 def _by_gold(
@@ -356,10 +364,10 @@ def _by_gold(
         one = _Fold(
             posterior, answers.weight_per_task[usable], at, at, np.ones(usable.size), [likelihood]
         )
-        dependence, doubt = _best([one], usable.size, 0.0)
+        temperature, dependence, doubt = _best([one], usable.size, EVERY, 0.0)
         return Calibration(
-            by="gold", n=usable.size, dependence=dependence, doubt=doubt, folds=fits.folds,
-            seed=seed,
+            by="gold", n=usable.size, temperature=temperature, dependence=dependence, doubt=doubt,
+            folds=fits.folds, seed=seed,
         )  # fmt: skip
     best = posterior.max(1)
     first = posterior >= best[:, None]

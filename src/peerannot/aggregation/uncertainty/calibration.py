@@ -5,13 +5,14 @@ answer: where a task misleads one worker it misleads others. With a correlation 
 workers get wrong on one task, n answers are worth :math:`n / (1 + (n - 1) r)` (Kish 1965), so a
 task of n answers has the temperature
 
-.. math:: T_n = 1 + (n - 1) r, \qquad q_k \propto p_k^{1 / T_n},
+.. math:: T_n = \tau (1 + (n - 1) r), \qquad q_k \propto p_k^{1 / T_n},
 
 and a class is left at least :math:`\varepsilon / ((K - 1)(1 - \varepsilon))` of the likeliest one,
-so that no label is surer than :math:`1 - \varepsilon`. How :math:`r` and :math:`\varepsilon` are
-found is told in `peerannot.aggregation.uncertainty.calibrate`. Where many labels are known, the
-map is isotonic instead: the confidence is replaced by how often labels of such a confidence were
-right, and the other classes share the rest as they did.
+so that no label is surer than :math:`1 - \varepsilon`. Shares of votes are less sure than they are
+right; there known labels may say :math:`\tau < 1`. How all three are found is told in
+`peerannot.aggregation.uncertainty.calibrate`. Where many labels are known, the map is isotonic
+instead: the confidence is replaced by how often labels of such a confidence were right, and the
+other classes share the rest as they did.
 
 Either way the order of the classes stays, and so does every label.
 """
@@ -48,8 +49,10 @@ class Calibration:
         What it was found by.
     n : int
         Held-out answers, or known labels, that it was found by.
+    temperature : float
+        :math:`\tau`; 1 leaves the probabilities of a task of one answer as they are.
     dependence : float
-        r of the temperature, from 0 (independent answers) to 1 (n answers are worth one).
+        r, from 0 (independent answers) to 1 (n answers are worth one).
     doubt : float
         Least probability that the other classes keep together.
     confidence, accuracy : tuple of float
@@ -60,6 +63,7 @@ class Calibration:
     method: Literal["temperature", "isotonic"] = "temperature"
     by: Literal["held-out answers", "gold"] = "held-out answers"
     n: int = 0
+    temperature: float = 1.0
     dependence: float = 0.0
     doubt: float = 0.0
     confidence: tuple[float, ...] = ()
@@ -86,7 +90,8 @@ class Calibration:
         if posterior.shape[1] < 2 or not len(posterior):
             return posterior
         if self.method == "temperature":
-            changed = temper(posterior, n_answers, self.dependence, self.doubt)
+            given = (self.temperature, self.dependence, self.doubt)
+            changed = temper(posterior, n_answers, *given)
         else:
             changed = self._mapped(posterior)
         return changed if known is None else np.where(known[:, None], posterior, changed)
@@ -149,6 +154,7 @@ class Calibration:
             found = cls(**given)
             fine = (
                 found.method in ("temperature", "isotonic")
+                and found.temperature > 0.0
                 and 0.0 <= found.dependence <= 1.0
                 and 0.0 <= found.doubt < 1.0
                 and len(found.confidence) == len(found.accuracy)
@@ -165,20 +171,23 @@ class Calibration:
         if self.method == "isotonic":
             return f"an isotonic map by {self.n} gold labels"
         what = "gold labels" if self.by == "gold" else self.by
+        sharper = "" if self.temperature == 1 else f"temperature {self.temperature:g}, "
         return (
-            f"answers to one task depend by {self.dependence:.2f}, no label is surer than"
+            f"{sharper}answers to one task depend by {self.dependence:.2f}, no label is surer than"
             f" {1.0 - self.doubt:.2f}, by {self.n} {what}"
         )
 
 
 def temper(
-    posterior: NDArray[np.float64], n_answers: NDArray[Any], dependence: float, doubt: float
-) -> NDArray[np.float64]:
+    posterior: NDArray[np.float64], n_answers: NDArray[Any], temperature: float,
+    dependence: float, doubt: float,
+) -> NDArray[np.float64]:  # fmt: skip
     """Rows at the temperature of their number of answers, see the module."""
     k = posterior.shape[1]
     logs = np.log(posterior, out=np.full(posterior.shape, LOWEST), where=posterior > 0)
     logs -= logs.max(1, keepdims=True)
-    logs /= (1.0 + np.maximum(np.asarray(n_answers) - 1.0, 0.0) * dependence)[:, None]
+    more = np.maximum(np.asarray(n_answers) - 1.0, 0.0)
+    logs /= temperature * (1.0 + more * dependence)[:, None]
     if doubt > 0:
         np.maximum(logs, np.log(doubt / ((k - 1) * (1.0 - doubt))), out=logs)
     np.exp(logs, out=logs)
