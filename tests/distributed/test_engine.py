@@ -124,7 +124,7 @@ def test_hard_labels_have_no_posterior(tmp_path: Path, client: Any) -> None:
     assert tasks_of(tmp_path / "out").columns == ["task", "label", "confidence", "n_answers"]
 
 
-@pytest.mark.parametrize("spec", ["DS", "MV[ties=random]", "GoldMV", "GLAD[max_iter=5,tol=0]"])
+@pytest.mark.parametrize("spec", [DS, "MV[ties=random]", "GoldMV", "GLAD[max_iter=5,tol=0]"])
 @pytest.mark.parametrize("text", [False, True])
 def test_gold_as_on_one_machine(tmp_path: Path, client: Any, spec: str, text: bool) -> None:
     pattern, out = shards(tmp_path / "in", text=text, order="shuffled"), tmp_path / "out"

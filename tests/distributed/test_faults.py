@@ -201,15 +201,19 @@ def test_a_host_is_cut_off_and_restored(tmp_path: Path, network: str) -> None:
             held.worker(address, "--local-directory", local,
                         inside=["ip", "netns", "exec", f"{network}-{name}"])  # fmt: skip
 
+        code = (
+            "import sys\nfrom distributed import Client\n"
+            f"with Client('{address}') as c:\n"
+            "    for _ in sys.stdin: print(*c.nthreads(), flush=True)"
+        )
+        asked = held.start("-c", code, inside=head, stdin=subprocess.PIPE)
+        assert asked.stdin is not None and asked.stdout is not None
+
         def hosts() -> set[str]:
-            code = (
-                "from distributed import Client\n"
-                f"with Client('{address}') as c: print(*c.nthreads())"
-            )
-            done = subprocess.run(
-                [*head, sys.executable, "-c", code], capture_output=True, text=True, check=True
-            )
-            return {address.split("/")[2].split(":")[0] for address in done.stdout.split()}
+            asked.stdin.write("\n")
+            asked.stdin.flush()
+            workers = asked.stdout.readline().split()
+            return {worker.split("/")[2].split(":")[0] for worker in workers}
 
         eventually(lambda: hosts() == set(HOSTS.values()))
         run = held.start(

@@ -44,10 +44,13 @@ class Processes:
     def __init__(self) -> None:
         self.all: list[subprocess.Popen[str]] = []
 
-    def start(self, *args: object, inside: Sequence[str] = ()) -> subprocess.Popen[str]:
+    def start(
+        self, *args: object, inside: Sequence[str] = (), stdin: int | None = None
+    ) -> subprocess.Popen[str]:
         """Run ``python ARGS``; ``inside`` stands before it."""
         process = subprocess.Popen(
             [*inside, sys.executable, *map(str, args)],
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
