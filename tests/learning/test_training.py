@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import signal
-import subprocess
-import sys
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ from peerannot.errors import DataError, DataWarning, ParameterError, PeerannotEr
 from peerannot.learning import TrainOptions, train, train_on_votes  # noqa: E402
 from peerannot.learning.training.plan import batches_of  # noqa: E402
 
+TESTS = Path(__file__).parents[1]
 # A checkpoint after each epoch, however long that takes.
 OPTIONS = TrainOptions(
     model="smallcnn", img_size=16, n_epochs=4, lr=0.05, batch_size=8, figures="none",
@@ -119,21 +120,6 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(make, votes, optimizer) -> N
     assert files(tiny) == whole
 
 
-# The command, which ends with its first checkpoint as ``kill -9`` ends it.
-DIES = """
-import os, signal
-
-def dying(source, target, replace=os.replace):
-    replace(source, target)
-    if str(target).endswith("x.last.safetensors"):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-os.replace = dying
-from peerannot.cli import main
-main()
-"""
-
-
 @pytest.mark.parametrize(
     "extra",
     [
@@ -142,12 +128,12 @@ main()
     ],
     ids=["plain", "mixed"],
 )
-def test_resume_after_kill_9(make, run, extra) -> None:
+def test_resume_after_kill_9(make, run, commands, extra) -> None:
     tiny = make(train=60)
     tiny.save(tiny.soft)
     command = [
         *["train", tiny.path, "--labels", tiny.path / "labels.npy", "--model", "smallcnn"],
-        *["--img-size", "16", "--n-epochs", "15", "--batch-size", "4", "-o", "x"],
+        *["--img-size", "16", "--n-epochs", "5", "--batch-size", "4", "-o", "x"],
         *["--figures", "none", *extra],
     ]
     run(*command)
@@ -156,13 +142,11 @@ def test_resume_after_kill_9(make, run, extra) -> None:
     for folder in ("results", "best_models/smallcnn"):
         for file in (tiny.path / folder).iterdir():
             file.unlink()
-    killed = subprocess.run(
-        [sys.executable, "-c", DIES, *map(str, command)], stderr=subprocess.DEVNULL
-    )
-    assert killed.returncode == -signal.SIGKILL
+    killed = commands([*map(str, command)], TESTS, os.environ, "helpers.dies")
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert not (tiny.path / "results/x.json").exists()
     document = json.loads(run(*command, "--resume", "--json").stdout)
-    assert 0 < document["resumed_at"] < 15
+    assert 0 < document["resumed_at"] < 5
     got = [(tiny.path / "results/x.json").read_bytes(), (weights / "x.pth").read_bytes()]
     assert got == want
 
