@@ -15,12 +15,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from runpy import run_module
 from typing import IO, Any
 
-from helpers.preload import preload
+from helpers.preload import preload, preload_learning
 from helpers.waiting import PATIENCE
 
 __all__ = ["Commands"]
@@ -92,7 +91,7 @@ def _serve() -> None:
     while line := requests.readline():
         request = json.loads(line)
         if DEEP.intersection(request["args"][:1]):
-            import_module("peerannot.learning")
+            preload_learning()
         child = os.fork()
         if child == 0:
             _become(request)

@@ -6,8 +6,10 @@ Threads do not live on in a child, so none may have been started.
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
+from pkgutil import walk_packages
 
-__all__ = ["preload"]
+__all__ = ["preload", "preload_learning"]
 
 LATE = ("polars", "scipy.sparse", "scipy.special", "PIL.Image", "filelock", "orjson", "narwhals",
         "peerannot.aggregation.partitions.out_of_core",
@@ -26,3 +28,14 @@ def preload() -> None:
         import_module(module)
     for registry in (FORMATS, METHODS, SIMULATIONS, STRATEGIES, WRITERS):
         list(registry)  # imports what it knows
+
+
+def preload_learning() -> None:
+    """What commands that train import, PyTorch first of all, where it is installed."""
+    if find_spec("torch") is None:
+        return
+    import peerannot.learning
+
+    # The package imports none of its modules before it is asked for their names.
+    for module in walk_packages(peerannot.learning.__path__, "peerannot.learning."):
+        import_module(module.name)
