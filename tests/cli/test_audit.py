@@ -59,7 +59,10 @@ def test_draw_fill_estimate_go_on(crowd, run, tmp_path):
     assert "they hold whatever the model is worth" in done.stderr
     assert "audit --extend SHEET --n " in done.stderr
     before = tasks(sheet)
+    lines = sheet.read_text().splitlines()
+    sheet.write_text("\n".join([f"{lines[0]},notes", *(f"{line},mine" for line in lines[1:])]))
     run("audit", root, "--extend", sheet, "--n", 90)
+    assert sheet.read_text().count(",mine\n") == 40
     assert tasks(sheet)[:40] == before and len(tasks(sheet)) == 90
     facts = json.loads(run("audit", root, "--result", sheet, "--json").stdout)
     assert (facts["judged"], facts["waiting"]) == (30, 60)
@@ -160,6 +163,7 @@ def test_votes_of_a_file(crowd, run, tmp_path):
         (("--result", "SHEET", "--width", 0), 2, "0"),
         (("--n", 5, "-o", "x.txt"), 2, "must end in .csv"),
         (("--n", 5, "-o", "SHEET"), 2, "give --force"),
+        (("--extend", "SHEET", "--n", 30, "-s", "DS"), 2, "was drawn at random"),
         (("--extend", "SHEET", "--n", 10), 3, "n is lower than it was"),
         (("--result", "SHEET"), 3, "no task is labelled yet"),
         (("--result", "none.csv"), 3, "no such file"),

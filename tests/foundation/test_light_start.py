@@ -50,7 +50,9 @@ def test_help_is_light():
     assert not modules_after(code) & {*HEAVY, "importlib.metadata"}
 
 
-@pytest.mark.parametrize("command", ["aggregate", "aggregate-deep", "install", "simulate", "train"])
+@pytest.mark.parametrize(
+    "command", ["aggregate", "aggregate-deep", "audit", "install", "simulate", "train"]
+)
 def test_help_of_commands_is_light(command):
     code = (
         f"sys.argv = ['peerannot', {command!r}, '--help']\n"

@@ -11,7 +11,7 @@ columns are the expert's own and stay.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from peerannot._file_set import file_set
+from peerannot._file_set import file_set, settle
 from peerannot._files import Document, atomic_table, read_json, storage_errors, sync_folder
 from peerannot._lock import locked
 from peerannot._no_answer import is_no_answer
@@ -33,6 +33,7 @@ __all__ = ["UNSAID", "Sheet", "digest_of_tasks", "read_sheet", "save_label", "wr
 
 UNSAID = "?"
 _SCHEMA = "peerannot/audit-sheet/1"
+_OURS = {"task", "label", "image", "probability"}
 _AGAIN = "draw anew, or restore the file"
 
 
@@ -52,6 +53,8 @@ class Sheet:
         Whose doubt the tasks were drawn by; empty where it was a file's, or nobody's.
     said : mapping of str to str
         From task to class name, or `UNSAID`; tasks not judged yet are absent.
+    others : mapping of str to mapping
+        The expert's own columns, each from task to cell.
     """
 
     path: Path
@@ -60,6 +63,7 @@ class Sheet:
     seed: int
     strategy: str
     said: Mapping[str, str]
+    others: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def design_path(path: Path) -> Path:
@@ -82,6 +86,7 @@ def write_sheet(
     strategy: str = "",
     images: Mapping[int, Path] | None = None,
     said: Mapping[str, str] | None = None,
+    others: Mapping[str, Mapping[str, str]] | None = None,
 ) -> None:
     """Write a sheet and its record, both or neither.
 
@@ -91,7 +96,7 @@ def write_sheet(
         The CSV; its name ends in ``.csv``.
     answers
         Whose tasks were drawn.
-    drawing, design, seed, strategy, said
+    drawing, design, seed, strategy, said, others
         As the attributes of `Sheet`.
     images
         From position of a task to its image.
@@ -117,6 +122,8 @@ def write_sheet(
         found = [images.get(int(i)) for i in drawing.tasks]
         columns["image"] = ["" if image is None else image.as_posix() for image in found]
     columns["probability"] = drawing.probability
+    for name, cells in (others or {}).items():
+        columns[name] = [cells.get(task, "") for task in tasks]
     record = {
         "schema": _SCHEMA,
         "design": design,
@@ -153,11 +160,15 @@ def read_sheet(path: str | Path, answers: Answers, *, changed: bool = False) -> 
         drawn, or a label is no class.
     """
     path = Path(path)
+    if path.parent.is_dir():
+        settle(path.parent)
     record, drawing = _read_record(path, answers, changed=changed)
     drawn = [answers.tasks[int(i)] for i in drawing.tasks]
     known, said, places = set(drawn), dict[str, str](), dict[str, str]()
+    others: dict[str, dict[str, str]] = {}
     for place, row in _read_rows(path):
-        task, label = _task(row, known), row["label"].strip()
+        task, label = _task(row, known), row["label"]
+        label = label if label in answers.classes else label.strip()
         if task not in known:
             raise DataError(
                 f"{place}: task {task!r} was not drawn"
@@ -175,6 +186,8 @@ def read_sheet(path: str | Path, answers: Answers, *, changed: bool = False) -> 
                 f" settle which, or write {UNSAID}"
             )
         places.setdefault(task, place)
+        for name in [column for column in row if column not in _OURS]:
+            others.setdefault(name, {})[task] = row[name]
         if label:
             said[task] = label
     lost = [task for task in drawn if task not in places]
@@ -183,7 +196,7 @@ def read_sheet(path: str | Path, answers: Answers, *, changed: bool = False) -> 
             f"{path}: {len(lost)} of the {len(drawn)} tasks drawn have no row ({few(lost, 3)});"
             " restore them: leaving tasks out would bias the estimates"
         )
-    return Sheet(path, drawing, record["design"], record["seed"], record["strategy"], said)
+    return Sheet(path, drawing, record["design"], record["seed"], record["strategy"], said, others)
 
 
 def save_label(path: Path, task: str, label: str | None) -> int:

@@ -123,6 +123,8 @@ def audit(
         may_write(path, force=force, suffixes=(".csv",))
     if extend is not None:
         before = read_sheet(extend, answers, changed=changed)
+        if before.design == "random" and (strategy or labels_file):
+            raise click.UsageError(f"{extend} was drawn at random: leave out whose labels to doubt")
         design, seed, strategy = before.design, before.seed, strategy or before.strategy
     design, seed = design or "random", seed or 0
     sizes = None
@@ -139,6 +141,7 @@ def audit(
         path, answers, drawing, design=design, seed=seed,
         strategy=strategy or "" if design == "doubt" else "", images=_images(dataset, answers),
         said=before.said if before is not None else {},
+        others=before.others if before is not None else {},
     )  # fmt: skip
     if as_json:
         facts = {"sheet": str(path), "n": n, "n_tasks": answers.n_tasks, "design": design}
@@ -150,7 +153,8 @@ def audit(
         " be said), from the first row on"
     )
     where = click.format_filename(path)
-    note(f"In the browser: peerannot explore {dataset} --audit {where}")
+    if is_dataset(dataset):
+        note(f"In the browser: peerannot explore {dataset} --audit {where}")
     note(f"Then: peerannot audit {dataset} --result {where}")
 
 
