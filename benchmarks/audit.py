@@ -6,6 +6,9 @@ true of all tasks, and how wide they are beside classical ones: the same interva
 number of tasks drawn at random, without the crowd's labels (``tuning=0``).
 
     python benchmarks/audit.py [--crowds 1000] [--n 100 --n 300] [--scenario NAME ...] [--json FILE]
+    python benchmarks/audit.py --real FOLDER [--crowds 1000] [--n 200]
+
+The second draws again and again from real crowds, of which FOLDER holds one a folder.
 
 With ppi-python installed (``pip install ppi-python``) it also tells how far our estimates are from
 its own.
@@ -37,6 +40,8 @@ from peerannot.audit import (
     ppi_tuning,
 )
 from peerannot.audit.estimate import Audit
+from peerannot.io import read_answers
+from peerannot.selection import read_truth
 
 N, WORKERS, EACH = 2000, 30, 5
 PARTS = ("labels right", "shares of classes", "errors of workers")
@@ -237,6 +242,40 @@ def one_scenario(name: str, crowds: int, sizes: list[int], seed: int) -> list[di
     return rows
 
 
+def real_crowd(folder: Path) -> Crowd:
+    """Votes of people on the tasks whose truth is known."""
+    k = json.loads((folder / "metadata.json").read_text())["n_classes"]
+    answers = read_answers(folder / "answers.csv", classes=k)
+    truth = read_truth(folder / "truth.csv", answers).codes
+    known = np.flatnonzero(truth >= 0)
+    a = answers.of_tasks(known)
+    return _votes(a.task, a.worker, a.label, truth[known], k, a.n_workers)
+
+
+def real_sets(folder: Path, n: int, drawings: int) -> None:
+    """Coverage and width over drawings from real crowds, whose models are all wrong somehow."""
+    for place in sorted(p for p in folder.iterdir() if (p / "truth.csv").exists()):
+        made = real_crowd(place)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            labelled = Labelled.of(build("DS").fit(made.answers))
+        true, size = _true(made, labelled), doubt(labelled.confidence)
+        judged = min(n, made.truth.size // 2)
+        for design in ("random", "doubt", "classical"):
+            used = _without_crowd(labelled) if design == "classical" else labelled
+            found: dict[str, list] = defaultdict(list)
+            for i in range(drawings):
+                sheet = _sheet(made, judged, i, size if design == "doubt" else None)
+                for part, each in _compare(estimate(made.answers, used, sheet), true).items():
+                    found[part] += each
+            cells = "".join(
+                f"  {part} {np.mean([h for h, _, _ in each]):.3f}"
+                f" {np.mean([w for _, w, _ in each]):.3f}"
+                for part, each in found.items()
+            )
+            print(f"{place.name:12} {true[0]:.3f} {judged:4} {design:9}{cells}", flush=True)
+
+
 def beside_wald(seed: int, n: int = 100, repeats: int = 2000) -> list[dict[str, Any]]:
     """The usual interval, value +- 1.96 standard errors, and the published lambda, beside ours.
 
@@ -316,7 +355,11 @@ def main() -> None:
     parser.add_argument("--scenario", action="append", choices=list(SCENARIOS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--real", type=Path, help="folder of sets with answers.csv and truth.csv")
     args = parser.parse_args()
+    if args.real:
+        real_sets(args.real, (args.n or [200])[0], args.crowds)
+        return
     rows: list[dict[str, Any]] = []
     print(f"{'scenario':17} labels    n {'design':9} {'of':18} coverage width  ratio")
     for name in args.scenario or SCENARIOS:
