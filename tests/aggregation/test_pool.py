@@ -14,7 +14,9 @@ from scipy.special import digamma, gammaln
 
 from helpers.crowds import uneven_crowd
 from helpers.real_crowds import SETS, accuracy, real_crowd
+from peerannot._progress import silent
 from peerannot.aggregation import STRATEGIES, build
+from peerannot.aggregation.partitions.parts import LocalParts
 from peerannot.answers import Answers
 from peerannot.io import read_answers
 from peerannot.selection import evaluate
@@ -264,6 +266,143 @@ def test_bwa_normalised_is_its_transcription(
     rule = STRATEGIES["bwa-normalised"](max_iter=n_rounds, tol=1e-300)
     found = rule.fit(answers, gold=named).posterior
     np.testing.assert_allclose(found, slow_averages(answers, gold, n_rounds), rtol=0, atol=1e-9)
+
+
+def received(answers: Answers) -> Array:
+    """Whether a task received a class, (n_tasks, K)."""
+    got = np.zeros((answers.n_tasks, answers.n_classes), bool)
+    got[answers.task, answers.label] = True
+    return got
+
+
+def on_received(answers: Answers, score: Array, gold: Array) -> Array:
+    """Scores of the labels received as shares, those of known classes certain; the dense form."""
+    got = received(answers)
+    z = np.where(got, score, 0.0)
+    answered = got.any(1)
+    z[answered] /= z[answered].sum(1, keepdims=True)
+    z[gold >= 0] = np.where(got, np.eye(z.shape[1])[np.maximum(gold, 0)], 0)[gold >= 0]
+    return z
+
+
+def mass_received(z: Array, gold: Array) -> Array:
+    """Class sums of the tasks, a known class counting whether it was received or not."""
+    known_ones = np.bincount(gold[gold >= 0], minlength=z.shape[1])
+    return np.asarray(z[gold < 0].sum(0) + known_ones)
+
+
+def slow_received_types(answers: Answers, gold: Array, n_rounds: int) -> Array:
+    """Hierarchical Dawid-Skene of many classes, with matrices of two numbers a type."""
+    k, n_workers, n_types = answers.n_classes, answers.n_workers, 4
+    total = 4 + 9.0
+    right = 1 / k + (1 - 1 / k) * (np.arange(n_types) + 0.5) / n_types
+    begun = np.stack((total * right, total * (1 - right) / (k - 1)), 1)
+    alpha, tau, diagonal = begun.copy(), np.full(n_types, 1 / n_types), np.eye(k, dtype=bool)
+    got = received(answers)
+    z = on_received(answers, shares(answers, np.full(gold.size, -1)), gold)
+    active = np.bincount(answers.worker, minlength=n_workers) > 0
+    learns, moved = False, np.inf
+    for turn in range(n_rounds + 1):
+        counts, cell = np.zeros((n_workers, k, k)), np.zeros((n_workers, k, k), bool)
+        for i, j, y, w in rows_of(answers):
+            counts[j, :, y] += w * z[i]
+            cell[j, got[i], y] = True
+        row, met_row = counts.sum(2), cell.any(2)
+        full = np.where(diagonal, alpha[:, 0, None, None], alpha[:, 1, None, None])
+        sums = full.sum(2)
+        r = np.tile(np.log(tau), (n_workers, 1))
+        for t in range(n_types):
+            gain = gammaln(full[t] + counts) - gammaln(full[t])
+            lost = gammaln(sums[t]) - gammaln(sums[t] + row)
+            r[:, t] += np.where(cell, gain, 0).sum((1, 2)) + np.where(met_row, lost, 0).sum(1)
+        r = np.exp(r - r.max(1, keepdims=True))
+        r /= r.sum(1, keepdims=True)
+        tau = (r[active].sum(0) + 1 / n_types) / (active.sum() + 1)
+        learns = learns or turn >= 5 or moved < 0.01
+        if learns:
+            for t in range(n_types):
+                gain = np.where(cell, digamma(full[t] + counts) - digamma(full[t]), 0)
+                gain *= r[:, t, None, None]
+                spent = np.where(met_row, digamma(sums[t] + row) - digamma(sums[t]), 0)
+                spent = (r[:, t, None] * spent).sum() * np.array([1.0, k - 1.0])
+                said = np.array([gain[:, diagonal].sum(), gain[:, ~diagonal].sum()])
+                alpha[t] = (alpha[t] * said + begun[t]) / (spent + 1)
+            alpha = np.clip(alpha, np.minimum(1e-3, begun / 10), 1e4)
+        mass = np.where((gold < 0)[:, None], z, 0).sum(0) + np.bincount(
+            gold[gold >= 0], minlength=k
+        )
+        score = np.tile(np.log((mass + 1) / (mass + 1).sum()), (gold.size, 1))
+        full = np.where(diagonal, alpha[:, 0, None, None], alpha[:, 1, None, None])
+        for i, j, y, w in rows_of(answers):
+            for c in np.flatnonzero(got[i]):
+                n = counts[j, c]
+                whole = min(max(n[y], 1e-3), 1.0)
+                here = full[:, c], r[j], n, y
+                every, apart = log_chance(*here, 0.0), log_chance(*here, whole)
+                score[i, c] += w * (every + min(w, 1.0) * z[i, c] * (apart - every) / whole)
+        best = np.where(got, score, -np.inf).max(1, keepdims=True)
+        before, z = (
+            z,
+            np.exp(np.where(got, score - np.where(got.any(1)[:, None], best, 0), -np.inf)),
+        )
+        z = on_received(answers, z, gold)
+        moved = np.abs(z - before).sum() / 2 / max(mass.sum(), 1)
+    z[~got.any(1)] = 1 / k
+    return known(z, gold)
+
+
+def slow_received_averages(answers: Answers, gold: Array, n_rounds: int) -> Array:
+    """Normalised BWA on the labels received."""
+    k, got = answers.n_classes, received(answers)
+    z = shares(answers, np.full(gold.size, -1))
+    n, of_worker = answers.weight_per_task, answers.weight_per_worker
+    spread = (n[:, None] * z * (1 - z)).sum(0)
+    rate = np.maximum(15 * spread / max(n.sum(), 1e-300) * 4 * (1 - 1 / k), 1e-9)
+    z = on_received(answers, z, gold)
+    for _ in range(n_rounds + 1):
+        mass = np.where((gold < 0)[:, None], z, 0).sum(0) + np.bincount(
+            gold[gold >= 0], minlength=k
+        )
+        mean = mass / mass.sum() if mass.sum() > 0 else np.full(k, 1 / k)
+        wrong = np.zeros((answers.n_workers, k))
+        for i, j, y, w in rows_of(answers):
+            wrong[j] += w * np.where(got[i], (np.eye(k)[y] - z[i]) ** 2, 0)
+        v = (15 + of_worker[:, None]) / (rate + wrong)
+        above, below = np.tile(mean, (gold.size, 1)), np.ones((gold.size, k))
+        for i, j, y, w in rows_of(answers):
+            above[i, y] += w * v[j, y]
+            below[i] += w * v[j]
+        z = on_received(answers, np.maximum(above / below, 1e-12), gold)
+    z[~got.any(1)] = 1 / k
+    return known(z, gold)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n_rounds", [1, 4, 8])
+def test_of_many_classes_they_are_their_transcriptions(n_rounds: int, weighted: bool) -> None:
+    answers, named, gold = crowd_of((n_rounds, 30, 6, 70, weighted))
+    slows = {
+        "hierarchical-dawid-skene": slow_received_types, "bwa-normalised": slow_received_averages
+    }  # fmt: skip
+    for name, slow in slows.items():
+        rule = STRATEGIES[name](max_iter=n_rounds, tol=1e-300)
+        found = rule.fit(answers, gold=named).posterior
+        np.testing.assert_allclose(found, slow(answers, gold, n_rounds), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    "spec", ["pool", "hierarchical-dawid-skene", "hierarchical-mace", "bwa-normalised"]
+)
+def test_of_many_classes_partitions_give_what_one_machine_gives(spec: str, weighted: bool) -> None:
+    answers, named, gold = crowd_of((7, 60, 9, 80, weighted))
+    rule = build(spec)
+    one = rule.fit(answers, gold=named)
+    for n in (1, 2, 7):
+        parts = LocalParts.of(answers, n, gold.astype(np.int32))
+        fitted = rule.fit_parts(parts, silent)
+        found = np.vstack([fitted.write(part, *fitted.given).posterior for part in parts])
+        np.testing.assert_allclose(found, one.posterior, rtol=0, atol=1e-9)
 
 
 def test_the_pool_is_the_mean_of_its_members() -> None:

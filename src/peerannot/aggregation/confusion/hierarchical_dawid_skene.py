@@ -14,16 +14,18 @@ from peerannot._options import option
 from peerannot.aggregation.base import Fit
 from peerannot.aggregation.confusion.ibcc import off_diagonal_of
 from peerannot.aggregation.confusion.model import confusions_of, ds_skill
+from peerannot.aggregation.confusion.received_types import ReceivedTypesModel
 from peerannot.aggregation.drawing.confusions import Confusions
 from peerannot.aggregation.partitions.confusions import CommonPairs, em_of
 from peerannot.aggregation.partitions.parts import Part, Parts
+from peerannot.aggregation.partitions.received import MANY
 from peerannot.aggregation.partitions.rounds import Model, Rounds, has_settled
-from peerannot.aggregation.passes.worker_types import WorkerTypes
+from peerannot.aggregation.passes.worker_types import WorkerTypes, begun_cells
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Result
 from peerannot.answers import Answers
 
-__all__ = ["HierarchicalDawidSkene", "TypesModel"]
+__all__ = ["HierarchicalDawidSkene", "types_model"]
 
 
 @STRATEGIES.register("hierarchical-dawid-skene")
@@ -78,7 +80,12 @@ class HierarchicalDawidSkene(Rounds):
     ``type_concentration`` (types, true, answered), :math:`\beta`, and ``membership`` (n_workers,
     types), :math:`r`.
 
-    Cost: O(answers x K) and O(pairs x K x types) an iteration, where pairs are the (worker,
+    Of more than 64 classes, the candidates of a task are the labels that it received, and all rows
+    of a type have one number for a right answer and one for each wrong label; there are no
+    confusion matrices, and ``type_concentration`` is (types, 2).
+
+    Cost: O(answers x distinct labels of a task) an iteration there, whatever the number of classes;
+    else O(answers x K) and O(pairs x K x types) an iteration, where pairs are the (worker,
     label) that occur; the posterior is kept between iterations.
 
     References
@@ -106,11 +113,22 @@ class HierarchicalDawidSkene(Rounds):
     pull: float = option(1.0, above=0.0, help="strength of the prior of what is learnt, in workers")
 
     def models(self, parts: Parts) -> Sequence[Model]:
-        common = CommonPairs.of(parts, model=self.name)
-        return [TypesModel(self, common, len(parts.shape.classes))]
+        many = len(parts.shape.classes) > MANY
+        common = CommonPairs.of(parts, model=self.name, columns=1 if many else None)
+        return [types_model(self, common, parts)]
 
     def answer_model(self, answers: Answers, result: Result) -> Confusions:
         return confusions_of(self.name, answers, result)
+
+
+def types_model(rule: HierarchicalDawidSkene, common: CommonPairs, parts: Parts) -> Model:
+    """The model of a rule, as the number of classes asks for."""
+    k = len(parts.shape.classes)
+    if k <= MANY:
+        return TypesModel(rule, common, k)
+    off = off_diagonal_of(rule.off_diagonal, k)
+    begun = begun_cells(rule.types, k, rule.diagonal, off)
+    return ReceivedTypesModel(common, parts, begun, rule.pull, uniform=rule.prior == "uniform")
 
 
 class TypesModel:

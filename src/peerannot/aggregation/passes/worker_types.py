@@ -16,12 +16,23 @@ from peerannot._loops import native
 from peerannot._threads import threads
 from peerannot.aggregation.passes.confusions import Pairs
 
-__all__ = ["WorkerTypes"]
+__all__ = ["WorkerTypes", "begun_cells"]
 
 LEAST, MOST = 1e-3, 1e4  # pseudo-answers of a cell that is learnt
 MAX_BLOCKS = 8
 PER_BLOCK = 2**12  # pairs of a block; and one at least for so many of the sums that it holds
 PER_PAIR = 16
+
+
+def begun_cells(
+    n_types: int, n_classes: int, diagonal: float, off_diagonal: float
+) -> NDArray[np.float64]:
+    """Pseudo-answers on the diagonal and on each place off it, (n_types, 2), see `WorkerTypes`."""
+    k = n_classes
+    total = diagonal + (k - 1) * off_diagonal
+    better = (np.arange(n_types) + 0.5) / n_types
+    right = 1 / k + (1 - 1 / k) * better if n_types > 1 else np.array([diagonal / total])
+    return np.stack((total * right, total * (1 - right) / max(k - 1, 1)), axis=1)
 
 
 @dataclass(frozen=True)
@@ -55,12 +66,9 @@ class WorkerTypes:
         ``diagonal`` pseudo-answers on the diagonal, and ``off_diagonal`` on each place off it.
         """
         k = n_classes
-        total = diagonal + (k - 1) * off_diagonal
-        better = (np.arange(n_types) + 0.5) / n_types
-        right = 1 / k + (1 - 1 / k) * better if n_types > 1 else np.array([diagonal / total])
-        wrong = total * (1 - right) / max(k - 1, 1)
+        right, wrong = begun_cells(n_types, k, diagonal, off_diagonal).T
         rows = np.repeat(wrong, k * k).reshape(n_types, k, k)
-        rows[:, np.arange(k), np.arange(k)] = (total * right)[:, None]
+        rows[:, np.arange(k), np.arange(k)] = right[:, None]
         return cls(rows, np.full(n_types, 1 / n_types), rows, pull)
 
     def membership(

@@ -11,10 +11,11 @@ from peerannot.aggregation.base import Fit
 from peerannot.aggregation.coin.hierarchical_mace import GuessModel, HierarchicalMACE
 from peerannot.aggregation.confusion.hierarchical_dawid_skene import (
     HierarchicalDawidSkene,
-    TypesModel,
+    types_model,
 )
 from peerannot.aggregation.partitions.confusions import CommonPairs
 from peerannot.aggregation.partitions.parts import Parts
+from peerannot.aggregation.partitions.received import MANY
 from peerannot.aggregation.partitions.rounds import Model, Rounds
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.reliability.bwa_normalised import BWANormalised
@@ -42,7 +43,7 @@ class Pool(Rounds):
     of the first three, confusions that of the first two.
 
     Cost: that of the four, O(answers x K) and O(pairs x K x 4) an iteration, where pairs are the
-    (worker, label) that occur.
+    (worker, label) that occur; of more than 64 classes O(answers x distinct labels of a task).
 
     References
     ----------
@@ -51,12 +52,12 @@ class Pool(Rounds):
     """
 
     def models(self, parts: Parts) -> Sequence[Model]:
-        k = len(parts.shape.classes)
-        common = CommonPairs.of(parts, model=self.name)
+        many = len(parts.shape.classes) > MANY
+        common = CommonPairs.of(parts, model=self.name, columns=1 if many else None)
         average = BWANormalised().models(parts)
         return [
-            TypesModel(HierarchicalDawidSkene(), common, k),
-            TypesModel(HierarchicalDawidSkene(prior="uniform"), common, k),
+            types_model(HierarchicalDawidSkene(), common, parts),
+            types_model(HierarchicalDawidSkene(prior="uniform"), common, parts),
             GuessModel(HierarchicalMACE(), common, parts),
             *average,
         ]

@@ -14,15 +14,16 @@ from peerannot._options import option
 from peerannot._threads import threads
 from peerannot.aggregation.base import Fit
 from peerannot.aggregation.partitions.parts import Part, Parts
+from peerannot.aggregation.partitions.received import MANY, cells_of, received_of
 from peerannot.aggregation.partitions.rounds import Model, Rounds
 from peerannot.aggregation.partitions.support import support_of
 from peerannot.aggregation.passes.coins import label_shares
 from peerannot.aggregation.passes.confusions import blocks_of
 from peerannot.aggregation.registry import STRATEGIES
-from peerannot.errors import ParameterError
 
 __all__ = ["AverageModel", "BWANormalised"]
 
+LEAST_SCORE = 1e-12
 LEAST_VARIANCE = 1e-9  # where all answers agree, the prior of the variance would be 0
 
 
@@ -55,7 +56,10 @@ class BWANormalised(Rounds):
     strategies that have no matrices, and weighs least on a few workers. Worker column ``weight``:
     mean of :math:`v_j` over classes, their mean 1.
 
-    Cost: O(answers x K) an iteration, without logarithms.
+    Of more than 64 classes, the candidates of a task are the labels that it received.
+
+    Cost: O(answers x K) an iteration, without logarithms; of more than 64 classes O(answers x
+    distinct labels of a task).
 
     References
     ----------
@@ -64,22 +68,13 @@ class BWANormalised(Rounds):
     """
 
     estimates_skill: ClassVar[bool] = False
-    # Memory of the scores of all classes over which the model is refused.
-    score_bytes: ClassVar[int] = 2**32
 
     strength: float = option(15.0, above=0.0, help="strength of the prior on precisions")
     pull: float = option(1.0, above=0.0, help="precision of the prior on tasks")
 
     def models(self, parts: Parts) -> Sequence[Model]:
-        shape = parts.shape
-        rows = max(len(shape.workers), shape.n_tasks // len(parts))
-        size = rows * len(shape.classes) * 8
-        if size > self.score_bytes:
-            raise ParameterError(
-                f"{self.name} needs {size / 2**30:.0f} GiB for scores of {shape.n_tasks}"
-                f" tasks x {len(shape.classes)} classes; use iwmv"
-            )
-        return [AverageModel(self, parts)]
+        many = len(parts.shape.classes) > MANY
+        return [(ReceivedAverageModel if many else AverageModel)(self, parts)]
 
 
 class AverageModel:
@@ -134,21 +129,126 @@ class AverageModel:
         return np.asarray((self._rule.strength + self._n[:, None]) / (self._rate + self._wrong))
 
 
+class ReceivedAverageModel:
+    """The same on the labels that tasks received, see `peerannot.aggregation.partitions.received`.
+
+    Parameters
+    ----------
+    rule
+        Its options.
+    parts
+    """
+
+    n_sums = 2
+
+    def __init__(self, rule: BWANormalised, parts: Parts) -> None:
+        self._rule, k = rule, len(parts.shape.classes)
+        self.begin, self.step, self.write = _begin_received, _step_received, _write_received
+        self._n, _, spread = parts.sum(_totals)
+        total = float(self._n.sum())
+        self._weight = max(total, 1.0)
+        scale = spread / max(total, 1e-300) * 4 * (1 - 1 / k)
+        rate = np.maximum(rule.strength * scale, LEAST_VARIANCE)
+        self._units = parts.sum(cells_of, None, False)[0].keys
+        self._owner, self._rate = self._units // k, rate[self._units % k]
+        self._wrong, self._mass = np.zeros(self._units.size), np.full(k, 1.0 / k)
+
+    def first(self) -> tuple[Any, ...]:
+        return (self._units,)
+
+    def given(self) -> tuple[Any, ...]:
+        total = self._mass.sum()
+        mean = self._mass / total if total > 0 else np.full(self._mass.size, 1 / self._mass.size)
+        return self._precision(), self._rule.pull, mean, self._units
+
+    def take(self, sums: tuple[Any, ...]) -> float:
+        wrong, self._mass = sums
+        change = np.abs(wrong - self._wrong).sum() / self._weight
+        self._wrong = wrong
+        return float(change)
+
+    def state(self) -> dict[str, Any]:
+        return {"wrong": self._wrong, "mass": self._mass}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self._wrong, self._mass = state["wrong"], state["mass"]
+
+    def fit(self) -> Fit:
+        met = np.bincount(self._owner, minlength=self._n.size)
+        precision = np.bincount(self._owner, self._precision(), self._n.size) / np.maximum(met, 1)
+        top = precision[met > 0].mean() if met.any() else 1.0
+        return Fit(None, worker_columns={"weight": precision / top})
+
+    def _precision(self) -> NDArray[np.float64]:
+        strength = self._rule.strength
+        return np.asarray((strength + self._n[self._owner]) / (self._rate + self._wrong))
+
+
+def _begin_received(part: Part, units: NDArray[np.int64]) -> tuple[Any, tuple[Any, ...]]:
+    share = received_of(part, units, None, False).begun(part)
+    return np.empty(0), _told_received(part, share, units)
+
+
+def _step_received(
+    part: Part, own: Any, precision: NDArray[np.float64], pull: float, mean: NDArray[np.float64],
+    units: NDArray[np.int64],
+) -> tuple[Any, tuple[Any, ...]]:  # fmt: skip
+    return own, _told_received(part, _averages(part, precision, pull, mean, units), units)
+
+
+def _write_received(
+    part: Part, own: Any, precision: NDArray[np.float64], pull: float, mean: NDArray[np.float64],
+    units: NDArray[np.int64],
+) -> Any:  # fmt: skip
+    share = _averages(part, precision, pull, mean, units)
+    return received_of(part, units, None, False).posterior(part, share)
+
+
+def _averages(
+    part: Part, precision: NDArray[np.float64], pull: float, mean: NDArray[np.float64],
+    units: NDArray[np.int64],
+) -> NDArray[np.float64]:  # fmt: skip
+    """Scores of the labels that each task received."""
+    met = received_of(part, units, None, False)
+    said = met.weight * precision[met.unit]
+    above = met.at_slots(part, said * met.hit)
+    above += pull * mean[np.where(met.used, met.support.label, 0)]
+    score = above / (pull + met.at_slots(part, said))
+    return met.scaled(part, np.maximum(score, LEAST_SCORE))
+
+
+def _told_received(
+    part: Part, share: NDArray[np.float64], units: NDArray[np.int64]
+) -> tuple[Any, ...]:
+    met = received_of(part, units, None, False)
+    gap = met.weight * (met.hit - share[met.slot]) ** 2
+    return np.bincount(met.unit, gap, units.size), met.mass(part, share)
+
+
 def _totals(part: Part) -> tuple[Any, ...]:
     """Weight of each worker, number of tasks with some, and spread of each class."""
-    answers, weight = part.answers, part.answers.weights
-    own, _ = label_shares(answers, support_of(part))
-    # Votes times what is no share of theirs: of a label, all its answers have the same.
-    spread = np.bincount(answers.label, weight * (1.0 - own), answers.n_classes)
+    answers = part.answers
+    if answers.n_classes <= MANY:
+        # What answers err by from the vote shares of their task is the spread of these.
+        of_workers, _, _ = _shares_sweep(part, np.full(answers.n_tasks, -1, np.int32))
+        spread = of_workers.sum(0)
+    else:
+        own, _ = label_shares(answers, support_of(part))
+        spread = np.bincount(answers.label, answers.weights * (1.0 - own), answers.n_classes)
     return answers.weight_per_worker, int((answers.weight_per_task > 0).sum()), spread
 
 
 def _begin(part: Part) -> tuple[Any, tuple[Any, ...]]:
-    n_workers, k = part.answers.n_workers, part.answers.n_classes
-    # Equal precisions that no prior pulls at average to the vote shares.
-    equal, nothing = np.ones((n_workers, k)), np.zeros(k)
-    wrong, mass, _ = _sweep(part, equal, 0.0, nothing, given=part.start)
+    wrong, mass, _ = _shares_sweep(part, part.gold, part.start)
     return np.empty(0), (wrong, mass)
+
+
+def _shares_sweep(
+    part: Part, gold: NDArray[np.int32], given: NDArray[np.float64] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    # Equal precisions that no prior pulls at average to the vote shares.
+    n_workers, k = part.answers.n_workers, part.answers.n_classes
+    return _sweep(part, np.ones((n_workers, k)), 0.0, np.zeros(k), given=given, gold=gold)
 
 
 def _step(
@@ -166,16 +266,18 @@ def _write(
 
 def _sweep(
     part: Part, precision: NDArray[np.float64], pull: float, mean: NDArray[np.float64], *,
-    given: NDArray[np.float64] | None = None, written: bool = False,
+    given: NDArray[np.float64] | None = None, gold: NDArray[np.int32] | None = None,
+    written: bool = False,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
     """Squared errors of each worker by class, sums of the scores of tasks with answers, and
     scores where they are to be written."""
     answers, k = part.answers, mean.size
     wrong, mass = np.empty((0 if written else answers.n_workers, k)), np.empty(k)
     scores = np.empty((answers.n_tasks if written else 0, k))
+    known = part.gold if gold is None else gold
     native.reliability_sweep(
-        answers.task_ptr, answers.worker, answers.label, answers.loop_weights, part.gold,
-        precision, mean, np.empty((0, k)) if given is None else given,
+        answers.task_ptr, answers.worker, answers.label, answers.loop_weights, known, precision,
+        mean, np.empty((0, k)) if given is None else given,
         blocks_of(answers, answers.n_workers), wrong, mass, scores, pull=pull, threads=threads(),
     )  # fmt: skip
     return wrong, mass, scores
