@@ -1,6 +1,7 @@
 """Accuracy of every strategy on real answers with known truth, ties shared, as a Markdown table.
 
-The last columns are means over the sets of the log loss and of the expected calibration error.
+The last columns are the interval of the difference to the best mean (all hold together with 95 %,
+see `peerannot.selection.differences`), and the means of log loss and expected calibration error.
 
     python benchmarks/accuracy.py FOLDER [--strategy NAME ...]
 
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from peerannot.aggregation import STRATEGIES
 from peerannot.io import read_answers
-from peerannot.selection import Scores, compare, read_truth
+from peerannot.selection import Scores, compare, read_truth, together
 
 # What needs more than votes, or stands for another rule with its defaults.
 LEFT_OUT = {"crowdlab", "gold-majority-vote", "weighted-vote", "hybrid-dawid-skene", "twothird"}
@@ -32,15 +33,18 @@ def main() -> None:
     warnings.simplefilter("ignore")
     sets = sorted(p for p in given.folder.iterdir() if (p / "truth.csv").exists())
     table: dict[str, list[Scores | None]] = {name: [] for name in names}
+    rows = []
     for folder in sets:
         k = json.loads((folder / "metadata.json").read_text())["n_classes"]
         answers = read_answers(folder / "answers.csv", classes=k)
         truth = read_truth(folder / "truth.csv", answers).codes
-        scores = {row.strategy: row.scores for row in compare(answers, names, truth=truth)}
+        rows.append(compare(answers, names, truth=truth))
+        scores = {row.strategy: row.scores for row in rows[-1]}
         for name in names:
             table[name].append(scores.get(name))
-    print(f"| strategy | {' | '.join(p.name for p in sets)} | mean | log loss | ECE |")
-    print(f"|---|{'---|' * (len(sets) + 3)}")
+    print(f"| strategy | {' | '.join(p.name for p in sets)} | mean | behind | log loss | ECE |")
+    behind = {row.strategy: row.behind for row in together(rows)}
+    print(f"|---|{'---|' * (len(sets) + 4)}")
 
     def mean(name: str, score: str) -> float:
         known = [float(getattr(found, score)) for found in table[name] if found is not None]
@@ -49,6 +53,8 @@ def main() -> None:
     for name in sorted(names, key=lambda n: -mean(n, "accuracy")):
         cells = ["-" if found is None else _point(found.accuracy, 4) for found in table[name]]
         cells.append(_point(mean(name, "accuracy"), 4))
+        one = behind.get(name)
+        cells.append("-" if one is None else f"{one.low:.3f} to {one.high:.3f}")
         cells += [_point(mean(name, "log_loss"), 2), _point(mean(name, "ece"), 3)]
         print(f"| [{name}]({name}.md) | {' | '.join(cells)} |")
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from peerannot._progress import Progress, silent
 from peerannot.aggregation import STRATEGIES, Result, Strategy, build
@@ -22,10 +22,11 @@ from peerannot.aggregation.uncertainty.calibration import Calibration, calibrate
 from peerannot.aggregation.uncertainty.heldout import deal, predictive
 from peerannot.answers import Answers
 from peerannot.errors import ConvergenceWarning, DataError, ParameterError
-from peerannot.selection.metrics import Scores, evaluate, truth_codes
+from peerannot.selection.differences import Behind, behind_the_best
+from peerannot.selection.metrics import Scores, evaluate, judged, truth_codes
 from peerannot.selection.reliability import Reliability, reliability
 
-__all__ = ["Comparison", "choose", "compare"]
+__all__ = ["Comparison", "Together", "choose", "compare", "together"]
 
 WARM_UP = 50  # answers
 
@@ -56,6 +57,10 @@ class Comparison:
         The scores with it.
     reliability : Reliability or None
         Confidence against truth, where it is known.
+    behind : Behind or None
+        How far it is behind the best, by what the order is by, with an interval over tasks.
+    values, sizes : float64 arrays (n_tasks,) or None
+        What each task adds to that, and what the sum is divided by.
     """
 
     strategy: str
@@ -68,6 +73,9 @@ class Comparison:
     calibration: Calibration | None = None
     calibrated: Scores | None = None
     reliability: Reliability | None = field(default=None, repr=False)
+    behind: Behind | None = None
+    values: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
+    sizes: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
 
     @property
     def merit(self) -> float:
@@ -145,19 +153,87 @@ def compare(
                         scored |= _calibrated(strategy, sample, result, known, scored, seed)
                 else:
                     logs = predictive(strategy, sample, fold)
-                    scored = {"heldout": float(logs.mean()), "heldout_error": _error(sample, logs)}
+                    scored = {
+                        "heldout": float(logs.mean()),
+                        "heldout_error": _error(sample, logs),
+                        "values": np.bincount(sample.task, logs, sample.n_tasks),
+                        "sizes": sample.answers_per_task.astype(np.float64),
+                    }
             except (DataError, ParameterError, MemoryError) as error:
                 rows.append(Comparison(name, problem=str(error)))
                 continue
         rows.append(Comparison(name, seconds=watch["seconds"], memory=watch["memory"], **scored))
+    found = [row for row in rows if row.values is not None]
+    behind = dict(zip((row.strategy for row in found), _behind([found], seed), strict=True))
+    rows = [replace(row, behind=behind.get(row.strategy)) for row in rows]
     return sorted(rows, key=lambda row: -row.merit)
+
+
+@dataclass(frozen=True)
+class Together:
+    """One strategy on several data sets.
+
+    Attributes
+    ----------
+    strategy : str
+    merits : tuple of float
+        What the order is by, of each set.
+    mean : float
+    behind : Behind
+        How far its mean is behind the best one, with an interval over the tasks of these sets.
+    """
+
+    strategy: str
+    merits: tuple[float, ...]
+    mean: float
+    behind: Behind
+
+
+def together(sets: Sequence[Sequence[Comparison]], *, seed: int = 0) -> list[Together]:
+    """Compare strategies by their means over data sets, the best first.
+
+    Parameters
+    ----------
+    sets
+        What `compare` gave of each, all with truth or all without.
+    seed
+        Of the intervals.
+
+    Raises
+    ------
+    DataError
+        Some sets have truth and others have not, or no strategy could take all of them.
+    """
+    of_set = [{row.strategy: row for row in rows if row.values is not None} for rows in sets]
+    if len({row.scores is None for rows in of_set for row in rows.values()}) > 1:
+        raise DataError("compare: give the truth of all data sets, or of none")
+    names = [row.strategy for row in sets[0] if all(row.strategy in rows for rows in of_set)]
+    if not names:
+        raise DataError("compare: no strategy can take all of these data sets")
+    found = [[rows[name] for name in names] for rows in of_set]
+    rows = []
+    for i, (name, behind) in enumerate(zip(names, _behind(found, seed), strict=True)):
+        merits = tuple(one[i].merit for one in found)
+        rows.append(Together(name, merits, float(np.mean(merits)), behind))
+    return sorted(rows, key=lambda row: -row.mean)
+
+
+def _behind(sets: Sequence[Sequence[Comparison]], seed: int) -> list[Behind]:
+    if not sets[0]:
+        return []
+    values = [np.stack([row.values for row in rows if row.values is not None], 1) for rows in sets]
+    sizes = [rows[0].sizes for rows in sets]
+    return behind_the_best(values, [s for s in sizes if s is not None], seed=seed)
 
 
 def _against(result: Result, known: Any, name: str) -> dict[str, Any]:
     """Scores of a result against the truth, and its reliability."""
     scores = evaluate(result, known)
+    right = judged(result, known).right
     return {
         "scores": scores,
+        "values": right,
+        "sizes": np.ones(right.size),
         "reliability": Reliability(name, reliability(result, known), ece=scores.ece),
     }
 

@@ -15,7 +15,7 @@ from peerannot.aggregation import Result
 from peerannot.io import may_write
 from peerannot.selection.metrics import BINS, judged
 
-__all__ = ["FORMATS", "Bin", "Reliability", "draw_reliability", "reliability"]
+__all__ = ["FORMATS", "Bin", "Reliability", "draw_reliability", "reliability", "undated"]
 
 FORMATS = (".png", ".svg", ".pdf")
 INK, BEFORE, AFTER, QUIET = "#1b1b1b", "#d1495b", "#4c78a8", "#8a8a8a"
@@ -102,11 +102,11 @@ def draw_reliability(found: Sequence[Reliability], path: str | Path) -> Path:
         below = figure.add_subplot(grid[2 * row + 1, column], sharex=above)
         _panel(above, below, one, first=i == 0)
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, format=path.suffix[1:], dpi=130, metadata=_undated(path))
+        figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=130, metadata=undated(path))
     return path
 
 
-def _undated(path: Path) -> dict[str, Any]:
+def undated(path: Path) -> dict[str, Any]:
     """What keeps the time out of the file."""
     return {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[path.suffix.lower()]
 
