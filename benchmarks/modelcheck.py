@@ -1,8 +1,8 @@
 """Do checks of models hold their level, and what do they find? Tables in Markdown.
 
-    python benchmarks/modelcheck.py level [--crowds 200] [--strategy NAME]
-    python benchmarks/modelcheck.py power [--crowds 40] [--strategy NAME]
-    python benchmarks/modelcheck.py real FOLDER [--strategy NAME]
+    python benchmarks/modelcheck.py level [--crowds 200] [--replicates 199] [--shape 0]
+    python benchmarks/modelcheck.py power [--crowds 40] [--replicates 199] [--shape 0]
+    python benchmarks/modelcheck.py real FOLDER [--strategy NAME] [--replicates 199]
     python benchmarks/modelcheck.py speed
 
 FOLDER holds one folder a set with ``answers.csv`` and ``metadata.json``; no truth is read. Crowds
@@ -33,6 +33,7 @@ SHAPES = {
     "9 answers a worker, 3 a task, 4 classes": (300, 100, 3, 4),
     "9 answers a worker, 3 a task, 2 classes": (300, 100, 3, 2),
 }
+POWER_SHAPES = ((200, 20, 10, 2), (200, 20, 10, 4), (300, 60, 5, 4))
 VIOLATIONS: dict[str, dict[str, float]] = {
     "none": {},
     "a tenth of the tasks are guessed": {"hard": 0.1},
@@ -69,29 +70,36 @@ def rejected(found: ModelCheck) -> dict[str, bool]:
     return {a.name: a.rejected for a in found.assumptions}
 
 
-def level(crowds: int, strategy: str) -> None:
-    print(f"| crowd | {strategy} rejected | fails | difficulty | dependence | skill |")
-    print("|---|---|---|---|---|---|")
-    for name, shape in SHAPES.items():
-        found = [check_model(crowd(shape, 1000 + s), strategy, seed=s) for s in range(crowds)]
+def level(crowds: int, strategy: str, replicates: int, first: int, shapes: list[int]) -> None:
+    print("| crowd | crowds | rejected | fails | difficulty | dependence | skill |")
+    print("|---|---|---|---|---|---|---|")
+    for at in shapes or range(len(SHAPES)):
+        name, shape = list(SHAPES.items())[at]
+        found = [
+            check_model(crowd(shape, 1000 + s), strategy, seed=s, replicates=replicates)
+            for s in range(first, first + crowds)
+        ]
         each = [rejected(f) for f in found]
-        shares = [
-            np.mean([not f.fits for f in found]), np.mean([not f.passed for f in found]),
-            *(np.mean([e[n] for e in each]) for n in ("difficulty", "dependence", "skill")),
+        counts = [
+            sum(not f.fits for f in found), sum(not f.passed for f in found),
+            *(sum(e[n] for e in each) for n in ("difficulty", "dependence", "skill")),
         ]  # fmt: skip
-        print(f"| {name} | {' | '.join(f'{s:.3f}' for s in shares)} |", flush=True)
+        print(f"| {name} | {crowds} | {' | '.join(map(str, counts))} |", flush=True)
 
 
-def power(crowds: int, strategy: str) -> None:
+def power(crowds: int, strategy: str, replicates: int, shapes: list[int]) -> None:
     print("| crowd | broken | difficulty | dependence | skill | fails |")
     print("|---|---|---|---|---|---|")
-    for shape in ((200, 20, 10, 2), (200, 20, 10, 4), (500, 100, 5, 4)):
-        n, j, per, k = shape
+    for at in shapes or range(len(POWER_SHAPES)):
+        n, j, per, k = shape = POWER_SHAPES[at]
         for name, broken in VIOLATIONS.items():
             found = [
-                check_model(crowd(shape, 5000 + s, **broken), strategy, seed=s)  # type: ignore[arg-type]
+                check_model(
+                    crowd(shape, 5000 + s, **broken),  # type: ignore[arg-type]
+                    strategy, seed=s, replicates=replicates,
+                )
                 for s in range(crowds)
-            ]
+            ]  # fmt: skip
             each = [rejected(f) for f in found]
             shares = [np.mean([e[a] for e in each]) for a in ("difficulty", "dependence", "skill")]
             shares.append(np.mean([not f.passed for f in found]))
@@ -99,12 +107,13 @@ def power(crowds: int, strategy: str) -> None:
             print(f"| {size} | {name} | {' | '.join(f'{s:.2f}' for s in shares)} |", flush=True)
 
 
-def real(folder: Path, strategy: str) -> None:
+def real(folder: Path, strategy: str, replicates: int) -> None:
     print("| set | answers | verdict | difficulty | dependence | skill | says wrong | vote worth |")
     print("|---|---|---|---|---|---|---|---|")
     for home in sorted(p for p in folder.iterdir() if (p / "answers.csv").exists()):
         k = json.loads((home / "metadata.json").read_text())["n_classes"]
-        found = check_model(read_answers(home / "answers.csv", classes=k), strategy)
+        answers = read_answers(home / "answers.csv", classes=k)
+        found = check_model(answers, strategy, replicates=replicates)
         cells = [_cell(a) for a in found.assumptions]
         verdict = "fits" if found.fits else "passes" if found.passed else "**fails**"
         print(
@@ -155,17 +164,20 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--crowds", type=int)
     parser.add_argument("--strategy", default="one-coin")
+    parser.add_argument("--replicates", type=int, default=199)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first crowd (level)")
+    parser.add_argument("--shape", type=int, action="append", default=[], help="0, 1, ...")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     match given.what:
         case "level":
-            level(given.crowds or 200, given.strategy)
+            level(given.crowds or 200, given.strategy, given.replicates, given.first, given.shape)
         case "power":
-            power(given.crowds or 40, given.strategy)
+            power(given.crowds or 40, given.strategy, given.replicates, given.shape)
         case "real":
             if given.folder is None:
                 parser.error("real needs the folder of the sets")
-            real(given.folder, given.strategy)
+            real(given.folder, given.strategy, given.replicates)
         case "speed":
             speed()
 

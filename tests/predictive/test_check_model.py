@@ -14,10 +14,12 @@ from helpers.misfits import coin_crowd
 from helpers.real_crowds import real_crowd
 from peerannot.aggregation import STRATEGIES, OneCoin
 from peerannot.aggregation.drawing.base import beta_prior
+from peerannot.aggregation.drawing.coins import Coins
 from peerannot.answers import Answers
 from peerannot.errors import DataError, ParameterError
 from peerannot.predictive import ModelCheck, check_model
 from peerannot.predictive.check import _some_tasks
+from peerannot.predictive.discrepancies import Layout, measure
 from peerannot.predictive.significance import _step_down, item_tests
 
 CHECKED = [name for name in STRATEGIES if STRATEGIES[name].models_answers()]
@@ -99,12 +101,13 @@ def test_what_dawid_skene_fits_exactly_is_not_tested():
 
 def test_same_seed_same_bytes(tmp_path):
     answers, _ = coin_crowd(60, 8, 5, seed=6)
-    pages = []
-    for at, seed in enumerate((0, 0, 1)):
-        files = check_model(answers, replicates=19, seed=seed).save(tmp_path / str(at))
-        pages.append([path.read_bytes() for path in files])
+    found = [check_model(answers, replicates=19, seed=seed) for seed in (0, 0, 1)]
+    pages = [
+        [path.read_bytes() for path in check.save(tmp_path / str(at))]
+        for at, check in enumerate(found[:2])
+    ]
     assert pages[0] == pages[1]
-    assert pages[0] != pages[2]
+    assert found[0].statistic_table() != found[2].statistic_table()
 
 
 def test_frames_come_back_as_they_came():
@@ -200,6 +203,21 @@ def test_items_are_tested_against_the_pool():
     assert (found.q_value <= 0.05).sum() == 1
     low = item_tests(-value, low_is_bad=True)
     np.testing.assert_allclose(low.p_value, found.p_value)
+
+
+def test_what_a_worker_cannot_tell_apart_is_no_difficulty():
+    rng = np.random.default_rng(3)
+    truth, task, worker = rng.integers(2, size=400), np.repeat(np.arange(400), 8), [*range(8)] * 400
+    right = rng.random(3200) < np.where(truth[task] == 0, 0.95, 0.55)
+    label = np.where(right, truth[task], 1 - truth[task])
+    answers = Answers.from_arrays(task, worker, label, classes=2)
+    model = Coins(answers, np.eye(2)[truth], np.full(8, 0.75))
+    found = measure(Layout.of(answers, 10, 100), model, answers.label.astype(np.int64))
+    # Residuals from .75 alone would have a correlation of .2^2 / (.75 x .25) = .21.
+    assert abs(found.together) < 0.02
+    assert np.abs(found.pair).max() < 4
+    # Label 0 is given 190 + 90 times in 400 tasks, where 150 + 50 are expected.
+    assert found.label[0] > 5 and (found.worker > 1).all()
 
 
 def test_empirical_prior_tells_skill_from_luck():
