@@ -30,6 +30,7 @@ CAPABILITIES = {
 _ITERATES = "it iterates over all answers"
 _NO_START = "it does not iterate: there is nothing to start from"
 _LEARNT = "what is learnt of the crowd changes with each answer"
+_PAIRS = "groups are found in pairs of workers over all tasks, and tried one after another"
 _NO_SKILL = "it says nothing of workers"
 _A_VOTE = "it weighs votes: no answer has a probability"
 _NO_LAW = "its skills only weigh votes: answers have no probability by them"
@@ -71,6 +72,7 @@ MISSING = {
         "hybrid-dawid-skene": "hard E-steps leave no counts that could be moved a little",
         "iwmv": _ITERATES,
         "kos": _ITERATES,
+        "latent-factor": "groups of workers change with each answer",
         "m-msr": _ITERATES,
         "mace": "it keeps the best of several starts",
         "one-coin": _ITERATES,
@@ -103,6 +105,7 @@ MISSING = {
         "kos": "its messages are no probabilities",
         "la": _NO_LAW,
         "la-two-pass": _NO_LAW,
+        "latent-factor": "members of a group do not answer independently, as a check draws them",
         "m-msr": "it fits agreement of workers, not their answers",
         "majority-vote": _A_VOTE,
         "naive-soft": _A_VOTE,
@@ -115,8 +118,8 @@ MISSING = {
         "weighted-vote": _A_VOTE,
         "zero-based-skill": _NO_LAW,
     },
-    "out of core": {},
-    "Dask": {},
+    "out of core": {"latent-factor": _PAIRS},
+    "Dask": {"latent-factor": _PAIRS},
 }
 """Why strategies of the registry lack a capability, by capability and name: all that is missing."""
 

@@ -11,6 +11,7 @@ Weights of answers play no part here: each answer counts once.
 from peerannot.agreement._cohen import cohen_kappa
 from peerannot.agreement._counts import LabelCounts, coincidence_matrix
 from peerannot.agreement._entropy import vote_entropy
+from peerannot.agreement._excess import ExcessAgreement
 from peerannot.agreement._krippendorff import krippendorff_alpha
 from peerannot.agreement._pairs import WorkerPairs, wilson
 from peerannot.agreement._rates import fleiss_kappa, gwet_ac, percent_agreement
@@ -19,6 +20,7 @@ from peerannot.agreement._skilled import consistency, entropy_threshold, uncerta
 
 __all__ = [
     "Coefficient",
+    "ExcessAgreement",
     "LabelCounts",
     "WorkerPairs",
     "cohen_kappa",

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from peerannot._progress import Progress
     from peerannot.answers import Answers
     from peerannot.dataset import Dataset, Image
+    from peerannot.dataset.workers import Roster
     from peerannot.identification import Evidence, Method
     from peerannot.learning import TrainOptions
 
@@ -72,7 +73,14 @@ _WORST_SHOWN = 10
     "--hard-labels",
     type=_FILE,
     help="One label a task, a .npy of `peerannot aggregate`, for AUM, cartography and"
-    " label-errors; by default the majority vote.",
+    " label-errors, by default the majority vote; for dependence, replacement and judge-ranking"
+    " the known labels, -1 for unknown.",
+)
+@click.option(
+    "--models",
+    metavar="WORKERS",
+    help="Workers that are models, with commas between; by default those of kind model in"
+    " FOLDER/workers.csv.",
 )
 @click.option("--metadata_path", "--metadata-path", type=_FILE, help="Metadata, when elsewhere.")
 @click.option("--alpha", type=float, default=0.01, show_default=True, help="Quantile to prune.")
@@ -131,6 +139,7 @@ def identify(
     matrix_file: Path | None,
     logits: Path | None,
     probabilities: Path | None,
+    models: str | None,
     output: Path | None,
     plot: bool,
     as_json: bool,
@@ -160,6 +169,7 @@ def identify(
             f"{wanted.name} trains on images, and {folder} has none: make a data set of it with"
             " peerannot import --images, or give --logits"
         )
+    roster = _roster(dataset, answers, models)
     home = output or (Path(folder) if dataset is not None else Path())
     with spoken_warnings(), progress_bar(wanted.name) as progress:
         needed = "network" in wanted.needs and logits is None
@@ -172,6 +182,8 @@ def identify(
             index=_positions(images),
             labels=_hard_labels(hard_labels) if hard_labels is not None else None,
             probabilities=load_npy(probabilities) if probabilities is not None else None,
+            kinds=roster.of(answers.workers) if roster.kinds else (),
+            groups={w: g for w, g in roster.groups.items() if w in answers.workers},
             progress=progress,
         )
         if "network" in wanted.needs:
@@ -229,6 +241,14 @@ def _votes(
         raise click.UsageError("--n-classes is for a data set; give --classes for a file of votes")
     votes = load_votes(path, metadata=metadata, labels=labels, **reading)
     return None, votes.answers, votes.facts
+
+
+def _roster(dataset: Dataset | None, answers: Answers, models: str | None) -> Roster:
+    """Kinds and groups of workers, as the data set and the user say."""
+    from peerannot.dataset.workers import Roster, named_models
+
+    known = Roster() if dataset is None else dataset.roster()
+    return known if models is None else named_models(models.split(","), answers.workers, known)
 
 
 def _bracketed(method: str) -> set[str]:

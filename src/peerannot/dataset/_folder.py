@@ -23,6 +23,7 @@ from peerannot.answers.labels import BadLabel
 from peerannot.dataset._stage import settle_install
 from peerannot.dataset.details import Details, read_details
 from peerannot.dataset.images import SPLITS, Image, list_images
+from peerannot.dataset.workers import WORKERS, Roster, read_roster
 from peerannot.errors import DataError, ParameterError
 
 __all__ = ["Dataset", "read_removed"]
@@ -202,6 +203,16 @@ class Dataset:
             ``answers.json`` was changed since, or the sidecar is absent or damaged.
         """
         return read_details(self.path, self.metadata, self.path / "answers.json")
+
+    def roster(self) -> Roster:
+        """Kinds and groups of the workers, of ``workers.csv``; empty without one.
+
+        Raises
+        ------
+        DataError
+            The file is damaged.
+        """
+        return read_roster(self.path / WORKERS)
 
     def _tell_changes(self, answers: Path) -> None:
         """Say which of the files that belong together were changed since they were written."""

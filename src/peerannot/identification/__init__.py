@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from peerannot.identification.confusion import spam_score
     from peerannot.identification.consensus import Crowdlab, crowdlab
     from peerannot.identification.copies import copied_pairs
+    from peerannot.identification.dependence import SharedErrors, effective_votes, shared_errors
     from peerannot.identification.dynamics import Tally, margin
     from peerannot.identification.label_errors import ConfidentLearning, confident_learning
     from peerannot.identification.output import write_findings
@@ -32,6 +33,7 @@ _HOMES = {
     "Evidence": "base",
     "Findings": "base",
     "Method": "base",
+    "SharedErrors": "dependence",
     "Tally": "dynamics",
     "TrainsNetwork": "base",
     "Waum": "weighted_margin",
@@ -39,7 +41,9 @@ _HOMES = {
     "confused_classes": "classes",
     "copied_pairs": "copies",
     "crowdlab": "consensus",
+    "effective_votes": "dependence",
     "margin": "dynamics",
+    "shared_errors": "dependence",
     "spam_score": "confusion",
     "waum": "weighted_margin",
     "worker_cards": "workers",
@@ -53,6 +57,7 @@ __all__ = [
     "Evidence",
     "Findings",
     "Method",
+    "SharedErrors",
     "Tally",
     "TrainsNetwork",
     "Waum",
@@ -61,8 +66,10 @@ __all__ = [
     "confused_classes",
     "copied_pairs",
     "crowdlab",
+    "effective_votes",
     "margin",
     "option",
+    "shared_errors",
     "spam_score",
     "waum",
     "worker_cards",

@@ -61,6 +61,10 @@ class Evidence:
         Whether ``train`` replays one network instead of training a new one at each call.
     model : str
         Name of the network, which names a folder.
+    kinds : sequence of str
+        What each worker is, ``"human"`` or ``"model"``; empty where all are human.
+    groups : mapping
+        Name of the group of workers that are known to be alike, by worker id.
     progress : Progress
     """
 
@@ -74,7 +78,13 @@ class Evidence:
     train: TrainsNetwork | None = None
     one_network: bool = False
     model: str = "network"
+    kinds: Sequence[str] = ()
+    groups: Mapping[str, str] = field(default_factory=dict)
     progress: Progress = silent
+
+    def kind_of_workers(self) -> list[str]:
+        """What each worker is, ``"human"`` or ``"model"``."""
+        return list(self.kinds) or ["human"] * self.answers.n_workers
 
     def file_of(self, tasks: NDArray[Any]) -> list[str]:
         """Names of the images of tasks, empty texts where there are none."""

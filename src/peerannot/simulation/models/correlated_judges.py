@@ -25,7 +25,8 @@ class CorrelatedJudges(Simulator):
     one family have latent correlation w = ``within``, of two families c = ``across``. A wrong
     judge gives the task's distractor d_i, uniform among the wrong classes, with probability
     ``tempting``, else a uniformly wrong class. a_j is Beta of mean ``accuracy``. ``families``
-    has the family of each judge.
+    has the family of each judge: in turn, or the first ``largest`` of them in one and the others
+    in turn in the rest.
 
     References
     ----------
@@ -38,6 +39,9 @@ class CorrelatedJudges(Simulator):
     within: float = option(0.6, at_least=0, at_most=1, help="latent correlation in a family")
     across: float = option(0.3, at_least=0, at_most=1, help="latent correlation between families")
     tempting: float = option(0.7, at_least=0, at_most=1, help="P(wrong answer is the distractor)")
+    largest: float = option(
+        0.0, at_least=0, at_most=1, help="share of judges of the first family; 0: all alike"
+    )
 
     def check(self, crowd: Crowd) -> None:
         super().check(crowd)
@@ -46,10 +50,16 @@ class CorrelatedJudges(Simulator):
                 f"correlated-judges: across ({self.across:g}) must be at most within"
                 f" ({self.within:g})"
             )
+        if self.largest > 0 and self.families < 2:
+            raise ParameterError("correlated-judges: largest needs two families or more")
 
     def plan(self, crowd: Crowd, truth: NDArray[np.int64], rng: np.random.Generator) -> Plan:
         accuracy = rates(self.accuracy, crowd.n_worker, rng, concentration=50.0)
-        family = np.arange(crowd.n_worker) % self.families
+        judge = np.arange(crowd.n_worker)
+        family = judge % self.families
+        if self.largest > 0:
+            first = round(self.largest * crowd.n_worker)
+            family = np.where(judge < first, 0, 1 + (judge - first) % (self.families - 1))
         return Plan(
             matrices=one_coin(accuracy, crowd.n_classes),
             extra={
