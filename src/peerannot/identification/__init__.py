@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from peerannot.identification.dynamics import Tally, margin
     from peerannot.identification.label_errors import ConfidentLearning, confident_learning
     from peerannot.identification.output import write_findings
+    from peerannot.identification.ranking import ranked_judges
+    from peerannot.identification.replacement import Trials, replacement_trials
     from peerannot.identification.weighted_margin import Waum, waum
     from peerannot.identification.workers import worker_cards
 
@@ -36,6 +38,7 @@ _HOMES = {
     "SharedErrors": "dependence",
     "Tally": "dynamics",
     "TrainsNetwork": "base",
+    "Trials": "replacement",
     "Waum": "weighted_margin",
     "confident_learning": "label_errors",
     "confused_classes": "classes",
@@ -43,6 +46,8 @@ _HOMES = {
     "crowdlab": "consensus",
     "effective_votes": "dependence",
     "margin": "dynamics",
+    "ranked_judges": "ranking",
+    "replacement_trials": "replacement",
     "shared_errors": "dependence",
     "spam_score": "confusion",
     "waum": "weighted_margin",
@@ -60,6 +65,7 @@ __all__ = [
     "SharedErrors",
     "Tally",
     "TrainsNetwork",
+    "Trials",
     "Waum",
     "build",
     "confident_learning",
@@ -69,6 +75,8 @@ __all__ = [
     "effective_votes",
     "margin",
     "option",
+    "ranked_judges",
+    "replacement_trials",
     "shared_errors",
     "spam_score",
     "waum",
