@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from peerannot.report._judges import judges
 from peerannot.report._numbers import bars, short, shorts, triples
 from peerannot.report._source import ReportSource
 from peerannot.report._tasks import AMBIGUOUS, task_table, worst_first
@@ -87,7 +88,7 @@ def facts(source: ReportSource, *, n_tasks: int = 1000) -> dict[str, Any]:
         "notes": list(source.notes),
         "position": shown,
     }
-    document["words"] = sentences(document)
+    document["words"] = sentences(document) + judges(source)
     return document
 
 

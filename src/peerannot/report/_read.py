@@ -50,7 +50,7 @@ def read_source(
     """Read the votes of a dataset folder, fit strategies, and find what else there is.
 
     Also read, where they exist: images under ``train/``, ``ground_truth.npy``, ``gold.json``,
-    and ``waum.csv`` under ``identification/``.
+    ``workers.csv``, and ``waum.csv`` under ``identification/``.
 
     Parameters
     ----------
@@ -98,6 +98,7 @@ def read_source(
         return ReportSource(
             dataset.name, answers, results, main, why, gold=gold, notes=tuple(notes)
         )
+    roster = dataset.roster()
     return ReportSource(
         name=dataset.name,
         answers=answers,
@@ -109,6 +110,8 @@ def read_source(
         waum=_waum(dataset, answers, notes),
         images=_images(dataset, answers, notes) if images else None,
         notes=tuple(notes),
+        kinds=roster.of(answers.workers) if roster.kinds else (),
+        groups={w: g for w, g in roster.groups.items() if w in answers.workers},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,10 @@ class ReportSource:
         Image of each task; None for a task without one, or for a data set without images.
     notes : sequence of str
         What was left out, and why; shown at the end of the report.
+    kinds : sequence of str
+        What each worker is, ``"human"`` or ``"model"``; empty where nobody is a model.
+    groups : mapping
+        Name of the group of workers that are known to be alike, by worker id.
     """
 
     name: str
@@ -63,6 +67,8 @@ class ReportSource:
     waum: NDArray[np.float64] | None = None
     images: Sequence[Path | None] | None = None
     notes: Sequence[str] = ()
+    kinds: Sequence[str] = ()
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.main not in self.results:
