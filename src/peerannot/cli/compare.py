@@ -84,14 +84,14 @@ def compare(
     "behind" is the difference to the first, with an interval over tasks; the intervals of all
     strategies hold together with 95 %. "real" is a difference whose interval leaves out 0.
     """
+    from peerannot._figures import FIGURES
     from peerannot.io import may_write
     from peerannot.selection import compare as run
     from peerannot.selection import together
     from peerannot.selection.differences import draw_behind
-    from peerannot.selection.reliability import FORMATS
 
     if figure is not None:
-        may_write(figure, force=force, suffixes=FORMATS)
+        may_write(figure, force=force, suffixes=FIGURES)
     elif force:
         raise click.UsageError("--force is for --figure")
     homes = datasets or (".",)

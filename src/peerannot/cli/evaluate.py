@@ -69,12 +69,12 @@ def evaluate(
     macro F1, log loss, Brier score and expected calibration error of the posterior, and the
     share of tasks decided.
     """
+    from peerannot._figures import FIGURES
     from peerannot.io import may_write
     from peerannot.selection import compare, draw_reliability, read_truth
-    from peerannot.selection.reliability import FORMATS
 
     if figure is not None:
-        may_write(figure, force=force, suffixes=FORMATS)
+        may_write(figure, force=force, suffixes=FIGURES)
     elif force:
         raise click.UsageError("--force is for --figure")
     votes = load_votes(dataset, answers_file=answers_file, truth=truth, **reading)

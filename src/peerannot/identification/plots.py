@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._files import atomic_path
+from peerannot._figures import save_figure
 from peerannot._optional import require
 from peerannot.answers import Answers
 from peerannot.dataset import UnreadableImageError, read_picture
@@ -55,19 +55,12 @@ def plot_findings(
     written = []
     if known.size > 1:
         figure = _distribution(figure_of, findings, known)
-        written.append(_save(figure, table.with_name(f"{table.stem}_distribution.png")))
+        written.append(save_figure(figure, table.with_name(f"{table.stem}_distribution.png")))
     if findings.subject == "task" and paths:
         figure = _contact_sheet(figure_of, findings, answers, paths)
         if figure is not None:
-            written.append(_save(figure, table.with_name(f"{table.stem}_worst.png")))
+            written.append(save_figure(figure, table.with_name(f"{table.stem}_worst.png")))
     return written
-
-
-def _save(figure: Any, path: Path) -> Path:
-    with atomic_path(path) as temporary:
-        # The default metadata name the version of matplotlib: same input, same bytes.
-        figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})
-    return path
 
 
 def _plain_axes(axes: Any) -> None:

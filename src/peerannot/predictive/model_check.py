@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from peerannot._figures import save_figure
 from peerannot._file_set import MANIFEST, file_set
 from peerannot._files import Document
 from peerannot._text import did_you_mean
 from peerannot._version import __version__
 from peerannot.aggregation.origin import Origin, build_frame
 from peerannot.errors import ParameterError
-from peerannot.predictive.plots import figure_of, save_figure
+from peerannot.predictive.plots import figure_of
 from peerannot.predictive.significance import Assumed, Items, Statistic
 
 __all__ = ["Assumption", "ModelCheck"]

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from peerannot._files import atomic_path
-from peerannot._optional import require
+from peerannot._figures import new_figure
 from peerannot.predictive.significance import Assumed, Items, Statistic
 
-__all__ = ["figure_of", "save_figure"]
+__all__ = ["figure_of"]
 
 _INK, _BAR, _ACCENT, _QUIET, _PALE = "#1b1b1b", "#4c78a8", "#d1495b", "#8a8a8a", "#c9ced6"
 _SUBJECTS: dict[Assumed, tuple[str, str]] = {
@@ -49,8 +47,7 @@ def figure_of(check: Checked) -> Any:
     MissingDependencyError
         matplotlib is not installed.
     """
-    make = require("matplotlib.figure", extra="report", feature="the picture of a check").Figure
-    figure = make(figsize=(9.6, 6.4), layout="constrained")
+    figure = new_figure(9.6, 6.4, feature="the picture of a check")
     above, below = figure.subfigures(2, 1, height_ratios=[1.15, 1])
     _statistics(above.add_subplot(), check)
     for axes, name in zip(below.subplots(1, len(_SUBJECTS)), _SUBJECTS, strict=True):
@@ -61,13 +58,6 @@ def figure_of(check: Checked) -> Any:
         x=0.01, ha="left", fontsize=12, color=_INK,
     )  # fmt: skip
     return figure
-
-
-def save_figure(figure: Any, path: Path) -> None:
-    """Write a figure as PNG; same figure, same bytes."""
-    with atomic_path(path) as temporary:
-        # The default metadata name the version of matplotlib.
-        figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})
 
 
 def _statistics(axes: Any, check: Checked) -> None:

@@ -9,10 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._files import atomic_path
-from peerannot._optional import require
+from peerannot._figures import FIGURES, new_figure, save_figure
 from peerannot.io import may_write
-from peerannot.selection.reliability import FORMATS, undated
 
 __all__ = ["Behind", "behind_the_best", "draw_behind"]
 
@@ -133,9 +131,8 @@ def draw_behind(rows: Sequence[tuple[str, Behind]], path: str | Path, *, what: s
         matplotlib is not installed.
     """
     path = Path(path)
-    may_write(path, force=True, suffixes=FORMATS)
-    figure_of = require("matplotlib.figure", extra="report", feature="--figure").Figure
-    figure = figure_of(figsize=(7.0, 1.1 + 0.27 * len(rows)), layout="constrained")
+    may_write(path, force=True, suffixes=FIGURES)
+    figure = new_figure(7.0, 1.1 + 0.27 * len(rows), feature="--figure")
     axes = figure.add_subplot()
     axes.axvline(0, color="#8a8a8a", linewidth=1)
     for real, colour, label in (
@@ -155,6 +152,4 @@ def draw_behind(rows: Sequence[tuple[str, Behind]], path: str | Path, *, what: s
     axes.tick_params(axis="x", labelsize=8)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.legend(fontsize=8, frameon=False)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=130, metadata=undated(path))
-    return path
+    return save_figure(figure, path)

@@ -9,15 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from peerannot._files import atomic_path
-from peerannot._optional import require
+from peerannot._figures import FIGURES, new_figure, save_figure
 from peerannot.aggregation import Result
 from peerannot.io import may_write
 from peerannot.selection.metrics import BINS, judged
 
-__all__ = ["FORMATS", "Bin", "Reliability", "draw_reliability", "reliability", "undated"]
+__all__ = ["Bin", "Reliability", "draw_reliability", "reliability"]
 
-FORMATS = (".png", ".svg", ".pdf")
 INK, BEFORE, AFTER, QUIET = "#1b1b1b", "#d1495b", "#4c78a8", "#8a8a8a"
 
 
@@ -90,25 +88,17 @@ def draw_reliability(found: Sequence[Reliability], path: str | Path) -> Path:
         matplotlib is not installed.
     """
     path = Path(path)
-    may_write(path, force=True, suffixes=FORMATS)
-    figure_of = require("matplotlib.figure", extra="report", feature="--figure").Figure
+    may_write(path, force=True, suffixes=FIGURES)
     columns = min(len(found), 3)
     rows = -(-len(found) // columns)
-    figure = figure_of(figsize=(3.3 * columns + 0.3, 3.9 * rows + 0.4), layout="constrained")
+    figure = new_figure(3.3 * columns + 0.3, 3.9 * rows + 0.4, feature="--figure")
     grid = figure.add_gridspec(2 * rows, columns, height_ratios=[4, 1] * rows)
     for i, one in enumerate(found):
         row, column = divmod(i, columns)
         above = figure.add_subplot(grid[2 * row, column])
         below = figure.add_subplot(grid[2 * row + 1, column], sharex=above)
         _panel(above, below, one, first=i == 0)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=130, metadata=undated(path))
-    return path
-
-
-def undated(path: Path) -> dict[str, Any]:
-    """What keeps the time out of the file."""
-    return {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[path.suffix.lower()]
+    return save_figure(figure, path)
 
 
 def _panel(above: Any, below: Any, one: Reliability, *, first: bool) -> None:
