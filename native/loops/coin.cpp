@@ -16,11 +16,14 @@ namespace {
 constexpr int ahead = 32;                   // answers ahead of which units are asked for
 constexpr int64_t cached_units = 1024;      // up to so many are in the first-level cache
 constexpr int64_t widest = least(16, 4 * lanes<double>);  // classes up to which all are met
+constexpr double most_odds = 40;   // logarithm of the odds of one answer up to which they multiply
+constexpr double most_product = 650;  // and of a product of them, far from overflow and underflow
 
-// Ask for what the unit of a later answer needs.
-PEERANNOT_INLINE void ask_ahead(const CoinPass& pass, const CoinSums& sums, int64_t a) {
+// Ask for what the unit of a later answer needs, of its bonus or odds.
+PEERANNOT_INLINE void ask_ahead(const CoinPass& pass, const double* each, const CoinSums& sums,
+                                int64_t a) {
     if (pass.n_units <= cached_units || a + ahead >= pass.votes.n_answers) return;
-    __builtin_prefetch(pass.bonus + pass.unit[a + ahead]);
+    __builtin_prefetch(each + pass.unit[a + ahead]);
     __builtin_prefetch(sums.right + pass.unit[a + ahead], 1);
 }
 
@@ -73,67 +76,132 @@ PEERANNOT_INLINE double sum_where(const double* x, const double* met) {
     return sum_of<double, lanes<double>>(sum);
 }
 
+// Product of numbers above 0, one for each task of a tile, that does not leave the range: powers
+// of 2 are counted apart.
+class LongProduct {
+public:
+    LongProduct() {
+        for (int64_t t = 0; t < tile_tasks; t++) {
+            mantissa_[t] = 1;
+            exponent_[t] = 0;
+        }
+    }
+    PEERANNOT_INLINE void times(const double* x) {
+        for (int64_t t = 0; t < tile_tasks; t += lanes<double>) {
+            const Bits bits = (Bits)(load<V>(mantissa_ + t) * load<V>(x + t));
+            store(exponent_ + t, load<Bits>(exponent_ + t) + (bits >> 52) - 1023);
+            store(mantissa_ + t, (V)((bits & ((uint64_t(1) << 52) - 1)) | uint64_t(1023) << 52));
+        }
+    }
+    double log() const {
+        double sum = 0;
+        for (int64_t t = 0; t < tile_tasks; t++)
+            sum += double(int64_t(exponent_[t])) * 0.693147180559945309417 +
+                   std::log(mantissa_[t]);
+        return sum;
+    }
+
+private:
+    using V = Vector<double, lanes<double>>;
+    using Bits = Vector<uint64_t, lanes<double>>;
+    alignas(64) double mantissa_[tile_tasks];  // from 1 to 2
+    alignas(64) uint64_t exponent_[tile_tasks];  // two's complement
+};
+
+// How far from 0 the logarithms are, infinite where one is past `most`.
+PEERANNOT_INLINE double reach_of(const double* x, int64_t n, double most) {
+    double reach = 0;
+    bool is_near = true;
+    for (int64_t i = 0; i < n; i++) {
+        is_near &= std::fabs(x[i]) < most;
+        reach = larger(reach, std::fabs(x[i]));
+    }
+    return is_near ? reach : HUGE_VAL;
+}
+
 // A row of the tile for each class, a column for each of its tasks.
+//
+// Where all answers weigh 1, an exponential for each unit is all that a pass needs: the odds of
+// answers are multiplied. Tasks whose products might leave the range, and weighted answers, have
+// sums of logarithms.
 Status step_rows(const CoinPass& pass, int64_t lo, int64_t hi, CoinSums& sums) {
     constexpr int64_t width = tile_tasks;
     const SlotVotes& v = pass.votes;
-    const int64_t k = pass.k;
-    alignas(64) double z[widest * width], top[width], total[width], product[width], met[width];
-    for (int64_t t = 0; t < width; t++) product[t] = 1;
+    const int64_t k = pass.k, n_units = pass.n_units;
+    alignas(64) double z[widest * width], top[width], total[width], met[width];
+    LongProduct product;
     double gain = 0;
-    int64_t until_log = 0;
     if (!are_runs(v.ptr, lo, hi, v.n_answers)) return Status::out_of_range;
+    double reach = HUGE_VAL, prior_reach = 0;
+    const bool worth = !v.weight && n_units <= v.ptr[hi] - v.ptr[lo];
+    Room room((worth ? n_units + lanes<double> : 1) * 8);
+    double* odds = static_cast<double*>(room.at);
+    if (!odds) return Status::no_memory;
+    if (worth) {
+        reach = reach_of(pass.bonus, n_units, most_odds);
+        prior_reach = reach_of(pass.log_prior, k, most_product);
+        for (int64_t u = 0; u < n_units + lanes<double>; u++)
+            odds[u] = u < n_units ? pass.bonus[u] : 0;
+        exp_all(odds, n_units);
+    }
     for (int64_t begin = lo; begin < hi; begin += width) {
         const int64_t n = least(width, hi - begin);
         const int64_t* ptr = v.ptr + begin;
         const int32_t* gold = v.gold + begin;
         const int64_t from = ptr[0], m = ptr[n] - from;
         bool is_fine =
-            all_below(pass.unit + from, m, pass.n_units) && all_below(pass.label + from, m, k);
+            all_below(pass.unit + from, m, n_units) && all_below(pass.label + from, m, k);
         bool any_gold = false;
+        int64_t longest = 0;
         for (int64_t t = 0; t < n; t++) {
             is_fine &= gold[t] < k;
             any_gold |= gold[t] >= 0;
+            longest = larger(longest, ptr[t + 1] - ptr[t]);
         }
         if (!is_fine) return Status::out_of_range;
+        // Without answers it is nothing times infinity, and no product either.
+        const bool multiplies = double(longest) * reach + prior_reach < most_product;
+        const double* start = multiplies ? pass.prior : pass.log_prior;
         for (int64_t c = 0; c < k; c++)
-            for (int64_t t = 0; t < width; t++) z[c * width + t] = pass.log_prior[c];
-        for (int64_t t = 0; t < n; t++)
-            for (int64_t a = ptr[t]; a < ptr[t + 1]; a++) {
-                ask_ahead(pass, sums, a);
-                z[pass.label[a] * width + t] += weight_of(v, a) * pass.bonus[pass.unit[a]];
-            }
+            for (int64_t t = 0; t < width; t++) z[c * width + t] = start[c];
+        for (int64_t t = 0; t < width; t++)
+            met[t] = t < n && (ptr[t + 1] > ptr[t] || gold[t] >= 0) ? 1 : 0;
+        if (multiplies) {
+            for (int64_t t = 0; t < n; t++)
+                for (int64_t a = ptr[t]; a < ptr[t + 1]; a++) {
+                    ask_ahead(pass, odds, sums, a);
+                    z[pass.label[a] * width + t] *= odds[pass.unit[a]];
+                }
+        } else {
+            for (int64_t t = 0; t < n; t++)
+                for (int64_t a = ptr[t]; a < ptr[t + 1]; a++) {
+                    ask_ahead(pass, pass.bonus, sums, a);
+                    z[pass.label[a] * width + t] += weight_of(v, a) * pass.bonus[pass.unit[a]];
+                }
+        }
         for (int64_t t = 0; t < n && any_gold; t++)
             for (int64_t c = 0; c < k && gold[t] >= 0; c++)
-                if (c != gold[t]) z[c * width + t] = 2 * nothing;
-        for (int64_t t = 0; t < width; t++) {
-            top[t] = z[t];
-            met[t] = t < n && (ptr[t + 1] > ptr[t] || gold[t] >= 0) ? 1 : 0;
-            total[t] = 0;
+                if (c != gold[t]) z[c * width + t] = multiplies ? 0 : 2 * nothing;
+        if (!multiplies) {
+            for (int64_t t = 0; t < width; t++) top[t] = z[t];
+            for (int64_t c = 1; c < k; c++)
+                for (int64_t t = 0; t < width; t++) top[t] = larger(top[t], z[c * width + t]);
+            for (int64_t c = 0; c < k; c++)
+                for (int64_t t = 0; t < width; t++) z[c * width + t] -= top[t];
+            exp_all(z, k * width);
+            gain += sum_where(top, met);
         }
-        for (int64_t c = 1; c < k; c++)
-            for (int64_t t = 0; t < width; t++) top[t] = larger(top[t], z[c * width + t]);
-        for (int64_t c = 0; c < k; c++)
-            for (int64_t t = 0; t < width; t++) z[c * width + t] -= top[t];
-        exp_all(z, k * width);
+        for (int64_t t = 0; t < width; t++) total[t] = 0;
         for (int64_t c = 0; c < k; c++)
             for (int64_t t = 0; t < width; t++) total[t] += z[c * width + t];
         for (int64_t t = 0; t < width; t++) {
-            product[t] *= met[t] > 0 ? total[t] : 1;
+            top[t] = met[t] > 0 ? total[t] : 1;
             total[t] = 1 / total[t];
         }
-        gain += sum_where(top, met);
+        product.times(top);
         for (int64_t c = 0; c < k; c++) {
             for (int64_t t = 0; t < width; t++) z[c * width + t] *= total[t];
             sums.mass[c] += sum_where(z + c * width, met);
-        }
-        // One logarithm for many tasks: each total is from 1 to k.
-        if (++until_log == 64 || begin + width >= hi) {
-            for (int64_t t = 0; t < width; t++) {
-                gain += std::log(product[t]);
-                product[t] = 1;
-            }
-            until_log = 0;
         }
         for (int64_t t = 0; t < n; t++)
             for (int64_t a = ptr[t]; a < ptr[t + 1]; a++)
@@ -143,7 +211,7 @@ Status step_rows(const CoinPass& pass, int64_t lo, int64_t hi, CoinSums& sums) {
                 sums.posterior[(begin + t) * k + c] =
                     ptr[t + 1] > ptr[t] ? z[c * width + t] : pass.prior[c];
     }
-    sums.gain = gain;
+    sums.gain = gain + product.log();
     return Status::fine;
 }
 
@@ -172,7 +240,7 @@ Status step_slots(const CoinPass& pass, int64_t lo, int64_t hi, CoinSums& sums) 
             }
             rest = rest > 0 && n < k ? rest : 0;
             for (int64_t a = first; a < last; a++) {
-                ask_ahead(pass, sums, a);
+                ask_ahead(pass, pass.bonus, sums, a);
                 at[v.slot[a]] += weight_of(v, a) * pass.bonus[pass.unit[a]];
             }
             at[n] = rest > 0 ? 0 : nothing;
