@@ -16,6 +16,7 @@ namespace {
 constexpr int ahead = 32;                   // answers ahead of which units are asked for
 constexpr int64_t cached_units = 1024;      // up to so many are in the first-level cache
 constexpr int64_t widest = least(16, 4 * lanes<double>);  // classes up to which all are met
+constexpr int64_t most_slots = 16;  // of a task, up to which vote shares are in rows
 constexpr double most_odds = 40;   // logarithm of the odds of one answer up to which they multiply
 constexpr double most_product = 650;  // and of a product of them, far from overflow and underflow
 
@@ -31,8 +32,8 @@ PEERANNOT_INLINE double weight_of(const SlotVotes& v, int64_t a) {
     return v.weight ? v.weight[a] : 1.0;
 }
 
-Status start(const SlotVotes& v, const int32_t* unit, int64_t n_units, int64_t lo, int64_t hi,
-             double* right) {
+Status start_slots(const SlotVotes& v, const int32_t* unit, int64_t n_units, int64_t lo,
+                   int64_t hi, double* right) {
     const int64_t longest = longest_tile(v, lo, hi);
     if (longest < 0) return Status::out_of_range;
     Room room(longest * 8);
@@ -63,6 +64,60 @@ Status start(const SlotVotes& v, const int32_t* unit, int64_t n_units, int64_t l
             for (int64_t a = first; a < last; a++)
                 right[unit[a]] += weight_of(v, a) * share[v.slot[a]];
         }
+    }
+    return Status::fine;
+}
+
+// A row of the tile for each slot, a column for each of its tasks.
+Status start_rows(const SlotVotes& v, const int32_t* unit, int64_t n_units, int64_t lo, int64_t hi,
+                  int64_t most, double* right) {
+    alignas(64) double share[most_slots * tile_tasks], total[tile_tasks];
+    const int64_t n = hi - lo, *const ptr = v.ptr + lo, *const size = v.size + lo;
+    const int64_t from = ptr[0], m = ptr[n] - from;
+    if (!all_below(v.slot + from, m, most) || !all_below(unit + from, m, n_units))
+        return Status::out_of_range;
+    for (int64_t c = 0; c < most * tile_tasks; c++) share[c] = 0;
+    bool is_fine = true;
+    for (int64_t t = 0; t < n; t++) {
+        total[t] = 0;
+        for (int64_t a = ptr[t]; a < ptr[t + 1]; a++) {
+            is_fine &= v.slot[a] < size[t];
+            share[v.slot[a] * tile_tasks + t] += weight_of(v, a);
+            total[t] += weight_of(v, a);
+        }
+    }
+    if (!is_fine) return Status::out_of_range;
+    for (int64_t t = 0; t < n; t++) {
+        const int64_t known = v.gold[lo + t];
+        if (known < 0 && (total[t] > 0 || size[t] == 0)) continue;
+        // Answers without weight share their task.
+        for (int64_t s = 0; s < size[t]; s++)
+            share[s * tile_tasks + t] =
+                known < 0 || v.label[ptr[t] + s] == known ? 1.0 : 0.0;
+        total[t] = known < 0 ? double(size[t]) : 1.0;
+    }
+    for (int64_t t = 0; t < n; t++)
+        for (int64_t a = ptr[t]; a < ptr[t + 1]; a++)
+            right[unit[a]] += weight_of(v, a) * (share[v.slot[a] * tile_tasks + t] / total[t]);
+    return Status::fine;
+}
+
+Status start(const SlotVotes& v, const int32_t* unit, int64_t n_units, int64_t lo, int64_t hi,
+             double* right) {
+    if (!are_runs(v.ptr, lo, hi, v.n_answers)) return Status::out_of_range;
+    for (int64_t begin = lo; begin < hi; begin += tile_tasks) {
+        const int64_t end = least(begin + tile_tasks, hi);
+        int64_t most = 0;
+        bool is_fine = true;
+        for (int64_t i = begin; i < end; i++) {
+            is_fine &= v.size[i] >= 0 && v.size[i] <= v.ptr[i + 1] - v.ptr[i];
+            most = larger(most, v.size[i]);
+        }
+        if (!is_fine) return Status::out_of_range;
+        const Status status = most <= most_slots
+                                  ? start_rows(v, unit, n_units, begin, end, most, right)
+                                  : start_slots(v, unit, n_units, begin, end, right);
+        if (status != Status::fine) return status;
     }
     return Status::fine;
 }

@@ -6,6 +6,7 @@ namespace peerannot::PEERANNOT_ISA {
 namespace {
 
 constexpr int64_t ahead = 32;  // rows ahead of which places are asked for
+constexpr int64_t tile = 64;   // tasks whose labels are looked at together
 
 int state(const int32_t* task, const int32_t* worker, int64_t n) {
     int strict = 1;
@@ -81,9 +82,24 @@ void repeats(const int32_t* task, const int32_t* worker, const int32_t* label, i
     }
 }
 
-Status distinct(const int64_t* ptr, const int32_t* label, int64_t n, int64_t lo, int64_t hi,
-                int64_t* size, int32_t* slots, int32_t* place) {
-    if (!are_runs(ptr, lo, hi, n)) return Status::out_of_range;
+// Labels below 64, as the bits of a word: no branch depends on what they are.
+PEERANNOT_INLINE void distinct_bits(const int64_t* ptr, const int32_t* label, int64_t lo,
+                                    int64_t hi, int64_t* size, int32_t* slots, int32_t* place) {
+    for (int64_t i = lo; i < hi; i++) {
+        const int64_t first = ptr[i], last = ptr[i + 1];
+        uint64_t named = 0;
+        for (int64_t a = first; a < last; a++) named |= uint64_t(1) << label[a];
+        size[i] = __builtin_popcountll(named);
+        for (int64_t a = first; a < last; a++) {
+            const uint64_t below = (uint64_t(1) << label[a]) - 1;
+            place[a] = int32_t(__builtin_popcountll(named & below));
+            slots[first + place[a]] = label[a];
+        }
+    }
+}
+
+void distinct_sorted(const int64_t* ptr, const int32_t* label, int64_t lo, int64_t hi,
+                     int64_t* size, int32_t* slots, int32_t* place) {
     for (int64_t i = lo; i < hi; i++) {
         int32_t* slot = slots + ptr[i];
         int64_t m = 0;
@@ -106,6 +122,18 @@ Status distinct(const int64_t* ptr, const int32_t* label, int64_t n, int64_t lo,
             }
             place[a] = int32_t(low);
         }
+    }
+}
+
+Status distinct(const int64_t* ptr, const int32_t* label, int64_t n, int64_t lo, int64_t hi,
+                int64_t* size, int32_t* slots, int32_t* place) {
+    if (!are_runs(ptr, lo, hi, n)) return Status::out_of_range;
+    for (int64_t begin = lo; begin < hi; begin += tile) {
+        const int64_t end = least(begin + tile, hi), from = ptr[begin];
+        if (all_below(label + from, ptr[end] - from, 64))
+            distinct_bits(ptr, label, begin, end, size, slots, place);
+        else
+            distinct_sorted(ptr, label, begin, end, size, slots, place);
     }
     return Status::fine;
 }
