@@ -2,12 +2,15 @@
 // each task; one more position, behind them, stands for each class that it did not receive.
 //
 // Up to 16 classes are all gone through instead: there, loops over slots cost more in branches
-// that no processor foresees than the classes that were not received.
+// that no processor foresees than the classes that were not received. Exponentials of all of them
+// would be most of the pass, and are left out where they can be.
 #include "coin.hpp"
 
 #include <cmath>
 
+#include "class_coin.hpp"
 #include "exp.hpp"
+#include "products.hpp"
 #include "slot_tiles.hpp"
 
 namespace peerannot::PEERANNOT_ISA {
@@ -26,10 +29,6 @@ PEERANNOT_INLINE void ask_ahead(const CoinPass& pass, const double* each, const 
     if (pass.n_units <= cached_units || a + ahead >= pass.votes.n_answers) return;
     __builtin_prefetch(each + pass.unit[a + ahead]);
     __builtin_prefetch(sums.right + pass.unit[a + ahead], 1);
-}
-
-PEERANNOT_INLINE double weight_of(const SlotVotes& v, int64_t a) {
-    return v.weight ? v.weight[a] : 1.0;
 }
 
 Status start_slots(const SlotVotes& v, const int32_t* unit, int64_t n_units, int64_t lo,
@@ -131,49 +130,6 @@ PEERANNOT_INLINE double sum_where(const double* x, const double* met) {
     return sum_of<double, lanes<double>>(sum);
 }
 
-// Product of numbers above 0, one for each task of a tile, that does not leave the range: powers
-// of 2 are counted apart.
-class LongProduct {
-public:
-    LongProduct() {
-        for (int64_t t = 0; t < tile_tasks; t++) {
-            mantissa_[t] = 1;
-            exponent_[t] = 0;
-        }
-    }
-    PEERANNOT_INLINE void times(const double* x) {
-        for (int64_t t = 0; t < tile_tasks; t += lanes<double>) {
-            const Bits bits = (Bits)(load<V>(mantissa_ + t) * load<V>(x + t));
-            store(exponent_ + t, load<Bits>(exponent_ + t) + (bits >> 52) - 1023);
-            store(mantissa_ + t, (V)((bits & ((uint64_t(1) << 52) - 1)) | uint64_t(1023) << 52));
-        }
-    }
-    double log() const {
-        double sum = 0;
-        for (int64_t t = 0; t < tile_tasks; t++)
-            sum += double(int64_t(exponent_[t])) * 0.693147180559945309417 +
-                   std::log(mantissa_[t]);
-        return sum;
-    }
-
-private:
-    using V = Vector<double, lanes<double>>;
-    using Bits = Vector<uint64_t, lanes<double>>;
-    alignas(64) double mantissa_[tile_tasks];  // from 1 to 2
-    alignas(64) uint64_t exponent_[tile_tasks];  // two's complement
-};
-
-// How far from 0 the logarithms are, infinite where one is past `most`.
-PEERANNOT_INLINE double reach_of(const double* x, int64_t n, double most) {
-    double reach = 0;
-    bool is_near = true;
-    for (int64_t i = 0; i < n; i++) {
-        is_near &= std::fabs(x[i]) < most;
-        reach = larger(reach, std::fabs(x[i]));
-    }
-    return is_near ? reach : HUGE_VAL;
-}
-
 // A row of the tile for each class, a column for each of its tasks.
 //
 // Where all answers weigh 1, an exponential for each unit is all that a pass needs: the odds of
@@ -214,7 +170,6 @@ Status step_rows(const CoinPass& pass, int64_t lo, int64_t hi, CoinSums& sums) {
             longest = larger(longest, ptr[t + 1] - ptr[t]);
         }
         if (!is_fine) return Status::out_of_range;
-        // Without answers it is nothing times infinity, and no product either.
         const bool multiplies = double(longest) * reach + prior_reach < most_product;
         const double* start = multiplies ? pass.prior : pass.log_prior;
         for (int64_t c = 0; c < k; c++)
@@ -365,101 +320,6 @@ Status step_slots(const CoinPass& pass, int64_t lo, int64_t hi, CoinSums& sums) 
 Status step(const CoinPass& pass, int64_t lo, int64_t hi, CoinSums& sums) {
     const bool few = pass.k <= widest && !sums.share;
     return few ? step_rows(pass, lo, hi, sums) : step_slots(pass, lo, hi, sums);
-}
-
-// Whether the entries of tasks lo..hi are runs, as long as answers times slots.
-PEERANNOT_INLINE bool are_entries(const SlotVotes& v, const int64_t* entry, int64_t n_entries,
-                                  int64_t lo, int64_t hi) {
-    if (!are_runs(entry, lo, hi, n_entries)) return false;
-    bool fine = true;
-    for (int64_t i = lo; i < hi; i++)
-        fine &= entry[i + 1] - entry[i] == (v.ptr[i + 1] - v.ptr[i]) * v.size[i];
-    return fine;
-}
-
-Status entries(const SlotVotes& v, const int32_t* worker, const int64_t* entry, int64_t n_entries,
-               int64_t k, int64_t lo, int64_t hi, int64_t* code) {
-    if (longest_tile(v, lo, hi) < 0) return Status::out_of_range;
-    for (int64_t i = lo; i < hi; i++) {
-        if (!are_slots(v, i, i + 1, k) || !are_entries(v, entry, n_entries, i, i + 1))
-            return Status::out_of_range;
-        int64_t e = entry[i];
-        for (int64_t a = v.ptr[i]; a < v.ptr[i + 1]; a++)
-            for (int64_t s = v.ptr[i]; s < v.ptr[i] + v.size[i]; s++)
-                code[e++] = worker[a] * k + v.label[s];
-    }
-    return Status::fine;
-}
-
-Status class_step(const ClassCoinPass& pass, int64_t lo, int64_t hi, ClassCoinSums& sums) {
-    const SlotVotes& v = pass.votes;
-    const int64_t k = pass.k, longest = longest_tile(v, lo, hi);
-    if (longest < 0) return Status::out_of_range;
-    TileRoom room(1, longest);
-    if (!room.has_memory()) return Status::no_memory;
-    double* score = room[0];
-    double gain = 0, product = 1;
-    for (int64_t begin = lo, end; begin < hi; begin = end) {
-        end = begin + tile_of(v, begin, hi);
-        const int64_t from = pass.entry[begin];
-        if (!are_slots(v, begin, end, k) ||
-            !are_entries(v, pass.entry, pass.n_entries, begin, end) ||
-            !all_below(pass.unit + from, pass.entry[end] - from, pass.n_units))
-            return Status::out_of_range;
-        double* at = score;
-        for (int64_t i = begin; i < end; i++) {
-            const int64_t first = v.ptr[i], last = v.ptr[i + 1], n = v.size[i], known = v.gold[i];
-            const int32_t* u = pass.unit + pass.entry[i];
-            for (int64_t s = 0; s < n; s++) at[s] = pass.log_prior[v.label[first + s]];
-            for (int64_t a = first; a < last && !pass.given; a++, u += n) {
-                for (int64_t s = 0; s < n; s++)
-                    at[s] += weight_of(v, a) * (v.slot[a] == s ? pass.hit : pass.miss)[u[s]];
-            }
-            if (known >= 0) {
-                for (int64_t s = 0; s < n; s++) {
-                    const bool is_known = v.label[first + s] == known;
-                    gain += is_known && !pass.given ? at[s] : 0;
-                    at[s] = is_known ? 0 : nothing;
-                }
-            } else if (n > 0) {
-                double top = at[0];
-                for (int64_t s = 1; s < n; s++) top = larger(top, at[s]);
-                for (int64_t s = 0; s < n; s++) at[s] -= top;
-                gain += pass.given ? 0 : top;
-            }
-            at += n;
-        }
-        exp_all(score, at - score);
-        at = score;
-        for (int64_t i = begin; i < end; i++) {
-            const int64_t first = v.ptr[i], last = v.ptr[i + 1], n = v.size[i], known = v.gold[i];
-            double* share = sums.share + first;
-            const int32_t* u = pass.unit + pass.entry[i];
-            double total = known >= 0 ? 1 : 0;
-            if (known < 0 && n > 0) {
-                for (int64_t s = 0; s < n; s++) total += at[s];
-                product *= pass.given ? 1 : total;
-                if (!(product < 1e200)) {
-                    gain += std::log(product);
-                    product = 1;
-                }
-            }
-            for (int64_t s = 0; s < n; s++) {
-                if (known >= 0 || !pass.given) share[s] = at[s] / total;
-                sums.mass[v.label[first + s]] += share[s];
-            }
-            for (int64_t a = first; a < last; a++, u += n) {
-                for (int64_t s = 0; s < n; s++) {
-                    const double z = weight_of(v, a) * share[s];
-                    sums.met[u[s]] += z;
-                    if (v.slot[a] == s) sums.right[u[s]] += z;
-                }
-            }
-            at += n;
-        }
-    }
-    sums.gain = gain + std::log(product);
-    return Status::fine;
 }
 
 void add_up(const double* blocks, int64_t n_blocks, int64_t n, int64_t lo, int64_t hi,

@@ -1,4 +1,5 @@
-// exp(x) for x <= 0, as straight-line code for vectors; 0 below -40, where it is nothing beside 1.
+// exp(x) for x <= 0, and in double up to 700, as straight-line code for vectors; 0 below -40, where
+// it is nothing beside 1.
 #pragma once
 
 #include "vectors.hpp"

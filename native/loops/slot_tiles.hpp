@@ -12,6 +12,10 @@ constexpr int64_t tile_tasks = 64;
 constexpr int64_t tile_answers = 256;   // a task with more is a tile of its own
 constexpr double nothing = -1e30;       // logarithm of the probability of what cannot be
 
+PEERANNOT_INLINE double weight_of(const SlotVotes& v, int64_t a) {
+    return v.weight ? v.weight[a] : 1.0;
+}
+
 // Answers of the longest tile of tasks lo..hi, -1 where these are no runs of answers.
 PEERANNOT_INLINE int64_t longest_tile(const SlotVotes& v, int64_t lo, int64_t hi) {
     if (!are_runs(v.ptr, lo, hi, v.n_answers)) return -1;

@@ -72,6 +72,36 @@ def test_step_gives_the_same_bits_for_any_number_of_threads(v: SlotVotes, thread
         assert np.asarray(one).tobytes() == np.asarray(other).tobytes()
 
 
+@pytest.mark.parametrize("strongest", [30.0, 39.9, 40.1, np.inf])
+@pytest.mark.parametrize("least_prior", [0.1, 1e-200, 1e-300])
+@pytest.mark.parametrize("ones", [False, True])
+def test_odds_that_leave_the_range_are_no_products(
+    strongest: float, least_prior: float, ones: bool
+) -> None:
+    """Tasks of 1 to 60 answers, as odds, as logarithms, and next to the last odds that are."""
+    size, k = np.arange(1, 61).repeat(10), 3
+    v = SlotVotes(0, 1, 4, k, False)
+    v.n_tasks, v.n = size.size, int(size.sum())
+    v.ptr = np.concatenate(([0], np.cumsum(size))).astype(np.int64)
+    v.task = np.repeat(np.arange(size.size), size).astype(np.int32)
+    v.label = v.rng.integers(k, size=v.n).astype(np.int32)
+    v.worker = v.rng.integers(4, size=v.n).astype(np.int32)
+    v.gold = v.rng.integers(-3, k, size.size).clip(-1).astype(np.int32)
+    v.slot_label, v.slot, v.size = v.label, np.zeros(v.n, np.int32), np.minimum(size, 1)
+    v.weight = np.ones(v.n) if ones else NONE
+    v.bounds = np.array([0, 200, size.size])
+    bonus = np.array([-1.0, 2.0, 0.5, 1.0]) * min(strongest, 30.0)
+    bonus[1] = min(strongest, 1e3)
+    prior = np.array([0.5, 0.5 - least_prior, least_prior])
+    posterior = np.full((v.n_tasks, k), np.nan)
+    right, mass, gain = step(v, bonus, prior, posterior=posterior)
+    slow = twin.step(v.task, v.label, v.worker, np.ones(v.n), v.gold, bonus, prior)
+    near(right, slow[0])
+    near(mass, slow[1])
+    near(posterior, slow[2])
+    assert gain == pytest.approx(slow[3], rel=1e-11)
+
+
 @pytest.mark.parametrize("k", [2, 16, 40])
 def test_step_does_not_underflow(k: int) -> None:
     v = SlotVotes(0, 1, 2, k, False)

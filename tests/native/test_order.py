@@ -60,9 +60,10 @@ def test_repeats(table: list[tuple[int, int, int]], keep_last: bool, only_exact:
 
 
 @examples
-@given(table=rows, threads=st.integers(1, 3))
-def test_distinct(table: list[tuple[int, int, int]], threads: int) -> None:
+@given(table=rows, apart=st.sampled_from([1, 21, 31, 10**8]), threads=st.integers(1, 3))
+def test_distinct(table: list[tuple[int, int, int]], apart: int, threads: int) -> None:
     task, _, label = columns(sorted(table, key=lambda row: row[0]))
+    label = (label * apart).astype(np.int32)  # to 63, the last of those that are bits, and past it
     ptr = twin.starts(task, N_TASKS)
     size = np.empty(N_TASKS, np.int64)
     slot, place = np.empty_like(label), np.empty_like(label)
