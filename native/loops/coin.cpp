@@ -204,14 +204,17 @@ Status step_rows(const CoinPass& pass, int64_t lo, int64_t hi, CoinSums& sums) {
         for (int64_t t = 0; t < width; t++) total[t] = 0;
         for (int64_t c = 0; c < k; c++)
             for (int64_t t = 0; t < width; t++) total[t] += z[c * width + t];
-        for (int64_t t = 0; t < width; t++) {
-            top[t] = met[t] > 0 ? total[t] : 1;
-            total[t] = 1 / total[t];
-        }
+        for (int64_t t = 0; t < width; t++) top[t] = met[t] > 0 ? total[t] : 1;
         product.times(top);
+        for (int64_t t = 0; t < width; t++) top[t] = 1 / total[t];
         for (int64_t c = 0; c < k; c++) {
-            for (int64_t t = 0; t < width; t++) z[c * width + t] *= total[t];
-            sums.mass[c] += sum_where(z + c * width, met);
+            double* row = z + c * width;
+            // What is certain is 1 to the last bit in a posterior, in sums it may be beside it.
+            if (sums.posterior)
+                for (int64_t t = 0; t < width; t++) row[t] /= total[t];
+            else
+                for (int64_t t = 0; t < width; t++) row[t] *= top[t];
+            sums.mass[c] += sum_where(row, met);
         }
         for (int64_t t = 0; t < n; t++)
             for (int64_t a = ptr[t]; a < ptr[t + 1]; a++)

@@ -102,6 +102,19 @@ def test_odds_that_leave_the_range_are_no_products(
     assert gain == pytest.approx(slow[3], rel=1e-11)
 
 
+@examples
+@given(v=made)
+def test_what_is_certain_is_one_to_the_last_bit(v: SlotVotes) -> None:
+    posterior = np.full((v.n_tasks, v.k), np.nan)
+    step(v, v.rng.uniform(0, 9, v.n_workers), v.rng.dirichlet(np.ones(v.k)), posterior=posterior)
+    sure = (v.gold >= 0) & (np.diff(v.ptr) > 0)
+    assert (posterior[sure] == np.eye(v.k)[v.gold[sure]]).all()
+    single = SlotVotes(int(v.rng.integers(99)), 200, 3, 1, False)
+    certain = np.full((200, 1), np.nan)
+    step(single, v.rng.uniform(0, 9, 3), np.ones(1), posterior=certain)
+    assert (certain == 1).all()
+
+
 @pytest.mark.parametrize("k", [2, 16, 40])
 def test_step_does_not_underflow(k: int) -> None:
     v = SlotVotes(0, 1, 2, k, False)
