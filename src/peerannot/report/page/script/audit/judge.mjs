@@ -45,7 +45,13 @@ export function judge(tasks, classes, said) {
     const press = { click: () => choose(k) };
     return el(
       "button",
-      { class: "plain", type: "button", "aria-pressed": String(chosen), "data-class": k, on: press },
+      {
+        class: "plain",
+        type: "button",
+        "aria-pressed": String(chosen),
+        "data-class": k,
+        on: press,
+      },
       key && el("kbd", { "aria-hidden": "true" }, key),
       name,
     );
@@ -80,13 +86,18 @@ export function judge(tasks, classes, said) {
   function words(task) {
     if (fault) return `Not saved: ${fault}. It is kept here: choose it again.`;
     if (said.isUnsaved(task)) return "Not saved yet.";
-    if (!tasks.some((one) => !isJudged(one))) return "All are judged and saved. You can close this.";
+    if (!tasks.some((one) => !isJudged(one)))
+      return "All are judged and saved. You can close this.";
     return isJudged(task) ? "Saved in the sheet. Choose it again to take it back." : "";
   }
 
   function turns() {
     const button = (text, to, disabled) =>
-      el("button", { class: "plain", type: "button", disabled, on: { click: () => go(to()) } }, text);
+      el(
+        "button",
+        { class: "plain", type: "button", disabled, on: { click: () => go(to()) } },
+        text,
+      );
     return el(
       "p",
       { class: "turns" },
