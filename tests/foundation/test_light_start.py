@@ -51,7 +51,7 @@ def test_help_is_light():
 
 
 @pytest.mark.parametrize(
-    "command", ["aggregate", "aggregate-deep", "audit", "install", "simulate", "train"]
+    "command", ["aggregate", "aggregate-deep", "audit", "install", "next", "simulate", "train"]
 )
 def test_help_of_commands_is_light(command):
     code = (

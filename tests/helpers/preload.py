@@ -19,6 +19,7 @@ LATE = ("polars", "scipy.sparse", "scipy.special", "PIL.Image", "filelock", "orj
 
 def preload() -> None:
     from peerannot.aggregation import STRATEGIES
+    from peerannot.allocation import POLICIES
     from peerannot.cli._main import COMMANDS
     from peerannot.identification import METHODS
     from peerannot.io import FORMATS, WRITERS
@@ -26,7 +27,7 @@ def preload() -> None:
 
     for module in (*LATE, *{f"peerannot.cli.{m}" for m, _ in COMMANDS.values()}):
         import_module(module)
-    for registry in (FORMATS, METHODS, SIMULATIONS, STRATEGIES, WRITERS):
+    for registry in (FORMATS, METHODS, POLICIES, SIMULATIONS, STRATEGIES, WRITERS):
         list(registry)  # imports what it knows
 
 

@@ -1,0 +1,211 @@
+"""The contract of a policy: what one more answer to a task is worth, given who answers.
+
+A policy either measures a gain that depends on the worker (`GainPolicy`), from the posterior of the
+task and the worker's confusion matrix, or puts tasks in an order (`OrderPolicy`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot._options import Options
+from peerannot._registry import Named
+from peerannot.aggregation import Result
+
+__all__ = ["GainPolicy", "OrderPolicy", "Policy", "Tasks"]
+
+CELLS = 2**18  # of the posterior at a time, so that temporaries stay in the cache
+
+
+@dataclass(frozen=True, eq=False)
+class Tasks:
+    """What is known of the tasks.
+
+    Attributes
+    ----------
+    result : Result
+    n_answers : int64 array (n_tasks,)
+    confidence, entropy : float64 array (n_tasks,)
+        Probability of the label; entropy in nats.
+    """
+
+    result: Result
+
+    @property
+    def n_answers(self) -> NDArray[np.int64]:
+        return self.result.n_answers
+
+    @property
+    def confidence(self) -> NDArray[np.float64]:
+        return self.result.confidence
+
+    @property
+    def entropy(self) -> NDArray[np.float64]:
+        return self.result.entropy
+
+    @cached_property
+    def total(self) -> int:
+        """Number of answers to all."""
+        return int(self.n_answers.sum())
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.result.classes)
+
+    def __len__(self) -> int:
+        return len(self.result.tasks)
+
+    def posterior(self, at: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Rows of the posterior, dense; uniform where a sparse row is empty."""
+        rows = self.result.posterior[at]
+        if not isinstance(rows, np.ndarray):
+            rows = rows.toarray()
+            rows[rows.sum(1) <= 0] = 1.0 / self.n_classes
+        return np.asarray(rows, np.float64)
+
+    def blocks(self, at: NDArray[np.int64]) -> Iterator[NDArray[np.float64]]:
+        """`posterior`, some rows at a time."""
+        size = max(1, CELLS // max(self.n_classes, 1))
+        for i in range(0, len(at), size):
+            yield self.posterior(at[i : i + size])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy(Named, Options, ABC):
+    """Base of all policies. Options are fields; nothing is changed.
+
+    Values are compared among tasks (and, per cost, among workers): the largest goes first.
+    """
+
+    by_worker: ClassVar[bool]
+    """Whether the value depends on who answers."""
+    unit: ClassVar[str]
+    """What the column ``gain`` is in; empty where the policy is an order alone."""
+
+    @abstractmethod
+    def first(
+        self, tasks: Tasks, at: NDArray[np.int64], channel: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Value of one answer to each of the tasks ``at``.
+
+        Parameters
+        ----------
+        channel
+            Confusion matrix (n_classes true, n_classes answered) of who answers; an order has
+            no use for it.
+        """
+
+    @abstractmethod
+    def most(self, tasks: Tasks, at: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Value that no answer to each of the tasks ``at`` exceeds."""
+
+    @abstractmethod
+    def again(
+        self, tasks: Tasks, task: int, pending: int, outcomes: NDArray[np.float64],
+        channel: NDArray[np.float64],
+    ) -> float:  # fmt: skip
+        """Value of one more answer to a task with answers that are asked for, not yet given.
+
+        Parameters
+        ----------
+        pending
+            Number of these.
+        outcomes
+            Joint probability of what they may be and of each class, (n_outcomes, n_classes).
+        """
+
+    @abstractmethod
+    def most_again(
+        self, tasks: Tasks, task: int, pending: int, outcomes: NDArray[np.float64]
+    ) -> float:
+        """Value that `again` does not exceed, whoever answers."""
+
+    @abstractmethod
+    def reason(self, tasks: Tasks, task: int, pending: int) -> str:
+        """Why a task is asked, in a few words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderPolicy(Policy):
+    """An order of tasks, whoever answers."""
+
+    by_worker: ClassVar[bool] = False
+    unit: ClassVar[str] = ""
+
+    @abstractmethod
+    def score(self, tasks: Tasks, at: NDArray[np.int64], pending: int) -> NDArray[np.float64]:
+        """Place of the tasks ``at`` in the order, the largest first, with answers pending."""
+
+    def first(self, tasks: Tasks, at: NDArray[np.int64], channel: Any) -> NDArray[np.float64]:
+        return self.score(tasks, at, 0)
+
+    def most(self, tasks: Tasks, at: NDArray[np.int64]) -> NDArray[np.float64]:
+        return self.score(tasks, at, 0)
+
+    def again(self, tasks: Tasks, task: int, pending: int, outcomes: Any, channel: Any) -> float:
+        return float(self.score(tasks, np.array([task]), pending)[0])
+
+    def most_again(self, tasks: Tasks, task: int, pending: int, outcomes: Any) -> float:
+        return self.again(tasks, task, pending, outcomes, None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GainPolicy(Policy):
+    """A gain that depends on the worker.
+
+    Both methods take rows that need not sum to 1, and are of degree 1 in them: of the joint
+    probabilities of an outcome and each class they give the gain times the outcome's probability.
+    """
+
+    by_worker: ClassVar[bool] = True
+
+    @abstractmethod
+    def gain(
+        self, posterior: NDArray[np.float64], channel: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Gain of one answer: (n, n_classes), (n_classes, n_classes) to (n,)."""
+
+    @abstractmethod
+    def perfect(self, posterior: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Gain of the answer of one who knows: (n, n_classes) to (n,)."""
+
+    def value(
+        self, posterior: NDArray[np.float64], channel: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """What is compared: the gain, unless ties are to be broken."""
+        return self.gain(posterior, channel)
+
+    def most_value(self, posterior: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`value` of the answer of one who knows."""
+        return self.perfect(posterior)
+
+    def first(
+        self, tasks: Tasks, at: NDArray[np.int64], channel: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        parts = [self.value(rows, channel) for rows in tasks.blocks(at)]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+    def most(self, tasks: Tasks, at: NDArray[np.int64]) -> NDArray[np.float64]:
+        parts = [self.most_value(rows) for rows in tasks.blocks(at)]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+    def again(
+        self, tasks: Tasks, task: int, pending: int, outcomes: NDArray[np.float64],
+        channel: NDArray[np.float64],
+    ) -> float:  # fmt: skip
+        return float(self.value(outcomes, channel).sum())
+
+    def most_again(
+        self, tasks: Tasks, task: int, pending: int, outcomes: NDArray[np.float64]
+    ) -> float:
+        return float(self.most_value(outcomes).sum())
+
+    def reason(self, tasks: Tasks, task: int, pending: int) -> str:
+        return f"label {tasks.confidence[task]:.2f} sure, {tasks.n_answers[task]} answers"

@@ -1,0 +1,94 @@
+"""Which tasks need no more answers, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerannot._options import Options, check, from_text, option
+from peerannot._text import few
+from peerannot.allocation.base import Tasks
+from peerannot.errors import ParameterError
+
+__all__ = ["Stop"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop(Options):
+    """Rules by which a task is done; the first that holds is the reason.
+
+    Parameters
+    ----------
+    sure
+        Done where the label is at least so probable and there is an answer; None for never. It is
+        as good as the strategy's probabilities are.
+    answers
+        Done where there are so many answers, those asked for among them; None for any number.
+    gain
+        No answer of which no more is gained is asked for; a task is done where even one who knows
+        would gain no more. Orders, as ``uniform``, have no gain.
+    """
+
+    sure: float | None = option(0.99, above=0, at_most=1, help="probability of a label")
+    answers: int | None = option(None, at_least=1, help="most answers to a task")
+    gain: float = option(1e-9, at_least=0, help="gain that is none")
+
+    @classmethod
+    def of(cls, given: Stop | Mapping[str, Any] | None) -> Stop:
+        """Rules from what a user gives: by name, as values or texts, over the defaults.
+
+        Raises
+        ------
+        ParameterError
+            A rule is unknown, or a value out of its range.
+        """
+        if given is None:
+            return cls()
+        if isinstance(given, Stop):
+            rules = given
+        elif isinstance(given, Mapping):
+            if all(isinstance(value, str) for value in given.values()):
+                return from_text(cls, given)
+            known = cls().get_params()
+            unknown = [name for name in given if name not in known]
+            if unknown:
+                raise ParameterError(f"stop: no rule {unknown[0]!r}; there are {few(known)}")
+            rules = cls(**given)
+        else:
+            raise ParameterError(
+                f"stop must be a Stop or rules such as {{'sure': 0.99}}, not {given!r}"
+            )
+        check(rules)
+        return rules
+
+    def reasons(
+        self, tasks: Tasks, most: NDArray[np.float64] | None, nobody: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+        """Why each task is done: its position in the texts, 0 where it is not, and these.
+
+        Parameters
+        ----------
+        most
+            Gain of one who knows, of each task; None for an order.
+        nobody
+            Whether nobody is left to ask.
+        """
+        n = len(tasks)
+        never = np.zeros(n, np.bool_)
+        rules = [
+            (f"sure enough ({self.sure or 0:g})",
+             never if self.sure is None
+             else (tasks.n_answers > 0) & (tasks.confidence >= self.sure)),
+            (f"at most {self.answers} answers",
+             never if self.answers is None else tasks.n_answers >= self.answers),
+            ("no gain left", never if most is None else most <= self.gain),
+            ("nobody left to ask", nobody),
+        ]  # fmt: skip
+        found = np.zeros(n, np.int64)
+        for code in range(len(rules), 0, -1):
+            found[rules[code - 1][1]] = code
+        return found, ("", *(text for text, _ in rules))
