@@ -35,6 +35,7 @@ def completing(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("STRATEGIES", "peerannot.aggregation"),
         ("METHODS", "peerannot.identification"),
+        ("POLICIES", "peerannot.allocation"),
         ("SIMULATIONS", "peerannot.simulation"),
         ("FORMATS", "peerannot.io"),
         ("WRITERS", "peerannot.io"),

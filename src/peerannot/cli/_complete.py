@@ -69,6 +69,7 @@ def _offer_dataset(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
 _strategies = partial(spellings, "peerannot.aggregation")
 _deep = partial(spellings, "peerannot.learning.strategies")
 _methods = partial(spellings, "peerannot.identification")
+_policies = partial(spellings, "peerannot.allocation")
 _models = partial(spellings, "peerannot.simulation.models")
 _formats = partial(spellings, "peerannot.io.formats")
 _writers = partial(spellings, "peerannot.io.writers")
@@ -81,7 +82,7 @@ COMPLETERS: dict[tuple[str, str], Names | None] = {
     ("aggregate-deep", "dataset"): None,
     ("aggregate-deep", "model"): network_names,
     ("aggregate-deep", "strategy"): _deep,
-    ("compare", "dataset"): None,
+    ("compare", "datasets"): None,
     ("compare", "format"): _formats,
     ("compare", "strategies"): _strategies,
     ("evaluate", "dataset"): None,
@@ -100,6 +101,10 @@ COMPLETERS: dict[tuple[str, str], Names | None] = {
     ("info", "name"): _set_names,
     ("install", "name"): _set_names,
     ("modelinfo", "pattern"): network_names,
+    ("next", "dataset"): None,
+    ("next", "format"): _formats,
+    ("next", "policy"): _policies,
+    ("next", "strategy"): _strategies,
     ("report", "dataset"): None,
     ("report", "strategies"): _strategies,
     ("simulate", "strategy"): _models,

@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("import_", "Make a data set of an export of a labelling tool."),
     "install": ("install", "Install a data set from its recipe."),
     "modelinfo": ("info", "List the networks that can be trained."),
+    "next": ("next", "Tell which tasks to ask whom about next, and which are done."),
     "predict": ("predict", "Predict the classes of images with a trained network."),
     "report": ("report", "Draw a report of votes, workers and labels into one HTML file."),
     "simulate": ("simulate", "Simulate a crowd with known truth."),

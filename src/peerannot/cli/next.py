@@ -1,0 +1,205 @@
+"""``peerannot next``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from peerannot.cli._common import (
+    emit_json,
+    json_option,
+    must_write_csv,
+    note,
+    progress_bar,
+    spoken_warnings,
+    spreadsheet_option,
+)
+from peerannot.cli._votes import load_votes, reading_options
+
+if TYPE_CHECKING:
+    from peerannot.allocation import Plan
+
+__all__ = ["next_"]
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command(name="next", epilog="Strategies and their options: peerannot agginfo -v")
+@click.argument("dataset", default=".", metavar="[DATASET|FILE]")
+@click.option(
+    "--budget",
+    "-n",
+    type=float,
+    required=True,
+    help="Number of answers to ask for; with --cost, what they may cost.",
+)
+@click.option(
+    "--policy",
+    "-p",
+    default="mutual-information",
+    show_default=True,
+    help='Policy by name, options in brackets: "uniform[seed=1]"; all are in docs/allocation.md.',
+)
+@click.option(
+    "--strategy",
+    "-s",
+    default="one-coin",
+    show_default=True,
+    help='Strategy by name, options in brackets: "DS[max_iter=50]".',
+)
+@click.option(
+    "--workers",
+    "workers_file",
+    type=FILE,
+    help="Table of who can be asked, with a column worker.  [default: who has answered]",
+)
+@click.option("--cost", metavar="COL", help="Column of --workers with the cost of an answer.")
+@click.option("--ask", metavar="WORKERS", help="Ask these alone, with commas between.")
+@click.option("--per-worker", type=click.IntRange(1), help="Most answers to ask of each worker.")
+@click.option(
+    "--stop",
+    "rules",
+    multiple=True,
+    metavar="RULE=VALUE",
+    help="When a task is done: sure=0.99 (the default; none for never), answers=5, gain=0.001;"
+    " repeatable.",
+)
+@click.option(
+    "--answers-file", default="answers.json", show_default=True, help="File of votes in DATASET."
+)
+@reading_options()
+@click.option(
+    "--output",
+    "-o",
+    type=FILE,
+    help="Write the table here (.csv, .parquet, .tsv) instead of showing it.",
+)
+@click.option("--done", type=FILE, help="Write the tasks that are done, with the reason, here.")
+@click.option("--force", is_flag=True, help="Overwrite the outputs.")
+@spreadsheet_option
+@json_option
+def next_(
+    dataset: str,
+    budget: float,
+    policy: str,
+    strategy: str,
+    workers_file: Path | None,
+    cost: str | None,
+    ask: str | None,
+    per_worker: int | None,
+    rules: tuple[str, ...],
+    answers_file: str,
+    output: Path | None,
+    done: Path | None,
+    force: bool,
+    as_json: bool,
+    **reading: Any,
+) -> None:
+    """Tell which tasks of DATASET (default: this folder) or FILE to ask whom about next.
+
+    A strategy is fitted; then pairs of task and worker are chosen one after the other, the one
+    whose answer is worth most per cost first, and nobody is asked a second time. Tasks that are
+    done are counted, with why.
+    """
+    from peerannot._options import parse_pairs
+    from peerannot.aggregation import build
+    from peerannot.allocation import Stop, plan
+    from peerannot.allocation import build as build_policy
+    from peerannot.io import may_write, write_table
+
+    if cost is not None and workers_file is None:
+        raise click.UsageError("--cost is a column of --workers; give the file, too")
+    must_write_csv(*(path for path in (output, done) if path is not None))
+    for path in (output, done):
+        if path is not None:
+            may_write(path, force=force)
+    chosen, rule = build_policy(policy), build(strategy)
+    stop = Stop.of(parse_pairs(rules, where="--stop"))
+    names, costs = _workers(workers_file, cost, ask)
+    votes = load_votes(dataset, answers_file=answers_file, **reading)
+    with spoken_warnings(), progress_bar(rule.name) as progress:
+        result = rule.fit(votes.answers, progress=progress)
+    with spoken_warnings(), progress_bar("next") as progress:
+        found = plan(
+            result, budget, names, costs, answers=votes.answers, per_worker=per_worker,
+            policy=chosen, stop=stop, progress=progress,
+        )  # fmt: skip
+    table = found.table()
+    if output is not None:
+        write_table(output, table)
+    if done is not None:
+        write_table(done, found.done_table())
+    if as_json:
+        emit_json(
+            "next",
+            {
+                "policy": chosen.name,
+                "strategy": rule.name,
+                "budget": budget,
+                "spent": found.spent,
+                "unit": chosen.unit or None,
+                "asked": [
+                    dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)
+                ],
+                "done": found.done_counts(),
+                "n_tasks": votes.answers.n_tasks,
+                **votes.facts,
+            },
+        )
+        return
+    if output is None and found.picks:
+        _print(table, costly=cost is not None)
+    _tell(found, budget, output, done)
+
+
+def _workers(path: Path | None, cost: str | None, ask: str | None) -> tuple[list[str] | None, Any]:
+    """Who can be asked, and costs by worker."""
+    from peerannot._text import did_you_mean
+    from peerannot.allocation import read_workers
+    from peerannot.errors import ParameterError
+
+    wanted = None if ask is None else [name.strip() for name in ask.split(",") if name.strip()]
+    if path is None:
+        return wanted, None
+    names, costs = read_workers(path, cost)
+    for name in wanted or ():
+        if name not in names:
+            raise ParameterError(f"--ask: {name!r} is not in {path}" + did_you_mean(name, names))
+    if costs is None or wanted is None:
+        return wanted or names, costs
+    return wanted, dict(zip(names, costs, strict=True))
+
+
+def _print(table: dict[str, Any], *, costly: bool) -> None:
+    from peerannot.cli._table import print_table
+
+    columns = ["task", "worker", "gain", *(["cost"] if costly else []), "reason"]
+    rows = zip(*(table[name] for name in columns), strict=True)
+    print_table(columns, [[_cell(value) for value in row] for row in rows])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _tell(found: Plan, budget: float, output: Path | None, done: Path | None) -> None:
+    n = len(found.done)
+    counts = found.done_counts()
+    total = sum(counts.values())
+    why = f": {', '.join(f'{reason} {m:,}' for reason, m in counts.items())}" * bool(total)
+    what = f"all {n:,} tasks are done" if total == n else f"{total:,} of {n:,} tasks are done"
+    note(f"{what}{why}")
+    unit = f"; gain in {found.policy.unit}" if found.policy.unit else ""
+    note(f"{len(found.picks):,} answers to ask for, {found.spent:g} of {budget:g} spent{unit}")
+    if found.spent < budget and total < n:
+        note(
+            "Nothing more to ask for: nobody who may and can be paid gains anything; more workers,"
+            " --per-worker or other --stop rules would"
+        )
+    for path in (output, done):
+        if path is not None:
+            note(str(path))
