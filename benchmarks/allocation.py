@@ -1,7 +1,7 @@
 """What to label next: seconds at a million tasks, and labels right at equal budgets.
 
-    python benchmarks/allocation.py speed
-    python benchmarks/allocation.py replay
+    python benchmarks/allocation.py speed [POLICY...]
+    python benchmarks/allocation.py replay [POLICY...]
 
 Replay: a crowd whose answers to all pairs are drawn beforehand; each policy starts from two answers
 a task and asks in rounds of 5 % of the tasks, the strategy is fitted again after each. A policy
@@ -34,14 +34,14 @@ def crowd(n: int, w: int, k: int, per_task: int, seed: int) -> tuple[Answers, np
     return Answers.from_codes(*codes, Ids(n), Ids(w), Ids(k)), truth
 
 
-def speed(n: int = 1_000_000, w: int = 10_000) -> None:
+def speed(policies: list[str], n: int = 1_000_000, w: int = 10_000) -> None:
     print(
         "| policy | classes | asked | seconds of CPU | most for one worker |\n|---|---|---|---|---|"
     )
     for k in (2, 10):
         answers, _ = crowd(n, w, k, 3, 0)
         result = OneCoin(max_iter=10, tol=1.0).fit(answers)
-        for name in POLICIES:
+        for name in policies:
             fresh = replace(result)  # without what was computed of it
             start = time.process_time()
             found = plan(fresh, 10_000, answers=answers, per_worker=20, policy=name)
@@ -65,7 +65,7 @@ def one_replay(name: str, seed: int, n: int = 400, w: int = 20, k: int = 4) -> l
         answers = Answers.from_codes(t, j, label, Ids(n), Ids(w), Ids(k))
         result = OneCoin().fit(answers)
         scores.append(float((result.labels == truth).mean()))
-        most = int(np.ceil(4 * n / w))  # a worker has at most twice the mean in all
+        most = int(np.ceil(4 * n / w))  # the mean of workers at the end
         some = answers.answers_per_worker < most
         found = plan(
             result, n // 20, [str(i) for i in np.flatnonzero(some)], answers=answers,
@@ -75,13 +75,13 @@ def one_replay(name: str, seed: int, n: int = 400, w: int = 20, k: int = 4) -> l
     return [scores[i] for i in (0, 10, 20, 30, 40)]
 
 
-def replay() -> None:
+def replay(policies: list[str]) -> None:
     print("| policy | 2.0 answers a task | 2.5 | 3.0 | 3.5 | 4.0 |\n|---|---|---|---|---|---|")
-    for name in POLICIES:
+    for name in policies:
         found = np.array([one_replay(name, seed) for seed in range(SEEDS)])
         cells = " | ".join(f"{m:.3f}" for m in found.mean(0))
         print(f"| {name} | {cells} |", flush=True)
 
 
 if __name__ == "__main__":
-    {"speed": speed, "replay": replay}[sys.argv[1]]()
+    {"speed": speed, "replay": replay}[sys.argv[1]](sys.argv[2:] or list(POLICIES))

@@ -19,7 +19,7 @@ from peerannot.answers import Answers
 from peerannot.errors import DataError, DataWarning, ParameterError
 
 ALL = {"sure": None}
-GAINS = ("expected-accuracy", "mutual-information")
+GAINS = ("expected-accuracy", "mutual-information", "thompson")
 
 
 def by_brute_force(small: Small, name: str, budget: float, cost: dict[str, float]) -> list:
@@ -203,7 +203,7 @@ BAD = {
     "no costs": ({"cost": "much"}, "expected a number of each worker"),
     "shape": ({"mask": np.ones((2, 2), np.bool_)}, "expected 12 tasks x 5 workers, not shape (2"),
     "kind": ({"mask": np.ones((12, 5))}, "expected true or false of each pair, not float64"),
-    "rule": ({"stop": {"sur": 1.0}}, "no rule 'sur'; there are sure, answers, gain"),
+    "rule": ({"stop": {"sur": 1.0}}, "no rule 'sur'; there are sure, error, answers, gain"),
     "range": ({"stop": {"sure": 2.0}}, "sure must be at most 1"),
     "no rules": ({"stop": 3}, "stop must be a Stop or rules"),
 }  # fmt: skip
@@ -267,3 +267,45 @@ def test_outcomes_taken_together_keep_their_probability():
         assert len(outcomes) == (3**n if n < 6 else len(outcomes)) <= 256
         assert outcomes.sum() == pytest.approx(1)
     assert len(outcomes) <= 9
+
+
+@pytest.mark.parametrize(("error", "done"), [(0.1, 1), (0.05, 0)])
+def test_the_ratio_test_by_hand(error, done, small):
+    """Two answers of workers right 8 times in 10: a ratio of 16, between 9 and 19. The prior, 3 to
+    1 against, moves the posterior to 16 : 3 and not the ratio."""
+    row = np.array([16, 3, 0.0]) / 19
+    result = replace(
+        small.result, posterior=np.tile(row, (12, 1)), prior=np.array([0.25, 0.75, 1e-9])
+    )
+    found = plan(result, 1, answers=small.answers, stop={"sure": None, "error": error})
+    assert sum(found.done_counts().values()) == 12 * done
+
+
+def test_no_answer_decides_no_ratio(small):
+    nothing = replace(small.result, n_answers=np.zeros(12, np.int64))
+    found = plan(nothing, 1, answers=small.answers, stop={"sure": None, "error": 0.4})
+    assert found.done_counts() == {}
+
+
+def test_thompson_draws_skills_of_the_right_spread():
+    skill, n = np.full(4000, 0.7), np.full(4000, 16)
+    drawn = POLICIES["thompson"]().skills(skill, n, 4)
+    assert drawn.mean() == pytest.approx(0.7, abs=0.01)
+    # Variance of Beta(14, 6)
+    assert drawn.var() == pytest.approx(0.7 * 0.3 / 21, rel=0.1)
+    assert not np.array_equal(drawn, POLICIES["thompson"](seed=1).skills(skill, n, 4))
+    assert not np.array_equal(drawn, POLICIES["thompson"]().skills(skill, n + 1, 4))
+
+
+@pytest.mark.filterwarnings("ignore:.*without history")
+def test_thompson_tries_new_workers(small):
+    """Mutual information always asks the best of those who are known."""
+
+    def first(policy):
+        who = [*small.answers.workers, "eve", "mo"]
+        found = plan(small.result, 1, who, answers=small.answers, policy=policy, stop=ALL)
+        return found.table()["worker"][0]
+
+    assert first("mutual-information") not in ("eve", "mo")
+    tried = {first(f"thompson[seed={seed}]") for seed in range(20)}
+    assert tried & {"eve", "mo"} and len(tried) > 2

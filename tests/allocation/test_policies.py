@@ -43,6 +43,7 @@ def information_by_enumeration(z: NDArray[np.float64], c: NDArray[np.float64]) -
 BY_ENUMERATION = {
     "expected-accuracy": accuracy_by_enumeration,
     "mutual-information": information_by_enumeration,
+    "thompson": information_by_enumeration,
 }
 
 

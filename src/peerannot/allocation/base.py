@@ -176,6 +176,21 @@ class GainPolicy(Policy):
     def perfect(self, posterior: NDArray[np.float64]) -> NDArray[np.float64]:
         """Gain of the answer of one who knows: (n, n_classes) to (n,)."""
 
+    def skills(
+        self, skill: NDArray[np.float64], n_answers: NDArray[np.int64], n_classes: int
+    ) -> NDArray[np.float64] | None:
+        """Skills to reckon with, of workers who err alike in all classes, (n_workers,); None, the
+        default, for the confusion matrices that are known.
+
+        Parameters
+        ----------
+        skill
+            Mean of the diagonal of each worker's confusion matrix.
+        n_answers
+            Answers of each worker.
+        """
+        return None
+
     def value(
         self, posterior: NDArray[np.float64], channel: NDArray[np.float64]
     ) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from peerannot._text import did_you_mean, few
 from peerannot.aggregation import Result
+from peerannot.allocation.base import GainPolicy
 from peerannot.answers import Ids
 from peerannot.errors import DataError, DataWarning, ParameterError
 
@@ -92,6 +93,7 @@ class Crowd:
         self.known = (self._at >= 0) & (
             result.worker_answers[at] > 0 if len(result.workers) else False
         )
+        self._skills: NDArray[np.float64] | None = None  # that a policy reckons with
         self.has_skills = result.skill is not None or result.confusion is not None
 
     def __len__(self) -> int:
@@ -119,6 +121,12 @@ class Crowd:
                 stacklevel=3,
             )
 
+    def reckon(self, policy: GainPolicy) -> None:
+        """Take the skills that a policy reckons with, where it has its own."""
+        n = np.where(self.known, self._result.worker_answers[np.maximum(self._at, 0)], 0)
+        skill = np.array([np.diag(self.channel(j)).mean() for j in range(len(self))])
+        self._skills = policy.skills(skill, n, len(self._result.classes))
+
     def skill(self, worker: int) -> float | None:
         """Probability that a worker is right, the mean over classes; None where nothing is known
         of the worker."""
@@ -129,6 +137,9 @@ class Crowd:
     def channel(self, worker: int) -> NDArray[np.float64]:
         """Confusion matrix of a worker, as if each class had one more answer of the mean worker:
         nobody is never wrong because of three answers. Rows sum to 1, no cell is 0."""
+        if self._skills is not None:
+            one = _of_skills(self._skills[worker : worker + 1], len(self._result.classes))
+            return np.asarray(one[0])
         if not self.known[worker]:
             return self._mean
         at = int(self._at[worker])
@@ -190,11 +201,16 @@ def _matrices(result: Result, at: slice) -> NDArray[np.float64]:
         matrices = np.maximum(np.asarray(result.confusion[at], np.float64), SURE)
     else:
         assert result.skill is not None
-        right = np.clip(np.asarray(result.skill[at], np.float64), SURE, 1 - SURE)
-        wrong = (1 - right) / max(k - 1, 1)
-        eye = np.eye(k)
-        matrices = right[:, None, None] * eye + wrong[:, None, None] * (1 - eye)
+        matrices = _of_skills(result.skill[at], k)
     return np.asarray(matrices / matrices.sum(2, keepdims=True))
+
+
+def _of_skills(skill: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+    """Confusion matrices of workers who err alike in all classes."""
+    right = np.clip(np.asarray(skill, np.float64), SURE, 1 - SURE)
+    wrong = (1 - right) / max(k - 1, 1)
+    eye = np.eye(k)
+    return np.asarray(right[:, None, None] * eye + wrong[:, None, None] * (1 - eye))
 
 
 def _costs(cost: Any, names: list[str]) -> NDArray[np.float64]:

@@ -195,6 +195,8 @@ def plan(
     crowd = Crowd(result, workers, cost, per_worker)
     if rule.by_worker:
         crowd.need_skills(rule.name)
+    if isinstance(rule, GainPolicy) and type(rule).skills is not GainPolicy.skills:
+        crowd.reckon(rule)
     tasks = Tasks(result)
     everything = np.arange(len(tasks))
     most = rule.most(tasks, everything)

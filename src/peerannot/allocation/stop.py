@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,18 +15,45 @@ from peerannot._text import few
 from peerannot.allocation.base import Tasks
 from peerannot.errors import ParameterError
 
-__all__ = ["Stop"]
+__all__ = ["Stop", "log_ratio"]
+
+
+def log_ratio(tasks: Tasks) -> NDArray[np.float64]:
+    """Logarithm of the likelihood ratio of the two classes most probable, (n_tasks,): how much more
+    likely the answers are under the first."""
+    prior = tasks.result.prior
+    shares = np.full(tasks.n_classes, 1.0) if prior is None else np.maximum(prior, 1e-300)
+    found = []
+    for rows in tasks.blocks(np.arange(len(tasks))):
+        likelihood = rows / shares
+        if tasks.n_classes < 2:
+            found.append(np.full(len(rows), np.inf))
+            continue
+        top = np.argpartition(-rows, 1, axis=1)[:, :2]
+        first, second = np.take_along_axis(likelihood, top, 1).T
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found.append(np.log(first) - np.log(second))
+    return np.concatenate(found) if found else np.empty(0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stop(Options):
     """Rules by which a task is done; the first that holds is the reason.
 
+    References
+    ----------
+    Wald, A. (1945). Sequential tests of statistical hypotheses. Annals of Mathematical Statistics
+    16, for ``error``.
+
     Parameters
     ----------
     sure
         Done where the label is at least so probable and there is an answer; None for never. It is
         as good as the strategy's probabilities are.
+    error
+        Done where the answers make the likeliest class (1 - error) / error times as likely as the
+        second, whatever the prior says: Wald's sequential test with both errors so probable,
+        at its approximate bounds. None for never.
     answers
         Done where there are so many answers, those asked for among them; None for any number.
     gain
@@ -34,6 +62,7 @@ class Stop(Options):
     """
 
     sure: float | None = option(0.99, above=0, at_most=1, help="probability of a label")
+    error: float | None = option(None, above=0, below=0.5, help="chance of error of a ratio test")
     answers: int | None = option(None, at_least=1, help="most answers to a task")
     gain: float = option(1e-9, at_least=0, help="gain that is none")
 
@@ -83,6 +112,9 @@ class Stop(Options):
             (f"sure enough ({self.sure or 0:g})",
              never if self.sure is None
              else (tasks.n_answers > 0) & (tasks.confidence >= self.sure)),
+            (f"likelihood ratio decides (error {self.error or 0:g})",
+             never if self.error is None
+             else (tasks.n_answers > 0) & (log_ratio(tasks) >= math.log(1 / self.error - 1))),
             (f"at most {self.answers} answers",
              never if self.answers is None else tasks.n_answers >= self.answers),
             ("no gain left", never if most is None else most <= self.gain),

@@ -63,8 +63,8 @@ FILE = click.Path(dir_okay=False, path_type=Path)
     "rules",
     multiple=True,
     metavar="RULE=VALUE",
-    help="When a task is done: sure=0.99 (the default; none for never), answers=5, gain=0.001;"
-    " repeatable.",
+    help="When a task is done: sure=0.99 (the default; none for never), error=0.05, answers=5,"
+    " gain=0.001; repeatable.",
 )
 @click.option(
     "--answers-file", default="answers.json", show_default=True, help="File of votes in DATASET."
