@@ -203,7 +203,7 @@ BAD = {
     "no costs": ({"cost": "much"}, "expected a number of each worker"),
     "shape": ({"mask": np.ones((2, 2), np.bool_)}, "expected 12 tasks x 5 workers, not shape (2"),
     "kind": ({"mask": np.ones((12, 5))}, "expected true or false of each pair, not float64"),
-    "rule": ({"stop": {"sur": 1.0}}, "no rule 'sur'; there are sure, error, answers, gain"),
+    "rule": ({"stop": {"sur": 1.0}}, "no rule 'sur'; there are sure, error, answers, hopeless"),
     "range": ({"stop": {"sure": 2.0}}, "sure must be at most 1"),
     "no rules": ({"stop": 3}, "stop must be a Stop or rules"),
 }  # fmt: skip

@@ -92,6 +92,11 @@ def test_all_tasks_done_is_a_line_and_no_fault(crowd, run):
         (["--budget", 3, "-p", "uniform[sed=1]"], 2, "no option 'sed'"),
         (["--budget", 3, "--stop", "sure"], 2, "--stop: 'sure' is not key=value"),
         (["--budget", 3, "--stop", "sur=1"], 2, "Stop has no option 'sur'"),
+        (
+            ["--budget", 3, "-p", "entropy", "-s", "MV", "--stop", "hopeless=.01"],
+            2,
+            "hopeless needs",
+        ),
         (["--budget", 3, "--cost", "price"], 2, "--cost is a column of --workers"),
         (["--budget", 3, "--workers", "no.csv"], 3, "no.csv: no such file"),
         (["--budget", 3, "--ask", ","], 3, "there is nobody to ask"),

@@ -18,6 +18,7 @@ from peerannot.aggregation.origin import build_frame
 from peerannot.allocation.base import GainPolicy, Policy, Tasks
 from peerannot.allocation.crowd import Crowd
 from peerannot.allocation.greedy import Allowed, Pick, allocate
+from peerannot.allocation.hopeless import log_chance
 from peerannot.allocation.registry import build
 from peerannot.allocation.stop import Stop
 from peerannot.answers import Answers
@@ -204,7 +205,12 @@ def plan(
     pairs = _mask(mask, len(tasks), len(crowd))
     nobody = _nobody(before, pairs, len(tasks), len(crowd))
     gains = most if isinstance(rule, GainPolicy) else None
-    done, why = stops.reasons(tasks, gains, nobody)
+    chance = None
+    if stops.hopeless is not None:
+        if answers is None:
+            raise ParameterError("stop: hopeless looks at the answers; give answers=")
+        chance = log_chance(result, answers)
+    done, why = stops.reasons(tasks, gains, nobody, chance)
     open_ = np.flatnonzero(done == 0)
     picks = allocate(
         rule, tasks, crowd, open_, most[open_], _allowed(answers, crowd, pairs), budget=budget,

@@ -56,6 +56,10 @@ class Stop(Options):
         at its approximate bounds. None for never.
     answers
         Done where there are so many answers, those asked for among them; None for any number.
+    hopeless
+        Done where so few answers agree with the label that, by the skills of who answered, this has
+        at most so small a probability: the task is ambiguous, or its label wrong, and more answers
+        of this crowd do not help. It needs the answers. None for never.
     gain
         No answer of which no more is gained is asked for; a task is done where even one who knows
         would gain no more. Orders, as ``uniform``, have no gain.
@@ -64,6 +68,9 @@ class Stop(Options):
     sure: float | None = option(0.99, above=0, at_most=1, help="probability of a label")
     error: float | None = option(None, above=0, below=0.5, help="chance of error of a ratio test")
     answers: int | None = option(None, at_least=1, help="most answers to a task")
+    hopeless: float | None = option(
+        None, above=0, below=1, help="chance of so much disagreement, if the skills are right"
+    )
     gain: float = option(1e-9, at_least=0, help="gain that is none")
 
     @classmethod
@@ -95,7 +102,11 @@ class Stop(Options):
         return rules
 
     def reasons(
-        self, tasks: Tasks, most: NDArray[np.float64] | None, nobody: NDArray[np.bool_]
+        self,
+        tasks: Tasks,
+        most: NDArray[np.float64] | None,
+        nobody: NDArray[np.bool_],
+        chance: NDArray[np.float64] | None = None,
     ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
         """Why each task is done: its position in the texts, 0 where it is not, and these.
 
@@ -103,6 +114,8 @@ class Stop(Options):
         ----------
         most
             Gain of one who knows, of each task; None for an order.
+        chance
+            See `peerannot.allocation.hopeless.log_chance`; None where it is not asked for.
         nobody
             Whether nobody is left to ask.
         """
@@ -117,6 +130,9 @@ class Stop(Options):
              else (tasks.n_answers > 0) & (log_ratio(tasks) >= math.log(1 / self.error - 1))),
             (f"at most {self.answers} answers",
              never if self.answers is None else tasks.n_answers >= self.answers),
+            ("hopeless: workers disagree more than their skills allow",
+                never if self.hopeless is None or chance is None
+                else chance <= math.log(self.hopeless)),
             ("no gain left", never if most is None else most <= self.gain),
             ("nobody left to ask", nobody),
         ]  # fmt: skip

@@ -64,7 +64,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
     multiple=True,
     metavar="RULE=VALUE",
     help="When a task is done: sure=0.99 (the default; none for never), error=0.05, answers=5,"
-    " gain=0.001; repeatable.",
+    " hopeless=0.001, gain=0.001; repeatable.",
 )
 @click.option(
     "--answers-file", default="answers.json", show_default=True, help="File of votes in DATASET."
