@@ -103,9 +103,11 @@ def test_the_contract(name, small):
     some = at[::3]
     assert np.array_equal(policy.first(tasks, some, channel), first[some])
     row = tasks.posterior(at[:1])
-    assert policy.again(tasks, 0, 0, row, channel) == pytest.approx(first[0])
+    assert policy.again(tasks, 0, 0, row, channel[None]) == pytest.approx(first[:1])
     joint = (row[:, None, :] * channel.T[None]).reshape(-1, 3)
-    another = policy.again(tasks, 0, 1, joint, channel)
+    several = policy.again(tasks, 0, 1, joint, np.array([np.eye(3), channel]))
+    another = policy.again(tasks, 0, 1, joint, channel[None])[0]
+    assert several.shape == (2,) and several[1] == pytest.approx(another)
     assert another <= policy.most_again(tasks, 0, 1, joint) + 1e-12
     assert policy.reason(tasks, 0, 0)
     asked = plan(small.result, 8, answers=small.answers, policy=policy, stop={"sure": None})

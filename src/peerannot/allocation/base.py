@@ -109,8 +109,8 @@ class Policy(Named, Options, ABC):
     @abstractmethod
     def again(
         self, tasks: Tasks, task: int, pending: int, outcomes: NDArray[np.float64],
-        channel: NDArray[np.float64],
-    ) -> float:  # fmt: skip
+        channels: NDArray[np.float64],
+    ) -> NDArray[np.float64]:  # fmt: skip
         """Value of one more answer to a task with answers that are asked for, not yet given.
 
         Parameters
@@ -119,6 +119,8 @@ class Policy(Named, Options, ABC):
             Number of these.
         outcomes
             Joint probability of what they may be and of each class, (n_outcomes, n_classes).
+        channels
+            Confusion matrices of who may answer, (n, n_classes, n_classes); (n,) values come back.
         """
 
     @abstractmethod
@@ -149,11 +151,13 @@ class OrderPolicy(Policy):
     def most(self, tasks: Tasks, at: NDArray[np.int64]) -> NDArray[np.float64]:
         return self.score(tasks, at, 0)
 
-    def again(self, tasks: Tasks, task: int, pending: int, outcomes: Any, channel: Any) -> float:
-        return float(self.score(tasks, np.array([task]), pending)[0])
+    def again(
+        self, tasks: Tasks, task: int, pending: int, outcomes: Any, channels: Any
+    ) -> NDArray[np.float64]:
+        return np.repeat(self.score(tasks, np.array([task]), pending), len(channels))
 
     def most_again(self, tasks: Tasks, task: int, pending: int, outcomes: Any) -> float:
-        return self.again(tasks, task, pending, outcomes, None)
+        return float(self.score(tasks, np.array([task]), pending)[0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +174,7 @@ class GainPolicy(Policy):
     def gain(
         self, posterior: NDArray[np.float64], channel: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Gain of one answer: (n, n_classes), (n_classes, n_classes) to (n,)."""
+        """Gain of one answer: (n, n_classes), (..., n_classes, n_classes) to (..., n)."""
 
     @abstractmethod
     def perfect(self, posterior: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -213,9 +217,14 @@ class GainPolicy(Policy):
 
     def again(
         self, tasks: Tasks, task: int, pending: int, outcomes: NDArray[np.float64],
-        channel: NDArray[np.float64],
-    ) -> float:  # fmt: skip
-        return float(self.value(outcomes, channel).sum())
+        channels: NDArray[np.float64],
+    ) -> NDArray[np.float64]:  # fmt: skip
+        size = max(1, CELLS // outcomes.size)
+        parts = [
+            self.value(outcomes, channels[i : i + size]).sum(-1)
+            for i in range(0, len(channels), size)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0)
 
     def most_again(
         self, tasks: Tasks, task: int, pending: int, outcomes: NDArray[np.float64]

@@ -40,9 +40,9 @@ class ExpectedAccuracy(GainPolicy):
     def gain(
         self, posterior: NDArray[np.float64], channel: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        after = np.zeros(len(posterior))
-        for column in channel.T:
-            after += (posterior * column).max(1)
+        after = np.zeros((*channel.shape[:-2], len(posterior)))
+        for answer in range(channel.shape[-1]):
+            after += (posterior * channel[..., None, :, answer]).max(-1)
         return np.asarray(np.maximum(after - posterior.max(1), 0.0))
 
     def perfect(self, posterior: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._progress import Progress
-from peerannot.allocation.base import GainPolicy, Policy, Tasks
+from peerannot.allocation.base import GainPolicy, OrderPolicy, Policy, Tasks
 from peerannot.allocation.crowd import Crowd, Group
 
 __all__ = ["Pick", "after", "allocate", "ranked"]
@@ -139,7 +139,8 @@ def allocate(
     """
     groups = crowd.groups(len(open_) * tasks.n_classes, by_worker=policy.by_worker)
     pools = [_Pool(group) for group in groups]
-    weight = [group.cost if policy.by_worker else 1.0 for group in groups]
+    weight = np.array([group.cost if policy.by_worker else 1.0 for group in groups])
+    channels = np.array([group.channel for group in groups])
     order = np.lexsort((open_, -most))
     at, bound = open_[order], most[order]
     size = int(min(len(at), 2 * min(budget / crowd.cost.min(), len(at)) + 64))
@@ -161,7 +162,7 @@ def allocate(
             if value <= least:
                 break
             if task not in asked:
-                heappush(heap, (-value / weight[g], task, g, 0))
+                heappush(heap, (-value / float(weight[g]), task, g, 0))
                 break
 
     def find(task: int, g: int) -> int | None:
@@ -173,11 +174,11 @@ def allocate(
         assert values is not None
         g = int(values.argmax())
         if values[g] * weight[g] > least:
-            heappush(heap, (-values[g], task, g, pending))
+            heappush(heap, (-float(values[g]), task, g, pending))
 
     for g in range(len(groups)):
         next_head(g)
-    cheapest = min(weight) if weight else 1.0
+    cheapest = float(weight.min())
     while heap and left > 0:
         _, task, g, pending = heappop(heap)
         state = asked.get(task)
@@ -187,13 +188,11 @@ def allocate(
             continue
         if g == UNKNOWN:
             assert state is not None
-            state.values = np.array(
-                [
-                    policy.again(tasks, task, pending, state.outcomes, group.channel) / weight[i]
-                    if pools[i].waiting else -np.inf
-                    for i, group in enumerate(groups)
-                ]
-            )  # fmt: skip
+            here = np.flatnonzero([bool(pool.waiting) for pool in pools])
+            state.values = np.full(len(groups), -np.inf)
+            state.values[here] = (
+                policy.again(tasks, task, pending, state.outcomes, channels[here]) / weight[here]
+            )
             push_best(task, pending)
             continue
         worker = find(task, g)
@@ -230,9 +229,9 @@ def _gain(
 ) -> float | None:
     if isinstance(policy, GainPolicy) and channel is not None:
         return float(policy.gain(state.outcomes, channel).sum())
-    if not policy.unit:
+    if not isinstance(policy, OrderPolicy) or not policy.unit:
         return None
-    return policy.again(tasks, task, len(state.workers), state.outcomes, np.empty((0, 0)))
+    return float(policy.score(tasks, np.array([task]), len(state.workers))[0])
 
 
 def after(outcomes: NDArray[np.float64], channel: NDArray[np.float64]) -> NDArray[np.float64]:

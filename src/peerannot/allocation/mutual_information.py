@@ -15,17 +15,19 @@ __all__ = ["MutualInformation", "information"]
 
 def _entropies(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Of rows of any sum m: m times the entropy of what they are in proportion."""
-    total = rows.sum(1)
+    total = rows.sum(-1)
     logs = np.log(np.where(rows > 0, rows, 1.0))
     logs *= rows
-    return np.asarray(total * np.log(np.where(total > 0, total, 1.0)) - logs.sum(1))
+    return np.asarray(total * np.log(np.where(total > 0, total, 1.0)) - logs.sum(-1))
 
 
 def information(
     posterior: NDArray[np.float64], channel: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Mutual information of the class and one answer in nats, (n,); see `MutualInformation`."""
-    gained = _entropies(posterior @ channel) - posterior @ _entropies(channel)
+    """Mutual information of the class and one answer in nats, (..., n); see
+    `MutualInformation`."""
+    after = (posterior @ _entropies(channel)[..., None])[..., 0]
+    gained = _entropies(posterior @ channel) - after
     return np.maximum(gained, 0.0)
 
 
