@@ -220,5 +220,5 @@ def test_fifty_thousand_classes() -> None:
     # Each has a confusion matrix a worker, or a dense posterior by its model.
     assert refused == {
         "bwa", "dawid-skene", "dawid-skene-clust", "ebcc", "fast-dawid-skene",
-        "hybrid-dawid-skene", "ibcc", "map-dawid-skene", "wds",
+        "hybrid-dawid-skene", "ibcc", "latent-factor", "map-dawid-skene", "wds",
     }  # fmt: skip

@@ -107,12 +107,6 @@ class LatentFactor(Iterative):
         return replace(self, groups=groups)
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
-        cells = answers.n_answers * answers.n_classes
-        if cells > MOST_CELLS or answers.n_workers * answers.n_classes**2 > MOST_CELLS:
-            raise ParameterError(
-                f"{self.name} holds arrays of {answers.n_answers} answers x {answers.n_classes}"
-                " classes; use map-dawid-skene"
-            )
         pairs = ExcessAgreement.of(answers, self.min_shared)
         if self.groups is None:
             group = self._found(answers, start, pairs, progress)
@@ -120,9 +114,18 @@ class LatentFactor(Iterative):
             group = self._given(answers.workers)
         if np.unique(group).size == answers.n_workers:
             return self._alone(answers, start, progress)
+        self._fits_memory(answers)
         em = SharedErrorEM(answers, group, start.gold, self.diagonal, self.off_diagonal)
         posterior, now, diagnostics = self._iterate(em, pairs, start, self.tol, progress)
         return self._told(em, posterior, now, diagnostics)
+
+    def _fits_memory(self, answers: Answers) -> None:
+        cells = answers.n_answers * answers.n_classes
+        if cells > MOST_CELLS or answers.n_workers * answers.n_classes**2 > MOST_CELLS:
+            raise ParameterError(
+                f"{self.name} holds arrays of {answers.n_answers} answers x {answers.n_classes}"
+                " classes; use map-dawid-skene"
+            )
 
     def _alone(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         plain = MAPDawidSkene(
@@ -160,6 +163,7 @@ class LatentFactor(Iterative):
         alone = np.arange(answers.n_workers)
         if len(proposed) < 2:
             return alone
+        self._fits_memory(answers)
         best, most = alone, -np.inf
         for i, group in enumerate(proposed.values()):
             em = SharedErrorEM(answers, group, start.gold, self.diagonal, self.off_diagonal)
