@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from peerannot._text import did_you_mean, few
 from peerannot.answers import Ids
 from peerannot.errors import DataError, ParameterError
 
-__all__ = ["KINDS", "WORKERS", "Roster", "named_models", "read_roster"]
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["KINDS", "WORKERS", "Roster", "named_models", "read_roster", "worker_table"]
 
 WORKERS = "workers.csv"
 KINDS = ("human", "model")
@@ -40,6 +44,27 @@ class Roster:
         return [self.kinds.get(worker, "human") for worker in workers]
 
 
+def worker_table(path: Path, column: str) -> pl.DataFrame:
+    """A CSV file of texts with a column ``worker`` and another.
+
+    Raises
+    ------
+    DataError
+        There is no such file, it is no CSV file, or has no such columns.
+    """
+    import polars as pl
+
+    try:
+        frame = pl.read_csv(path, infer_schema=False)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{path}: not a CSV file: {str(error).splitlines()[0]}") from None
+    if not {"worker", column} <= set(frame.columns):
+        raise DataError(f"{path}: needs columns worker and {column}, has {few(frame.columns)}")
+    return frame
+
+
 def read_roster(path: Path) -> Roster:
     """Read a ``workers.csv``; an empty roster where there is none.
 
@@ -50,14 +75,7 @@ def read_roster(path: Path) -> Roster:
     """
     if not path.exists():
         return Roster()
-    import polars as pl
-
-    try:
-        frame = pl.read_csv(path, infer_schema=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{path}: not a CSV file: {str(error).splitlines()[0]}") from None
-    if not {"worker", "kind"} <= set(frame.columns):
-        raise DataError(f"{path}: needs columns worker and kind, has {few(frame.columns)}")
+    frame = worker_table(path, "kind")
     kinds: dict[str, str] = {}
     for row, (worker, kind) in enumerate(zip(frame["worker"], frame["kind"], strict=True), 2):
         said = (kind or "human").strip().casefold()

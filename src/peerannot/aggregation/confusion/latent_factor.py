@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._files import read_json
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot._text import few
@@ -20,6 +18,7 @@ from peerannot.aggregation.confusion.model import ds_skill
 from peerannot.aggregation.passes.error_factors import Factors, SharedErrorEM
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Diagnostics
+from peerannot.aggregation.worker_files import with_worker_file
 from peerannot.agreement import ExcessAgreement
 from peerannot.answers import Answers, Ids
 from peerannot.errors import DataError, ParameterError
@@ -101,10 +100,7 @@ class LatentFactor(Iterative):
     off_diagonal: float = option(1.0, at_least=0.0, help="pseudo-count of each wrong answer")
 
     def with_files(self) -> LatentFactor:
-        if not isinstance(self.groups, Path | str):
-            return self
-        groups: Any = Content(str(self.groups), _read(Path(self.groups)))
-        return replace(self, groups=groups)
+        return replace(self, groups=with_worker_file(self.groups, "group"))
 
     def _fit(self, answers: Answers, start: Start, progress: Progress) -> Fit:
         pairs = ExcessAgreement.of(answers, self.min_shared)
@@ -141,7 +137,9 @@ class LatentFactor(Iterative):
     def _given(self, workers: Ids) -> NDArray[np.int64]:
         """Group of each worker, from 0 on."""
         given = Content.of(self.groups, "groups")
-        named = {str(worker): str(name) for worker, name in given.value.items()}
+        # A worker without a group in the file is alone.
+        rows = given.value.items()
+        named = {str(worker): str(name) for worker, name in rows if name is not None}
         if named and not any(worker in workers for worker in named):
             raise DataError(f"{given.where}: none of these workers has answers: {few(named)}")
         own = [(1, named[w]) if w in named else (0, w) for w in workers]
@@ -214,24 +212,3 @@ class LatentFactor(Iterative):
             extra={"error_rate": now.rate, "pull": now.pull},
             diagnostics=done,
         )
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    """Groups by worker from a JSON object, or from a CSV with columns worker and group."""
-    if path.suffix.casefold() != ".csv":
-        found = read_json(path)
-        if not isinstance(found, dict):
-            raise DataError(f"{path}: expected {{worker: group}}")
-        return found
-    import polars as pl
-
-    try:
-        frame = pl.read_csv(path, infer_schema=False)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{path}: not a CSV file: {str(error).splitlines()[0]}") from None
-    if not {"worker", "group"} <= set(frame.columns):
-        raise DataError(f"{path}: needs columns worker and group, has {few(frame.columns)}")
-    given = frame.drop_nulls("group")
-    return dict(zip(given["worker"], given["group"], strict=True))

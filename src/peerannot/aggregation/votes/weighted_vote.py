@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot._files import read_json
 from peerannot._options import option
 from peerannot._progress import Progress
 from peerannot._text import few
@@ -18,6 +17,7 @@ from peerannot.aggregation.partitions.checkpoint import Checkpoint
 from peerannot.aggregation.partitions.parts import Parts
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.votes.rules import WeightedRule
+from peerannot.aggregation.worker_files import with_worker_file
 from peerannot.answers import Ids
 from peerannot.errors import DataError
 
@@ -60,10 +60,7 @@ class WeightedVote(WeightedRule):
     default_weight: float = option(1.0, at_least=0.0, help="weight of workers not named")
 
     def with_files(self) -> WeightedVote:
-        if not isinstance(self.weights, Path | str):
-            return self
-        weights: Any = Content(str(self.weights), _read(Path(self.weights)))
-        return replace(self, weights=weights)
+        return replace(self, weights=with_worker_file(self.weights, "weight"))
 
     def weigh(
         self, parts: Parts, progress: Progress, checkpoint: Checkpoint
@@ -94,23 +91,3 @@ class WeightedVote(WeightedRule):
             if code is not None:
                 weight[code] = number
         return weight
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """Weights by worker from a JSON object, or from a CSV with columns worker and weight."""
-    if path.suffix.casefold() != ".csv":
-        found = read_json(path)
-        if not isinstance(found, dict):
-            raise DataError(f"{path}: expected {{worker: weight}}")
-        return found
-    import polars as pl
-
-    try:
-        frame = pl.read_csv(path, infer_schema=False)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{path}: not a CSV file: {str(error).splitlines()[0]}") from None
-    if not {"worker", "weight"} <= set(frame.columns):
-        raise DataError(f"{path}: needs columns worker and weight, has {few(frame.columns)}")
-    return dict(zip(frame["worker"], frame["weight"], strict=True))
