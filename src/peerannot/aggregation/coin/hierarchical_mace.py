@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -17,7 +16,7 @@ from peerannot.aggregation.drawing.confusions import Styles
 from peerannot.aggregation.partitions.coins import coins_of
 from peerannot.aggregation.partitions.confusions import CommonPairs
 from peerannot.aggregation.partitions.parts import Part, Parts
-from peerannot.aggregation.partitions.rounds import Model, Rounds, has_settled
+from peerannot.aggregation.partitions.rounds import Model, Rounds, Settling
 from peerannot.aggregation.partitions.support import as_held
 from peerannot.aggregation.passes.coins import Coins
 from peerannot.aggregation.registry import STRATEGIES
@@ -133,7 +132,7 @@ class GuessModel:
         self._first_style = named / named.sum() * k * rule.style
         self._competence = np.full(2, rule.competence)
         self._style = self._first_style
-        self._rounds, self._learns = 0, False
+        self._settling = Settling()
         self._knew = np.full(n_pairs, KNOWS)
         self._right = np.zeros(n_pairs)
         self._mass = np.zeros(k)
@@ -147,25 +146,23 @@ class GuessModel:
 
     def take(self, sums: tuple[Any, ...]) -> float:
         self._right, self._mass, change = sums
-        moved, had_learnt = float(change) / max(float(self._total.sum()), 1.0), self._learns
-        self._learns = had_learnt or has_settled(self._rounds, moved)
-        if self._learns:
+        moved = self._settling.after(float(change) / max(float(self._total.sum()), 1.0))
+        if self._settling.learns:
             self._learn()
         theta, guess = self._chances(np.zeros(len(self._pairs)), 0.0)
         self._knew = theta / (theta + guess)
-        self._rounds += 1
-        return moved if had_learnt else math.inf
+        return moved
 
     def state(self) -> dict[str, Any]:
         return {
-            "right": self._right, "mass": self._mass, "knew": self._knew, "rounds": self._rounds,
-            "competence": self._competence, "style": self._style, "learns": self._learns,
+            "right": self._right, "mass": self._mass, "knew": self._knew,
+            "competence": self._competence, "style": self._style, **self._settling.state(),
         }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self._right, self._mass, self._knew = state["right"], state["mass"], state["knew"]
         self._competence, self._style = state["competence"], state["style"]
-        self._rounds, self._learns = int(state["rounds"]), bool(state["learns"])
+        self._settling = Settling.of(state)
 
     def fit(self) -> Fit:
         known = self._by_worker(self._knew * self._right)

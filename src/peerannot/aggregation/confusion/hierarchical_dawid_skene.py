@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
@@ -19,7 +18,7 @@ from peerannot.aggregation.drawing.confusions import Confusions
 from peerannot.aggregation.partitions.confusions import CommonPairs, em_of
 from peerannot.aggregation.partitions.parts import Part, Parts
 from peerannot.aggregation.partitions.received import MANY
-from peerannot.aggregation.partitions.rounds import Model, Rounds, has_settled
+from peerannot.aggregation.partitions.rounds import Model, Rounds, Settling
 from peerannot.aggregation.passes.worker_types import WorkerTypes, begun_cells
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Result
@@ -150,7 +149,7 @@ class TypesModel:
         self.begin, self.step, self.write = _begin, _step, _write
         off = off_diagonal_of(rule.off_diagonal, n_classes)
         self._types = WorkerTypes.begun(rule.types, n_classes, rule.diagonal, off, rule.pull)
-        self._rounds, self._learns = 0, False
+        self._settling = Settling()
         self._counts = np.zeros((len(self._pairs), n_classes))
         self._mass = np.zeros(n_classes)
         self._membership = np.zeros((self._pairs.ptr.size - 1, rule.types))
@@ -164,26 +163,22 @@ class TypesModel:
 
     def take(self, sums: tuple[Any, ...]) -> float:
         self._counts, self._mass, change = sums
-        moved, had_learnt = float(change) / max(float(self._mass.sum()), 1.0), self._learns
-        self._learns = had_learnt or has_settled(self._rounds, moved)
+        moved = self._settling.after(float(change) / max(float(self._mass.sum()), 1.0))
         self._membership, self._types = self._types.membership(
-            self._pairs, self._counts, learns=self._learns
+            self._pairs, self._counts, learns=self._settling.learns
         )
-        self._rounds += 1
-        return moved if had_learnt else math.inf
+        return moved
 
     def state(self) -> dict[str, Any]:
         return {
             "counts": self._counts, "mass": self._mass, "rows": self._types.rows,
-            "share": self._types.share, "membership": self._membership, "rounds": self._rounds,
-            "learns": self._learns,
+            "share": self._types.share, "membership": self._membership, **self._settling.state(),
         }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self._counts, self._mass = state["counts"], state["mass"]
         self._types = replace(self._types, rows=state["rows"], share=state["share"])
-        self._membership, self._rounds = state["membership"], int(state["rounds"])
-        self._learns = bool(state["learns"])
+        self._membership, self._settling = state["membership"], Settling.of(state)
 
     def fit(self) -> Fit:
         frequency = self._frequency()

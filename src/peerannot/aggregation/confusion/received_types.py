@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +13,7 @@ from peerannot.aggregation.base import Fit
 from peerannot.aggregation.partitions.confusions import CommonPairs
 from peerannot.aggregation.partitions.parts import Part, Parts
 from peerannot.aggregation.partitions.received import cells_of, received_of
-from peerannot.aggregation.partitions.rounds import has_settled
+from peerannot.aggregation.partitions.rounds import Settling
 
 __all__ = ["ReceivedTypesModel"]
 
@@ -61,7 +60,7 @@ class ReceivedTypesModel:
         self._first, self._alpha = begun, begun
         n_types = len(begun)
         self._share = np.full(n_types, 1 / n_types)
-        self._rounds, self._learns = 0, False
+        self._settling = Settling()
         self._counts, self._mass = np.zeros(pair.size), np.zeros(k)
         self._member = np.full((self._n_workers, n_types), 1 / n_types)
 
@@ -83,8 +82,7 @@ class ReceivedTypesModel:
 
     def take(self, sums: tuple[Any, ...]) -> float:
         self._counts, self._mass, change = sums
-        moved, had_learnt = float(change) / max(float(self._mass.sum()), 1.0), self._learns
-        self._learns = had_learnt or has_settled(self._rounds, moved)
+        moved = self._settling.after(float(change) / max(float(self._mass.sum()), 1.0))
         row_counts, n = self._row_counts(), self._n_workers
         score = np.tile(np.log(self._share), (n, 1))
         for t, (alpha, total) in enumerate(zip(self._alpha, self._totals(), strict=True)):
@@ -97,10 +95,9 @@ class ReceivedTypesModel:
         n_types = self._share.size
         own = self._member[self._active]
         self._share = (own.sum(0) + 1 / n_types) / (len(own) + 1)
-        if self._learns:
+        if self._settling.learns:
             self._learn(row_counts)
-        self._rounds += 1
-        return moved if had_learnt else math.inf
+        return moved
 
     def _learn(self, row_counts: NDArray[np.float64]) -> None:
         """One step of Minka's fixed point, of numbers that all rows of a type have in common."""
@@ -119,13 +116,13 @@ class ReceivedTypesModel:
     def state(self) -> dict[str, Any]:
         return {
             "counts": self._counts, "mass": self._mass, "alpha": self._alpha, "share": self._share,
-            "member": self._member, "rounds": self._rounds, "learns": self._learns,
+            "member": self._member, **self._settling.state(),
         }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self._counts, self._mass, self._alpha = state["counts"], state["mass"], state["alpha"]
         self._share, self._member = state["share"], state["member"]
-        self._rounds, self._learns = int(state["rounds"]), bool(state["learns"])
+        self._settling = Settling.of(state)
 
     def fit(self) -> Fit:
         frequency, row_counts = self._frequency(), self._row_counts()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,15 +17,43 @@ from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.parts import Part, Parts, Work
 from peerannot.aggregation.result import Diagnostics
 
-__all__ = ["Model", "Rounds", "has_settled"]
+__all__ = ["Model", "Rounds", "Settling"]
 
 HOLD = 5  # rounds before anything is learnt from a crowd whose labels are still those of votes
 SETTLED = 0.01  # mean change of a task's posterior under which they are no more
 
 
-def has_settled(rounds: int, change: float) -> bool:
-    """Whether a model may learn its priors from the crowd, after so many rounds."""
-    return rounds >= HOLD or (rounds > 0 and change < SETTLED)
+@dataclass
+class Settling:
+    """When a model may learn its priors from the crowd, and when it may rest.
+
+    Attributes
+    ----------
+    rounds : int
+        Rounds until now.
+    learns : bool
+        Whether it may learn: once labels have settled, or after `HOLD` rounds.
+    """
+
+    rounds: int = 0
+    learns: bool = False
+
+    def after(self, moved: float) -> float:
+        """Count a round in which a task has moved by so much on average; what it is to say of it.
+
+        Infinity until it has learnt in an earlier round.
+        """
+        had_learnt = self.learns
+        self.learns |= self.rounds >= HOLD or (self.rounds > 0 and moved < SETTLED)
+        self.rounds += 1
+        return moved if had_learnt else math.inf
+
+    def state(self) -> dict[str, Any]:
+        return {"rounds": self.rounds, "learns": self.learns}
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> Settling:
+        return cls(int(state["rounds"]), bool(state["learns"]))
 
 
 class Model(Protocol):

@@ -13,7 +13,7 @@ from peerannot._loops import native
 from peerannot._options import option
 from peerannot._threads import threads
 from peerannot.aggregation.base import Fit
-from peerannot.aggregation.partitions.parts import Part, Parts
+from peerannot.aggregation.partitions.parts import Part, Parts, Work
 from peerannot.aggregation.partitions.received import MANY, cells_of, received_of
 from peerannot.aggregation.partitions.rounds import Model, Rounds
 from peerannot.aggregation.partitions.support import support_of
@@ -88,25 +88,31 @@ class AverageModel:
     """
 
     n_sums = 2
+    begin: Work
+    step: Work
+    write: Work
 
     def __init__(self, rule: BWANormalised, parts: Parts) -> None:
         self._rule, k = rule, len(parts.shape.classes)
-        self.begin, self.step, self.write = _begin, _step, _write
-        self._n, n_answered, spread = parts.sum(_totals)
-        self._n_answered, self._weight = max(int(n_answered), 1), max(float(self._n.sum()), 1.0)
-        scale = spread / max(float(self._n.sum()), 1e-300) * 4 * (1 - 1 / k)
+        self._n, spread = parts.sum(_totals)
+        total = float(self._n.sum())
+        self._weight = max(total, 1.0)
+        scale = spread / max(total, 1e-300) * 4 * (1 - 1 / k)
         self._rate = np.maximum(rule.strength * scale, LEAST_VARIANCE)
-        self._wrong = np.zeros((self._n.size, k))
         self._mass = np.full(k, 1.0 / k)
+        self._lay_out(parts, k)
+
+    def _lay_out(self, parts: Parts, k: int) -> None:
+        self.begin, self.step, self.write = _begin, _step, _write
+        self._wrong = np.zeros((self._n.size, k))
 
     def first(self) -> tuple[Any, ...]:
         return ()
 
     def given(self) -> tuple[Any, ...]:
         total = self._mass.sum()
-        even = np.full(self._mass.size, 1.0 / self._mass.size)
-        mean = self._mass / total if total > 0 else even
-        return self._precision(), self._rule.pull, mean
+        mean = self._mass / total if total > 0 else np.full(self._mass.size, 1 / self._mass.size)
+        return self._precision(), self._rule.pull, mean, *self.first()
 
     def take(self, sums: tuple[Any, ...]) -> float:
         wrong, self._mass = sums
@@ -129,49 +135,18 @@ class AverageModel:
         return np.asarray((self._rule.strength + self._n[:, None]) / (self._rate + self._wrong))
 
 
-class ReceivedAverageModel:
-    """The same on the labels that tasks received, see `peerannot.aggregation.partitions.received`.
+class ReceivedAverageModel(AverageModel):
+    """The same on the labels that tasks received, see `peerannot.aggregation.partitions.received`:
+    a number for each worker and label that meet, not for each worker and class."""
 
-    Parameters
-    ----------
-    rule
-        Its options.
-    parts
-    """
-
-    n_sums = 2
-
-    def __init__(self, rule: BWANormalised, parts: Parts) -> None:
-        self._rule, k = rule, len(parts.shape.classes)
+    def _lay_out(self, parts: Parts, k: int) -> None:
         self.begin, self.step, self.write = _begin_received, _step_received, _write_received
-        self._n, _, spread = parts.sum(_totals)
-        total = float(self._n.sum())
-        self._weight = max(total, 1.0)
-        scale = spread / max(total, 1e-300) * 4 * (1 - 1 / k)
-        rate = np.maximum(rule.strength * scale, LEAST_VARIANCE)
         self._units = parts.sum(cells_of, None, False)[0].keys
-        self._owner, self._rate = self._units // k, rate[self._units % k]
-        self._wrong, self._mass = np.zeros(self._units.size), np.full(k, 1.0 / k)
+        self._owner, self._rate = self._units // k, self._rate[self._units % k]
+        self._wrong = np.zeros(self._units.size)
 
     def first(self) -> tuple[Any, ...]:
         return (self._units,)
-
-    def given(self) -> tuple[Any, ...]:
-        total = self._mass.sum()
-        mean = self._mass / total if total > 0 else np.full(self._mass.size, 1 / self._mass.size)
-        return self._precision(), self._rule.pull, mean, self._units
-
-    def take(self, sums: tuple[Any, ...]) -> float:
-        wrong, self._mass = sums
-        change = np.abs(wrong - self._wrong).sum() / self._weight
-        self._wrong = wrong
-        return float(change)
-
-    def state(self) -> dict[str, Any]:
-        return {"wrong": self._wrong, "mass": self._mass}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        self._wrong, self._mass = state["wrong"], state["mass"]
 
     def fit(self) -> Fit:
         met = np.bincount(self._owner, minlength=self._n.size)
@@ -226,7 +201,7 @@ def _told_received(
 
 
 def _totals(part: Part) -> tuple[Any, ...]:
-    """Weight of each worker, number of tasks with some, and spread of each class."""
+    """Weight of each worker, and spread of each class."""
     answers = part.answers
     if answers.n_classes <= MANY:
         # What answers err by from the vote shares of their task is the spread of these.
@@ -235,7 +210,7 @@ def _totals(part: Part) -> tuple[Any, ...]:
     else:
         own, _ = label_shares(answers, support_of(part))
         spread = np.bincount(answers.label, answers.weights * (1.0 - own), answers.n_classes)
-    return answers.weight_per_worker, int((answers.weight_per_task > 0).sum()), spread
+    return answers.weight_per_worker, spread
 
 
 def _begin(part: Part) -> tuple[Any, tuple[Any, ...]]:
