@@ -47,7 +47,7 @@ from peerannot._progress import Progress, silent
 from peerannot.aggregation.base import Strategy
 from peerannot.aggregation.partitions.parts import LocalParts, Part, Parts, stream
 from peerannot.aggregation.uncertainty.calibration import Calibration, temper
-from peerannot.aggregation.uncertainty.heldout import TABLE_BYTES, deal
+from peerannot.aggregation.uncertainty.heldout import CrowdCounts, answered_pairs, deal
 from peerannot.answers import Answers, Ids
 from peerannot.errors import ConvergenceWarning, DataError, ParameterError
 
@@ -297,26 +297,13 @@ def _likelihoods(
 
     Confusions are counted over the ``used`` answers with the ``classes`` of their tasks.
     """
-    k = answers.n_classes
-    # Rows are the (worker, label) pairs that occur.
-    key, pair = np.unique(answers.worker.astype(np.int64) * k + answers.label, return_inverse=True)
-    if key.size * k * 8 > TABLE_BYTES:
-        raise ParameterError(
-            f"calibration needs confusions of {answers.n_workers} workers over {k} classes,"
-            f" {key.size * k * 8 / 2**30:.0f} GiB"
-        )
-    worker, label = key // k, key % k
+    key, pair = answered_pairs(answers, "calibration needs")
+    columns = range(answers.n_classes)
     counts = np.stack(
-        [np.bincount(pair[used], classes[used, c], minlength=key.size) for c in range(k)], 1
+        [np.bincount(pair[used], classes[used, c], minlength=key.size) for c in columns], 1
     )
-    crowd = np.full((k, k), 1.0 / k)  # [answered, true], one pseudo-answer a true class
-    np.add.at(crowd, label, counts)
-    crowd /= crowd.sum(0)
-    totals = np.zeros((answers.n_workers, k))
-    np.add.at(totals, worker, counts)
-    return [
-        ((counts + each * crowd[label]) / (totals[worker] + each))[pair[of]] for each in CROWD
-    ]  # fmt: skip
+    table = CrowdCounts.of(answers, key, counts)
+    return [table.confusion(each)[pair[of]] for each in CROWD]
 
 
 def _best(found: Sequence[_Fold], n_tasks: int, maps: Sequence[Map], errors: float) -> Map:
