@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from peerannot.io.votes import Votes
 
 __all__ = [
+    "answers_file_option",
     "flag",
     "is_dataset",
     "load_votes",
@@ -111,6 +112,17 @@ _OPTIONS: dict[str, Callable[..., Any]] = {
         "--read", multiple=True, metavar="KEY=VALUE", help="An option of the format; repeatable."
     ),
 }
+
+
+def answers_file_option(function: F) -> F:
+    """``--answers-file``: which file of a data set has the votes."""
+    decorate = click.option(
+        "--answers-file",
+        default="answers.json",
+        show_default=True,
+        help="File of votes in DATASET.",
+    )
+    return decorate(function)
 
 
 def reading_options(*, without: Collection[str] = ()) -> Callable[[F], F]:

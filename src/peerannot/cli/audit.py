@@ -17,7 +17,7 @@ from peerannot.cli._common import (
     progress_bar,
     spoken_warnings,
 )
-from peerannot.cli._votes import is_dataset, load_votes, reading_options
+from peerannot.cli._votes import answers_file_option, is_dataset, load_votes, reading_options
 
 if TYPE_CHECKING:
     from peerannot.answers import Answers
@@ -66,9 +66,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
     type=FILE,
     help="The same from a file: .npy that aggregate wrote, a table with task and label, or JSON.",
 )
-@click.option(
-    "--answers-file", default="answers.json", show_default=True, help="File of votes in DATASET."
-)
+@answers_file_option
 @reading_options()
 @click.option(
     "--output",

@@ -16,7 +16,7 @@ from peerannot.cli._common import (
     spoken_warnings,
     spreadsheet_option,
 )
-from peerannot.cli._votes import load_votes, reading_options
+from peerannot.cli._votes import answers_file_option, load_votes, reading_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,9 +87,7 @@ _WORST_SHOWN = 10
     help="Folder to write check.json, tables and, with matplotlib, check.png in.",
 )
 @click.option("--strict", is_flag=True, help="Fail (exit code 7) where the model fails.")
-@click.option(
-    "--answers-file", default="answers.json", show_default=True, help="File of votes in DATASET."
-)
+@answers_file_option
 @reading_options()
 @spreadsheet_option
 @json_option

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from peerannot.cli._common import emit_json, json_option, note, progress_bar, spoken_warnings
-from peerannot.cli._votes import load_votes, reading_options, truth_keywords
+from peerannot.cli._votes import answers_file_option, load_votes, reading_options, truth_keywords
 
 if TYPE_CHECKING:
     from peerannot.selection import Behind, Comparison, Together
@@ -51,9 +51,7 @@ SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "brier", "ece
     show_default=True,
     help="Seed that answers are dealt into folds with.",
 )
-@click.option(
-    "--answers-file", default="answers.json", show_default=True, help="File of votes in DATASET."
-)
+@answers_file_option
 @click.option(
     "--figure",
     type=click.Path(dir_okay=False, path_type=Path),

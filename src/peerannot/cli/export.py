@@ -17,7 +17,7 @@ from peerannot.cli._common import (
     spoken_warnings,
     spreadsheet_option,
 )
-from peerannot.cli._votes import is_dataset, load_votes, reading_options
+from peerannot.cli._votes import answers_file_option, is_dataset, load_votes, reading_options
 
 if TYPE_CHECKING:
     from peerannot.answers import Answers
@@ -45,9 +45,7 @@ __all__ = ["export"]
     " majority_voting.",
 )
 @click.option("-P", "options", multiple=True, metavar="KEY=VALUE", help="An option of the format.")
-@click.option(
-    "--answers-file", default="answers.json", show_default=True, help="File of votes in DATASET."
-)
+@answers_file_option
 @reading_options()
 @click.option("--force", is_flag=True, help="Overwrite the output.")
 @spreadsheet_option

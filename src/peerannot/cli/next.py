@@ -16,7 +16,7 @@ from peerannot.cli._common import (
     spoken_warnings,
     spreadsheet_option,
 )
-from peerannot.cli._votes import load_votes, reading_options
+from peerannot.cli._votes import answers_file_option, load_votes, reading_options
 
 if TYPE_CHECKING:
     from peerannot.allocation import Plan
@@ -66,9 +66,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
     help="When a task is done: sure=0.99 (the default; none for never), error=0.05, answers=5,"
     " hopeless=0.001, gain=0.001; repeatable.",
 )
-@click.option(
-    "--answers-file", default="answers.json", show_default=True, help="File of votes in DATASET."
-)
+@answers_file_option
 @reading_options()
 @click.option(
     "--output",
