@@ -9,7 +9,7 @@ from typing import Any
 from peerannot._progress import Progress, silent
 from peerannot.answers import Answers, Ids
 from peerannot.audit import UNSAID, Sheet, read_sheet, save_label
-from peerannot.report._page import Page, fill
+from peerannot.report._page import Page, fill, unreadable
 from peerannot.report._serve import Explorer
 from peerannot.report._thumbs import thumbnails
 
@@ -95,10 +95,6 @@ def draw_audit(
     if images is not None:
         paths = [images[int(i)] for i in sheet.drawing.tasks]
         document["pictures"], lost = thumbnails(paths, _PICTURES, sides=_SIDES, progress=progress)
-        if lost:
-            (path, why), n = lost[0], len(lost)
-            document["notes"].append(
-                f"{n:,} images cannot be read, the first is {path.name} ({why})"
-            )
+        document["notes"] += unreadable(lost)
     content = fill("audit.html.j2", "audit.mjs", document, editable=True)
     return Page(content, list(document["notes"]), lost)

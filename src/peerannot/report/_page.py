@@ -94,11 +94,7 @@ def draw(
         room = limit - 200_000 - len(_escaped(document))
         pictures, lost = thumbnails(paths, max(min(room, _PICTURES), 0), progress=progress)
         document["pictures"] = pictures
-        if lost:
-            path, why = lost[0]
-            document["notes"].append(
-                f"{count(len(lost))} images cannot be read, the first is {path.name} ({why})"
-            )
+        document["notes"] += unreadable(lost)
         left = sum(p is not None for p in paths) - len(lost) - sum(map(bool, pictures))
         if left:
             document["notes"].append(f"{count(left)} images are left out to keep the file small")
@@ -111,6 +107,14 @@ def draw(
         explorer_lead=_lead(document, n_tasks),
     )
     return Page(content, list(document["notes"]), lost)
+
+
+def unreadable(lost: Sequence[tuple[Path, str]]) -> list[str]:
+    """A note of the images that cannot be read; none where all can."""
+    if not lost:
+        return []
+    path, why = lost[0]
+    return [f"{count(len(lost))} images cannot be read, the first is {path.name} ({why})"]
 
 
 def fill(
