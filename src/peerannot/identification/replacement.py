@@ -13,6 +13,7 @@ from peerannot.answers import Answers
 from peerannot.errors import DataError
 from peerannot.identification.base import Evidence, Findings, Method
 from peerannot.identification.registry import METHODS
+from peerannot.identification.workers import false_discovery
 
 __all__ = ["Replacement", "Trials", "replacement_trials", "yekutieli"]
 
@@ -27,8 +28,6 @@ def yekutieli(p_value: NDArray[np.float64]) -> NDArray[np.float64]:
     Benjamini, Y. and Yekutieli, D. (2001). The control of the false discovery rate in multiple
     testing under dependency. Annals of Statistics 29(4).
     """
-    from peerannot.identification.workers import false_discovery
-
     steps = (1 / np.arange(1, p_value.size + 1)).sum()
     return np.asarray(np.minimum(false_discovery(p_value) * steps, 1.0))
 

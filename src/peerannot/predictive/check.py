@@ -210,13 +210,8 @@ def _some_tasks(answers: Answers, most: int, seed: int) -> Answers:
         order = np.random.default_rng((seed, 2**32)).permutation(tasks)
         n = int(np.searchsorted(np.cumsum(size[order]), most, side="right"))
         tasks = np.sort(order[: max(min(n, most_tasks), 1)])
-    drawn = answers.of_tasks(tasks)
-    met = drawn.answers_per_worker > 0
-    place = np.cumsum(met, dtype=np.int32) - np.int32(1)
-    return Answers(
-        drawn.task, place[drawn.worker], drawn.label, drawn.tasks,
-        drawn.workers.take(np.flatnonzero(met)), drawn.classes,
-    )  # fmt: skip
+    drawn = answers.of_tasks(tasks).weighted(None)
+    return drawn.without_workers(drawn.workers.take(np.flatnonzero(drawn.answers_per_worker == 0)))
 
 
 def _wrong(result: Result, labels: NDArray[np.int32], of: NDArray[np.bool_]) -> float:

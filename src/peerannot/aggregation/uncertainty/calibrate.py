@@ -299,11 +299,10 @@ def _likelihoods(
     """
     key, pair = answered_pairs(answers, "calibration needs")
     columns = range(answers.n_classes)
-    counts = np.stack(
-        [np.bincount(pair[used], classes[used, c], minlength=key.size) for c in columns], 1
-    )
+    each = [np.bincount(pair[used], classes[used, c], minlength=key.size) for c in columns]
+    counts = np.stack(each, 1).astype(np.float64, copy=False)
     table = CrowdCounts.of(answers, key, counts)
-    return [table.confusion(each)[pair[of]] for each in CROWD]
+    return [table.confusion(strength)[pair[of]] for strength in CROWD]
 
 
 def _best(found: Sequence[_Fold], n_tasks: int, maps: Sequence[Map], errors: float) -> Map:
