@@ -209,15 +209,7 @@ void lay_out(const double* table, const double* slope, int64_t lo, int64_t hi, i
 
 void add_up(const double* blocks, int64_t n_blocks, int64_t n_pairs, int64_t k, int64_t lo,
             int64_t hi, double* counts) {
-    const int64_t w = apart_width(k);
-    for (int64_t p = lo; p < hi; p++) {
-        double* __restrict to = counts + p * k;
-        for (int64_t c = 0; c < k; c++) to[c] = blocks[p * w + c];
-        for (int64_t b = 1; b < n_blocks; b++) {
-            const double* __restrict row = blocks + (b * n_pairs + p) * w;
-            for (int64_t c = 0; c < k; c++) to[c] += row[c];
-        }
-    }
+    add_rows(blocks, n_blocks, n_pairs, k, apart_width(k), lo, hi, counts);
 }
 
 // What an answer adds for the class that it names.
@@ -229,14 +221,6 @@ PEERANNOT_INLINE double bonus_of(const ApartCoinPass& pass, int64_t a) {
     const double* const b = pass.bonus + int64_t(pass.unit[a]) * 3;
     const double w = pass.votes.weight[a];
     return w * (b[0] + (w < 1 ? w : 1.0) * (b[1] + pass.own[a] * (b[2] - b[1])));
-}
-
-// Sum of the values of a row of a tile where `met` is 1, else 0.
-PEERANNOT_INLINE double sum_where(const double* x, const double* met) {
-    V sum = V{};
-    for (int64_t t = 0; t < tile_tasks; t += lanes<double>)
-        sum += load<V>(x + t) * load<V>(met + t);
-    return sum_of<double, lanes<double>>(sum);
 }
 
 // Of few classes: a row of the tile for each, a column for each of its tasks.
@@ -287,7 +271,7 @@ Status coin_rows(const ApartCoinPass& pass, int64_t lo, int64_t hi, ApartCoinSum
         }
         for (int64_t t = 0; t < n; t++)
             for (int64_t a = ptr[t]; a < ptr[t + 1]; a++) {
-                const double w = v.weight ? v.weight[a] : 1.0, now = z[pass.label[a] * width + t];
+                const double w = weight_of(v, a), now = z[pass.label[a] * width + t];
                 sums.right[pass.unit[a]] += w * now;
                 change += w * __builtin_fabs(now - pass.own[a]);
                 sums.own[a] = now;
@@ -357,7 +341,7 @@ Status coin_slots(const ApartCoinPass& pass, int64_t lo, int64_t hi, ApartCoinSu
                 }
             }
             for (int64_t a = first; a < last; a++) {
-                const double w = v.weight ? v.weight[a] : 1.0, z = at[v.slot[a]];
+                const double w = weight_of(v, a), z = at[v.slot[a]];
                 sums.right[pass.unit[a]] += w * z;
                 change += w * __builtin_fabs(z - pass.own[a]);
                 sums.own[a] = z;

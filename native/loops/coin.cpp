@@ -121,15 +121,6 @@ Status start(const SlotVotes& v, const int32_t* unit, int64_t n_units, int64_t l
     return Status::fine;
 }
 
-// Sum of the values of a row of a tile where `met` is 1, else 0.
-PEERANNOT_INLINE double sum_where(const double* x, const double* met) {
-    using V = Vector<double, lanes<double>>;
-    V sum = V{};
-    for (int64_t t = 0; t < tile_tasks; t += lanes<double>)
-        sum += load<V>(x + t) * load<V>(met + t);
-    return sum_of<double, lanes<double>>(sum);
-}
-
 // A row of the tile for each class, a column for each of its tasks.
 //
 // Where all answers weigh 1, an exponential for each unit is all that a pass needs: the odds of

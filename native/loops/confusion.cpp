@@ -416,15 +416,7 @@ Status start(const Votes& v, const int32_t* label, const double* given, int64_t 
 
 void add_up(const double* blocks, int64_t n_blocks, int64_t n_pairs, int64_t k, int64_t lo,
             int64_t hi, double* counts) {
-    const int64_t w = row_width(k);
-    for (int64_t p = lo; p < hi; p++) {
-        double* __restrict to = counts + p * k;
-        for (int64_t c = 0; c < k; c++) to[c] = blocks[p * w + c];
-        for (int64_t b = 1; b < n_blocks; b++) {
-            const double* __restrict row = blocks + (b * n_pairs + p) * w;
-            for (int64_t c = 0; c < k; c++) to[c] += row[c];
-        }
-    }
+    add_rows(blocks, n_blocks, n_pairs, k, row_width(k), lo, hi, counts);
 }
 
 Status gather(const Votes& v, const int32_t* order, const int64_t* order_ptr, const int32_t* task,

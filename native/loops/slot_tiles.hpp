@@ -45,6 +45,15 @@ PEERANNOT_INLINE bool are_slots(const SlotVotes& v, int64_t lo, int64_t hi, int6
     return fine;
 }
 
+// Sum of the values of a row of a tile where `met` is 1, else 0.
+PEERANNOT_INLINE double sum_where(const double* x, const double* met) {
+    using V = Vector<double, lanes<double>>;
+    V sum = V{};
+    for (int64_t t = 0; t < tile_tasks; t += lanes<double>)
+        sum += load<V>(x + t) * load<V>(met + t);
+    return sum_of<double, lanes<double>>(sum);
+}
+
 // Room for a loop over tiles, doubles on boundaries of registers; null where there is none.
 class TileRoom {
 public:

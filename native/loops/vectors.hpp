@@ -144,4 +144,17 @@ PEERANNOT_INLINE bool are_runs(const int64_t* ptr, int64_t lo, int64_t hi, int64
     return fine;
 }
 
+// Counts of rows lo..hi over blocks, whose rows are w wide.
+PEERANNOT_INLINE void add_rows(const double* blocks, int64_t n_blocks, int64_t n_rows, int64_t k,
+                               int64_t w, int64_t lo, int64_t hi, double* counts) {
+    for (int64_t p = lo; p < hi; p++) {
+        double* __restrict to = counts + p * k;
+        for (int64_t c = 0; c < k; c++) to[c] = blocks[p * w + c];
+        for (int64_t b = 1; b < n_blocks; b++) {
+            const double* __restrict row = blocks + (b * n_rows + p) * w;
+            for (int64_t c = 0; c < k; c++) to[c] += row[c];
+        }
+    }
+}
+
 }  // namespace peerannot::PEERANNOT_ISA
