@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from peerannot.answers._coding import code_ids, ids_kept
 from peerannot.answers._duplicates import DuplicatePolicy, in_order
 from peerannot.answers._mapping import columns_of_mapping
+from peerannot.answers.digest import digest_of
 from peerannot.answers.html import SHOWN, answers_html
 from peerannot.answers.ids import Ids
 from peerannot.answers.labels import (
@@ -296,12 +296,9 @@ class Answers:
 
     def digest(self) -> str:
         """SHA-256 of the content, the same whatever the order or the format of the source."""
-        state = hashlib.sha256()
-        for array in (self.task, self.worker, self.label, self.weight):
-            state.update(b"-" if array is None else array.tobytes())
-        for ids in (self.tasks, self.workers, self.classes):
-            state.update("\0".join(ids).encode() + b"\1")
-        return state.hexdigest()
+        arrays = (self.task, self.worker, self.label, self.weight)
+        columns = (None if array is None else (array,) for array in arrays)
+        return digest_of(columns, (self.tasks, self.workers, self.classes))
 
     def rows(self, kept: NDArray[Any] | slice) -> Answers:
         """Some of these answers; tasks, workers and classes stay.

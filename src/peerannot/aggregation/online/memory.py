@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from peerannot._text import did_you_mean, few
 from peerannot.answers import Answers, DuplicatePolicy, Ids
+from peerannot.answers.digest import digest_of
 from peerannot.errors import DataError
 
 __all__ = ["Change", "KeptCounts", "KeptRows"]
@@ -196,12 +196,8 @@ class KeptCounts:
 
     def digest(self) -> str:
         """SHA-256 of the counts."""
-        state = hashlib.sha256()
-        for array in (self.task, self.label, self.count, self.worker_answers):
-            state.update(array.tobytes())
-        for ids in (self.tasks, self.workers, self.classes):
-            state.update("\0".join(ids).encode() + b"\1")
-        return state.hexdigest()
+        arrays = (self.task, self.label, self.count, self.worker_answers)
+        return digest_of(((array,) for array in arrays), (self.tasks, self.workers, self.classes))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What `of_arrays` needs besides the vocabularies."""

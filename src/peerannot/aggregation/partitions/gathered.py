@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from peerannot.aggregation.base import Fit, Strategy
 from peerannot.aggregation.partitions.mapped import MappedParts
 from peerannot.aggregation.result import Result
 from peerannot.answers import Ids
+from peerannot.answers.digest import digest_of
 
 if TYPE_CHECKING:
     from peerannot.io.shards import Coded
@@ -76,14 +76,10 @@ def _stacked(posteriors: Sequence[Any]) -> Any:
 
 def _digest(parts: MappedParts, vocabularies: Iterable[Ids], *, weighted: bool) -> str:
     """As `Answers.digest`, a partition at a time."""
-    state = hashlib.sha256()
-    for part in parts:
-        state.update((part.answers.task + np.int32(part.first_task)).tobytes())
-    for name in ("worker", "label", *(("weight",) if weighted else ())):
-        for part in parts:
-            state.update(getattr(part.answers, name).tobytes())
-    if not weighted:
-        state.update(b"-")
-    for ids in vocabularies:
-        state.update("\0".join(ids).encode() + b"\1")
-    return state.hexdigest()
+    columns = (
+        (part.answers.task + np.int32(part.first_task) for part in parts),
+        (part.answers.worker for part in parts),
+        (part.answers.label for part in parts),
+        (part.answers.weights for part in parts) if weighted else None,
+    )
+    return digest_of(columns, vocabularies)
