@@ -9,6 +9,7 @@
     │                                 4  an extra is not installed
     ├── StorageError(OSError)         1  a file could not be read or written
     ├── DownloadError(OSError)        1  a download failed or has a wrong checksum
+    ├── AwayError(OSError)            1  a labelling tool is away, or its file is being written
     ├── NotConvergedError             5  no convergence, under ``--strict``
     ├── ClusterError                  6  a cluster was lost or cannot be reached
     └── MisfitError                   7  a model fails its check, under ``--strict``
@@ -24,6 +25,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 __all__ = [
+    "AwayError",
     "ClusterError",
     "ConvergenceWarning",
     "DataError",
@@ -91,6 +93,20 @@ class StorageError(PeerannotError, OSError):
 
 class DownloadError(PeerannotError, OSError):
     """A download failed, or what came is not what was expected."""
+
+
+class AwayError(PeerannotError, OSError):
+    """A labelling tool cannot be asked now: it is away, busy, or its file is being written.
+
+    Attributes
+    ----------
+    retry_after : float or None
+        Seconds after which it asked to be tried again.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class NotConvergedError(PeerannotError):
