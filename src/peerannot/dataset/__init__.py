@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from peerannot.dataset._recipe import Recipe, write_votes
     from peerannot.dataset._run import CUSTOM, Installed, run_recipe
     from peerannot.dataset._stage import Stage, staged
+    from peerannot.dataset.features import Features, read_features, write_features
     from peerannot.dataset.images import SPLITS, Image, list_images, match_tasks
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "SPLITS",
     "CustomOptions",
     "Dataset",
+    "Features",
     "Health",
     "Image",
     "Installed",
@@ -45,12 +47,14 @@ __all__ = [
     "match_tasks",
     "public_set",
     "read_batch",
+    "read_features",
     "read_label_arrays",
     "read_picture",
     "read_removed",
     "run_recipe",
     "staged",
     "unpack",
+    "write_features",
     "write_votes",
 ]
 
@@ -66,6 +70,7 @@ _HOMES = {
     **dict.fromkeys(("Recipe", "write_votes"), "_recipe"),
     **dict.fromkeys(("CUSTOM", "Installed", "run_recipe"), "_run"),
     **dict.fromkeys(("Stage", "staged"), "_stage"),
+    **dict.fromkeys(("Features", "read_features", "write_features"), "features"),
     **dict.fromkeys(("SPLITS", "Image", "list_images", "match_tasks"), "images"),
 }
 
