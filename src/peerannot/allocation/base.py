@@ -7,8 +7,8 @@ task and the worker's confusion matrix, or puts tasks in an order (`OrderPolicy`
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from peerannot._options import Options
 from peerannot._registry import Named
 from peerannot.aggregation import Result
+from peerannot.answers import Answers
 
 __all__ = ["GainPolicy", "OrderPolicy", "Policy", "Tasks"]
 
 CELLS = 2**18  # of the posterior at a time, so that temporaries stay in the cache
+LEAST_WIDTH = 16  # classes that a task without answers may be of, where rows are narrow
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +36,20 @@ class Tasks:
     n_answers : int64 array (n_tasks,)
     confidence, entropy : float64 array (n_tasks,)
         Probability of the label; entropy in nats.
+    answers : Answers or None
+        Who answered what, where it is known.
+    probabilities : float64 array (n_models, n_tasks, n_classes) or None
+        What classifiers say of the tasks.
+    narrow : bool
+        Of a sparse posterior, rows hold the classes that have a probability, in any order, and
+        not all; who answers errs alike in all others.
     """
 
     result: Result
+    answers: Answers | None = None
+    probabilities: NDArray[np.float64] | None = None
+    narrow: bool = False
+    _kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def n_answers(self) -> NDArray[np.int64]:
@@ -59,22 +72,52 @@ class Tasks:
     def n_classes(self) -> int:
         return len(self.result.classes)
 
+    @cached_property
+    def width(self) -> int:
+        """Length of a row of the posterior: the number of classes, less where rows are narrow."""
+        if not self.narrow or isinstance(self.result.posterior, np.ndarray):
+            return self.n_classes
+        named = int(np.diff(self.result.posterior.indptr).max(initial=0))
+        return min(self.n_classes, max(LEAST_WIDTH, named))
+
     def __len__(self) -> int:
         return len(self.result.tasks)
 
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """What a policy needs of all tasks, made the first time."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        return self._kept[name]
+
     def posterior(self, at: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Rows of the posterior, dense; uniform where a sparse row is empty."""
-        rows = self.result.posterior[at]
-        if not isinstance(rows, np.ndarray):
-            rows = rows.toarray()
-            rows[rows.sum(1) <= 0] = 1.0 / self.n_classes
+        """Rows of the posterior, (n, width); uniform where a sparse row is empty."""
+        posterior = self.result.posterior
+        if isinstance(posterior, np.ndarray):
+            return np.asarray(posterior[at], np.float64)
+        if self.width < self.n_classes:
+            return packed(posterior, at, self.width)
+        rows = posterior[at].toarray()
+        rows[rows.sum(1) <= 0] = 1.0 / self.n_classes
         return np.asarray(rows, np.float64)
 
     def blocks(self, at: NDArray[np.int64]) -> Iterator[NDArray[np.float64]]:
         """`posterior`, some rows at a time."""
-        size = max(1, CELLS // max(self.n_classes, 1))
+        size = max(1, CELLS // max(self.width, 1))
         for i in range(0, len(at), size):
             yield self.posterior(at[i : i + size])
+
+
+def packed(rows: Any, at: NDArray[np.int64], width: int) -> NDArray[np.float64]:
+    """What some rows of a sparse matrix hold, to the left, (n, width); uniform where it is
+    nothing."""
+    start = rows.indptr[at].astype(np.int64)
+    n = rows.indptr[at + 1] - start
+    row = np.repeat(np.arange(len(at)), n)
+    place = np.arange(len(row)) - np.repeat(np.cumsum(n) - n, n)
+    found = np.zeros((len(at), width))
+    found[row, place] = rows.data[np.repeat(start, n) + place]
+    found[found.sum(1) <= 0] = 1.0 / width
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +129,10 @@ class Policy(Named, Options, ABC):
 
     by_worker: ClassVar[bool]
     """Whether the value depends on who answers."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """What of `Tasks` it cannot be without: ``"answers"``, ``"probabilities"``."""
+    nothing_left: ClassVar[str] = "no gain left"
+    """Why a task is done where even the answer of one who knows has no value."""
     unit: ClassVar[str]
     """What the column ``gain`` is in; empty where the policy is an order alone."""
 
@@ -99,12 +146,21 @@ class Policy(Named, Options, ABC):
         ----------
         channel
             Confusion matrix (n_classes true, n_classes answered) of who answers; an order has
-            no use for it.
+            no use for it. Where rows of the posterior are narrow it is of as many classes, and
+            has a last column for all other answers.
         """
 
     @abstractmethod
     def most(self, tasks: Tasks, at: NDArray[np.int64]) -> NDArray[np.float64]:
         """Value that no answer to each of the tasks ``at`` exceeds."""
+
+    @abstractmethod
+    def second(
+        self, tasks: Tasks, at: NDArray[np.int64], channel: NDArray[np.float64],
+        channels: NDArray[np.float64],
+    ) -> NDArray[np.float64]:  # fmt: skip
+        """Value of one more answer to each of the tasks ``at`` once one is asked of who has
+        ``channel``, by who may give it: ``channels`` (m, n_classes, n_classes) to (m, n)."""
 
     @abstractmethod
     def again(
@@ -151,6 +207,11 @@ class OrderPolicy(Policy):
     def most(self, tasks: Tasks, at: NDArray[np.int64]) -> NDArray[np.float64]:
         return self.score(tasks, at, 0)
 
+    def second(
+        self, tasks: Tasks, at: NDArray[np.int64], channel: Any, channels: Any
+    ) -> NDArray[np.float64]:
+        return np.tile(self.score(tasks, at, 1), (len(channels), 1))
+
     def again(
         self, tasks: Tasks, task: int, pending: int, outcomes: Any, channels: Any
     ) -> NDArray[np.float64]:
@@ -174,7 +235,10 @@ class GainPolicy(Policy):
     def gain(
         self, posterior: NDArray[np.float64], channel: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Gain of one answer: (n, n_classes), (..., n_classes, n_classes) to (..., n)."""
+        """Gain of one answer: (n, n_classes), (..., n_classes, n_answers) to (..., n).
+
+        There may be one answer more than classes, which stands for all answers that are none of
+        them, see `Policy.first`."""
 
     @abstractmethod
     def perfect(self, posterior: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -189,7 +253,7 @@ class GainPolicy(Policy):
         Parameters
         ----------
         skill
-            Mean of the diagonal of each worker's confusion matrix.
+            Probability that each worker is right, the mean over the classes.
         n_answers
             Answers of each worker.
         """
@@ -214,6 +278,21 @@ class GainPolicy(Policy):
     def most(self, tasks: Tasks, at: NDArray[np.int64]) -> NDArray[np.float64]:
         parts = [self.most_value(rows) for rows in tasks.blocks(at)]
         return np.concatenate(parts) if parts else np.empty(0)
+
+    def second(
+        self, tasks: Tasks, at: NDArray[np.int64], channel: NDArray[np.float64],
+        channels: NDArray[np.float64],
+    ) -> NDArray[np.float64]:  # fmt: skip
+        n, answers = len(at), channel.shape[-1]
+        size = max(1, CELLS // max(tasks.width * answers, 1))
+        found = np.empty((len(channels), n))
+        for i in range(0, n, size):
+            rows = tasks.posterior(at[i : i + size])
+            outcomes = (rows[:, None, :] * channel.T[None]).reshape(-1, rows.shape[1])
+            for j, one in enumerate(channels):
+                values = self.value(outcomes, one).reshape(len(rows), answers)
+                found[j, i : i + size] = values.sum(1)
+        return found
 
     def again(
         self, tasks: Tasks, task: int, pending: int, outcomes: NDArray[np.float64],

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from heapq import heappop, heappush
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._progress import Progress
-from peerannot.allocation.base import GainPolicy, OrderPolicy, Policy, Tasks
-from peerannot.allocation.crowd import Crowd, Group
+from peerannot.allocation.base import Policy, Tasks
+from peerannot.allocation.crowd import Crowd
+from peerannot.allocation.pairs import Pairs
+from peerannot.allocation.pending import after, gains
+from peerannot.allocation.pools import Pools
+from peerannot.allocation.ranked import ranked
 
-__all__ = ["Pick", "after", "allocate", "ranked"]
+__all__ = ["Pick", "allocate"]
 
-OUTCOMES = 256  # of answers that are pending on a task, before some are taken together
+AHEAD = 2**22  # values of second answers at a time
 UNKNOWN = -1  # group of a heap entry whose value is only a bound
-Allowed = Callable[[int, int], bool]
 
 
 @dataclass(frozen=True)
@@ -30,87 +35,18 @@ class Pick:
     pending: int
 
 
-@dataclass(eq=False)
-class _Asked:
-    """A task with answers pending: joint probabilities of these and of the classes."""
-
-    outcomes: NDArray[np.float64]
-    workers: set[int] = field(default_factory=set)
-    values: NDArray[np.float64] | None = None  # of one more answer, by group
-
-
-def ranked(
-    value: Callable[[NDArray[np.int64]], NDArray[np.float64]],
-    at: NDArray[np.int64],
-    most: NDArray[np.float64],
-    size: int,
-) -> Iterator[tuple[float, int]]:
-    """Value and task, the largest value first, equal ones in order of the tasks.
-
-    Parameters
-    ----------
-    value
-        Values of tasks.
-    at, most
-        Tasks, and what their values do not exceed, in descending order of it: as few values are
-        computed as this allows.
-    size
-        How many are likely to be taken.
-    """
-    given = 0
-    while given < len(at):
-        size = min(size, len(at))
-        upto = min(2 * size, len(at))
-        values = value(at[:upto])
-        floor = np.partition(values, -size)[-size] if size else np.inf
-        slack = 1e-12 * max(abs(floor), 1e-300)
-        more = int(np.searchsorted(-most, -(floor - slack), side="right"))
-        if more > upto:
-            values = np.concatenate((values, value(at[upto:more])))
-        keep = np.flatnonzero(values >= floor)
-        order = keep[np.lexsort((at[keep], -values[keep]))]
-        for i in order[given:]:
-            yield float(values[i]), int(at[i])
-        given = len(order)
-        size = max(4 * size, given + 1)
-
-
-class _Pool:
-    """The workers of a group, in turn."""
-
-    def __init__(self, group: Group) -> None:
-        self.waiting = group.workers.tolist()
-
-    def find(self, could: Callable[[int], bool], gone: Callable[[int], bool]) -> int | None:
-        """The next who could; those who are gone for good leave."""
-        i = 0
-        while i < len(self.waiting):
-            worker = self.waiting[i]
-            if gone(worker):
-                del self.waiting[i]
-            elif could(worker):
-                return int(worker)
-            else:
-                i += 1
-        return None
-
-    def took(self, worker: int) -> None:
-        """Put a worker behind all others."""
-        self.waiting.remove(worker)
-        self.waiting.append(worker)
-
-
 def allocate(
     policy: Policy,
     tasks: Tasks,
     crowd: Crowd,
     open_: NDArray[np.int64],
     most: NDArray[np.float64],
-    allowed: Allowed,
+    pairs: Pairs,
     *,
     budget: float,
     answers: int | None,
     gain: float,
+    size: NDArray[np.float64] | None = None,
     progress: Progress,
 ) -> list[Pick]:
     """Choose pairs until the budget is spent or nothing is gained.
@@ -119,128 +55,277 @@ def allocate(
     ----------
     open_, most
         Tasks that may be asked, and the most that an answer to each is worth.
-    allowed
-        Whether a worker may be asked about a task.
+    pairs
+        Who may be asked about which task.
     budget
         Sum of costs.
     answers
         Most answers to a task.
     gain
         Least gain, not reached; of a policy with gains.
+    size
+        What the cost of an answer to each task of all is multiplied by; None for 1.
 
     Notes
     -----
     Each step takes the pair of the largest value per cost, given the answers asked for so far;
     what these will be is averaged over. Of a group of workers who are taken to be alike the value
-    is that of their mean, and they take turns; the gain told is the worker's own. Once there are
-    more than 256 outcomes of the answers pending on a task, those of the same likeliest class are
-    taken together, which can only overstate what more answers tell. Cost: the values of the best
-    tasks, and a step O(log n_tasks).
+    is that of their mean, and they take turns; the gain told is the worker's own. Workers who err
+    alike in all classes and are neither better nor cheaper than others who can be asked are not
+    looked at before these are. Once there are many outcomes of the answers pending on a task,
+    those of the same likeliest class are taken together, which can only overstate what more
+    answers tell. Cost: the values of the best tasks, for these what a second answer is worth, and
+    a step O(log n_tasks).
     """
-    groups = crowd.groups(len(open_) * tasks.n_classes, by_worker=policy.by_worker)
-    pools = [_Pool(group) for group in groups]
-    weight = np.array([group.cost if policy.by_worker else 1.0 for group in groups])
-    channels = np.array([group.channel for group in groups])
-    order = np.lexsort((open_, -most))
-    at, bound = open_[order], most[order]
-    size = int(min(len(at), 2 * min(budget / crowd.cost.min(), len(at)) + 64))
-    heads = [
-        ranked(lambda t, c=group.channel: policy.first(tasks, t, c), at, bound, size)  # type: ignore[misc]
-        for group in groups
-    ]
-    least = gain if policy.by_worker else -np.inf
-    left, capacity = budget, crowd.capacity.copy()
-    asked: dict[int, _Asked] = {}
-    picks: list[Pick] = []
-    heap: list[tuple[float, int, int, int]] = []  # -value per cost, task, group, pending
+    if not len(open_) or budget <= 0:
+        return []
+    steps = _Steps(policy, tasks, crowd, open_, most, pairs, budget, size)
+    steps.least = gain if policy.by_worker else -np.inf
+    steps.answers = answers
+    picks = steps.run(progress)
+    task, worker, pending = np.array(picks, np.int64).reshape(-1, 3).T
+    told = gains(policy, tasks, crowd, task, worker, pending)
+    values = [None] * len(task) if told is None else told.tolist()
+    columns = (task.tolist(), worker.tolist(), values, pending.tolist())
+    return [Pick(*one) for one in zip(*columns, strict=True)]
 
-    def gone(worker: int) -> bool:
-        return bool(capacity[worker] == 0 or crowd.cost[worker] > left * (1 + 1e-12))
 
-    def next_head(g: int) -> None:
-        for value, task in heads[g] if pools[g].waiting else ():
-            if value <= least:
-                break
-            if task not in asked:
-                heappush(heap, (-value / float(weight[g]), task, g, 0))
-                break
+class _Head:
+    """Tasks of a group in order of their first answer's value; and, of some at a time, what a
+    second answer would then be worth."""
 
-    def find(task: int, g: int) -> int | None:
-        with_us = asked[task].workers if task in asked else ()
-        return pools[g].find(lambda j: j not in with_us and allowed(task, j), gone)
+    def __init__(
+        self,
+        order: Iterator[tuple[float, int]],
+        seconds: Callable[[NDArray[np.int64]], NDArray[np.float64]],
+        most: int,
+    ) -> None:
+        self._order = order
+        self._seconds = seconds
+        self._most = most
+        self._size = 8
+        self._waiting: deque[tuple[float, int]] = deque()
+        self._known: dict[int, tuple[NDArray[np.float64], int, float]] = {}
 
-    def push_best(task: int, pending: int) -> None:
-        values = asked[task].values
-        assert values is not None
-        g = int(values.argmax())
-        if values[g] * weight[g] > least:
-            heappush(heap, (-float(values[g]), task, g, pending))
+    def next(self) -> tuple[float, int] | None:
+        return self._waiting.popleft() if self._waiting else next(self._order, None)
 
-    for g in range(len(groups)):
-        next_head(g)
-    cheapest = float(weight.min())
-    while heap and left > 0:
-        _, task, g, pending = heappop(heap)
-        state = asked.get(task)
-        if (len(state.workers) if state else 0) != pending:
-            if pending == 0:
-                next_head(g)
-            continue
-        if g == UNKNOWN:
-            assert state is not None
-            here = np.flatnonzero([bool(pool.waiting) for pool in pools])
-            state.values = np.full(len(groups), -np.inf)
-            state.values[here] = (
-                policy.again(tasks, task, pending, state.outcomes, channels[here]) / weight[here]
-            )
-            push_best(task, pending)
-            continue
-        worker = find(task, g)
-        if worker is None:
-            if state is None:
-                next_head(g)
-            else:
-                assert state.values is not None
-                state.values[g] = -np.inf
-                push_best(task, pending)
-            continue
-        if state is None:
-            state = asked[task] = _Asked(tasks.posterior(np.array([task])))
-        channel = crowd.channel(worker) if policy.by_worker else None
-        picks.append(Pick(task, worker, _gain(policy, tasks, task, state, channel), pending))
-        left -= float(crowd.cost[worker])
-        capacity[worker] -= 1
-        pools[g].took(worker)
-        state.workers.add(worker)
-        progress(len(picks))
-        if channel is not None:
-            state.outcomes = after(state.outcomes, channel)
-        if answers is None or tasks.n_answers[task] + pending + 1 < answers:
-            value = policy.most_again(tasks, task, pending + 1, state.outcomes)
-            if value > least:
-                heappush(heap, (-value / cheapest, task, UNKNOWN, pending + 1))
+    def second(
+        self, task: int, left: int, gone: Collection[int]
+    ) -> tuple[NDArray[np.float64], int, float]:
+        """Values of a second answer to a task of this order, by group; the best and its value.
+
+        Parameters
+        ----------
+        left
+            Tasks that may still be taken.
+        gone
+            Tasks of which nobody wants to know.
+        """
+        if task not in self._known:
+            self._size = min(2 * self._size, self._most)
+            while len(self._waiting) < min(self._size, left):
+                following = next(self._order, None)
+                if following is None:
+                    break
+                self._waiting.append(following)
+            more = [t for _, t in islice(self._waiting, self._size) if t not in gone]
+            some = np.array([task, *more])
+            rows = self._seconds(some).T
+            filled = np.where(np.isnan(rows), -np.inf, rows)
+            best = filled.argmax(1)
+            value = filled[np.arange(len(some)), best].tolist()
+            known = zip(rows, best.tolist(), value, strict=True)
+            self._known = dict(zip(some.tolist(), known, strict=True))
+        return self._known.pop(task)
+
+
+class _Steps:
+    """The state between one pair and the next."""
+
+    least: float
+    answers: int | None
+
+    def __init__(
+        self, policy: Policy, tasks: Tasks, crowd: Crowd, open_: NDArray[np.int64],
+        most: NDArray[np.float64], pairs: Pairs, budget: float, size: NDArray[np.float64] | None,
+    ) -> None:  # fmt: skip
+        self.policy, self.tasks, self.crowd = policy, tasks, crowd
+        groups = crowd.groups(len(open_) * tasks.width, by_worker=policy.by_worker)
+        n = len(groups)
+        smallest = 1.0 if size is None else float(size[open_].min())
+        self.pools = Pools(crowd, groups, pairs, budget, size, smallest)
+        self.cheapest = float(crowd.cost.min()) * smallest
+        self.weight = np.array([g.cost if policy.by_worker else 1.0 for g in groups])
+        self.channels = np.array([group.channel for group in groups])
+        self.right = np.array([group.right for group in groups])
+        self.above = _above(np.array([group.cost for group in groups]), self.right, crowd, policy)
+        self.times = np.ones(len(tasks)) if size is None or not policy.by_worker else size
+        self.most = np.full(len(tasks), -np.inf)
+        self.most[open_] = most / self.times[open_]
+        self.upper = self.most.copy()  # that no group at most as good as `lowest` exceeds
+        self.lowest = np.inf
+        self.open = open_  # that are in the order of the groups, and were not asked
+        self.heads: list[_Head | None] = [None] * n
+        self.asked: dict[int, list[int]] = {}
+        self.rows: dict[int, NDArray[np.float64]] = {}
+        """Values of one more answer by group, of tasks that are in the order of no group: not a
+        number where it is not known, -inf where nobody can be asked."""
+        self.states: dict[int, tuple[int, NDArray[np.float64]]] = {}  # number pending; see `after`
+        self.heap: list[tuple[float, int, int, int]] = []  # -value per cost, task, group, pending
+
+    def run(self, progress: Progress) -> list[tuple[int, int, int]]:
+        """Task, worker, and answers pending before, of each pick."""
+        picks: list[tuple[int, int, int]] = []
+        self.begin()
+        while self.heap and self.pools.left > 0:
+            _, task, g, pending = heappop(self.heap)
+            if len(self.asked.get(task, ())) != pending or (g != UNKNOWN and self.is_old(task, g)):
+                if pending == 0 and g != UNKNOWN:
+                    self.next_head(g)
+                continue
+            if g == UNKNOWN:
+                self.push_best(task, pending)
+                continue
+            worker = self.pools.find(task, g, self.asked.get(task, ()))
+            if worker is None:
+                self.fail(task, g, pending)
+                continue
+            picks.append((task, worker, pending))
+            self.pools.took(task, worker)
+            self.asked.setdefault(task, []).append(worker)
+            progress(len(picks))
+            self.go_on(task, g, pending)
+        return picks
+
+    def is_old(self, task: int, g: int) -> bool:
+        """Whether an entry is from the order of a group that the task has left."""
+        return task in self.rows and not self.rows[task][g] > -np.inf
+
+    def active(self) -> list[int]:
+        """Groups that can be asked, none of whom is outdone by another."""
+        n = len(self.weight)
+        here = [g for g in range(n) if self.pools[g]]
+        return [g for g in here if not any(self.pools[h] for h in self.above[g])]
+
+    def begin(self) -> None:
+        """Put the groups that can be asked now in their order."""
+        for g in self.active():
+            if self.heads[g] is None:
+                self.heads[g] = self.start(g)
+                self.next_head(g)
+
+    def start(self, g: int) -> _Head:
+        tight = bool(self.right[g] <= self.lowest)
+        bound = self.upper if tight else self.most
+        left = np.ones(len(self.tasks), np.bool_)
+        left[np.fromiter(self.rows, np.int64, len(self.rows))] = False
+        open_ = self.open[left[self.open]]
+        # Where some of the values are known, most of the order is as it was.
+        self.open = some = open_[np.argsort(-bound[open_], kind="stable")]
+        channel, learn = self.channels[g], bool(np.isfinite(self.right[g]))
+
+        def value(some: NDArray[np.int64]) -> NDArray[np.float64]:
+            found = self.policy.first(self.tasks, some, channel) / self.times[some]
+            if learn:
+                self.upper[some] = found
+            return found
+
+        def seconds(some: NDArray[np.int64]) -> NDArray[np.float64]:
+            here = np.array(self.active(), np.int64)
+            found = np.full((len(self.weight), len(some)), np.nan)
+            if here.size:
+                values = self.policy.second(self.tasks, some, channel, self.channels[here])
+                found[here] = values / (self.weight[here, None] * self.times[some])
+            return found
+
+        if learn:
+            self.lowest = min(self.lowest, float(self.right[g]))
+        cells = len(self.weight) * self.tasks.width * max(channel.shape[-1], 1)
+        return _Head(ranked(value, some, bound[some]), seconds, max(1, AHEAD // cells))
+
+    def next_head(self, g: int) -> None:
+        head = self.heads[g]
+        while head is not None and self.pools[g]:
+            following = head.next()
+            if following is None or following[0] * self.times[following[1]] <= self.least:
+                self.heads[g] = None if following is None else head
+                return
+            if following[1] not in self.rows:
+                heappush(self.heap, (-following[0] / float(self.weight[g]), following[1], g, 0))
+                return
+
+    def fail(self, task: int, g: int, pending: int) -> None:
+        """Nobody of a group can be asked about a task."""
         if pending == 0:
-            next_head(g)
-    return picks
+            self.next_head(g)
+        if self.pools[g] or pending:
+            if task not in self.rows:
+                self.rows[task] = np.full(len(self.weight), np.nan)
+            self.rows[task][g] = -np.inf
+            self.push_best(task, pending)
+        if not self.pools[g]:
+            self.begin()
+
+    def go_on(self, task: int, g: int, pending: int) -> None:
+        """Look for who is next after a pick."""
+        head = self.heads[g]
+        if self.answers is not None and self.tasks.n_answers[task] + pending + 1 >= self.answers:
+            self.rows[task] = np.full(len(self.weight), -np.inf)
+        elif pending == 0 and head is not None and task not in self.rows:
+            left = int(min(self.pools.left / self.cheapest, len(self.open)))
+            self.rows[task], best, value = head.second(task, left, self.asked)
+            if not self.pools[best]:
+                self.push_best(task, 1)
+            elif value * self.weight[best] * self.times[task] > self.least:
+                heappush(self.heap, (-value, task, best, 1))
+        else:
+            self.rows[task] = np.full(len(self.weight), np.nan)
+            value = self.policy.most_again(self.tasks, task, pending + 1, self.state(task))
+            if value > self.least:
+                cost = float(self.weight.min() * self.times[task])
+                heappush(self.heap, (-value / cost, task, UNKNOWN, pending + 1))
+        if pending == 0:
+            self.next_head(g)
+        if not self.pools[g]:
+            self.begin()
+
+    def push_best(self, task: int, pending: int) -> None:
+        """Put the best pair of a task in the heap; values that are not known may be needed."""
+        row = self.rows[task]
+        usable = {g for g in range(len(row)) if self.pools[g] and row[g] != -np.inf}
+        unknown = [g for g in usable if np.isnan(row[g]) and not usable & set(self.above[g])]
+        if unknown:
+            values = self.policy.again(
+                self.tasks, task, pending, self.state(task), self.channels[unknown]
+            )
+            row[unknown] = values / (self.weight[unknown] * self.times[task])
+        best, g = max(((float(row[g]), -g) for g in usable if row[g] == row[g]), default=(0.0, 1))
+        if g <= 0 and best * self.weight[-g] * self.times[task] > self.least:
+            heappush(self.heap, (-best, task, -g, pending))
+
+    def state(self, task: int) -> NDArray[np.float64]:
+        """Outcomes of the answers that are pending on a task."""
+        if not self.policy.by_worker:
+            return np.empty((0, 0))
+        asked = self.asked.get(task, [])
+        n, outcomes = self.states.get(task, (0, None))
+        if outcomes is None:
+            outcomes = self.tasks.posterior(np.array([task]))
+        for worker in asked[n:]:
+            outcomes = after(outcomes, self.crowd.channel(worker))
+        self.states[task] = len(asked), outcomes
+        return outcomes
 
 
-def _gain(
-    policy: Policy, tasks: Tasks, task: int, state: _Asked, channel: NDArray[np.float64] | None
-) -> float | None:
-    if isinstance(policy, GainPolicy) and channel is not None:
-        return float(policy.gain(state.outcomes, channel).sum())
-    if not isinstance(policy, OrderPolicy) or not policy.unit:
-        return None
-    return float(policy.score(tasks, np.array([task]), len(state.workers))[0])
-
-
-def after(outcomes: NDArray[np.float64], channel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Joint probabilities with one more answer, (n_outcomes x n_classes, n_classes)."""
-    k = len(channel)
-    if len(outcomes) * k <= max(OUTCOMES, k):
-        return (outcomes[:, None, :] * channel.T[None]).reshape(-1, k)
-    together = np.zeros((k, k))
-    for column in channel.T:
-        joint = outcomes * column
-        np.add.at(together, joint.argmax(1), joint)
-    return together[together.any(1)]
+def _above(
+    cost: NDArray[np.float64], right: NDArray[np.float64], crowd: Crowd, policy: Policy
+) -> list[tuple[int, ...]]:
+    """Groups that each group is outdone by: of workers no dearer and no worse, if all err alike."""
+    n = len(cost)
+    if policy.by_worker and not crowd.coins:
+        return [()] * n
+    better = (cost <= cost[:, None]) & (right >= right[:, None]) & np.isfinite(right)
+    alike = better & better.T
+    better &= ~alike | (np.arange(n) < np.arange(n)[:, None])
+    return [tuple(np.flatnonzero(row).tolist()) for row in better]

@@ -17,8 +17,9 @@ from peerannot.aggregation import Result
 from peerannot.aggregation.origin import build_frame
 from peerannot.allocation.base import GainPolicy, Policy, Tasks
 from peerannot.allocation.crowd import Crowd
-from peerannot.allocation.greedy import Allowed, Pick, allocate
+from peerannot.allocation.greedy import Pick, allocate
 from peerannot.allocation.hopeless import log_chance
+from peerannot.allocation.pairs import Pairs, mask_of
 from peerannot.allocation.registry import build
 from peerannot.allocation.stop import Stop
 from peerannot.answers import Answers
@@ -198,22 +199,23 @@ def plan(
         crowd.need_skills(rule.name)
     if isinstance(rule, GainPolicy) and type(rule).skills is not GainPolicy.skills:
         crowd.reckon(rule)
-    tasks = Tasks(result)
+    narrow = rule.by_worker and crowd.coins and not isinstance(result.posterior, np.ndarray)
+    tasks = Tasks(result, answers, narrow=narrow)
+    if narrow:
+        crowd.narrow(tasks.width)
     everything = np.arange(len(tasks))
     most = rule.most(tasks, everything)
-    before = _answered(answers, result, crowd)
-    pairs = _mask(mask, len(tasks), len(crowd))
-    nobody = _nobody(before, pairs, len(tasks), len(crowd))
+    pairs = _pairs(answers, result, crowd, mask)
     gains = most if isinstance(rule, GainPolicy) else None
     chance = None
     if stops.hopeless is not None:
         if answers is None:
             raise ParameterError("stop: hopeless looks at the answers; give answers=")
         chance = log_chance(result, answers)
-    done, why = stops.reasons(tasks, gains, nobody, chance)
+    done, why = stops.reasons(tasks, gains, pairs.left <= 0, chance)
     open_ = np.flatnonzero(done == 0)
     picks = allocate(
-        rule, tasks, crowd, open_, most[open_], _allowed(answers, crowd, pairs), budget=budget,
+        rule, tasks, crowd, open_, most[open_], pairs, budget=budget,
         answers=stops.answers, gain=stops.gain, progress=progress,
     )  # fmt: skip
     return Plan(rule, result, crowd, picks, done, why)
@@ -230,78 +232,16 @@ def _budget(budget: Any) -> float:
     return float(budget)
 
 
-def _answered(
-    answers: Answers | None, result: Result, crowd: Crowd
-) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
-    """Task and position in the crowd of each answer of somebody who can be asked."""
-    if answers is None:
-        return None
-    if answers.tasks != result.tasks:
+def _pairs(answers: Answers | None, result: Result, crowd: Crowd, mask: Any) -> Pairs:
+    """Who may be asked about which task."""
+    if answers is not None and answers.tasks != result.tasks:
         raise DataError("answers: not those of the result, their tasks differ")
-    place = crowd.ids.codes(list(answers.workers))
-    worker = place[answers.worker]
-    here = worker >= 0
-    return answers.task[here].astype(np.int64), worker[here].astype(np.int64)
-
-
-def _mask(mask: Any, n_tasks: int, n_workers: int) -> Any:
-    """The mask with ``[task, worker]``: an array, or sparse by rows."""
-    if mask is None:
-        return None
-    pairs = mask.tocsr() if hasattr(mask, "tocsr") else np.asarray(mask)
-    if pairs.shape != (n_tasks, n_workers):
-        raise DataError(
-            f"mask: expected {n_tasks} tasks x {n_workers} workers, not shape {pairs.shape}"
-        )
-    if pairs.dtype.kind not in "bui":
-        raise DataError(f"mask: expected true or false of each pair, not {pairs.dtype}")
-    return pairs.astype(np.bool_)
-
-
-def _nobody(
-    before: tuple[NDArray[np.int64], NDArray[np.int64]] | None,
-    pairs: Any,
-    n_tasks: int,
-    n_workers: int,
-) -> NDArray[np.bool_]:
-    """Whether each task has nobody left to ask."""
-    left = np.full(n_tasks, n_workers, np.int64)
-    if pairs is not None:
-        left = np.asarray(pairs.sum(axis=1), np.int64).ravel()
-    if before is not None and before[0].size:
-        task, worker = before
-        # A worker who answered a task twice, in rows that follow each other, is one.
-        new = np.ones(task.size, np.bool_)
-        new[1:] = (task[1:] != task[:-1]) | (worker[1:] != worker[:-1])
-        task, worker = task[new], worker[new]
-        if pairs is not None:
-            task = task[np.asarray(pairs[task, worker]).ravel()]
-        left = left - np.bincount(task, minlength=n_tasks)
-    return np.asarray(left <= 0)
-
-
-def _allowed(answers: Answers | None, crowd: Crowd, pairs: Any) -> Allowed:
-    """Whether a worker may be asked about a task."""
-    if answers is None and pairs is None:
+    if answers is None and mask is None:
         warnings.warn(
             "who answered what is not known: give answers=, else workers may be asked again",
             DataWarning,
             stacklevel=3,
         )
-    code = answers.workers.codes(list(crowd.ids)) if answers is not None else None
-    start = answers.task_ptr if answers is not None else None
-    sparse = pairs is not None and not isinstance(pairs, np.ndarray)
-
-    def allowed(task: int, worker: int) -> bool:
-        if code is not None and start is not None and answers is not None:
-            who = answers.worker[start[task] : start[task + 1]]
-            if code[worker] >= 0 and (who == code[worker]).any():
-                return False
-        if pairs is None:
-            return True
-        if sparse:
-            row = slice(pairs.indptr[task], pairs.indptr[task + 1])
-            return bool(pairs.data[row][pairs.indices[row] == worker].any())
-        return bool(pairs[task, worker])
-
-    return allowed
+    n, w = len(result.tasks), len(crowd)
+    place = crowd.ids.codes([] if answers is None else list(answers.workers))
+    return Pairs(n, w, answers, place, mask_of(mask, n, w, "mask"))
