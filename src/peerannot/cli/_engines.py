@@ -5,34 +5,21 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-__all__ = ["PathOrUrl", "engine_options", "learning_options", "without_logs"]
+from peerannot.cli._paths import LocalPath
+
+__all__ = ["engine_options", "learning_options", "without_logs"]
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class PathOrUrl(click.Path):
-    """A path, or a URL such as ``s3://bucket/folder``, which stays a text."""
-
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Any:  # fmt: skip
-        if isinstance(value, str) and "://" in value:
-            return value
-        return super().convert(value, param, ctx)
 
 
 _LEARNING = (
     click.option(
         "--gold",
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=LocalPath(dir_okay=False),
         metavar="FILE",
         help="Known labels (columns task, label; or JSON, .npy), which the strategy keeps fixed.",
     ),
@@ -85,7 +72,7 @@ _ENGINES = (
     ),
     click.option(
         "--scratch",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=LocalPath(file_okay=False),
         help="Folder of the memory-mapped files of --engine disk, kept to be used again; default:"
         " in or beside --output, and removed.",
     ),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from peerannot.cli._common import emit, emit_json, note
+from peerannot.cli._paths import LocalPath
 from peerannot.learning import TrainOptions
 
 if TYPE_CHECKING:
@@ -40,13 +41,13 @@ def dataset_options(function: F) -> F:
         ),
         click.option(
             "--path-remove",
-            type=click.Path(dir_okay=False, path_type=Path),
+            type=LocalPath(dir_okay=False),
             help="Pruning file of tasks to leave out.",
         ),
         click.option(
             "--metadata_path",
             "--metadata-path",
-            type=click.Path(dir_okay=False, path_type=Path),
+            type=LocalPath(dir_okay=False),
             help="Metadata, when not DATASET/metadata.json.",
         ),
         click.option(
@@ -85,7 +86,7 @@ def training_options(function: F) -> F:
 def _plain_type(hint: Any) -> Any:
     """The type behind ``int | None`` and its like, as click takes it."""
     members = [m for m in typing.get_args(hint) or (hint,) if m is not type(None)]
-    return click.Path(dir_okay=False, path_type=Path) if Path in members else members[0]
+    return LocalPath(dir_okay=False) if Path in members else members[0]
 
 
 def take_options(values: dict[str, Any]) -> TrainOptions:

@@ -22,7 +22,8 @@ from peerannot.cli._common import (
     spoken_warnings,
     spreadsheet_option,
 )
-from peerannot.cli._engines import PathOrUrl, engine_options, learning_options, without_logs
+from peerannot.cli._engines import engine_options, learning_options, without_logs
+from peerannot.cli._paths import LocalPath, PathOrUrl
 from peerannot.cli._votes import flag, is_dataset, reading_names, reading_options, request_fields
 
 if TYPE_CHECKING:
@@ -56,12 +57,12 @@ __all__ = ["aggregate"]
 @click.option(
     "--metadata_path",
     "--metadata-path",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=LocalPath(dir_okay=False),
     help="Metadata, when not DATASET/metadata.json.",
 )
 @click.option(
     "--path-remove",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=LocalPath(dir_okay=False),
     help="Pruning file of tasks to leave out.",
 )
 @reading_options()
@@ -74,7 +75,7 @@ __all__ = ["aggregate"]
 )
 @click.option(
     "--workers-output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=LocalPath(dir_okay=False),
     help="Write the table of workers here (.parquet, .csv, .tsv).",
 )
 @learning_options

@@ -14,6 +14,7 @@ from peerannot.cli._common import (
     spoken_warnings,
     spreadsheet_option,
 )
+from peerannot.cli._paths import LocalPath
 from peerannot.cli._training import (
     dataset_options,
     first_process_prints,
@@ -29,9 +30,7 @@ __all__ = ["aggregate_deep"]
 @click.command(
     "aggregate-deep", cls=EqualsCommand, epilog="Networks: peerannot modelinfo [PATTERN]"
 )
-@click.argument(
-    "dataset", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path)
-)
+@click.argument("dataset", default=".", type=LocalPath(exists=True, file_okay=False))
 @click.option(
     "--output-name",
     "-o",
@@ -48,7 +47,7 @@ __all__ = ["aggregate_deep"]
 )
 @click.option(
     "--answers",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=LocalPath(dir_okay=False),
     help="The votes, when not DATASET/answers.json.",
 )
 @dataset_options

@@ -17,6 +17,7 @@ from peerannot.cli._common import (
     progress_bar,
     spoken_warnings,
 )
+from peerannot.cli._paths import LocalPath
 from peerannot.cli._votes import answers_file_option, is_dataset, load_votes, reading_options
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["audit"]
 
 SHOWN = 20  # workers in the table on the terminal
-FILE = click.Path(dir_okay=False, path_type=Path)
+FILE = LocalPath(dir_okay=False)
 
 
 @click.command(epilog="Strategies and their options: peerannot agginfo -v")

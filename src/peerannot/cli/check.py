@@ -16,6 +16,7 @@ from peerannot.cli._common import (
     spoken_warnings,
     spreadsheet_option,
 )
+from peerannot.cli._paths import LocalPath
 from peerannot.cli._votes import answers_file_option, load_votes, reading_options
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ _WORST_SHOWN = 10
 @click.option(
     "--output",
     "-o",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=LocalPath(file_okay=False),
     help="Folder to write check.json, tables and, with matplotlib, check.png in.",
 )
 @click.option("--strict", is_flag=True, help="Fail (exit code 7) where the model fails.")

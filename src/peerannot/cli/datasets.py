@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from peerannot.cli._common import emit, emit_json, json_option
+from peerannot.cli._paths import LocalPath
 from peerannot.cli.install import late_bar, spoken
 
 __all__ = ["datasets"]
@@ -92,7 +93,7 @@ def info(name: str, as_json: bool) -> None:
 @click.option(
     "--to",
     "folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=LocalPath(file_okay=False),
     help="Folder to install into; by default NAME.",
 )
 @json_option

@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 
 from peerannot.cli._common import emit, emit_json, json_option, note, progress_bar, spoken_warnings
+from peerannot.cli._paths import LocalPath
 
 __all__ = ["demo"]
 
 
 @click.command()
-@click.argument("folder", default="demo", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", default="demo", type=LocalPath(file_okay=False))
 @click.option("--epochs", default=10, show_default=True, help="Training epochs of each network.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the crowd and the training.")
 @json_option

@@ -18,6 +18,7 @@ import click
 from peerannot._registry import Registry
 from peerannot._version import __version__
 from peerannot.cli._common import emit, emit_json, json_option, note
+from peerannot.cli._paths import LocalPath
 from peerannot.errors import ExitCode, PeerannotError
 
 __all__ = ["doctor"]
@@ -35,7 +36,7 @@ _PLACES = ("PEERANNOT_CACHE", "PEERANNOT_MIRROR")
 
 
 @click.command()
-@click.argument("dataset", required=False, type=click.Path(path_type=Path))
+@click.argument("dataset", required=False, type=LocalPath())
 @click.option("--accept", is_flag=True, help="Take files of DATASET that were changed as they are.")
 @json_option
 def doctor(dataset: Path | None, accept: bool, as_json: bool) -> int:

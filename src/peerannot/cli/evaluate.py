@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from peerannot.cli._common import emit_json, json_option, note, progress_bar, spoken_warnings
+from peerannot.cli._paths import LocalPath
 from peerannot.cli._votes import answers_file_option, load_votes, reading_options, truth_keywords
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "brier", "ec
 @click.option(
     "--truth",
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=LocalPath(exists=True, dir_okay=False),
     help="Known labels: a table with task and label, a .npy in the order of tasks, or JSON.",
 )
 @click.option(
@@ -44,7 +45,7 @@ METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "brier", "ec
 )
 @click.option(
     "--figure",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=LocalPath(dir_okay=False),
     help="Draw the reliability diagrams here (.png, .svg, .pdf).",
 )
 @click.option("--force", is_flag=True, help="Overwrite the figure.")

@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from peerannot.cli._common import emit, note, progress_bar, spoken_warnings
+from peerannot.cli._paths import LocalPath
 from peerannot.cli.report import source_options
 
 if TYPE_CHECKING:
@@ -19,14 +20,12 @@ __all__ = ["explore"]
 
 
 @click.command()
-@click.argument(
-    "dataset", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path)
-)
+@click.argument("dataset", default=".", type=LocalPath(exists=True, file_okay=False))
 @source_options
 @click.option(
     "--audit",
     "sheet",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=LocalPath(dir_okay=False),
     help="Judge the tasks of this sheet of 'peerannot audit' instead, without what the crowd said.",
 )
 @click.option("--no-browser", is_flag=True, help="Print the address, open nothing.")

@@ -17,6 +17,7 @@ from peerannot.cli._common import (
     spoken_warnings,
     spreadsheet_option,
 )
+from peerannot.cli._paths import LocalPath
 from peerannot.cli._votes import answers_file_option, is_dataset, load_votes, reading_options
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ __all__ = ["export"]
     "--output",
     "-o",
     required=True,
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     help="File to write; a folder for huggingface and imagefolder.",
 )
 @click.option(

@@ -7,17 +7,18 @@ from pathlib import Path
 import click
 
 from peerannot.cli._common import emit, emit_json, json_option, spoken_warnings
+from peerannot.cli._paths import LocalPath
 
 __all__ = ["export_model"]
 
 
 @click.command("export-model")
-@click.argument("model", type=click.Path(exists=True, path_type=Path))
+@click.argument("model", type=LocalPath(exists=True))
 @click.option(
     "--output",
     "-o",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=LocalPath(dir_okay=False),
     help="File to write, NAME.onnx.",
 )
 @click.option("--force", is_flag=True, help="Overwrite the output.")

@@ -20,6 +20,7 @@ from peerannot.cli._common import (
     spoken_warnings,
     spreadsheet_option,
 )
+from peerannot.cli._paths import LocalPath
 from peerannot.cli._training import take_options, training_options
 from peerannot.cli._votes import (
     is_dataset,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["identify"]
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
+_FILE = LocalPath(dir_okay=False)
 # Options of a method, by the name of the field, where the command has an option for it.
 _OWN = ("alpha", "topk", "use_pleiss", "max_iter", "seed")
 _WORST_SHOWN = 10
@@ -118,7 +119,7 @@ _WORST_SHOWN = 10
 @click.option(
     "--output",
     "-o",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=LocalPath(file_okay=False),
     help="Folder to write identification/ in; default: FOLDER, for a FILE the current one.",
 )
 @click.option("--plot", is_flag=True, help="Draw the scores and the worst images as PNG files.")

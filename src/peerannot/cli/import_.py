@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from peerannot.cli._common import emit, emit_json, json_option, note
+from peerannot.cli._paths import LocalPath
 from peerannot.cli._votes import read_keywords, reading_options, say
 
 __all__ = ["import_"]
@@ -30,12 +31,10 @@ class _ImportCommand(click.Command):
 
 @click.command("import", cls=_ImportCommand)
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
-@click.option(
-    "--to", "target", required=True, type=click.Path(path_type=Path), help="Dataset folder to make."
-)
+@click.option("--to", "target", required=True, type=LocalPath(), help="Dataset folder to make.")
 @click.option(
     "--images",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=LocalPath(exists=True, file_okay=False),
     help="Folder with the images of the tasks.",
 )
 @click.option("--link", is_flag=True, help="Link images instead of copying them.")

@@ -13,9 +13,12 @@ from click.core import ParameterSource
 
 from peerannot._progress import Progress
 from peerannot.cli._common import emit, emit_json, json_option, progress_bar
+from peerannot.cli._paths import LocalPath
 from peerannot.cli._terminal import Notes
 
 __all__ = ["install", "late_bar", "spoken"]
+
+PATH = LocalPath(path_type=str)
 
 
 @contextlib.contextmanager
@@ -50,7 +53,7 @@ def late_bar(title: str) -> Iterator[Progress]:
 
 
 @click.command()
-@click.argument("path", type=click.Path())
+@click.argument("path", type=PATH)
 @click.option("--no-task", is_flag=True, help="There are no images: only make answers.json.")
 @click.option(
     "--answers-format",
@@ -60,16 +63,16 @@ def late_bar(title: str) -> Iterator[Progress]:
     help="Form of --answers: 0 text matrix (tasks x workers, -1 = no vote), 1 JSON task -> worker,"
     " 2 JSON worker -> task.",
 )
-@click.option("--answers", type=click.Path(), default="", help="File of the votes.")
-@click.option("--metadata", type=click.Path(), default="", help="JSON file to complete.")
-@click.option("--label-names", type=click.Path(), default="", help="Text file, one class per line.")
+@click.option("--answers", type=PATH, default="", help="File of the votes.")
+@click.option("--metadata", type=PATH, default="", help="JSON file to complete.")
+@click.option("--label-names", type=PATH, default="", help="Text file, one class per line.")
 @click.option(
     "--files-path",
-    type=click.Path(),
+    type=PATH,
     default="",
     help="Text file of the train images' names, in the order of the votes.",
 )
-@click.option("--train-path", type=click.Path(), default="", help="Folder of the train images.")
+@click.option("--train-path", type=PATH, default="", help="Folder of the train images.")
 @click.option(
     "--test-ground-truth-format",
     type=click.IntRange(-1, 2),
@@ -79,14 +82,14 @@ def late_bar(title: str) -> Iterator[Progress]:
 )
 @click.option(
     "--test-ground-truth",
-    type=click.Path(),
+    type=PATH,
     default="",
     help="File of the test labels; by default the class folders tell them.",
 )
-@click.option("--test-path", type=click.Path(), default="", help="Folder of the test images.")
+@click.option("--test-path", type=PATH, default="", help="Folder of the test images.")
 @click.option(
     "--val-path",
-    type=click.Path(),
+    type=PATH,
     default="",
     help="Folder of the validation images; by default a seeded fifth of the train images.",
 )

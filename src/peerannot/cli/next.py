@@ -16,6 +16,7 @@ from peerannot.cli._common import (
     spoken_warnings,
     spreadsheet_option,
 )
+from peerannot.cli._paths import LocalPath
 from peerannot.cli._votes import answers_file_option, load_votes, reading_options
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["next_"]
 
-FILE = click.Path(dir_okay=False, path_type=Path)
+FILE = LocalPath(dir_okay=False)
 
 
 @click.command(name="next", epilog="Strategies and their options: peerannot agginfo -v")

@@ -17,6 +17,7 @@ from peerannot.cli._common import (
     spoken_warnings,
     spreadsheet_option,
 )
+from peerannot.cli._paths import LocalPath
 
 if TYPE_CHECKING:
     from peerannot.learning import Predictions
@@ -40,12 +41,12 @@ def _temperature(ctx: click.Context, param: click.Parameter, value: str) -> floa
 
 
 @click.command()
-@click.argument("model", type=click.Path(exists=True, path_type=Path))
-@click.argument("images", type=click.Path(exists=True, path_type=Path))
+@click.argument("model", type=LocalPath(exists=True))
+@click.argument("images", type=LocalPath(exists=True))
 @click.option(
     "--output",
     "-o",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=LocalPath(dir_okay=False),
     help="File to write: .csv, .tsv, .parquet or .json; by default CSV on stdout.",
 )
 @click.option(

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from peerannot.cli._common import emit, emit_json, json_option, note, progress_bar, spoken_warnings
+from peerannot.cli._paths import LocalPath
 from peerannot.cli._votes import is_dataset, load_votes, only_for_files, reading_options
 
 __all__ = ["report", "source_options"]
@@ -49,7 +50,7 @@ def source_options(function: F) -> F:
             ),
             click.option(
                 "--metadata-path",
-                type=click.Path(dir_okay=False, path_type=Path),
+                type=LocalPath(dir_okay=False),
                 help="Metadata, when not DATASET/metadata.json.",
             ),
             click.option("--no-images", is_flag=True, help="Leave the images out."),
@@ -66,7 +67,7 @@ def source_options(function: F) -> F:
 @click.option(
     "--output",
     "-o",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=LocalPath(dir_okay=False),
     help="File to write.  [default: DATASET/report.html, or NAME-report.html of a FILE]",
 )
 @json_option

@@ -16,6 +16,7 @@ from peerannot.cli._common import (
     progress_bar,
     spoken_warnings,
 )
+from peerannot.cli._paths import LocalPath
 
 if TYPE_CHECKING:
     from peerannot.simulation import Simulation
@@ -49,7 +50,7 @@ def _list_models(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 )
 @click.option(
     "--folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=LocalPath(file_okay=False),
     default=Path("simulation"),
     show_default=True,
     help="Folder to write in, made where it is missing.",
@@ -64,7 +65,7 @@ def _list_models(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.option("-P", "options", multiple=True, metavar="KEY=VALUE", help="An option of the model.")
 @click.option(
     "--matrix-file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=LocalPath(dir_okay=False),
     help=".npy of confusion matrices (n_worker, n_classes, n_classes).",
 )
 @click.option(
@@ -130,7 +131,7 @@ def _list_models(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.option("--images", is_flag=True, help="Make an image (a digit) for each task as well.")
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=LocalPath(dir_okay=False),
     help="Parquet file for the answers (task, worker, label), instead of FOLDER/answers.json.",
 )
 @click.option("--verbose", is_flag=True, help="Say more about what was drawn, on stderr.")

@@ -14,6 +14,7 @@ from peerannot.cli._common import (
     spoken_warnings,
     spreadsheet_option,
 )
+from peerannot.cli._paths import LocalPath
 from peerannot.cli._training import (
     dataset_options,
     first_process_prints,
@@ -26,15 +27,13 @@ __all__ = ["train"]
 
 
 @click.command(cls=EqualsCommand, epilog="Networks: peerannot modelinfo [PATTERN]")
-@click.argument(
-    "datapath", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path)
-)
+@click.argument("datapath", default=".", type=LocalPath(exists=True, file_okay=False))
 @click.option(
     "--output-name", "-o", help="Name of the files written; by default that of the labels."
 )
 @click.option(
     "--labels",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=LocalPath(dir_okay=False),
     help="Labels to train on, a .npy file of `peerannot aggregate`.",
 )
 @dataset_options
