@@ -84,8 +84,36 @@ def test_text_among_numbers_is_one_vocabulary(tmp_path: Path, client: Any) -> No
     pl.DataFrame(numbers).write_parquet(tmp_path / "in" / "a.parquet")
     pl.DataFrame(text).write_parquet(tmp_path / "in" / "b.parquet")
     fit(tmp_path / "in", "NaiveSoft", output=tmp_path / "out", client=client, partitions=3)
-    found = dict(tasks_of(tmp_path / "out").select("task", "p_1").iter_rows())
-    assert found == {"3": 0.0, "10": 0.5, "20": 1.0, "t4": 1.0}
+    found = tasks_of(tmp_path / "out").select("task", "p_1").rows()
+    assert found == [("3", 0.0), ("10", 0.5), ("20", 1.0), ("t4", 1.0)]
+
+
+@pytest.mark.parametrize(("order", "partitions"), [("sorted", 3), ("shuffled", 7)])
+def test_texts_of_numbers_stand_by_their_values(
+    tmp_path: Path, client: Any, order: str, partitions: int
+) -> None:
+    """As in memory: labels drawn for ties, and known labels in an array, are of the same tasks."""
+    pattern = shards(tmp_path / "in", order=order)
+    number = pl.col("task").cast(pl.String)
+    word = (
+        pl.when(pl.col("task") > 500)
+        .then("0" + number)
+        .when(pl.col("task") < 20)
+        .then("t" + number)
+    )
+    for file in (tmp_path / "in").iterdir():
+        pl.read_parquet(file).with_columns(task=word.otherwise(number)).write_parquet(file)
+    answers = read_answers(pattern)
+    assert list(answers.tasks) != sorted(answers.tasks)
+    gold = np.where(np.arange(answers.n_tasks) % 5 == 0, 2, -1)
+    for spec, known in (("MV[ties=random,seed=5]", None), ("DS[max_iter=5,tol=0]", gold)):
+        fit(
+            pattern, spec, output=tmp_path / "out", client=client, partitions=partitions,
+            gold=known,
+        )  # fmt: skip
+        found, here = tasks_of(tmp_path / "out"), build(spec).fit(answers, gold=known)
+        assert found["task"].to_list() == list(here.tasks)
+        assert found["label"].to_list() == here.label_names()
 
 
 @pytest.mark.parametrize("duplicates", ["last", "first", "all"])

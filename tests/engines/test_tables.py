@@ -19,8 +19,8 @@ from peerannot.aggregation.partitions.sharded_result import ShardedResult
 from peerannot.aggregation.request import Sizes
 from peerannot.answers import Ids
 from peerannot.errors import NotConvergedError, ParameterError
-from peerannot.io._coding import sort_key
 from peerannot.io._output import write_frames, write_table
+from peerannot.io.order import sort_key
 
 # So small that a small crowd has many blocks and chunks.
 SMALL = Sizes(block=97, sorted_rows=150, step=64, chunk_cells=0, least_chunk=50, held=2**12)

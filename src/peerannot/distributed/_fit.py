@@ -88,6 +88,7 @@ class Dask(ShardEngine):
             wanted = list(wanted)
         sums = checksums(urls)
         run = {
+            "order of tasks": "as in memory",
             "answers": [[*size_and_date(u), k and k[0]] for u, k in zip(urls, sums, strict=True)],
             "strategy": [strategy.name, {k: str(v) for k, v in asdict(strategy).items()}],
             "classes": None if wanted is None else str(wanted),

@@ -18,6 +18,7 @@ from peerannot.distributed._checkpoint import FOLDER
 from peerannot.distributed._store import Store, here, parquet
 from peerannot.distributed._survey import Shard
 from peerannot.errors import DataError
+from peerannot.io.order import sort_key
 from peerannot.io.rows import Rows
 from peerannot.io.shards import Coding
 
@@ -142,7 +143,7 @@ def load_range(
     readers
         Shards in their order, and whether all of their rows are of the range.
     low, high
-        First task, and first task of the next range; None at the ends.
+        Key (`sort_key`) of the first task, and of the first of the next range; None at the ends.
     vocabulary
         What to code with.
     """
@@ -150,7 +151,7 @@ def load_range(
     blocks = []
     for shard, whole in readers:
         for block in _blocks(shard, vocabulary):
-            mine = block if whole else block.filter(_within(block["task"], low, high))
+            mine = block if whole else block.filter(_within(sort_key(block["task"]), low, high))
             if mine.height:
                 blocks.append(coding.codes(mine))
     return _loaded(blocks, vocabulary)
@@ -161,7 +162,7 @@ def cut_shard(shard: Shard, cuts: pl.Series, vocabulary: Vocabulary) -> list[pl.
     coding = vocabulary.coding()
     pieces: list[list[pl.DataFrame]] = [[] for _ in range(cuts.len() + 1)]
     for block in _blocks(shard, vocabulary):
-        of = cuts.search_sorted(block["task"], side="right").alias("range")
+        of = cuts.search_sorted(sort_key(block["task"]), side="right").alias("range")
         codes = coding.codes(block).with_columns(of)
         for (number,), some in codes.group_by("range", maintain_order=True):
             pieces[int(number)].append(some.drop("range"))
@@ -190,8 +191,9 @@ def _loaded(blocks: list[pl.DataFrame], vocabulary: Vocabulary) -> Loaded:
         return Loaded(coding.answers(vocabulary.nothing(), np.empty(0, np.int64))[1], 0)
     codes = pl.concat(blocks)
     blocks.clear()
-    if not codes["task"].is_sorted():
-        codes = codes.sort("task", maintain_order=True)
+    key = sort_key(codes["task"])
+    if not key.is_sorted():
+        codes = codes.with_columns(key=key).sort("key", maintain_order=True).drop("key")
     return Loaded(coding.answers(codes)[1], codes.height)
 
 
@@ -206,10 +208,10 @@ def _blocks(shard: Shard, vocabulary: Vocabulary) -> Iterator[pl.DataFrame]:
             raise DataError(str(error).replace(str(file), shard.url)) from None
 
 
-def _within(task: pl.Series, low: Any, high: Any) -> pl.Series:
-    inside = pl.Series([True]).new_from_index(0, task.len())
+def _within(key: pl.Series, low: Any, high: Any) -> pl.Series:
+    inside = pl.Series([True]).new_from_index(0, key.len())
     if low is not None:
-        inside &= task >= low
+        inside &= key >= low
     if high is not None:
-        inside &= task < high
+        inside &= key < high
     return inside

@@ -15,6 +15,7 @@ from peerannot._sizes import Sizes
 from peerannot.distributed._store import here, is_remote
 from peerannot.errors import PeerannotError
 from peerannot.io.checksums import check_one
+from peerannot.io.order import sort_key
 from peerannot.io.rows import COLUMNS, Rows, survey
 
 __all__ = ["Merged", "Shard", "merge", "plan", "survey_shard"]
@@ -34,7 +35,7 @@ class Shard:
     height : int
         Rows; of a damaged shard those that its footer tells, or -1.
     low, high : int or str or None
-        The first and the last task.
+        The first and the last task, in the order of memory (`sort_key`).
     samples : Series
         Tasks at equal distances.
     fault : str or None
@@ -130,7 +131,7 @@ class Layout:
     Attributes
     ----------
     cuts : Series
-        The first task of each partition but the first.
+        Key (`sort_key`) of the first task of each partition but the first.
     readers : list of list of (Shard, whole)
         Shards that each partition reads, and whether all of their rows are its own.
     shuffle : bool
@@ -154,29 +155,26 @@ def plan(shards: Sequence[Shard], kind: Any, n: int) -> Layout:
     n
         Partitions wanted; there are fewer where tasks are few.
     """
+    ranges = [_Range.of(shard, kind) for shard in shards]
     # A sample stands for this many rows of its shard.
     weight = np.concatenate([np.full(s.samples.len(), s.height / s.samples.len()) for s in shards])
-    ranged = pl.DataFrame(
-        {"task": pl.concat([s.samples.cast(kind) for s in shards]), "rows": weight}
-    ).sort("task", maintain_order=True)
+    ranged = pl.DataFrame({"key": pl.concat([r.samples for r in ranges]), "rows": weight}).sort(
+        "key", maintain_order=True
+    )
     total = np.cumsum(ranged["rows"].to_numpy())
     goals = total[-1] * np.arange(1, n) / n
     at = np.searchsorted(total, goals, side="left").clip(0, ranged.height - 1)
-    cuts = ranged["task"].gather(at).unique().sort()
-    # Shards of whole numbers among shards of text have no range in the order of text.
-    known = all((isinstance(s.low, str)) == (kind == pl.String) for s in shards)
-    if not known:
-        return Layout(cuts, [], shuffle=n > 1)
-    apart = sorted(shards, key=lambda s: s.low)
+    cuts = ranged["key"].gather(at).unique().sort()
+    apart = sorted(ranges, key=lambda r: r.low)
     if all(a.high < b.low for a, b in pairwise(apart)):
         cuts = _snapped(cuts, apart, sum(s.height for s in shards) / n / 4)
     lows: list[Any] = [None, *cuts.to_list()]
     highs: list[Any] = [*cuts.to_list(), None]
     readers = [
         [
-            (s, (low is None or s.low >= low) and (high is None or s.high < high))
-            for s in shards
-            if (high is None or s.low < high) and (low is None or s.high >= low)
+            (r.shard, (low is None or r.low >= low) and (high is None or r.high < high))
+            for r in ranges
+            if (high is None or r.low < high) and (low is None or r.high >= low)
         ]
         for low, high in zip(lows, highs, strict=True)
     ]
@@ -184,17 +182,33 @@ def plan(shards: Sequence[Shard], kind: Any, n: int) -> Layout:
     return Layout(cuts, readers, shuffle=read > MOST_READ * sum(s.height for s in shards))
 
 
-def _snapped(cuts: pl.Series, apart: Sequence[Shard], slack: float) -> pl.Series:
+@dataclass(frozen=True)
+class _Range:
+    """The tasks of a shard, by what sorts them as memory does."""
+
+    shard: Shard
+    low: Any
+    high: Any
+    samples: pl.Series
+
+    @classmethod
+    def of(cls, shard: Shard, kind: Any) -> _Range:
+        low, high = sort_key(pl.Series([shard.low, shard.high]).cast(kind))
+        return cls(shard, low, high, sort_key(shard.samples.cast(kind)))
+
+
+def _snapped(cuts: pl.Series, apart: Sequence[_Range], slack: float) -> pl.Series:
     """Cuts moved to the end of a shard where no more than ``slack`` rows change sides."""
     moved = []
     for cut in cuts.to_list():
-        inside = next((s for s in apart if s.low < cut <= s.high), None)
+        inside = next((r for r in apart if r.low < cut <= r.high), None)
         if inside is not None:
             share = float((inside.samples < cut).mean() or 0.0)
-            following = next((s.low for s in apart if s.low > inside.high), None)
-            if share * inside.height <= slack:
+            following = next((r.low for r in apart if r.low > inside.high), None)
+            height = inside.shard.height
+            if share * height <= slack:
                 cut = inside.low
-            elif (1 - share) * inside.height <= slack and following is not None:
+            elif (1 - share) * height <= slack and following is not None:
                 cut = following
         moved.append(cut)
     kept = pl.Series(moved, dtype=cuts.dtype).unique().sort()

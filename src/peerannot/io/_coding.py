@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from peerannot._loops import native
 from peerannot._threads import threads
 from peerannot.answers import Ids
+from peerannot.io.order import WHOLE
 
-__all__ = ["encode", "sort_key"]
-
-_WHOLE = r"^-?[0-9]+$"
+__all__ = ["encode"]
 
 
 def encode(column: pl.Series) -> tuple[NDArray[np.int32], Ids]:
@@ -46,7 +45,7 @@ def encode(column: pl.Series) -> tuple[NDArray[np.int32], Ids]:
 
 def _in_order(distinct: pl.Series) -> tuple[pl.Series, Ids]:
     """Distinct strings in the order of `Ids.sorted`, and the vocabulary."""
-    whole = distinct.str.contains(_WHOLE)
+    whole = distinct.str.contains(WHOLE)
     numerals, others = distinct.filter(whole), distinct.filter(~whole).sort()
     numbers = numerals.cast(pl.Int64, strict=False)
     if numbers.null_count():
@@ -64,34 +63,6 @@ def _in_order(distinct: pl.Series) -> tuple[pl.Series, Ids]:
         numerals = table.sort("number", "text")["text"]
     texts = pl.concat([numerals, others])
     return texts, Ids.of_column(texts)
-
-
-def sort_key(ids: pl.Series) -> pl.Series:
-    """What sorts, one by one, as the ids of a vocabulary do (`Ids.sorted`); of numbers themselves.
-
-    Cost: some .1 s a million texts, most of it where texts are whole numbers.
-    """
-    if ids.dtype.is_integer():
-        return ids
-    whole, texts = ids.str.contains(_WHOLE), pl.Series("", ["1"]) + ids
-    if not whole.any():
-        return texts
-    numerals = ids.filter(whole)
-    below = numerals.str.starts_with("-")
-    digits = numerals.str.strip_chars_start("-").str.strip_chars_start("0")
-    size = digits.str.len_bytes().cast(pl.Int64)
-    # Of numbers below 0 the longer and the larger come first.
-    turned = digits.str.replace_many(list("0123456789"), list("9876543210"))
-    frame = pl.DataFrame({"below": below, "size": size, "digits": digits, "turned": turned})
-    column = pl.col
-    keys = frame.select(
-        pl.when("below")
-        .then(pl.format("0-{}{}", 2 * 10**9 - column("size"), "turned"))
-        .otherwise(pl.format("0.{}{}", 10**9 + column("size"), "digits"))
-        .alias("key")
-    )["key"]
-    keys = pl.select(pl.concat_str(keys, pl.lit(" "), numerals)).to_series()
-    return texts.scatter(whole.arg_true(), keys)
 
 
 def _encode_integers(column: pl.Series) -> tuple[NDArray[np.int32], Ids]:

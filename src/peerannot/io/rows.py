@@ -15,7 +15,6 @@ from peerannot._progress import Progress
 from peerannot._sizes import USUAL, Sizes
 from peerannot._text import few
 from peerannot.errors import DataError
-from peerannot.io._coding import sort_key
 from peerannot.io._columns import find_roles
 from peerannot.io._source import Source
 from peerannot.io.checksums import expected
@@ -29,6 +28,7 @@ from peerannot.io.formats.table import (
     polars_errors,
     weights,
 )
+from peerannot.io.order import ends, sort_key
 from peerannot.io.sample import sample
 
 __all__ = ["Rows", "Survey", "partitioned", "survey"]
@@ -142,8 +142,7 @@ class Survey:
     """What one look at all rows tells.
 
     ``kinds`` are types that hold every block: whole numbers, or strings where any block has some.
-    ``low`` and ``high`` are the first and the last task in the order of their kind, None where
-    blocks differ in kind.
+    ``low`` and ``high`` are the first and the last task in the order of `sort_key`.
     """
 
     kinds: dict[str, Any]
@@ -161,7 +160,7 @@ def survey(rows: Rows, progress: Progress) -> Survey:
     distinct: dict[str, list[pl.Series]] = {"worker": [], "label": []}
     kinds: dict[str, Any] = dict.fromkeys(COLUMNS, pl.Int64())
     samples: list[pl.Series] = []
-    ends: list[pl.Series] = []
+    bounds: list[pl.Series] = []
     in_order, n_tasks, last, done = True, 0, None, 0
     step = max(rows.n_rows // rows.sizes.samples, 1)
     for frame in rows.blocks():
@@ -174,9 +173,9 @@ def survey(rows: Rows, progress: Progress) -> Survey:
                 distinct[what] = [_union(seen, kinds[what])]
         task = frame["task"]
         samples.append(task.gather_every(step))
-        ends.append(pl.Series([task.min(), task.max()], dtype=task.dtype))
+        key = sort_key(task)
+        bounds.append(ends(task, key))
         if in_order:
-            key = sort_key(task)
             same = last is None or last.dtype == key.dtype
             in_order = same and key.is_sorted()
             if in_order and last is not None:
@@ -187,16 +186,16 @@ def survey(rows: Rows, progress: Progress) -> Survey:
         progress(done, 2 * rows.n_rows, "surveying")
     if len({s.dtype for s in samples}) > 1:
         in_order = in_order and kinds["task"] != pl.String()
-    alike = len({s.dtype == pl.String for s in ends}) == 1
-    bounds = pl.concat([s.cast(kinds["task"]) for s in ends if alike] or [pl.Series()])
+    edges = pl.concat([s.cast(kinds["task"]) for s in bounds])
+    low, high = ends(edges, sort_key(edges))
     return Survey(
         kinds,
         _union(distinct["worker"], kinds["worker"]),
         _union(distinct["label"], kinds["label"]),
         in_order,
         n_tasks,
-        bounds.min(),
-        bounds.max(),
+        low,
+        high,
         samples,
     )
 
