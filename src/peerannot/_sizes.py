@@ -1,23 +1,36 @@
-"""How much is worked on at a time where answers need not fit in memory."""
+"""How much is held and worked on at a time."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 
-__all__ = ["USUAL", "Sizes"]
+from peerannot._memory import TABLE_BYTES
+
+__all__ = ["USUAL", "Sizes", "sizes", "with_sizes"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """How much of shards is read, kept and written at a time, by engines disk and dask.
+    """How much is held and worked on at a time.
 
-    The defaults are for machines of 4 GiB and more. Other sizes take other memory and time;
-    results differ in the rounding of sums alone.
+    The defaults are for machines of 4 GiB and more. Other sizes take other memory and time; but
+    for ``single`` and ``dense``, results differ in the rounding of sums alone. Those two count for
+    every engine, the others for shards, on engines disk and dask.
 
     Attributes
     ----------
+    single : int
+        Answers from which models of confusion matrices take tables and exponentials of their
+        iterations in single precision: posteriors are then within about 1e-7.
+    dense : int
+        Bytes of a posterior over which rows hold only the classes that the task received.
     block : int
         Rows of shards read at a time.
+    text : int
+        Bytes of a table of text read at a time.
     sorted_rows : int
         Rows of a range of tasks that is sorted in memory, where shards are out of order.
     samples : int
@@ -42,7 +55,10 @@ class Sizes:
         Tasks of a shard of the result, about.
     """
 
+    single: int = 500_000
+    dense: int = TABLE_BYTES
     block: int = 2**22
+    text: int = 2**26
     sorted_rows: int = 2**23
     samples: int = 2**18
     least_samples: int = 64
@@ -58,3 +74,20 @@ class Sizes:
 
 
 USUAL = Sizes()
+
+_current: ContextVar[Sizes] = ContextVar("sizes", default=USUAL)
+
+
+def sizes() -> Sizes:
+    """The sizes that fits which start here go by."""
+    return _current.get()
+
+
+@contextlib.contextmanager
+def with_sizes(wanted: Sizes) -> Iterator[None]:
+    """Let fits that start in this thread go by other sizes."""
+    token = _current.set(wanted)
+    try:
+        yield
+    finally:
+        _current.reset(token)

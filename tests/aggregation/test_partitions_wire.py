@@ -14,6 +14,7 @@ import pytest
 
 from helpers.crowds import uneven_crowd
 from peerannot._progress import silent
+from peerannot._sizes import Sizes, with_sizes
 from peerannot._threads import with_threads
 from peerannot.aggregation import build
 from peerannot.aggregation.base import Fitted, Strategy
@@ -203,15 +204,19 @@ def test_weights_of_unknown_workers_are_refused_as_on_one_machine() -> None:
         rule.fit_parts(LocalParts.of(answers, 2), silent)
 
 
-@pytest.mark.parametrize(
-    "spec", ["one-coin", "MACE[restarts=1]", "GLAD", "IWMV", "IWMV[ties=abstain]", "Wawa"]
-)
-def test_partitions_are_as_sparse_as_all_tasks_would_be(
-    spec: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+SPARSE = ["one-coin", "MACE[restarts=1]", "GLAD", "IWMV", "IWMV[ties=abstain]", "Wawa"]
+SPARSE += ["MV", "NaiveSoft", "twothird", "PlantNet"]
+
+
+@pytest.mark.parametrize("spec", SPARSE)
+def test_partitions_are_as_sparse_as_all_tasks_would_be(spec: str) -> None:
+    with with_sizes(Sizes(dense=60 * 4 * 8 // 2)):
+        assert_as_sparse(spec)
+
+
+def assert_as_sparse(spec: str) -> None:
     answers, truth = uneven_crowd(60, 6, 4, 2, seed=4)
     gold = np.where(np.arange(60) % 9 == 0, truth, -1).astype(np.int32)
-    monkeypatch.setattr("peerannot.aggregation.passes.support.DENSE_BYTES", 60 * 4 * 8 // 2)
     rule = build(spec)
     known = {str(i): int(gold[i]) for i in np.flatnonzero(gold >= 0)}
     one = rule.fit(answers, gold=known)
@@ -230,14 +235,14 @@ def test_partitions_are_as_sparse_as_all_tasks_would_be(
         np.testing.assert_array_equal(np.concatenate([row[0] for row in rows]), one.labels)
 
 
-def test_single_precision_is_chosen_by_all_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_single_precision_is_chosen_by_all_answers() -> None:
     answers, _ = uneven_crowd(60, 6, 3, 4, accuracy=(0.4, 0.8), seed=4)
     rule = build("DS[max_iter=12,tol=0]")
     double = rule.fit(answers).dense_posterior()
-    monkeypatch.setattr("peerannot.aggregation.passes.confusions.SINGLE", answers.n_answers)
-    one = rule.fit(answers).dense_posterior()
-    assert np.abs(one - double).max() > 1e-9
-    parts = LocalParts.of(answers, 3)
-    fitted = rule.fit_parts(parts, silent)
-    posterior = np.concatenate([fitted.write(part, *fitted.given).posterior for part in parts])
+    with with_sizes(Sizes(single=answers.n_answers)):
+        one = rule.fit(answers).dense_posterior()
+        assert np.abs(one - double).max() > 1e-9
+        parts = LocalParts.of(answers, 3)
+        fitted = rule.fit_parts(parts, silent)
+        posterior = np.concatenate([fitted.write(part, *fitted.given).posterior for part in parts])
     np.testing.assert_allclose(posterior, one, rtol=0, atol=1e-9)

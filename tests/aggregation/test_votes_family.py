@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from helpers.slow_votes import agreement, best, dense_votes, rows
+from peerannot._sizes import Sizes, with_sizes
 from peerannot.aggregation import IWMV, MajorityVote, NaiveSoft, TwoThird, Wawa
 from peerannot.aggregation.passes import support
 from peerannot.aggregation.passes.signed_votes import signed_vote_fit
@@ -126,14 +127,12 @@ def test_two_thirds_decides_where_enough_agree():
     assert TwoThird().fit(answers, gold={"b": 0}).labels.tolist() == [0, 0, -1, 1, -1]
 
 
-def test_many_classes_need_no_dense_posterior(monkeypatch):
-
+def test_many_classes_need_no_dense_posterior():
     answers, _ = crowd(seed=7, n_classes=5)
     gold = {"0": 4, "3": 1}
     for strategy in (MajorityVote(), NaiveSoft(), Wawa(), IWMV()):
         dense = strategy.fit(answers, gold=gold)
-        with monkeypatch.context() as patch:
-            patch.setattr(support, "DENSE_BYTES", 0)
+        with with_sizes(Sizes(dense=0)):
             sparse = strategy.fit(answers, gold=gold)
         assert not isinstance(sparse.posterior, np.ndarray)
         assert np.allclose(sparse.dense_posterior(), dense.posterior)
@@ -142,14 +141,14 @@ def test_many_classes_need_no_dense_posterior(monkeypatch):
         assert np.allclose(sparse.confidence, dense.confidence)
 
 
-def test_a_task_of_classes_voted_down_stays_undecided_where_rows_are_sparse(monkeypatch):
+def test_a_task_of_classes_voted_down_stays_undecided_where_rows_are_sparse():
     answers = Answers.from_arrays(["t", "t", "u"], ["w", "v", "w"], [0, 1, 2], classes=5)
     slots = support.Support.of(answers)
     score, nothing = np.array([-1.0, -1.0, 1.0]), np.full(2, -1, np.int32)
     dense = signed_vote_fit(answers, slots, score, "first", 0, nothing)
     np.testing.assert_allclose(dense.posterior[0], [0, 0, 1 / 3, 1 / 3, 1 / 3])
-    monkeypatch.setattr(support, "DENSE_BYTES", 0)
-    sparse = signed_vote_fit(answers, slots, score, "first", 0, nothing)
+    with with_sizes(Sizes(dense=0)):
+        sparse = signed_vote_fit(answers, slots, score, "first", 0, nothing)
     assert sparse.labels.tolist() == [-1, 2]
     np.testing.assert_allclose(sparse.posterior.toarray(), [[0] * 5, [0, 0, 1, 0, 0]])
 

@@ -14,9 +14,10 @@ import pytest
 
 pytest.importorskip("distributed", reason="needs the extra cluster")
 
-from helpers.on_workers import count_on, parts_of, received, take, through
+from helpers.on_workers import count_on, dense, parts_of, received, take, through
 from helpers.small_shards import assert_as_on_one_machine, shards, tasks_of
 from peerannot import distributed
+from peerannot._sizes import with_sizes
 from peerannot.aggregation import build
 from peerannot.aggregation.partitions.sharded_result import ShardedResult
 from peerannot.aggregation.request import Sizes
@@ -262,6 +263,13 @@ def test_history_of_what_is_kept_stays_short(client: Any, tmp_path: Path) -> Non
             parts.advance(count_on, 0)
             seen.append(client.run_on_scheduler(known))
     assert max(seen) <= min(seen) + 5
+
+
+def test_sizes_go_where_the_partitions_are(client: Any) -> None:
+    parts = parts_of(client, 2)
+    with with_sizes(Sizes(dense=7)):
+        assert parts.sum(dense) == (14,)
+    assert parts.sum(dense) == (2 * Sizes().dense,)
 
 
 # --- how partitions are made ----------------------------------------------------------------

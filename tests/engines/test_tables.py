@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import issparse
 
 from helpers.small_shards import shards
 from peerannot import Result, aggregate
@@ -204,10 +206,13 @@ def test_without_an_output_the_result_is_that_of_memory(
             np.testing.assert_allclose(getattr(there, name), getattr(here, name), **close)
 
 
-def test_a_sparse_posterior_stays_sparse(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [{"classes": 2**21}, {"sizes": Sizes(dense=0)}], ids=str)
+def test_a_sparse_posterior_stays_sparse(tmp_path: Path, more: dict[str, Any]) -> None:
     pattern = shards(tmp_path / "in")
-    here = aggregate(pattern, "MV", engine="memory", classes=2**21)
-    there = aggregate(pattern, "MV", engine="disk", classes=2**21, sizes=SMALL)
+    here = aggregate(pattern, "MV", engine="memory", **more)
+    small = replace(SMALL, dense=more.get("sizes", SMALL).dense)
+    there = aggregate(pattern, "MV", engine="disk", **{**more, "sizes": small})
+    assert issparse(here.posterior) and issparse(there.posterior)
     assert abs(here.posterior - there.posterior).max() == 0
     np.testing.assert_array_equal(here.labels, there.labels)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from peerannot._sizes import sizes
 from peerannot.aggregation.partitions.parts import LocalParts
 from peerannot.answers import Answers
 from peerannot.distributed._cluster import Graph, Machine
@@ -18,6 +19,7 @@ __all__ = [
     "Held",
     "always_dies",
     "count_on",
+    "dense",
     "dies_once",
     "given_part",
     "parts_of",
@@ -45,6 +47,11 @@ def received(dask_worker: Any) -> int:
 
 def take(part: Any, table: Any) -> tuple[Any, ...]:
     return (int(table.size), np.ones(2) * part.index)
+
+
+def dense(part: Any) -> tuple[int]:
+    """Bytes up to which a posterior is dense where the partition is."""
+    return (sizes().dense,)
 
 
 def count_on(part: Any, step: int) -> tuple[Any, tuple[int]]:

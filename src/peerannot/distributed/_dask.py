@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from peerannot._sizes import Sizes, sizes, with_sizes
 from peerannot._threads import with_threads
 from peerannot.aggregation.partitions.known import KnownLabels
 from peerannot.aggregation.partitions.parts import Part, Shape, Work
@@ -35,18 +36,18 @@ _turn = threading.Lock()
 
 
 class _Given:
-    """Parameters of one iteration, which Dask need not look into."""
+    """Parameters of one iteration, which Dask need not look into; and the sizes it goes by."""
 
-    __slots__ = ("values",)
+    __slots__ = ("sizes", "values")
 
-    def __init__(self, values: tuple[Any, ...]) -> None:
-        self.values = values
+    def __init__(self, values: tuple[Any, ...], wanted: Sizes | None = None) -> None:
+        self.values, self.sizes = values, wanted or sizes()
 
     def __sizeof__(self) -> int:
         return 64 + sum(getattr(value, "nbytes", 64) for value in self.values)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_Given, (self.values,))
+        return (_Given, (self.values, self.sizes))
 
     def __dask_tokenize__(self) -> str:
         # Else Dask would hash all parameters of every iteration to name the graph.
@@ -211,12 +212,13 @@ def _work(part: Part, kept: Any, work: Work, given: _Given) -> Any:
 
     mine = copy.copy(part)
     mine.kept = kept
-    with _turn, with_threads(get_worker().state.nthreads):
+    with _turn, with_threads(get_worker().state.nthreads), with_sizes(given.sizes):
         return work(mine, *given.values)
 
 
 def _link(part: Part, kept: Any, work: Work, state: _Given, given: _Given) -> _Given:
-    return _Given((_work(part, kept, work, _Given((state.values[0], *given.values))),))
+    whole = _Given((state.values[0], *given.values), given.sizes)
+    return _Given((_work(part, kept, work, whole),), given.sizes)
 
 
 def _save_kept(part: Part, store: Store, name: str) -> None:

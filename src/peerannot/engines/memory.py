@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from peerannot._lock import locked
+from peerannot._sizes import with_sizes
 from peerannot.aggregation.frames import as_answers, as_gold
 from peerannot.aggregation.origin import Origin
 from peerannot.aggregation.registry import build
@@ -63,11 +64,15 @@ class Memory(Engine):
             "gold", "init", "weights", "task", "worker", "label", "classes", "labels",
             "duplicates", "missing_label", "format", "read", "answers_file", "metadata",
             "path_remove", "output", "workers_output", "rows", "hard", "force", "strict",
-            "save_state", "update", "calibrate", "intervals", "bootstrap",
+            "save_state", "update", "calibrate", "intervals", "bootstrap", "sizes",
         }
     )  # fmt: skip
 
     def run(self, request: Request) -> Outcome:
+        with with_sizes(request.sizes):
+            return self._run(request)
+
+    def _run(self, request: Request) -> Outcome:
         folder = _folder(request)
         beside = folder is not None and request.output is not None and (
             folder.resolve() == Path(request.output).resolve()

@@ -1,4 +1,4 @@
-"""What engines that fit shards of Parquet have in common."""
+"""What engines that fit shards have in common."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from peerannot._sizes import with_sizes
 from peerannot.aggregation.base import Fitted, Strategy
 from peerannot.aggregation.capabilities import ENGINES, check_partitions
 from peerannot.aggregation.partitions.parts import Parts
@@ -66,14 +67,15 @@ class ShardEngine(Engine):
     def run(self, request: Request) -> Outcome:
         strategy, paths = request.strategy, request.paths()
         if paths is None:
-            raise DataError(f"engine {self.name}: expected paths of shards of Parquet")
+            raise DataError(f"engine {self.name}: expected paths of shards")
         if strategy is None:
             raise ParameterError(f"engine {self.name}: name a strategy; auto compares in memory")
         self.check_output(request)
         check_partitions(strategy)
         if request.gold is not None and not strategy.takes_gold:
             raise ParameterError(f"{strategy.name} cannot use gold labels")
-        done = self.fit(request, strategy, paths)
+        with with_sizes(request.sizes):
+            done = self.fit(request, strategy, paths)
         done.diagnostics.warn(strategy.name, stacklevel=4)
         if request.strict:
             done.diagnostics.must_converge(strategy.name, request.spell("strict"))

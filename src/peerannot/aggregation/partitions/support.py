@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from peerannot._sizes import sizes, with_sizes
 from peerannot.aggregation.partitions.parts import Part
 from peerannot.aggregation.passes.alike import worker_shares
 from peerannot.aggregation.passes.support import Support, clamped, is_dense, posterior_of
 
-__all__ = ["as_held", "support_of", "worker_shares_of"]
+__all__ = ["as_held", "in_form_of_all", "support_of", "worker_shares_of"]
 
 
 def support_of(part: Part) -> Support:
@@ -25,6 +29,16 @@ def worker_shares_of(part: Part) -> tuple[Any, ...]:
     Summed over partitions, it tells which workers the answers cannot tell apart.
     """
     return worker_shares(part.answers, support_of(part))
+
+
+@contextlib.contextmanager
+def in_form_of_all(part: Part) -> Iterator[None]:
+    """Let posteriors of the tasks of a partition be dense only where that of all tasks would be."""
+    now = sizes()
+    if not is_dense(part.shape.n_tasks, len(part.shape.classes)):
+        now = replace(now, dense=0)
+    with with_sizes(now):
+        yield
 
 
 def as_held(part: Part, support: Support, posterior: Any) -> Any:

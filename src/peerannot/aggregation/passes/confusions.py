@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._loops import native
+from peerannot._sizes import sizes
 from peerannot._threads import threads
 from peerannot.aggregation.passes.support import clamped
 from peerannot.answers import Answers
@@ -20,7 +21,6 @@ MAX_BLOCKS = 8
 BLOCKS_BYTES = 2**28  # memory that the counts of all blocks may take together
 PER_ROW = 8  # answers of a block for each row of its counts, where answers are a part of more
 TABLE_BYTES = 2**32  # memory of one table of a model over which it is refused
-SINGLE = 500_000  # answers from which tables and exponentials of the iterations are in single
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ class EM:
         Each posterior is then within about 1e-7, and the sums of many of them, which are double,
         nearer; few answers are fast enough in double.
         """
-        return (self.answers.n_answers if self.size is None else self.size) >= SINGLE
+        return (self.answers.n_answers if self.size is None else self.size) >= sizes().single
 
     @cached_property
     def _bounds(self) -> NDArray[np.int64]:

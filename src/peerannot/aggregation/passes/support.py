@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._loops import native
-from peerannot._memory import TABLE_BYTES
+from peerannot._sizes import sizes
 from peerannot._threads import threads
 from peerannot.aggregation.passes.ties import Ties, pick
 from peerannot.answers import Answers
@@ -25,9 +25,6 @@ __all__ = [
     "one_hot",
     "posterior_of",
 ]
-
-# Dense posteriors up to this many bytes; above, rows hold only the labels received.
-DENSE_BYTES = TABLE_BYTES
 
 NONE = np.empty(0)  # what loops take for numbers that are not given
 
@@ -181,7 +178,7 @@ def answer_blocks(answers: Answers, n_units: int | None = None) -> NDArray[np.in
 
 def is_dense(n_tasks: int, n_classes: int) -> bool:
     """Whether a posterior of this shape is held dense."""
-    return n_tasks * n_classes * 8 <= DENSE_BYTES
+    return n_tasks * n_classes * 8 <= sizes().dense
 
 
 def posterior_of(

@@ -23,6 +23,7 @@ from peerannot.aggregation.partitions.confusions import common_pairs, pairs_amon
 from peerannot.aggregation.partitions.known import strangers
 from peerannot.aggregation.partitions.parts import Part, Parts, stream
 from peerannot.aggregation.partitions.reductions import Largest
+from peerannot.aggregation.partitions.support import in_form_of_all
 from peerannot.aggregation.passes.support import Support
 from peerannot.aggregation.passes.ties import TIE
 from peerannot.aggregation.registry import STRATEGIES
@@ -378,10 +379,11 @@ def _write(part: Part, rule: PlantNet, weight: NDArray[np.float64]) -> Fit:
     """What the last vote says of tasks."""
     ballots, gold = _ballots(part, rule), part.gold
     vote = ballots.vote(rule, weight, stream(part, rule.seed))
-    fit = vote_fit(
-        ballots.human, rule.ties, stream(part, rule.seed), worker_weight=weight, gold=gold,
-        support=ballots.support,
-    )  # fmt: skip
+    with in_form_of_all(part):
+        fit = vote_fit(
+            ballots.human, rule.ties, stream(part, rule.seed), worker_weight=weight, gold=gold,
+            support=ballots.support,
+        )  # fmt: skip
     assert fit.labels is not None
     conf = vote.conf
     share = np.divide(conf, vote.total, out=np.zeros_like(conf), where=vote.total > 0)

@@ -16,7 +16,7 @@ from peerannot.aggregation.base import Fit, Fitted, Start, Strategy
 from peerannot.aggregation.online.models import Batch, Sums
 from peerannot.aggregation.partitions.checkpoint import NOWHERE, Checkpoint
 from peerannot.aggregation.partitions.parts import Part, Parts, in_place, stream
-from peerannot.aggregation.partitions.support import support_of
+from peerannot.aggregation.partitions.support import in_form_of_all, support_of
 from peerannot.aggregation.passes.support import (
     NONE,
     Support,
@@ -108,7 +108,8 @@ class TaskRule(Strategy):
 
 
 def _decide(part: Part, rule: TaskRule) -> Fit:
-    return in_place(rule, part).decide(part.answers, part.gold)
+    with in_form_of_all(part):
+        return in_place(rule, part).decide(part.answers, part.gold)
 
 
 def dense_votes(part: Part, rule: TaskRule) -> NDArray[np.float64]:
@@ -184,9 +185,10 @@ def write_weighted(
     answer_weight: NDArray[np.float64] | None = None,
 ) -> Fit:
     """What votes with these weights of workers or answers say of a partition, see `vote_fit`."""
-    dense = is_dense(part.answers.n_tasks, part.answers.n_classes)
-    return vote_fit(
-        part.answers, rule.ties, stream(part, rule.seed), worker_weight=weight,
-        answer_weight=answer_weight, gold=part.gold,
-        support=None if dense else support_of(part),
-    )  # fmt: skip
+    with in_form_of_all(part):
+        dense = is_dense(part.answers.n_tasks, part.answers.n_classes)
+        return vote_fit(
+            part.answers, rule.ties, stream(part, rule.seed), worker_weight=weight,
+            answer_weight=answer_weight, gold=part.gold,
+            support=None if dense else support_of(part),
+        )  # fmt: skip
