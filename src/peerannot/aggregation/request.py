@@ -83,8 +83,9 @@ class Request:
         Fits on tasks drawn again, for intervals.
     scratch
         Folder of the memory-mapped files, 4 to 6 bytes an answer (8 more with weights) and 4 to
-        12 bytes a task; it is kept, and used again while the shards stay as they are. By default
-        a folder in or beside ``output`` that is removed at the end, also when the fit fails.
+        12 bytes a task, and while tables of text are coded at most as much as these take; it is
+        kept, and used again while the shards stay as they are. By default a folder in or beside
+        ``output`` that is removed at the end, also when the fit fails.
     scheduler : str or None
         Address of a running scheduler, ``tcp://HOST:PORT``.
     workers : int or None
@@ -104,7 +105,7 @@ class Request:
     checkpoint_every : int
         Iterations from one checkpoint to the next.
     memory_limit : int or None
-        Bytes beyond which engine auto fits shards from disk; by default what is free.
+        Bytes beyond which engine auto fits from disk; by default what is free.
     sizes : Sizes
         How much of shards is worked on at a time.
     progress : Progress

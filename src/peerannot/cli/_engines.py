@@ -58,9 +58,10 @@ _ENGINES = (
         type=click.Choice(["auto", "memory", "disk", "dask"]),
         default="auto",
         show_default=True,
-        help="Where to fit: in memory; from disk, Parquet shards that need not fit in memory; on a"
-        " dask cluster, shards by path or URL, into --output FOLDER. auto is disk for shards that"
-        " would not fit in memory, and with --output FOLDER; else memory. peerannot agginfo NAME"
+        help="Where to fit: in memory; from disk, Parquet, CSV or NDJSON that need not fit in"
+        " memory; on a dask cluster, Parquet by path or URL, into --output FOLDER. auto is disk for"
+        " answers that would not fit in memory, and with --output FOLDER; else memory. peerannot"
+        " agginfo NAME"
         " says what can.",
     ),
     click.option("--out-of-core", is_flag=True, help="The same as --engine disk."),
@@ -68,7 +69,7 @@ _ENGINES = (
         "--memory-limit",
         type=click.FloatRange(min=0),
         metavar="GIB",
-        help="Memory beyond which --engine auto fits shards from disk; default: what is free.",
+        help="Memory beyond which --engine auto fits from disk; default: what is free.",
     ),
     click.option(
         "--scratch",

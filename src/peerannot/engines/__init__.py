@@ -64,9 +64,9 @@ def aggregate(
         ``"auto"``, which compares strategies on held-out answers and takes the best. Its sibling
         ``"consensus"`` does not choose: it is `Pool`, the mean of four models.
     engine
-        Where to fit: in ``"memory"``; from ``"disk"``, shards of Parquet that need not fit in
-        memory; on a ``"dask"`` cluster, shards by path or URL. ``"auto"``, the default, is disk
-        for shards that would not fit in memory, or whose ``output`` is a folder, else memory.
+        Where to fit: in ``"memory"``; from ``"disk"``, Parquet, CSV or NDJSON that need not fit in
+        memory; on a ``"dask"`` cluster, Parquet by path or URL. ``"auto"``, the default, is disk
+        for answers that would not fit in memory, or whose ``output`` is a folder, else memory.
     gold
         Known classes of some tasks, which stay fixed: ``{task: label}``, a Series, an array
         (n_tasks,), or the path of a file with columns task and label.

@@ -32,7 +32,7 @@ from peerannot.io._cells import cell_text
 from peerannot.io._excel import is_workbook, read_sheet
 from peerannot.io._frames import to_polars
 
-__all__ = ["Shape", "Source"]
+__all__ = ["START_BYTES", "Shape", "Source", "encoding_of", "reading"]
 
 Shape = Literal[
     "empty", "folder", "json", "matrix", "ndjson", "npy", "parquet", "table", "xml", "zip"
@@ -64,6 +64,10 @@ class Source:
         What was given as a frame, or is a sheet of a workbook.
     first_row : int
         How the first row of the frame is counted: in a sheet the header is row 1.
+    known_shape : str or None
+        The shape of a part of a file, which the whole has said.
+    lines_before : int
+        Lines of the file before those of a part of it, for messages.
     reached : list of one str
         The place of the last row that was handed on, for messages.
     """
@@ -75,6 +79,8 @@ class Source:
     where: tuple[tuple[str, str], ...] = ()
     frame: pl.DataFrame | None = field(default=None, compare=False)
     first_row: int = 1
+    known_shape: Shape | None = None
+    lines_before: int = 0
     reached: list[str] = field(default_factory=lambda: [""], compare=False, repr=False)
 
     @classmethod
@@ -145,7 +151,7 @@ class Source:
             return _to_utf8(_unpack_start(self.content[:START_BYTES], self.name), cut=True)
         if not self.files:
             return b""
-        with _reading(self.files[0]):
+        with reading(self.files[0]):
             with self.files[0].open("rb") as handle:
                 start = handle.read(START_BYTES)
             if start.startswith(b"\x1f\x8b"):
@@ -163,7 +169,7 @@ class Source:
         """Whether the first file is a gzip file."""
         if self.content is not None:
             return self.content.startswith(b"\x1f\x8b")
-        with _reading(self.files[0]), self.files[0].open("rb") as handle:
+        with reading(self.files[0]), self.files[0].open("rb") as handle:
             return handle.read(2) == b"\x1f\x8b"
 
     @property
@@ -177,13 +183,15 @@ class Source:
         if self.packed:
             return True
         if self.content is not None:
-            return _encoding(self.content[:HEAD_BYTES]) is not None
-        with _reading(self.files[0]), self.files[0].open("rb") as handle:
-            return _encoding(handle.read(HEAD_BYTES)) is not None
+            return encoding_of(self.content[:HEAD_BYTES]) is not None
+        with reading(self.files[0]), self.files[0].open("rb") as handle:
+            return encoding_of(handle.read(HEAD_BYTES)) is not None
 
     @cached_property
     def shape(self) -> Shape:
         """What kind of content it is, by its first bytes."""
+        if self.known_shape is not None:
+            return self.known_shape
         if self.frame is not None:
             nested = any(kind.is_nested() for kind in self.frame.dtypes)
             return "ndjson" if nested else "table"
@@ -226,7 +234,7 @@ class Source:
         else:
             if len(self.files) != 1:
                 raise DataError(f"{self.name}: expected one file, found {len(self.files)}")
-            with _reading(self.files[0]):
+            with reading(self.files[0]):
                 raw = self.files[0].read_bytes()
         if not raw.startswith(b"\x1f\x8b"):
             return _to_utf8(raw)
@@ -251,7 +259,7 @@ class Source:
         try:
             return raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            line = raw.count(b"\n", 0, error.start) + 1
+            line = raw.count(b"\n", 0, error.start) + 1 + self.lines_before
             raise DataError(
                 f"{self.name} line {line}: not UTF-8; save the file in UTF-8 and try again"
             ) from None
@@ -323,7 +331,7 @@ class Source:
                 yield self.row_name(number), _filled(record)
             return
         if self.shape == "ndjson":
-            for number, line in enumerate(self.text().split("\n"), 1):
+            for number, line in enumerate(self.text().split("\n"), 1 + self.lines_before):
                 if not line.strip():
                     continue
                 place = f"{self.name} line {number}"
@@ -429,7 +437,8 @@ class Source:
         for _ in range(self.preamble):
             text.readline()
         reader = csv.reader(text, delimiter=self.separator, strict=True)
-        width, line = None, 1 + self.preamble
+        before = self.preamble + self.lines_before
+        width, line = None, 1 + before
         while True:
             try:
                 row = next(reader, None)
@@ -437,7 +446,7 @@ class Source:
                 raise DataError(f"{self.name} line {line}: not CSV ({error})") from None
             if row is None:
                 return
-            place, line = f"{self.name} line {line}", reader.line_num + 1 + self.preamble
+            place, line = f"{self.name} line {line}", reader.line_num + 1 + before
             if not any(cell.strip() for cell in row):
                 continue
             width = width or len(row)
@@ -510,7 +519,7 @@ def _value(value: Any) -> Any:
 _SEPARATOR = re.compile(rb'\A(?:\xef\xbb\xbf)?"?sep=([^"\r\n])"?\r?\n', re.IGNORECASE)
 
 
-def _encoding(start: bytes) -> str | None:
+def encoding_of(start: bytes) -> str | None:
     """UTF-16 or UTF-32 by the mark at the start, or by every second byte; None for UTF-8."""
     if start.startswith((b"PK", b"PAR1", b"\x93NUMPY", b"\x1f\x8b")):
         return None
@@ -527,7 +536,7 @@ def _encoding(start: bytes) -> str | None:
 
 def _to_utf8(raw: bytes, *, cut: bool = False) -> bytes:
     """Bytes in UTF-8; ``cut`` says that they may end in the middle of a character."""
-    kind = _encoding(raw[:64])
+    kind = encoding_of(raw[:64])
     if kind is None:
         return raw
     try:
@@ -546,7 +555,7 @@ def _unpack_start(start: bytes, name: str) -> bytes:
         raise DataError(f"{name}: a damaged gzip file ({error})") from None
 
 
-class _reading:
+class reading:
     """Turn what can go wrong while a file is read into a `DataError` that names it."""
 
     def __init__(self, path: Path) -> None:

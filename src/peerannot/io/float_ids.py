@@ -13,7 +13,14 @@ from peerannot.answers.ids import DIGITS_LOST, Ids
 from peerannot.errors import DataError
 from peerannot.io.base import Votes
 
-__all__ = ["has_float_ids", "may_be_floats", "plain_ids", "without_float_ids"]
+__all__ = [
+    "FloatIds",
+    "has_float_ids",
+    "may_be_floats",
+    "plain_ids",
+    "undotted",
+    "without_float_ids",
+]
 
 _WHOLE = r"^-?[0-9]+(\.0+)?$"
 _POWER = r"^-?[0-9](\.[0-9]+)?[eE]\+?[0-9]+$"
@@ -62,14 +69,59 @@ def plain_ids(ids: pl.Series, place: Callable[[int], str], what: str) -> pl.Seri
         All are numbers, and one is a float (``1e+16``, ``9007199254740992.0``) from 2**53 on: its
         digits are lost.
     """
-    if ids.dtype != pl.String:
-        return ids
-    power = ids.str.contains(_POWER).fill_null(False)
-    dotted = ids.str.ends_with(".0").fill_null(False)
-    if not bool((power | dotted).any()) or not bool((power | ids.str.contains(_WHOLE)).all()):
-        return ids
-    large = ids.cast(pl.Float64, strict=False).abs() >= 2**53
-    lost = ((power | dotted) & large).arg_true()
-    if lost.len():
-        raise DataError(f"{place(lost[0])}: the {what} {ids[lost[0]]} {DIGITS_LOST}")
-    return ids if bool(power.any()) else ids.str.replace(r"\.0+$", "")
+    seen = FloatIds(what)
+    seen.add(ids, place)
+    return undotted(ids) if seen.are_dotted() else ids
+
+
+def undotted(ids: pl.Series) -> pl.Series:
+    """Texts without ``.0`` at the end."""
+    return ids.str.replace(r"\.0+$", "")
+
+
+class FloatIds:
+    """Whether the ids of a column that comes in blocks are floats.
+
+    Parameters
+    ----------
+    what
+        What the ids are of, for messages.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._numbers = True
+        self._power = self._dotted = False
+        self._lost = ""
+
+    def add(self, ids: pl.Series, place: Callable[[int], str]) -> None:
+        """Look at a block; one that is no number settles it for all that come after."""
+        if not self._numbers:
+            return
+        if ids.dtype != pl.String:
+            self._numbers = False
+            return
+        power = ids.str.contains(_POWER).fill_null(False)
+        dotted = ids.str.ends_with(".0").fill_null(False)
+        some = power | dotted
+        self._numbers = bool((power | ids.str.contains(_WHOLE)).all())
+        self._power |= bool(power.any())
+        self._dotted |= bool(dotted.any())
+        if self._numbers and not self._lost and bool(some.any()):
+            large = ids.cast(pl.Float64, strict=False).abs() >= 2**53
+            lost = (some & large).arg_true()
+            if lost.len():
+                row = lost[0]
+                self._lost = f"{place(row)}: the {self._what} {ids[row]} {DIGITS_LOST}"
+
+    def are_dotted(self) -> bool:
+        """Whether all are whole numbers, of which some end in ``.0``.
+
+        Raises
+        ------
+        DataError
+            All are numbers, and one is a float from 2**53 on.
+        """
+        if self._numbers and self._lost:
+            raise DataError(self._lost)
+        return self._numbers and self._dotted and not self._power

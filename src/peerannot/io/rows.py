@@ -1,10 +1,10 @@
-"""Rows of Parquet shards, a block at a time; their order, and how they are put in order."""
+"""Rows of shards, a block at a time; their order, and how they are put in order."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ from peerannot._sizes import USUAL, Sizes
 from peerannot._text import few
 from peerannot.errors import DataError
 from peerannot.io._columns import find_roles
+from peerannot.io._detect import detect
 from peerannot.io._source import Source
 from peerannot.io.checksums import expected
+from peerannot.io.float_ids import FloatIds, undotted
 from peerannot.io.formats.table import (
     LABEL,
     TASK,
@@ -30,6 +32,7 @@ from peerannot.io.formats.table import (
 )
 from peerannot.io.order import ends, sort_key
 from peerannot.io.sample import sample
+from peerannot.io.text_tables import TEXT, as_parquet, unpacked_bytes
 
 __all__ = ["Rows", "Survey", "partitioned", "survey"]
 
@@ -38,13 +41,32 @@ COLUMNS = {"task": TASK, "worker": WORKER, "label": LABEL}
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of shards in order of file name, then of row."""
+    """The rows of shards in order of file name, then of row.
+
+    Attributes
+    ----------
+    name : str
+        For messages.
+    files : tuple of Path
+    heights : tuple of int
+        Rows of each file; about so many of a table of text.
+    columns : mapping
+        From ``task``, ``worker``, ``label`` and ``weight`` to the columns.
+    sizes : Sizes
+    texts : mapping of Path to Source
+        Those of the files that are tables of text. Blocks are read of Parquet alone: `as_parquet`
+        comes first.
+    dotted : frozenset of str
+        Which of task and worker are whole numbers that a program wrote as floats (``12.0``).
+    """
 
     name: str
     files: tuple[Path, ...]
     heights: tuple[int, ...]
     columns: Mapping[str, str]
     sizes: Sizes
+    texts: Mapping[Path, Source] = field(default_factory=dict)
+    dotted: frozenset[str] = frozenset()
 
     @classmethod
     def open(
@@ -54,30 +76,38 @@ class Rows:
         sizes: Sizes = USUAL,
         *,
         may_be_empty: bool = False,
+        may_be_text: bool = False,
     ) -> Rows:
-        """Find the shards and their columns; nothing but footers is read.
+        """Find the shards and their columns; of Parquet only footers are read, of text the start.
 
-        ``may_be_empty`` allows that they have no rows.
+        ``may_be_empty`` allows that they have no rows, ``may_be_text`` long tables in CSV, TSV and
+        NDJSON.
 
         ``columns`` may name one of weights, too.
 
         Raises
         ------
         DataError
-            There are no such files, they are not Parquet, or a column is missing or serves twice.
+            There are no such files, they are in no form that is read, or a column is missing or
+            serves twice.
         """
         several = [paths] if isinstance(paths, str | Path) else list(paths)
         name = few(several, 1)
         files: list[Path] = []
+        texts: dict[Path, Source] = {}
         for path in several:
             source = Source.open(path)
-            if source.shape != "parquet" or not source.files:
-                raise DataError(f"{path}: not Parquet; out-of-core fits read shards of Parquet")
+            if source.files and may_be_text and source.shape in TEXT:
+                _must_be_long(source)
+                texts |= {file: source.part(file) for file in source.files}
+            elif source.shape != "parquet" or not source.files:
+                what = "Parquet, CSV, TSV or NDJSON" if may_be_text else "Parquet"
+                raise DataError(f"{path}: not {what}; that is what is read out of core")
             files += source.files
         names: dict[str, str] = {}
         heights = []
         for file in files:
-            one = Source(str(file), (file,))
+            one = texts.get(file) or Source(str(file), (file,))
             there = column_names(one)
             if not names:
                 # The first shard says what the columns are; the others must have them.
@@ -93,17 +123,63 @@ class Rows:
                     )
             for what, column in names.items():
                 pick(one.name, there, column, (), what)
+            if file in texts:
+                heights.append(_about_rows(one))
+                continue
             try:
                 heights.append(int(pl.scan_parquet(file).select(pl.len()).collect().item()))
             except polars_errors as error:
                 raise _damaged(file, error) from None
         if sum(heights) == 0 and not may_be_empty:
             raise DataError(f"{name}: no answers in it")
-        return cls(name, tuple(files), tuple(heights), names, sizes)
+        return cls(name, tuple(files), tuple(heights), names, sizes, texts)
 
     @property
     def n_rows(self) -> int:
         return sum(self.heights)
+
+    @property
+    def text_bytes(self) -> int:
+        """Bytes of text, unpacked; about as much disk their rows take as Parquet at most."""
+        return sum(map(unpacked_bytes, self.texts.values()))
+
+    def as_parquet(self, folder: Path, progress: Progress) -> Rows:
+        """The same rows with those of tables of text in Parquet, which is written to a folder.
+
+        Raises
+        ------
+        DataError
+            A table cannot be used; the message has its line.
+        """
+        if not self.texts:
+            return self
+        files: list[Path] = []
+        heights: list[int] = []
+        seen = {what: FloatIds(what) for what in ("task", "worker")}
+        done, total = 0, self.text_bytes
+
+        def told(n: int) -> None:
+            nonlocal done
+            done += n
+            progress(min(done, total), total, "reading text")
+
+        for number, (file, height) in enumerate(zip(self.files, self.heights, strict=True)):
+            if file not in self.texts:
+                files.append(file)
+                heights.append(height)
+                continue
+            home = folder / f"{number:06d}"
+            home.mkdir(parents=True)
+            for shard, n in as_parquet(
+                self.texts[file], self.columns, home, self.sizes.text, seen, told
+            ):
+                files.append(shard)
+                heights.append(n)
+        if not sum(heights):
+            raise DataError(f"{self.name}: there are column names but no answers")
+        untyped = any(source.shape == "table" for source in self.texts.values())
+        dotted = frozenset(what for what in seen if untyped and seen[what].are_dotted())
+        return replace(self, files=tuple(files), heights=tuple(heights), texts={}, dotted=dotted)
 
     def facts(self) -> list[Any]:
         """What tells whether shards are those of an earlier conversion."""
@@ -131,6 +207,9 @@ class Rows:
                 except polars_errors as error:
                     raise _damaged(file, error) from None
                 columns = [as_ids(frame[what], place, what).alias(what) for what in COLUMNS]
+                for i, what in enumerate(COLUMNS):
+                    if what in self.dotted and columns[i].dtype == pl.String:
+                        columns[i] = undotted(columns[i])
                 if "weight" in self.columns:
                     columns.append(weights(frame, place))
                 frame = pl.DataFrame(columns)
@@ -234,6 +313,24 @@ def partitioned(
 
 def _union(parts: list[pl.Series], kind: Any) -> pl.Series:
     return pl.concat([part.cast(kind) for part in parts]).unique().sort()
+
+
+def _must_be_long(source: Source) -> None:
+    """Refuse a table of text that is read otherwise than by columns of task, worker and label."""
+    name = detect(source, {})
+    if name != "table":
+        raise DataError(
+            f"{source.name}: read as {name}, in memory; out of core a table has columns of task,"
+            " worker and label"
+        )
+
+
+def _about_rows(source: Source) -> int:
+    """Rows of a file of text, about, by the length of the first."""
+    n = source.start.count(b"\n")
+    if source.is_whole or n == 0:
+        return max(n - (source.shape == "table"), 1)
+    return unpacked_bytes(source) * n // len(source.start)
 
 
 def _damaged(file: Path, error: BaseException) -> DataError:

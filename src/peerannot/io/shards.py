@@ -1,4 +1,4 @@
-"""Shards of Parquet larger than memory, coded once into files that are memory-mapped.
+"""Shards larger than memory, coded once into files that are memory-mapped.
 
 One file holds the (worker, label) pair of each answer, in order of task, another the number of
 answers of each task: what passes over confusion matrices and votes need, two to four bytes an
@@ -32,13 +32,16 @@ from peerannot._sizes import USUAL, Sizes
 from peerannot.answers import Answers, DuplicatePolicy, Ids, Meaning
 from peerannot.errors import DataError, DataWarning, StorageError
 from peerannot.io._coding import encode
+from peerannot.io._labels import settle
+from peerannot.io.base import Votes
 from peerannot.io.checksums import check
 from peerannot.io.classes import GUESSED, code_labels
 from peerannot.io.rows import Rows, Survey, partitioned, survey
 
 __all__ = ["Coded", "Coding", "code_shards"]
 
-VERSION = 4  # of the files in the scratch folder
+VERSION = 5  # of the files in the scratch folder
+PASSING = ("tables", "partitions")  # folders in it that go once the answers are coded
 
 
 @dataclass(frozen=True)
@@ -147,12 +150,13 @@ def code_shards(
     progress: Progress = silent,
     sizes: Sizes = USUAL,
 ) -> Coded:
-    """Code shards of Parquet into memory-mapped files, a block of rows at a time.
+    """Code shards into memory-mapped files, a block of rows at a time.
 
     Parameters
     ----------
     paths
-        A pattern, a folder, a file, or several of them.
+        A pattern, a folder, a file, or several of them: Parquet, or long tables in CSV, TSV or
+        NDJSON, which are kept as Parquet in the folder until they are coded.
     folder
         Where the files go. They are kept, and used again while the shards stay as they are.
     columns
@@ -180,7 +184,7 @@ def code_shards(
     Rows must be in order of task over all shards; else they are first written to the folder in
     ranges of tasks that fit in memory, and each is sorted.
     """
-    rows = Rows.open(paths, columns or {}, sizes)
+    rows = Rows.open(paths, columns or {}, sizes, may_be_text=True)
     wanted = None if classes is None else classes if isinstance(classes, int) else list(classes)
     of_chunk = [sizes.chunk_cells, sizes.least_chunk, sizes.most_chunk]
     asked = [VERSION, rows.facts(), wanted, labels, duplicates, of_chunk]
@@ -192,20 +196,28 @@ def code_shards(
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         _clean(folder)
-    seen = survey(rows, progress)
-    _check_room(folder, rows, seen)
-    weighted = "weight" in rows.columns
-    blocks = rows.blocks(seen.kinds)
-    if not seen.in_order:
-        blocks = partitioned(rows, seen, folder / "partitions", progress)
-    coding = Coding(seen.workers, seen.labels, wanted, duplicates, rows.name, labels, sizes)
-    if coding.guessed:
-        warnings.warn(f"{rows.name}: {GUESSED}", DataWarning, stacklevel=2)
-    writer = _Writer(folder, seen, coding, sizes, weighted=weighted)
+    n_shards = len(rows.files)
+    with contextlib.ExitStack() as stack:
+        for name in PASSING:
+            stack.callback(shutil.rmtree, folder / name, ignore_errors=True)
+        _check_room(folder, rows.text_bytes, f"keeping {rows.name} as Parquet")
+        with storage_errors(folder):
+            rows = rows.as_parquet(folder / "tables", progress)
+        seen = survey(rows, progress)
+        _check_room(folder, _bytes_coded(rows, seen), f"coding {rows.n_rows} answers")
+        weighted = "weight" in rows.columns
+        blocks = rows.blocks(seen.kinds)
+        if not seen.in_order:
+            blocks = partitioned(rows, seen, folder / "partitions", progress)
+        coding = Coding(seen.workers, seen.labels, wanted, duplicates, rows.name, labels, sizes)
+        if coding.guessed:
+            warnings.warn(f"{rows.name}: {GUESSED}", DataWarning, stacklevel=2)
+        writer = _Writer(folder, seen, coding, sizes, weighted=weighted)
+        n, whole = rows.n_rows, 2 * rows.n_rows
+        with storage_errors(folder):
+            writer.write(blocks, lambda done: progress(n + done, whole, "coding"))
     with storage_errors(folder):
-        writer.write(blocks, lambda done: progress(rows.n_rows + done, 2 * rows.n_rows, "coding"))
-        shutil.rmtree(folder / "partitions", ignore_errors=True)
-        writer.finish(fingerprint, len(rows.files), n_checked)
+        writer.finish(fingerprint, n_shards, n_checked)
     found = _load(folder, fingerprint, verify=False)
     assert found is not None
     return found
@@ -226,29 +238,41 @@ def _clean(folder: Path) -> None:
     (folder / "manifest.json").unlink(missing_ok=True)
     for file in (folder / "code.bin", *_coded_files(folder)):
         file.unlink(missing_ok=True)
-    shutil.rmtree(folder / "partitions", ignore_errors=True)
+    for name in PASSING:
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def _check_room(folder: Path, rows: Rows, seen: Survey) -> None:
-    """Refuse before the disk is full; an estimate from above for sorted shards."""
+def _bytes_coded(rows: Rows, seen: Survey) -> int:
+    """Disk that coding takes; an estimate from above for sorted shards."""
     of_weight = 8 if "weight" in rows.columns else 0
     need = rows.n_rows * (6 + of_weight) + seen.n_tasks * 12
-    if not seen.in_order:
-        need += rows.n_rows * (24 + of_weight)
+    return need if seen.in_order else need + rows.n_rows * (24 + of_weight)
+
+
+def _check_room(folder: Path, need: int, what: str) -> None:
+    """Refuse before the disk is full."""
     free = shutil.disk_usage(folder).free
     if need > free:
         raise StorageError(
-            f"{folder}: coding {rows.n_rows} answers takes about {need / 2**30:.1f} GiB,"
+            f"{folder}: {what} takes about {need / 2**30:.1f} GiB,"
             f" {free / 2**30:.1f} GiB are free; choose another scratch folder"
         )
 
 
 class _Coder:
-    """Codes of the values of a column, by its vocabulary."""
+    """Codes of the values of a column, by its vocabulary.
+
+    Attributes
+    ----------
+    codes : int32 array
+        Of the distinct values, as they were given.
+    ids : Ids
+    """
 
     def __init__(self, distinct: pl.Series, where: str, most_span: int) -> None:
         self._where = where
-        codes, self.ids = encode(distinct)
+        self.codes, self.ids = encode(distinct)
+        codes = self.codes
         if distinct.dtype.is_integer():
             values = distinct.cast(pl.Int64).to_numpy()
             self._low, span = int(values.min()), int(values.max()) - int(values.min()) + 1
@@ -312,11 +336,13 @@ class Coding:
                 f"{where}: label {missing[0]!r} stands for no answer, and fits of shards take"
                 " answers only: leave these rows out, or name all classes with --classes"
             )
+        spelled, ids = encode(_one_spelling(labels, where, named or None, meaning))
         coding = code_labels(
-            self.classes, np.arange(len(self.classes), dtype=np.int32), wanted, lambda row: where,
-            meaning=meaning,
-        )  # fmt: skip
-        self._to_class, self.classes, self.guessed = coding.codes, coding.classes, coding.guessed
+            ids, np.arange(len(ids), dtype=np.int32), wanted, lambda row: where, meaning=meaning
+        )
+        self._to_class = np.empty(len(self.classes), np.int32)
+        self._to_class[self._label.codes] = coding.codes[spelled]
+        self.classes, self.guessed = coding.classes, coding.guessed
 
     def codes(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The frame with codes of workers and classes, int32, instead of ids; weights stay."""
@@ -344,6 +370,17 @@ class Coding:
             known, self.workers, self.classes, weight, self._duplicates, repeats={},
         )  # fmt: skip
         return ids, answers
+
+
+def _one_spelling(
+    labels: pl.Series, where: str, classes: Iterable[str] | None, meaning: Meaning | None
+) -> pl.Series:
+    """Distinct labels as a fit in memory spells them: equal numbers are one label."""
+    votes = Votes(labels.to_frame("label"), lambda row: where)
+    named = None if classes is None else list(classes)
+    spelled = settle(votes, where, classes=named, meaning=meaning).frame["label"]
+    # What stands for no answer was refused, or is a class that was named.
+    return pl.select(pl.coalesce(spelled, labels.cast(spelled.dtype))).to_series()
 
 
 class _Writer:

@@ -1,4 +1,4 @@
-"""Fits of answers larger than memory: Parquet shards in; shards, a table or a result out.
+"""Fits of answers larger than memory: shards in; shards, a table or a result out.
 
 The shards are coded once into memory-mapped files (`peerannot.io.shards`), whose chunks of
 tasks are the partitions on which the strategy is fitted. Labels and posterior are computed once
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -32,6 +32,10 @@ class Disk(ShardEngine):
 
     Notes
     -----
+    Parquet is read as it is. Long tables of text (CSV, TSV, NDJSON, also gzipped) are first written
+    as Parquet into the scratch folder, 64 MiB of text at a time; that takes at most as much disk as
+    the text and goes once the answers are coded.
+
     Cost: as in memory, and two readings of the shards; what in memory is prepared once for all
     iterations is prepared in each, but for the first chunks, which stay in memory up to 512 MiB
     (10 to 20 million answers) or a quarter of what is free. Memory: that, what the strategy knows
@@ -45,6 +49,10 @@ class Disk(ShardEngine):
 
     name: ClassVar[str] = "disk"
     takes: ClassVar[frozenset[str]] = ShardEngine.takes | {"scratch", "rows", "workers_output"}
+    lacks: ClassVar[Mapping[str, str]] = {
+        **ShardEngine.lacks,
+        **dict.fromkeys(("format", "missing_label", "read"), "it reads Parquet and long tables"),
+    }
 
     def has_result(self, output: str | Path) -> bool:
         return (Path(output) / "manifest.json").exists()
