@@ -210,7 +210,8 @@ def test_texts_need_more_memory(tmp_path: Path, votes: pl.DataFrame) -> None:
     ask = lambda data: bytes_needed(Request(data=data, strategy=None))  # noqa: E731
     few, more = ask(shards(tmp_path)), ask(tmp_path / "texts.parquet")
     assert few == 240 * 120 and more is not None and more > few
-    assert ask(votes) is ask(tmp_path / "votes.csv") is ask("-") is None
+    assert ask(tmp_path / "votes.csv") == 240 * 155
+    assert ask(votes) is ask("-") is None
     assert ask(str(tmp_path / "none-*.parquet")) is None
 
 

@@ -8,12 +8,16 @@ the seed of hashes.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import gc
 import json
 import os
 import select
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from runpy import run_module
@@ -85,6 +89,36 @@ def _become(request: dict[str, Any]) -> None:
     run_module(request["module"], run_name="__main__", alter_sys=True)
 
 
+def _end(request: dict[str, Any]) -> None:
+    """Be the command and end as Python does, but for taking all that was imported apart.
+
+    That touches every page that the child shares with its parent: a second where PyTorch is.
+    """
+    code = 1
+    try:
+        _become(request)
+        code = 0
+    except SystemExit as done:
+        code = _code_of(done)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        # As Python itself does at its end: threads that it waits for, then what was registered.
+        threading._shutdown()
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+
+
+def _code_of(done: SystemExit) -> int:
+    if done.code is None or isinstance(done.code, int):
+        return (done.code or 0) & 0xFF
+    print(done.code, file=sys.stderr)
+    return 1
+
+
 def _serve() -> None:
     preload()
     requests = sys.stdin.buffer
@@ -92,10 +126,12 @@ def _serve() -> None:
         request = json.loads(line)
         if DEEP.intersection(request["args"][:1]):
             preload_learning()
+        # What is there now is never looked at again by the collector of a child.
+        gc.collect()
+        gc.freeze()
         child = os.fork()
         if child == 0:
-            _become(request)
-            return
+            _end(request)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         os.write(1, b"%d\n" % code)
 
