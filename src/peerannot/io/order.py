@@ -39,4 +39,6 @@ def sort_key(ids: pl.Series) -> pl.Series:
 
 def ends(ids: pl.Series, key: pl.Series) -> pl.Series:
     """The first and the last of ids by their keys (`sort_key`); the ids are not sorted."""
-    return ids.gather([key.arg_min(), key.arg_max()])
+    low, high = key.arg_min(), key.arg_max()
+    assert low is not None and high is not None
+    return ids.gather([low, high])
