@@ -5,10 +5,13 @@ BIN := $(VENV)/bin
 # Lints and formats the script of the report's page; settings in biome.json.
 BIOME := npx --yes @biomejs/biome@2.6.8
 
-.PHONY: help demo native sanitize wheels test busy coverage faults check docs format clean
+# A real server to test against, with what it needs, which is none of ours.
+LABEL_STUDIO := build/label-studio
+
+.PHONY: help demo native sanitize wheels test test-label-studio busy coverage faults check docs format clean
 
 help: ## Say what there is
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("peerannot needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
@@ -30,6 +33,15 @@ wheels: ## Build the source distribution and wheels into dist, for old systems t
 
 test: native ## Run the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+$(LABEL_STUDIO)/.installed:
+	$(PYTHON) -m venv $(LABEL_STUDIO)
+	$(LABEL_STUDIO)/bin/python -m pip install --quiet 'label-studio>=1.23,<1.24'
+	touch $@
+
+test-label-studio: native $(LABEL_STUDIO)/.installed ## Test against a real Label Studio server
+	PEERANNOT_LABEL_STUDIO=$(CURDIR)/$(LABEL_STUDIO)/bin/python \
+		$(BIN)/python -m pytest tests/label_studio
 
 busy: native ## The same beside four busy loops, as on a machine that others use
 	@loops=; for i in 1 2 3 4; do (while :; do :; done) & loops="$$loops $$!"; done; \

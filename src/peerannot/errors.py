@@ -10,6 +10,7 @@
     ├── StorageError(OSError)         1  a file could not be read or written
     ├── DownloadError(OSError)        1  a download failed or has a wrong checksum
     ├── AwayError(OSError)            1  a labelling tool is away, or its file is being written
+    ├── ServerError(OSError)          1  the server of a labelling tool refuses
     ├── NotConvergedError             5  no convergence, under ``--strict``
     ├── ClusterError                  6  a cluster was lost or cannot be reached
     └── MisfitError                   7  a model fails its check, under ``--strict``
@@ -38,6 +39,7 @@ __all__ = [
     "ParameterError",
     "PeerannotError",
     "PluginWarning",
+    "ServerError",
     "StorageError",
 ]
 
@@ -107,6 +109,10 @@ class AwayError(PeerannotError, OSError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class ServerError(PeerannotError, OSError):
+    """The server of a labelling tool refuses, or answers what cannot be used."""
 
 
 class NotConvergedError(PeerannotError):

@@ -88,6 +88,7 @@ def test_exit_codes():
         "ClusterError": 6,
         "StorageError": 1,
         "DownloadError": 1,
+        "ServerError": 1,
     }
     for name, code in codes.items():
         assert getattr(errors, name).exit_code == code

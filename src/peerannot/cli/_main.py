@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "identify": ("identify", "Find ambiguous tasks and unreliable workers."),
     "import": ("import_", "Make a data set of an export of a labelling tool."),
     "install": ("install", "Install a data set from its recipe."),
+    "label-studio": ("label_studio", "Work with a project of a Label Studio server, live."),
     "modelinfo": ("info", "List the networks that can be trained."),
     "next": ("next", "Tell which tasks to ask whom about next, and which are done."),
     "predict": ("predict", "Predict the classes of images with a trained network."),

@@ -8,6 +8,7 @@ is exported here.
 
 from peerannot._options import option
 from peerannot.io._cells import cell_text
+from peerannot.io._controls import choose
 from peerannot.io._folder import Folder, write_dataset
 from peerannot.io._output import is_table, may_write, table_text, write_frames, write_table
 from peerannot.io._read import (
@@ -58,6 +59,7 @@ __all__ = [
     "WorkerFormat",
     "Writer",
     "cell_text",
+    "choose",
     "detect",
     "export",
     "is_table",

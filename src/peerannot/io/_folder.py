@@ -57,7 +57,7 @@ def write_dataset(
     target: str | Path,
     *,
     name: str | None = None,
-    images: str | Path | None = None,
+    images: str | Path | Mapping[str, Path] | None = None,
     link: bool = False,
     force: bool = False,
     append: bool = False,
@@ -83,7 +83,7 @@ def write_dataset(
         Name of the data set; by default that of the folder.
     images
         Folder with the images, in any sub-folders; they are found by the path or the name that
-        the source has for them, else by the task's id.
+        the source has for them, else by the task's id. Or the file of each task that has one.
     link
         Link images instead of copying them.
     force
@@ -157,14 +157,16 @@ def _write(
     files: FileSet,
     imported: Imported,
     name: str,
-    images: str | Path | None,
+    images: str | Path | Mapping[str, Path] | None,
     link: bool,
     before: _Before,
 ) -> Folder:
     answers = imported.answers
     written = ["answers.json", "metadata.json"]
     found: dict[str, Path] = {}
-    if images is not None:
+    if isinstance(images, Mapping):
+        found = dict(images)
+    elif images is not None:
         found = _find_images(Path(images), imported)
     key_of = before.key_of(answers.tasks, in_names=images is not None)
     keys = [key_of[task] for task in answers.tasks]
