@@ -12,7 +12,8 @@ from pkgutil import walk_packages
 __all__ = ["preload", "preload_learning"]
 
 LATE = ("polars", "scipy.sparse", "scipy.special", "PIL.Image", "filelock", "orjson", "narwhals",
-        "peerannot.aggregation.partitions.out_of_core",
+        "peerannot.aggregation.partitions.out_of_core", "peerannot.campaign.files",
+        "peerannot.campaign.loop", "peerannot.predictive.check",
         "peerannot.io.formats.table", "peerannot.report",
         "peerannot.simulation.images")  # fmt: skip
 

@@ -11,11 +11,16 @@ from peerannot._lazy import resolve
 
 if TYPE_CHECKING:
     from peerannot.campaign.decision import Decision, Round
+    from peerannot.campaign.loop import Campaign, run
+    from peerannot.campaign.rules import Rules
     from peerannot.campaign.tool import Pulled, Tool
 
-__all__ = ["Decision", "Pulled", "Round", "Tool"]
+__all__ = ["Campaign", "Decision", "Pulled", "Round", "Rules", "Tool", "run"]
 
-_HOMES = {"Decision": "decision", "Pulled": "tool", "Round": "decision", "Tool": "tool"}
+_HOMES = {
+    "Campaign": "loop", "Decision": "decision", "Pulled": "tool", "Round": "decision",
+    "Rules": "rules", "Tool": "tool", "run": "loop",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

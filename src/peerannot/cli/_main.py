@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import click
 
+from peerannot import errors
 from peerannot._text import advice, did_you_mean, one_line
 from peerannot._version import __version__
 from peerannot.cli._common import spoken_warnings
@@ -50,6 +51,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("report", "Draw a report of votes, workers and labels into one HTML file."),
     "simulate": ("simulate", "Simulate a crowd with known truth."),
     "train": ("train", "Train a network on aggregated labels."),
+    "watch": ("watch", "Follow votes as they come: label, tell what to ask next, and stop."),
 }
 
 
@@ -127,7 +129,9 @@ def main() -> NoReturn:
         hush()
         sys.exit(ExitCode.OK)
     except PeerannotError as error:
-        _fail(error, str(error), error.exit_code, type(error).__name__)
+        # A kind of its own below one of ours is told as that.
+        kind = next(c.__name__ for c in type(error).__mro__ if c.__name__ in errors.__all__)
+        _fail(error, str(error), error.exit_code, kind)
     except BaseException as error:
         try:
             said = _unforeseen(error)

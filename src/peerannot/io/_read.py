@@ -34,6 +34,7 @@ from peerannot.io.float_ids import has_float_ids, may_be_floats, without_float_i
 __all__ = [
     "ImportReport",
     "Imported",
+    "NoAnswersError",
     "detect",
     "read",
     "read_answers",
@@ -45,6 +46,10 @@ ABSTAINED = "no answer given"
 
 # Formats whose exports hold positions of classes, see `peerannot.io.writers.answers`.
 _WITH_POSITIONS = ("answers-json", "worker-first", "text-matrix", "cleanlab")
+
+
+class NoAnswersError(DataError):
+    """A source that could be read has no answers, or none yet."""
 
 
 @dataclass(frozen=True)
@@ -237,7 +242,8 @@ def read(
         )
     except DataError as error:
         # Ids and names of columns may hold line breaks; a message is one line.
-        raise DataError(" ".join(str(error).split())) from error.__cause__
+        kind = NoAnswersError if isinstance(error, NoAnswersError) else DataError
+        raise kind(" ".join(str(error).split())) from error.__cause__
 
 
 def _names_beside(source: Source) -> list[str]:
@@ -340,7 +346,7 @@ def _finish(
         found = [f"{n} left out: {reason}" for reason, n in dropped.items()]
         found += [f"{role}: {what}" for role, what in votes.guessed.items()]
         why = "; ".join([*found, *votes.notes])
-        raise DataError(f"{where}: no answers in it" + (f" ({why})" if why else ""))
+        raise NoAnswersError(f"{where}: no answers in it" + (f" ({why})" if why else ""))
     timed = "time" in frame.columns
     if timed:
         frame, place = by_time(frame, place)

@@ -33,6 +33,7 @@ def write_state(
     facts: Mapping[str, Any],
     arrays: Mapping[str, NDArray[Any]],
     vocabularies: Mapping[str, Ids],
+    schema: str = SCHEMA,
 ) -> Path:
     """Write the archive under a name of its own, point the manifest to it, drop older ones."""
     packed = dict(arrays) | {f"ids.{name}": _pack(ids) for name, ids in vocabularies.items()}
@@ -46,7 +47,7 @@ def write_state(
     write_json(
         folder / "manifest.json",
         {
-            "schema": SCHEMA,
+            "schema": schema,
             "version": __version__,
             **facts,
             "n_tasks": len(vocabularies["tasks"]),
@@ -65,6 +66,7 @@ def write_state(
 
 def read_state(
     folder: Path,
+    schema: str = SCHEMA,
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]], dict[str, Ids]]:
     """Facts, arrays and vocabularies that `write_state` wrote.
 
@@ -74,7 +76,7 @@ def read_state(
         Something is missing, damaged, or of another version.
     """
     facts = read_json(folder / "manifest.json")
-    if not isinstance(facts, dict) or facts.get("schema") != SCHEMA:
+    if not isinstance(facts, dict) or facts.get("schema") != schema:
         raise DataError(f"{folder}/manifest.json: not a saved state of this version")
     archive = folder / Path(str(facts["arrays"])).name
     try:
