@@ -24,6 +24,7 @@ from peerannot.cli._common import (
 )
 from peerannot.cli._engines import engine_options, learning_options, without_logs
 from peerannot.cli._paths import LocalPath, PathOrUrl
+from peerannot.cli._strategy import parameters_option, strategy_option
 from peerannot.cli._votes import flag, is_dataset, reading_names, reading_options, request_fields
 
 if TYPE_CHECKING:
@@ -36,17 +37,12 @@ __all__ = ["aggregate"]
 
 @click.command(epilog="Strategies and their options: peerannot agginfo -v")
 @click.argument("dataset", default=".", metavar="[DATASET|FILE]")
-@click.option(
-    "--strategy",
-    "-s",
-    default="majority_voting",
-    show_default=True,
-    help='Strategy by name, options in brackets: "DS[max_iter=50]"; "auto" compares them on'
-    ' held-out answers and takes the best, "consensus" lets four models have a say.',
+@strategy_option(
+    "majority_voting",
+    more='; "auto" compares them on held-out answers and takes the best, "consensus" lets four'
+    " models have a say",
 )
-@click.option(
-    "-P", "options", multiple=True, metavar="KEY=VALUE", help="An option of the strategy."
-)
+@parameters_option
 @click.option("--hard", is_flag=True, help="Write hard labels (int) instead of probabilities.")
 @click.option(
     "--answers-file",

@@ -17,6 +17,7 @@ from peerannot.cli._common import (
     spreadsheet_option,
 )
 from peerannot.cli._paths import LocalPath
+from peerannot.cli._strategy import parameters_option, strategy_option
 from peerannot.cli._votes import answers_file_option, load_votes, reading_options
 
 if TYPE_CHECKING:
@@ -33,16 +34,8 @@ _WORST_SHOWN = 10
     epilog="Strategies that can be checked, and why not the others: docs/capabilities.md"
 )
 @click.argument("dataset", default=".", metavar="[DATASET|FILE]")
-@click.option(
-    "--strategy",
-    "-s",
-    default="one-coin",
-    show_default=True,
-    help='Strategy by name, options in brackets: "DS[max_iter=50]".',
-)
-@click.option(
-    "-P", "options", multiple=True, metavar="KEY=VALUE", help="An option of the strategy."
-)
+@strategy_option()
+@parameters_option
 @click.option(
     "--replicates",
     type=click.IntRange(19),

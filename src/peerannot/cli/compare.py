@@ -10,6 +10,7 @@ import click
 
 from peerannot.cli._common import emit_json, json_option, note, progress_bar, spoken_warnings
 from peerannot.cli._paths import LocalPath
+from peerannot.cli._strategy import strategies_option
 from peerannot.cli._votes import answers_file_option, load_votes, reading_options, truth_keywords
 
 if TYPE_CHECKING:
@@ -23,13 +24,7 @@ SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "brier", "ece
 
 @click.command(epilog="Strategies and their options: peerannot agginfo -v")
 @click.argument("datasets", nargs=-1, metavar="[DATASET|FILE]...")
-@click.option(
-    "--strategy",
-    "-s",
-    "strategies",
-    multiple=True,
-    help="Strategy by name, options in brackets; repeat it for more. Default: all.",
-)
+@strategies_option(more=". Default: all.")
 @click.option(
     "--truth",
     "truths",

@@ -10,6 +10,7 @@ import click
 
 from peerannot.cli._common import emit_json, json_option, note, progress_bar, spoken_warnings
 from peerannot.cli._paths import LocalPath
+from peerannot.cli._strategy import strategies_option
 from peerannot.cli._votes import answers_file_option, load_votes, reading_options, truth_keywords
 
 if TYPE_CHECKING:
@@ -28,15 +29,7 @@ METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "brier", "ec
     type=LocalPath(exists=True, dir_okay=False),
     help="Known labels: a table with task and label, a .npy in the order of tasks, or JSON.",
 )
-@click.option(
-    "--strategy",
-    "-s",
-    "strategies",
-    multiple=True,
-    default=("majority_voting",),
-    show_default=True,
-    help='Strategy by name, options in brackets; repeat it for more, "all" for all.',
-)
+@strategies_option("majority_voting", more=', "all" for all.')
 @answers_file_option
 @click.option(
     "--calibrate",

@@ -20,25 +20,21 @@ from peerannot.cli._common import (
     spoken_warnings,
     spreadsheet_option,
 )
+from peerannot.cli._evidence import (
+    images_of,
+    n_workers,
+    positions,
+    read_hard_labels,
+    roster_of,
+    votes_of,
+    with_network,
+)
 from peerannot.cli._paths import LocalPath
 from peerannot.cli._training import take_options, training_options
-from peerannot.cli._votes import (
-    is_dataset,
-    load_votes,
-    only_for_files,
-    reading_names,
-    reading_options,
-)
+from peerannot.cli._votes import reading_options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from peerannot._progress import Progress
-    from peerannot.answers import Answers
-    from peerannot.dataset import Dataset, Image
-    from peerannot.dataset.workers import Roster
-    from peerannot.identification import Evidence, Method
-    from peerannot.learning import TrainOptions
+    from peerannot.identification import Method
 
 __all__ = ["identify"]
 
@@ -164,31 +160,31 @@ def identify(
     wanted = build(method, parse_pairs(options))
     wanted = _with_flags(ctx, wanted, own, {*parse_pairs(options), *_bracketed(method)})
     training = take_options(values)
-    dataset, answers, told = _votes(folder, n_classes, metadata_path, labels, values)
+    dataset, answers, told = votes_of(folder, n_classes, metadata_path, labels, values)
     if dataset is None and "network" in wanted.needs and logits is None:
         raise ParameterError(
             f"{wanted.name} trains on images, and {folder} has none: make a data set of it with"
             " peerannot import --images, or give --logits"
         )
-    roster = _roster(dataset, answers, models)
+    roster = roster_of(dataset, answers, models)
     home = output or (Path(folder) if dataset is not None else Path())
     with spoken_warnings(), progress_bar(wanted.name) as progress:
         needed = "network" in wanted.needs and logits is None
-        images = [] if dataset is None else _images(dataset, answers, needed=needed)
+        images = [] if dataset is None else images_of(dataset, answers, needed=needed)
         evidence = Evidence(
             answers,
-            n_workers=None if dataset is None else _n_workers(dataset),
+            n_workers=None if dataset is None else n_workers(dataset),
             confusion=load_npy(matrix_file) if matrix_file is not None else None,
             files=[image.path.name if image else "" for image, _ in images] if images else (),
-            index=_positions(images),
-            labels=_hard_labels(hard_labels) if hard_labels is not None else None,
+            index=positions(images),
+            labels=read_hard_labels(hard_labels) if hard_labels is not None else None,
             probabilities=load_npy(probabilities) if probabilities is not None else None,
             kinds=roster.of(answers.workers) if roster.kinds else (),
             groups={w: g for w, g in roster.groups.items() if w in answers.workers},
             progress=progress,
         )
         if "network" in wanted.needs:
-            evidence = _with_network(evidence, logits, images, folder, training, progress)
+            evidence = with_network(evidence, logits, images, folder, training, progress)
         findings = wanted.run(evidence)
         draw = None
         if plot:
@@ -217,39 +213,6 @@ def identify(
         emit(str(path))
     facts = ", ".join(f"{k} {_short(v)}" for k, v in findings.summary.items() if v is not None)
     note(f"{wanted.name}: {rows} {findings.subject}s" + (f"; {facts}" if facts else ""))
-
-
-def _votes(
-    path: str,
-    n_classes: int | None,
-    metadata: Path | None,
-    labels: str | None,
-    values: dict[str, Any],
-) -> tuple[Dataset | None, Answers, Mapping[str, Any]]:
-    """The data set, where it is one, its votes, and facts of how a file was read."""
-    from peerannot.dataset import Dataset
-
-    names = [name for name in reading_names() if name in values]
-    reading = {name: values.pop(name) for name in names}
-    if is_dataset(path, metadata=metadata):
-        only_for_files(reading, path)
-        dataset = Dataset.open(path, metadata_path=metadata, n_classes=n_classes)
-        file = Path(labels).resolve() if labels is not None else "answers.json"
-        return dataset, dataset.answers(file), {}
-    if labels not in (None, "codes", "names"):
-        raise click.UsageError(f"--labels: {path} is a file of votes; give codes or names")
-    if n_classes is not None:
-        raise click.UsageError("--n-classes is for a data set; give --classes for a file of votes")
-    votes = load_votes(path, metadata=metadata, labels=labels, **reading)
-    return None, votes.answers, votes.facts
-
-
-def _roster(dataset: Dataset | None, answers: Answers, models: str | None) -> Roster:
-    """Kinds and groups of workers, as the data set and the user say."""
-    from peerannot.dataset.workers import Roster, named_models
-
-    known = Roster() if dataset is None else dataset.roster()
-    return known if models is None else named_models(models.split(","), answers.workers, known)
 
 
 def _bracketed(method: str) -> set[str]:
@@ -286,100 +249,6 @@ def _with_flags(ctx: click.Context, method: Method, own: dict[str, Any], said: s
 
 def _flag(ctx: click.Context, name: str) -> str:
     return next(p.opts[0] for p in ctx.command.params if p.name == name)
-
-
-def _n_workers(dataset: Dataset) -> int | None:
-    n = dataset.metadata.get("n_workers")
-    return n if isinstance(n, int) and not isinstance(n, bool) and n > 0 else None
-
-
-def _images(dataset: Dataset, answers: Answers, *, needed: bool) -> list[tuple[Image | None, int]]:
-    """Image and position in the train folder of each task; empty without any image."""
-    from peerannot.errors import DataError
-
-    if not needed and not any((dataset.path / "train").glob("*/*")):
-        return []
-    images = dataset.images("train")
-    found: list[tuple[Image | None, int]] = [(None, -1)] * answers.n_tasks
-    for position, image in enumerate(images):
-        task = image.task(answers.tasks)
-        if task < 0:
-            continue
-        other = found[task][0]
-        if other is not None:
-            raise DataError(
-                f"{dataset.path / 'train'}: {other.path.name} and {image.path.name} have the same"
-                f" key {answers.tasks[task]!r}"
-            )
-        found[task] = (image, position)
-    return found
-
-
-def _positions(images: list[tuple[Image | None, int]]) -> Any:
-    import numpy as np
-
-    return np.array([at for _, at in images], dtype=np.int64) if images else None
-
-
-def _hard_labels(path: Path) -> Any:
-    """Labels of a file of hard labels, or the likeliest class of soft ones."""
-    import numpy as np
-
-    from peerannot._files import load_npy
-    from peerannot.errors import DataError
-
-    array = load_npy(path)
-    if array.ndim == 2 and array.dtype.kind == "f":
-        return np.where(array.sum(1) > 0, array.argmax(1), -1)
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise DataError(
-            f"{path}: expected whole numbers (n_tasks,), or probabilities (n_tasks, K), not"
-            f" {array.dtype} {array.shape}"
-        )
-    return array
-
-
-def _with_network(
-    evidence: Evidence,
-    logits: Path | None,
-    images: list[tuple[Image | None, int]],
-    folder: str,
-    training: TrainOptions,
-    progress: Progress,
-) -> Evidence:
-    """The evidence with a network to train, or with the logits of one that has been."""
-    if logits is not None:
-        from peerannot._files import load_npy
-        from peerannot.identification.replay import Replay
-
-        replay = Replay(load_npy(logits), evidence.answers, str(logits))
-        return dataclasses.replace(evidence, train=replay, one_network=True, model=logits.stem)
-    from peerannot._optional import require
-    from peerannot._text import few
-    from peerannot.errors import DataError
-
-    for module in ("torch", "torchvision", "timm", "lightning_fabric"):
-        require(module, extra="deep", feature="training a network")
-    from peerannot.learning.training.dynamics import WatchedTraining
-
-    answers = evidence.answers
-    lost = [
-        answers.tasks[i]
-        for i, (image, _) in enumerate(images)
-        if image is None and answers.answers_per_task[i]
-    ]
-    if lost:
-        raise DataError(
-            f"{Path(folder) / 'train'}: {len(lost)} tasks with votes have no image: {few(lost)};"
-            " add <name>-<key>.png files, or give --logits"
-        )
-    train = WatchedTraining(
-        [image.path if image else None for image, _ in images],
-        answers.n_classes,
-        training,
-        progress,
-    )
-    return dataclasses.replace(evidence, train=train, model=training.model.replace("/", "_"))
 
 
 def _worst(table: Any, score: str) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from peerannot.cli._common import (
     spreadsheet_option,
 )
 from peerannot.cli._paths import LocalPath
+from peerannot.cli._strategy import strategy_option
 from peerannot.cli._votes import answers_file_option, load_votes, reading_options
 
 if TYPE_CHECKING:
@@ -43,13 +44,7 @@ FILE = LocalPath(dir_okay=False)
     show_default=True,
     help='Policy by name, options in brackets: "uniform[seed=1]"; all are in docs/allocation.md.',
 )
-@click.option(
-    "--strategy",
-    "-s",
-    default="one-coin",
-    show_default=True,
-    help='Strategy by name, options in brackets: "DS[max_iter=50]".',
-)
+@strategy_option()
 @click.option(
     "--workers",
     "workers_file",
