@@ -59,6 +59,21 @@ def test_trials_are_their_definitions() -> None:
     assert found.advantage == pytest.approx(np.mean([row[1] for row in expected.values()]))
 
 
+def test_intervals_of_the_advantage_hold() -> None:
+    """200 crowds; what is true is the mean of very many tasks."""
+    skills, humans = [0.85, 0.75, 0.8, 0.7], np.array([True, True, True, False])
+    truth = replacement_trials(panel(skills, n=40_000, seed=99)[0], 3, humans).advantage
+    inside = 0
+    for seed in range(200):
+        trials = replacement_trials(panel(skills, n=60, seed=seed)[0], 3, humans)
+        low, high = trials.interval()
+        assert low < trials.advantage < high and trials.met == 60
+        inside += int(low <= truth <= high)
+    assert 180 <= inside <= 199
+    sure = replacement_trials(panel([1.0] * 4, n=60)[0], 3, humans)
+    assert sure.advantage == 1 and sure.interval()[1] == 1 and 0.9 < sure.interval()[0] < 1
+
+
 def test_able_judges_pass_and_weak_ones_do_not() -> None:
     answers, _ = panel([0.7] * 4 + [0.95, 0.4])
     kinds = ["human"] * 4 + ["model"] * 2

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from helpers.misfits import coin_crowd
+from peerannot.aggregation import build
 from peerannot.dataset import Dataset
-from peerannot.report import GOLD, Explorer, read_source, render
+from peerannot.report import GOLD, Explorer, ReportSource, read_source, render
+from peerannot.report._check import model_check
 
 Show = Callable[..., dict]
 
@@ -55,6 +58,28 @@ def test_draws_without_complaint(crowd_folder, show, browser):
     browser.js("document.getElementById('explorer').scrollIntoView()")
     browser.until("return document.querySelector('.tile img').naturalWidth === 32")
     assert browser.js("return typeof module_main") == "undefined"
+    assert browser.complaints == []
+
+
+def test_names_of_the_check_and_of_judges_lead_on(browser, tmp_path):
+    answers, _ = coin_crowd(hard=0.25, n_tasks=200, n_classes=4, seed=1)
+    results = {name: build(name).fit(answers) for name in ("one-coin", "MV")}
+    found = model_check(answers, ["one-coin"], 19, [])
+    kinds = ["human"] * 8 + ["model"] * 4
+    source = ReportSource("crowd", answers, results, "one-coin", check=found, kinds=kinds)
+    path = tmp_path / "report.html"
+    path.write_bytes(render(source))
+    browser.open(path.as_uri())
+    browser.until("return document.querySelector('#check svg circle') !== null")
+    worst = browser.one("#model [data-task]")
+    name = worst.text
+    worst.click()
+    assert browser.one("#task .eyebrow").text == f"Task {name}"
+    browser.one("#close").click()
+    judge = browser.one("#judges [data-worker]")
+    name = judge.text
+    browser.js("arguments[0].click()", judge)
+    assert browser.one("#card h3").text == f"Worker {name}"
     assert browser.complaints == []
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["explore"]
 
+_FLAGS = {"strategies": "strategy", "n_tasks": "tasks", "replicates": "check"}
+
 
 @click.command()
 @click.argument("dataset", default=".", type=LocalPath(exists=True, file_okay=False))
@@ -44,6 +46,7 @@ def explore(
     n_tasks: int,
     answers_file: str,
     metadata_path: Path | None,
+    replicates: int | None,
     no_images: bool,
     sheet: Path | None,
     no_browser: bool,
@@ -59,9 +62,9 @@ def explore(
 
     folder = Dataset.open(dataset, metadata_path=metadata_path)
     if sheet is not None:
-        for name in ("strategies", "main", "n_tasks"):
+        for name in ("strategies", "main", "n_tasks", "replicates"):
             if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-                flag = "--" + {"strategies": "strategy", "n_tasks": "tasks"}.get(name, name)
+                flag = "--" + _FLAGS.get(name, name)
                 raise click.UsageError(
                     f"{flag} is of the crowd's labels: leave it out with --audit"
                 )
@@ -74,6 +77,7 @@ def explore(
             main=main,
             answers_file=answers_file,
             images=not no_images,
+            check=replicates,
             progress=progress,
         )
         page = draw(source, n_tasks=n_tasks, editable=True, progress=progress)

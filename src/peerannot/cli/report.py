@@ -53,6 +53,14 @@ def source_options(function: F) -> F:
                 type=LocalPath(dir_okay=False),
                 help="Metadata, when not DATASET/metadata.json.",
             ),
+            click.option(
+                "--check",
+                "replicates",
+                type=click.IntRange(min=0),
+                help="Replicates of the check whether the model fits, 19 or more, as 'peerannot"
+                " check' has them; 0 for no check.  [default: 39 on at most 10,000 answers, about a"
+                " second]",
+            ),
             click.option("--no-images", is_flag=True, help="Leave the images out."),
         )
     ):
@@ -78,6 +86,7 @@ def report(
     n_tasks: int,
     answers_file: str,
     metadata_path: Path | None,
+    replicates: int | None,
     no_images: bool,
     output: Path | None,
     as_json: bool,
@@ -86,7 +95,8 @@ def report(
     """Draw a report of DATASET (default: this folder), or of a FILE of votes, as one HTML file.
 
     It shows the votes, the agreement, the classes and their confusions, the workers, strategies
-    compared, and every task with its image and votes. The file loads nothing from elsewhere.
+    compared, whether the model fits, the judges where workers are models, and every task with its
+    image and votes. The file loads nothing from elsewhere.
     """
     from peerannot._files import atomic_write
     from peerannot.dataset import bad_images
@@ -100,6 +110,7 @@ def report(
             main=main,
             answers_file=answers_file,
             images=not no_images,
+            check=replicates,
             progress=progress,
         )
         page = draw(source, n_tasks=n_tasks, progress=progress)

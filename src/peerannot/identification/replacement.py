@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._options import option
+from peerannot.agreement import wilson
 from peerannot.answers import Answers
 from peerannot.errors import DataError
 from peerannot.identification.base import Evidence, Findings, Method
@@ -46,6 +47,10 @@ class Trials:
         does, and the other way round.
     p_value : float64 array (n_humans,)
         Of the judge being worse than the human by ``epsilon`` or more.
+    error : float
+        Standard error of the advantage probability over tasks, for these humans; NaN without any.
+    met : int
+        Different tasks among all of these.
     """
 
     human: NDArray[np.int64]
@@ -53,11 +58,25 @@ class Trials:
     judge_share: NDArray[np.float64]
     human_share: NDArray[np.float64]
     p_value: NDArray[np.float64]
+    error: float
+    met: int
 
     @property
     def advantage(self) -> float:
         """Advantage probability: that the judge is as good as or better than a human."""
         return float(self.judge_share.mean()) if self.human.size else np.nan
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Of the advantage probability: Wilson's, with as many tasks as its error is worth.
+
+        Where it is 0 or 1 no error is seen, and each task counts once.
+        """
+        share = self.advantage
+        if not self.human.size:
+            return np.nan, np.nan
+        n = share * (1 - share) / self.error**2 if self.error > 0 else float(self.met)
+        low, high = wilson(np.array(n * share), np.array(n), level)
+        return float(low), float(high)
 
 
 def replacement_trials(
@@ -125,16 +144,21 @@ def replacement_trials(
     hit = (cell[at_safe] == task * k + said[task]) if found else np.zeros(0, np.bool_)
     with_judge = np.where(hit, votes[at_safe] if found else 0, 0) - (label == said[task])
     met = total > 0
-    worker, better, worse = worker[met], with_judge >= alike, alike >= with_judge
-    better, worse = better[met], worse[met]
+    task, worker = task[met], worker[met]
+    better, worse = (with_judge >= alike)[met], (alike >= with_judge)[met]
     counts = np.bincount(worker, minlength=answers.n_workers)
     tried = np.flatnonzero(counts >= min_tasks)
     order = np.argsort(worker, kind="stable")
     ends = np.cumsum(counts)
     judge_share, human_share, p_value = np.empty((3, tried.size))
+    off = np.zeros(answers.n_tasks)  # what each task adds to the advantage beyond the mean
+    seen = np.zeros(answers.n_tasks, np.bool_)
     for i, j in enumerate(tried):
         own = order[ends[j] - counts[j] : ends[j]]
         judge_share[i], human_share[i] = better[own].mean(), worse[own].mean()
+        # A human answers a task once, so that no task is there twice.
+        off[task[own]] += (better[own] - judge_share[i]) / (own.size * tried.size)
+        seen[task[own]] = True
         lead = worse[own].astype(np.float64) - better[own] - epsilon
         if np.ptp(lead) == 0:  # no spread, so no test: the sign alone decides
             p_value[i] = 0.0 if lead[0] < 0 else 1.0
@@ -142,7 +166,9 @@ def replacement_trials(
             p_value[i] = float(wilcoxon(lead, alternative="less").pvalue)
         else:
             p_value[i] = float(ttest_1samp(lead, 0.0, alternative="less").pvalue)
-    return Trials(tried, counts[tried], judge_share, human_share, p_value)
+    n = int(seen.sum())
+    error = float(np.sqrt((off**2).sum() * n / (n - 1))) if n > 1 else np.nan
+    return Trials(tried, counts[tried], judge_share, human_share, p_value, error, n)
 
 
 @METHODS.register("replacement", "alt-test")
@@ -157,7 +183,8 @@ class Replacement(Method):
     `replacement_trials`.
 
     Files: ``replacement.csv``, a row a judge, the least able to replace first: judge,
-    advantage_probability, winning_rate, passes, n_humans, wins; ``replacement_pairs.csv``:
+    advantage_probability with its 95 % interval (advantage_low, advantage_high), winning_rate,
+    passes, n_humans, wins; ``replacement_pairs.csv``:
     judge, human, tasks, judge_share, human_share, p_value, q_value, wins.
 
     Parameters
@@ -204,12 +231,15 @@ class Replacement(Method):
         each = np.split(wins, np.cumsum(sizes)[:-1])
         rate = np.array([w.mean() if w.size else np.nan for w in each])
         advantage = np.array([t.advantage for t in trials])
+        bounds = np.array([t.interval() for t in trials])
         order = np.lexsort((np.nan_to_num(advantage, nan=-1.0), np.nan_to_num(rate, nan=-1.0)))
         passes = rate >= 0.5
         names = [answers.workers[int(j)] for j in judges]
         table: dict[str, Any] = {
             "judge": [names[int(i)] for i in order],
             "advantage_probability": advantage[order],
+            "advantage_low": bounds[order, 0],
+            "advantage_high": bounds[order, 1],
             "winning_rate": rate[order],
             "passes": passes[order],
             "n_humans": np.array(sizes)[order],

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from peerannot.report._judges import judges
+from peerannot.report._check import check_facts
+from peerannot.report._judges import Judges
 from peerannot.report._numbers import bars, short, shorts, triples
 from peerannot.report._source import ReportSource
 from peerannot.report._tasks import AMBIGUOUS, task_table, worst_first
@@ -36,6 +37,7 @@ def facts(source: ReportSource, *, n_tasks: int = 1000) -> dict[str, Any]:
     from peerannot.agreement import krippendorff_alpha
 
     answers, result = source.answers, source.result
+    judges = Judges(source)
     workers = WorkerFacts(source)
     alpha = krippendorff_alpha(answers, n_boot=_DRAWS)
     shown = worst_first(source, n_tasks)
@@ -85,10 +87,12 @@ def facts(source: ReportSource, *, n_tasks: int = 1000) -> dict[str, Any]:
         "strategy_agreement": _between(source),
         "workers": _titled(source, table["columns"]),
         "tasks": tasks,
+        "check": check_facts(source, tasks["id"], table["columns"]["id"]),
+        "judges": judges.facts(table["columns"]["id"]),
         "notes": list(source.notes),
         "position": shown,
     }
-    document["words"] = sentences(document) + judges(source)
+    document["words"] = sentences(document) + judges.words()
     return document
 
 

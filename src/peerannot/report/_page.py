@@ -15,7 +15,7 @@ from peerannot._optional import require
 from peerannot._progress import Progress, silent
 from peerannot._version import __version__
 from peerannot.report._facts import facts
-from peerannot.report._format import count, counted, score, share
+from peerannot.report._format import average, count, counted, score, share
 from peerannot.report._script import bundle
 from peerannot.report._source import ReportSource
 from peerannot.report._thumbs import thumbnails
@@ -136,8 +136,10 @@ def fill(
     page = environment.from_string(_text(template)).render(
         d=document,
         version=__version__,
+        average=average,
         count=count,
         counted=counted,
+        score=score,
         share=share,
         # Only what was written here is marked as safe.
         style=safe(style),

@@ -18,6 +18,7 @@ from peerannot.answers import Answers, gold_labels
 from peerannot.dataset import Dataset
 from peerannot.dataset.images import images_of_tasks
 from peerannot.errors import ConvergenceWarning, DataError, ParameterError, PeerannotError
+from peerannot.report._check import model_check
 from peerannot.report._format import average
 from peerannot.report._gold import GOLD, read_gold
 from peerannot.report._source import ReportSource
@@ -45,6 +46,7 @@ def read_source(
     main: str | None = None,
     answers_file: str | Path = "answers.json",
     images: bool = True,
+    check: int | None = None,
     progress: Progress = silent,
 ) -> ReportSource:
     """Read the votes of a dataset folder, fit strategies, and find what else there is.
@@ -69,6 +71,9 @@ def read_source(
         Votes, inside the folder or anywhere.
     images
         Whether to look for images.
+    check
+        Replicates of the check of the model behind the labels, 0 for no check; by default 39 on
+        at most 10,000 answers.
 
     Raises
     ------
@@ -93,10 +98,12 @@ def read_source(
         why = ""
     if main not in results:
         raise ParameterError(f"--main {main}: could not be fitted: {'; '.join(notes)}")
+    order = [main, *(name for name in results if name != main)]
+    checked = model_check(answers, order, check, notes, progress)
     if isinstance(dataset, Named):
         gold = gold_labels(answers, dataset.gold)
         return ReportSource(
-            dataset.name, answers, results, main, why, gold=gold, notes=tuple(notes)
+            dataset.name, answers, results, main, why, gold=gold, notes=tuple(notes), check=checked
         )
     roster = dataset.roster()
     return ReportSource(
@@ -112,6 +119,7 @@ def read_source(
         notes=tuple(notes),
         kinds=roster.of(answers.workers) if roster.kinds else (),
         groups={w: g for w, g in roster.groups.items() if w in answers.workers},
+        check=checked,
     )
 
 

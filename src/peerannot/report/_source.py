@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from peerannot.aggregation import Result
 from peerannot.answers import Answers
 from peerannot.errors import DataError, ParameterError
+
+if TYPE_CHECKING:
+    from peerannot.predictive import ModelCheck
 
 __all__ = ["ReportSource"]
 
@@ -55,6 +58,8 @@ class ReportSource:
         What each worker is, ``"human"`` or ``"model"``; empty where nobody is a model.
     groups : mapping
         Name of the group of workers that are known to be alike, by worker id.
+    check : ModelCheck or None
+        Whether the model behind the labels fits.
     """
 
     name: str
@@ -69,6 +74,7 @@ class ReportSource:
     notes: Sequence[str] = ()
     kinds: Sequence[str] = ()
     groups: Mapping[str, str] = field(default_factory=dict)
+    check: ModelCheck | None = None
 
     def __post_init__(self) -> None:
         if self.main not in self.results:

@@ -2,7 +2,9 @@
 import { agreementTable } from "./charts/agreement.mjs";
 import { alphaLine } from "./charts/alpha.mjs";
 import { balance } from "./charts/balance.mjs";
+import { checkStrips } from "./charts/check.mjs";
 import { histogram } from "./charts/histogram.mjs";
+import { togetherTable } from "./charts/together.mjs";
 import { byId, drawIn } from "./dom.mjs";
 import { readReport } from "./report.mjs";
 import { corrections as makeCorrections } from "./tasks/corrections.mjs";
@@ -30,6 +32,8 @@ function startFigures({ bars, alpha, classes, strategies, main, ...report }) {
   if (byId("between")) {
     draw("between", () => agreementTable(report.strategyAgreement, strategies, main));
   }
+  if (byId("check")) draw("check", checkStrips(report.check));
+  if (byId("together")) draw("together", () => togetherTable(report.together));
 }
 
 function startTasks(report, chooseWorker) {
@@ -50,6 +54,16 @@ function startTasks(report, chooseWorker) {
   return grid;
 }
 
+// Names in what Python wrote lead to the worker or the task.
+function startNames(report, choice, grid) {
+  for (const name of document.querySelectorAll("[data-worker].link")) {
+    name.addEventListener("click", () => choice.choose(Number(name.dataset.worker), true));
+  }
+  for (const name of document.querySelectorAll("[data-task].link")) {
+    name.addEventListener("click", () => grid.showTask(report.tasks[name.dataset.task]));
+  }
+}
+
 function start() {
   const report = readReport(JSON.parse(byId("data").textContent));
   startTheme();
@@ -58,6 +72,7 @@ function start() {
   startConfusion(report);
   const choice = workerChoice();
   const grid = startTasks(report, (w) => choice.choose(w, true));
+  startNames(report, choice, grid);
   startScatter(report, choice);
   startCard(report, choice, grid.showTasksOf);
   startWorkerTable(report, choice);

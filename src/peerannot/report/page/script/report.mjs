@@ -50,11 +50,32 @@ function workerRows(table) {
   }));
 }
 
+const statistics = (check) =>
+  check
+    ? check.statistics.map(({ name, meaning, observed, drawn, p_value, rejected }) => ({
+        name,
+        meaning,
+        observed,
+        drawn,
+        pValue: p_value,
+        rejected,
+      }))
+    : null;
+
+const together = (judges) =>
+  judges
+    ? {
+        names: judges.together.names,
+        cells: judges.together.cells.map(([first, second, value]) => ({ first, second, value })),
+      }
+    : null;
+
 const histogram = (bars) => bars.map(([from, to, n]) => ({ from, to, count: n }));
 
 export function readReport(document) {
   const { classes, main, ambiguous_below, alpha, bars, balance, confusion } = document;
   const { strategies, strategy_agreement, workers, tasks, editable, totals, pictures } = document;
+  const { check, judges } = document;
   return {
     classes,
     nameOf: (k) => (k < 0 ? "undecided" : classes[k]),
@@ -72,6 +93,8 @@ export function readReport(document) {
     },
     balance: { answers: balance.answers, labels: balance.labels, truth: balance.truth },
     confusion: { classes: confusion.classes, cells: cells(confusion.cells) },
+    check: statistics(check),
+    together: together(judges),
     workers: workerRows(workers),
     totalWorkers: workers.total,
     skillBy: workers.skill_by,

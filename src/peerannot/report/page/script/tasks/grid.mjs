@@ -119,6 +119,11 @@ export function taskGrid(report, { orders, statuses, corrections, open }) {
       draw();
       byId("explorer").scrollIntoView();
     },
+    showTask(task) {
+      byId("controls").reset();
+      draw();
+      open(shown.indexOf(task));
+    },
     start() {
       grid.classList.toggle("worded", !report.hasPictures);
       fillControls();
