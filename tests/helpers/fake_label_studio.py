@@ -42,6 +42,7 @@ class FakeServer:
         self.renewals = 0
         self.clock = 0
         self.predictions = 0
+        self.hooks: dict[int, dict[str, Any]] = {}
         self.lock = threading.RLock()
         self.url = ""
 
@@ -188,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
             if self.command == "PATCH":
                 fake.settings |= self.body
             self.json({"id": 1, "title": fake.title, "label_config": fake.config, **fake.settings})
-        elif path == "/api/projects/1/annotators/":
+        elif path in ("/api/projects/1/annotators/", "/api/users/"):
             self.json([
                 {"id": n, "email": e, "first_name": e.partition("@")[0].title(), "last_name": ""}
                 for n, e in fake.users.items()
@@ -197,6 +198,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._import()
         elif path == "/api/tasks/" and query.get("project") == "1":
             self._page(query)
+        elif path == "/api/webhooks/" and self.command == "POST":
+            fake.hooks[len(fake.hooks) + 1] = {**self.body, "id": len(fake.hooks) + 1}
+            self.json({}, 201)
+        elif path == "/api/webhooks/":
+            self.json(list(fake.hooks.values()))
+        elif path.startswith("/api/webhooks/"):
+            fake.hooks.pop(int(path.split("/")[3]))
+            self.reply(204, b"")
         elif path.startswith("/api/predictions/"):
             self._prediction(int(path.split("/")[3]))
         elif path.startswith("/api/tasks/") and int(path.split("/")[3]) in fake.tasks:

@@ -43,7 +43,7 @@ def test_the_folder_is_that_of_an_export(answered, client, tmp_path):
     assert found.imported.images == whole.images
     assert found.imported.abstained.equals(whole.abstained)
     assert found.imported.report.dropped == whole.report.dropped
-    assert (found.fetched, found.removed) == (5, 0)
+    assert (found.refreshed.fetched, found.refreshed.removed) == (5, 0)
     assert document(tmp_path / "set/gold.json") == {"13": "cat"}
     assert document(tmp_path / "set/answers.json")["11"] == {"1": 0, "2": 1}
     again = read(tmp_path / "set/label-studio/tasks.json", classes=["cat", "dog"])
@@ -69,18 +69,18 @@ def test_only_what_changed_is_asked_for(answered, client, tmp_path, monkeypatch)
     pull(client, 1, tmp_path / "set")
     first = (tmp_path / "set/answers.json").read_bytes()
     still = pull(client, 1, tmp_path / "set")
-    assert still.fetched == 1  # the newest: others may have the same time
+    assert still.refreshed.fetched == 1  # the newest: others may have the same time
     assert (tmp_path / "set/answers.json").read_bytes() == first
     answered.answer(15, 2, "dog")
     more = pull(client, 1, tmp_path / "set")
-    assert more.fetched == 2
+    assert more.refreshed.fetched == 2
     assert document(tmp_path / "set/answers.json")["15"] == {"ben@x.org": 1}
     # An annotation that was taken back, and a task that was deleted.
     answered.tasks[15]["annotations"].clear()
     answered.tasks[15]["updated_at"] = answered.now()
     del answered.tasks[11]
     less = pull(client, 1, tmp_path / "set")
-    assert (less.fetched, less.removed) == (1, 1)
+    assert (less.refreshed.fetched, less.refreshed.removed) == (1, 1)
     votes = document(tmp_path / "set/answers.json")
     assert "11" not in votes and votes["15"] == {}
 
@@ -89,7 +89,7 @@ def test_a_count_that_does_not_fit_has_everything_asked_for(answered, client, tm
     pull(client, 1, tmp_path / "set")
     del answered.tasks[11]["annotations"][0]  # and no time of change tells of it
     found = pull(client, 1, tmp_path / "set")
-    assert found.fetched == 5
+    assert found.refreshed.fetched == 5
     assert document(tmp_path / "set/answers.json")["11"] == {"ben@x.org": 1}
 
 
@@ -97,7 +97,7 @@ def test_pages_leave_nothing_out(fake, client, tmp_path, monkeypatch):
     monkeypatch.setattr("peerannot.label_studio.pages._PAGE", 3)
     fake.add(10)
     found = pull(client, 1, tmp_path / "set")
-    assert found.imported.answers.n_tasks == 10 and found.fetched == 10
+    assert found.imported.answers.n_tasks == 10 and found.refreshed.fetched == 10
     assert fake.asked("GET", "/api/tasks/") == 6  # four pages, the end, the totals
 
 

@@ -94,15 +94,15 @@ def test_what_changed_comes_and_what_was_deleted_goes(server, tmp_path, monkeypa
     for task in tasks:
         last = ann.answer(task, "cat")
     first = pull(server.admin, project, tmp_path / "set")
-    assert (first.fetched, first.imported.answers.n_answers) == (10, 10)
+    assert (first.refreshed.fetched, first.imported.answers.n_answers) == (10, 10)
     monkeypatch.setattr("peerannot.label_studio.pulling._OVERLAP", timedelta())
-    assert pull(server.admin, project, tmp_path / "set").fetched <= 1
+    assert pull(server.admin, project, tmp_path / "set").refreshed.fetched <= 1
     ann.client.delete(f"api/annotations/{last['id']}/")
     server.admin.delete(f"api/tasks/{tasks[3]}/")
     server.people["ben"].answer(tasks[5], "dog")
     server.tasks(project, images(2))
     found = pull(server.admin, project, tmp_path / "set")
-    assert (found.fetched, found.removed) == (4, 1)
+    assert (found.refreshed.fetched, found.refreshed.removed) == (4, 1)
     whole = read(exported(server, project, tmp_path / "export.json"), classes=["cat", "dog"])
     again = pull(server.admin, project, tmp_path / "fresh", users="id")
     assert again.imported.answers == whole.answers

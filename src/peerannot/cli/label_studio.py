@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from peerannot.cli._campaign import campaign_options, read_rules, run_campaign
 from peerannot.cli._common import emit, emit_json, json_option, note, progress_bar, spoken_warnings
 
 if TYPE_CHECKING:
@@ -98,8 +101,8 @@ def pull(
                 "dataset": str(folder),
                 "project": {"id": number, "title": found.project.title},
                 "control": found.mirror.control,
-                "tasks_fetched": found.fetched,
-                "tasks_removed": found.removed,
+                "tasks_fetched": found.refreshed.fetched,
+                "tasks_removed": found.refreshed.removed,
                 "n_tasks": answers.n_tasks,
                 "n_workers": answers.n_workers,
                 "n_answers": answers.n_answers,
@@ -112,8 +115,10 @@ def pull(
         )
         return
     emit(str(folder))
-    gone = f", {found.removed:,} removed" if found.removed else ""
-    note(f"project {number} ({found.project.title}): {found.fetched:,} tasks fetched{gone}")
+    gone = f", {found.refreshed.removed:,} removed" if found.refreshed.removed else ""
+    note(
+        f"project {number} ({found.project.title}): {found.refreshed.fetched:,} tasks fetched{gone}"
+    )
     for line in report.lines():
         note(line)
     note(
@@ -214,6 +219,69 @@ def push(
     )
     if told.missing:
         note(f"{len(told.missing):,} tasks are not in the project any more; pull again")
+
+
+@label_studio.command()
+@click.argument("folder", metavar="FOLDER", type=FOLDER)
+@server_options
+@click.option("--control", metavar="NAME", help="The control to read, where there are several.")
+@click.option(
+    "--users",
+    type=click.Choice(["email", "name", "id"]),
+    help="What names a worker.  [default: email]",
+)
+@campaign_options
+@click.option(
+    "--model-version",
+    default="peerannot",
+    show_default=True,
+    help="What the predictions go by; those of others are not touched.",
+)
+@click.option("--columns", is_flag=True, help="As 'label-studio push' has it.")
+@click.option(
+    "--webhook",
+    metavar="[HOST:]PORT",
+    help="Listen here (on 127.0.0.1 without HOST), and have the server tell of each answer.",
+)
+@json_option
+def watch(
+    folder: Path,
+    url: str | None,
+    project: int | None,
+    control: str | None,
+    users: Any,
+    model_version: str,
+    columns: bool,
+    webhook: str | None,
+    every: float,
+    once: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Run a campaign in a project: label its answers as they come, write labels and scores back,
+    open the tasks that are worth another answer and close the others, until the budget, the target
+    accuracy or all tasks are done.
+
+    FOLDER is a dataset as 'label-studio pull' makes it, kept up to date. Killed at any moment, the
+    same command goes on.
+    """
+    from peerannot.label_studio import HOME, LabelStudio, listening, place_of
+
+    rules = read_rules(given)
+    place = None if webhook is None else place_of(webhook)
+    client, _, number = connect(folder, url, project)
+    tool = LabelStudio(
+        client, number, folder, control=control, users=users, batch=rules.batch,
+        version=model_version, columns=columns,
+    )  # fmt: skip
+    wake = threading.Event()
+    with contextlib.ExitStack() as stack:
+        if place is not None and not once:
+            stack.enter_context(listening(client, number, *place, wake.set))
+        run_campaign(
+            "label-studio-watch", tool, rules, folder / HOME / "campaign", every=every, once=once,
+            as_json=as_json, facts={"dataset": str(folder), "project": number}, wake=wake,
+        )  # fmt: skip
 
 
 def _print_changes(told: Pushed, goal: Sequence[Wanted]) -> None:

@@ -15,13 +15,13 @@ from typing import Any
 from peerannot._files import read_json, write_json
 from peerannot.errors import DataError, ParameterError
 from peerannot.io.formats.label_studio import CONTROLS
-from peerannot.label_studio.project import DELETED
+from peerannot.label_studio.project import DELETED, Users
 
 __all__ = ["HOME", "Mirror"]
 
 HOME = "label-studio"
 _SCHEMA = "peerannot/label-studio/1"
-_OF_TASK = ("id", "data", "meta", "overlap", "is_labeled", "updated_at")
+_OF_TASK = ("id", "data", "updated_at")
 _OF_ANNOTATION = (
     "id", "was_cancelled", "ground_truth", "created_at", "updated_at", "lead_time",
 )  # fmt: skip
@@ -58,7 +58,7 @@ class Mirror:
     to_name: str = ""
     kind: str = ""
     data_key: str | None = None
-    users: str = "email"
+    users: Users = "email"
     since: str | None = None
     tasks: dict[int, dict[str, Any]] = field(default_factory=dict)
 
@@ -105,8 +105,9 @@ class Mirror:
                 " for another project"
             )
 
-    def add(self, task: Mapping[str, Any], names: Mapping[int, str]) -> None:
-        """Take in a task as the server gives it, its workers by name."""
+    def add(self, task: Mapping[str, Any], names: Mapping[int, str]) -> bool:
+        """Take in a task as the server gives it, its workers by name; whether it is new, or its
+        annotations are."""
         annotations = []
         for given in task.get("annotations") or ():
             who = given.get("completed_by")
@@ -121,9 +122,11 @@ class Mirror:
             annotations.append(kept)
         annotations.sort(key=lambda kept: int(kept.get("id") or 0))
         number = int(task["id"])
+        before = self.tasks.get(number)
         self.tasks[number] = {key: task[key] for key in _OF_TASK if key in task}
         self.tasks[number]["annotations"] = annotations
         self.since = max(filter(None, (self.since, task.get("updated_at"))), default=None)
+        return before is None or before["annotations"] != annotations
 
     def annotations(self) -> int:
         """Annotations that are not cancelled."""

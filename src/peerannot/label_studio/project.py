@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -56,24 +57,27 @@ def read_project(client: Client, number: int, control: str | None = None) -> Pro
 
 
 def people(client: Client, project: int, users: Users) -> dict[int, str]:
-    """Name of each worker of a project, by the number of the user.
+    """Names of those who answered in a project or can, by the number of the user.
 
     ``email`` is unique. ``name`` is first and last name, and the e-mail where there is none or two
     have the same.
     """
-    found = client.get(f"api/projects/{project}/annotators/", f"users of project {project}")
-    if users == "id":
-        return {int(user["id"]): str(user["id"]) for user in found}
+    found = list(client.get(f"api/projects/{project}/annotators/", f"users of project {project}"))
+    try:
+        members = client.get("api/users/", "users")
+    except ServerError:  # not everybody may see who there is
+        members = ()
+    found += members if isinstance(members, list) else ()
     emails = {int(user["id"]): str(user.get("email") or user["id"]) for user in found}
+    if users == "id":
+        return {number: str(number) for number in emails}
     if users == "email":
         return emails
-    names = {
-        int(user["id"]): " ".join(
-            part
-            for key in ("first_name", "last_name")
-            if (part := str(user.get(key) or "").strip())
-        )
-        for user in found
-    }
+    names = {int(user["id"]): _name(user) for user in found}
     alike = Counter(names.values())
     return {n: name if name and alike[name] == 1 else emails[n] for n, name in names.items()}
+
+
+def _name(user: Mapping[str, Any]) -> str:
+    parts = (str(user.get(key) or "").strip() for key in ("first_name", "last_name"))
+    return " ".join(filter(None, parts))

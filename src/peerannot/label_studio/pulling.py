@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from peerannot._files import read_json
 from peerannot._lock import locked
@@ -20,10 +21,32 @@ from peerannot.label_studio.mirror import Mirror
 from peerannot.label_studio.pages import task_pages, totals
 from peerannot.label_studio.project import Project, Users, people, read_project
 
-__all__ = ["Pulled", "pull", "refresh"]
+__all__ = ["Pulled", "Refreshed", "as_imported", "pull", "refresh", "write_folder"]
 
 # Changes are stamped before they are committed: what is newest may have older neighbours to come.
 _OVERLAP = timedelta(seconds=60)
+
+
+@dataclass
+class Refreshed:
+    """What was asked for to bring a mirror up to date.
+
+    Attributes
+    ----------
+    fetched : int
+        Tasks that came.
+    changed : int
+        Those of them that are new, or whose annotations are.
+    removed : int
+        Tasks that are there no more.
+    tasks : dict
+        Those that came, by number, as the server gave them, with predictions and overlap.
+    """
+
+    fetched: int = 0
+    changed: int = 0
+    removed: int = 0
+    tasks: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -39,10 +62,8 @@ class Pulled:
         Its answers, as an import of its export gives them.
     folder : Folder
         What was written.
-    fetched : int
-        Tasks that were asked for: new, or touched since the last pull.
-    removed : int
-        Tasks that are there no more.
+    refreshed : Refreshed
+        What was asked for.
     without_image : dict of task to str
         Tasks whose image did not come, and why.
     """
@@ -51,8 +72,7 @@ class Pulled:
     mirror: Mirror
     imported: Imported
     folder: Folder
-    fetched: int
-    removed: int
+    refreshed: Refreshed
     without_image: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -108,24 +128,31 @@ def pull(
         if mirror is not None:
             mirror.same(client.url, project)
             control = control or mirror.control
-            users = users or mirror.users  # type: ignore[assignment]
+            users = users or mirror.users
         found = read_project(client, project, control)
         known = mirror or Mirror(folder, client.url, project)
-        fetched, removed = refresh(client, found, known, users or "email", progress)
+        came = refresh(client, found, known, users or "email", progress)
         known.save()
         imported = as_imported(known, found, multiple)
         files, lost = fetch_images(client, known, progress) if images else ({}, {})
-        began = (folder / "answers.json").exists()
-        title = None if began else found.title
-        written = write_dataset(imported, folder, name=title, images=files or None, append=began)
+        written = write_folder(imported, found, folder, files)
         forget_incoming(folder)
-        return Pulled(found, known, imported, written, fetched, removed, lost)
+        return Pulled(found, known, imported, written, came, lost)
+
+
+def write_folder(
+    imported: Imported, project: Project, folder: Path, images: Mapping[str, Path] | None = None
+) -> Folder:
+    """Write the dataset of a project, or write it again: what else is in the folder stays."""
+    began = (folder / "answers.json").exists()
+    title = None if began else project.title
+    return write_dataset(imported, folder, name=title, images=images or None, append=began)
 
 
 def refresh(
     client: Client, project: Project, mirror: Mirror, users: Users, progress: Progress = silent
-) -> tuple[int, int]:
-    """Bring a mirror up to date; the number of tasks that came, and of those that went.
+) -> Refreshed:
+    """Bring a mirror up to date.
 
     A task's time of change tells of every annotation that is made, changed or deleted. Tasks that
     were deleted are found by their number, and a count of annotations that does not fit has
@@ -139,36 +166,34 @@ def refresh(
     mirror.control, mirror.to_name, mirror.kind = control.name, control.to_name, control.kind
     mirror.data_key = control.data_key
     names = people(client, project.id, users)
-    fetched = _ask(client, project, mirror, names, _before(mirror.since), progress)
+    came = Refreshed()
+    _ask(client, project, mirror, names, _before(mirror.since), came, progress)
     now = totals(client, project.id)
-    removed = 0
     if len(mirror.tasks) > now.tasks:
         there = {int(t["id"]) for page in task_pages(client, project.id, full=False) for t in page}
-        gone = set(mirror.tasks) - there
-        removed = len(gone)
-        for number in gone:
+        for number in set(mirror.tasks) - there:
             del mirror.tasks[number]
+            came.removed += 1
     if mirror.annotations() > now.annotations:
-        fetched = _ask(client, project, mirror, names, None, progress)
-    return fetched, removed
+        _ask(client, project, mirror, names, None, came, progress)
+    return came
 
 
 def _ask(
     client: Client, project: Project, mirror: Mirror, names: dict[int, str], since: datetime | None,
-    progress: Progress,
-) -> int:  # fmt: skip
-    came = 0
+    came: Refreshed, progress: Progress,
+) -> None:  # fmt: skip
     for page in task_pages(client, project.id, since=since):
         for task in page:
             unknown = _people_of(task) - set(names)
             if unknown:
                 # Somebody answered for the first time since the users were asked for.
-                names.update(people(client, project.id, mirror.users))  # type: ignore[arg-type]
+                names.update(people(client, project.id, mirror.users))
                 names.update({who: str(who) for who in unknown - set(names)})
-            mirror.add(task, names)
-        came += len(page)
-        progress(came, None, "tasks")
-    return came
+            came.changed += mirror.add(task, names)
+            came.tasks[int(task["id"])] = task
+        came.fetched += len(page)
+        progress(came.fetched, None, "tasks")
 
 
 def _people_of(task: Mapping[str, object]) -> set[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,6 +131,8 @@ def push(
     goal: Sequence[Wanted],
     *,
     version: str = VERSION,
+    tolerance: float = 0.0,
+    known: dict[int, dict[str, Any]] | None = None,
     dry_run: bool = False,
     progress: Progress = silent,
 ) -> Pushed:
@@ -147,6 +149,11 @@ def push(
         What tasks shall have; at most one a task.
     version
         The model version that the predictions go by.
+    tolerance
+        A score that is as near is right as it is.
+    known
+        Tasks as the server has them now, by number, if somebody just asked; those that are written
+        are brought up to date there, unless that fails. By default the server is asked.
     dry_run
         Look and tell, and write nothing.
     progress
@@ -160,9 +167,14 @@ def push(
         The server is away or refuses; what is written by then stays.
     """
     _check_labels(project, goal)
-    changes, same, missing = _compare(client, project, goal, version, None)
+    pages = task_pages(client, project.id) if known is None else [list(known.values())]
+    changes, same, missing = _compare(project, goal, pages, version, tolerance)
     if not dry_run:
         _write(client, project, goal, changes, version, progress)
+        if known is not None:
+            written = sorted({change.task for change in changes})
+            for page in task_pages(client, project.id, ids=written):
+                known.update({int(task["id"]): task for task in page})
     return Pushed(tuple(changes), same, missing)
 
 
@@ -177,25 +189,28 @@ def _check_labels(project: Project, goal: Sequence[Wanted]) -> None:
 
 
 def _compare(
-    client: Client, project: Project, goal: Sequence[Wanted], version: str,
-    ids: Sequence[int] | None,
-) -> tuple[list[Change], int, tuple[int, ...]]:  # fmt: skip
+    project: Project,
+    goal: Sequence[Wanted],
+    pages: Iterable[list[dict[str, Any]]],
+    version: str,
+    tolerance: float,
+) -> tuple[list[Change], int, tuple[int, ...]]:
     """What differs from what the server holds: changes, tasks that are right, tasks not there."""
     left = {one.task: one for one in goal}
     changes: list[Change] = []
     same = 0
-    for page in task_pages(client, project.id, ids=ids):
+    for page in pages:
         for task in page:
             one = left.pop(int(task["id"]), None)
             if one is not None:
-                found = list(_differences(project, task, one, version))
+                found = list(_differences(project, task, one, version, tolerance))
                 changes += found
                 same += not found
     return changes, same, tuple(sorted(left))
 
 
 def _differences(
-    project: Project, task: Mapping[str, Any], one: Wanted, version: str
+    project: Project, task: Mapping[str, Any], one: Wanted, version: str, tolerance: float
 ) -> Iterator[Change]:
     held = sorted(
         (p for p in task.get("predictions") or () if p.get("model_version") == version),
@@ -209,7 +224,7 @@ def _differences(
         result = project.control.result(one.label)
         if first is None:
             yield Change("create", one.task, one.label, score)
-        elif not _alike(first, result, score):
+        elif not _alike(first, result, score, tolerance):
             yield Change("change", one.task, one.label, score, int(first["id"]))
     for other in rest:
         # Twice the same, as two pushes at once leave it, or none that is wanted any more.
@@ -219,12 +234,14 @@ def _differences(
         yield Change("columns", one.task, data={**data, **one.data})
 
 
-def _alike(held: Mapping[str, Any], result: Mapping[str, Any], score: float) -> bool:
+def _alike(
+    held: Mapping[str, Any], result: Mapping[str, Any], score: float, tolerance: float
+) -> bool:
     items, had = held.get("result"), held.get("score")
     if not isinstance(items, list) or len(items) != 1 or not isinstance(items[0], dict):
         return False
     same = all(items[0].get(key) == value for key, value in result.items())
-    return same and isinstance(had, int | float) and round(had, _DIGITS) == score
+    return same and isinstance(had, int | float) and abs(round(had, _DIGITS) - score) <= tolerance
 
 
 def _write(
@@ -278,7 +295,8 @@ def _create(
                 raise
             client.sleep(client.pause * 2**look)
         some = [one for one in goal if one.task in asked]
-        found, _, _ = _compare(client, project, some, version, sorted(asked))
+        pages = task_pages(client, project.id, ids=sorted(asked))
+        found, _, _ = _compare(project, some, pages, version, 0.0)
         batch = [change for change in found if change.what == "create"]
 
 
