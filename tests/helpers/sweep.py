@@ -141,6 +141,15 @@ def interrupted(home: Path) -> None:
 
 IMPORT = ["import", "votes.csv", "--to", "D", "--force"]
 WITH_IMAGES = [*IMPORT, "--images", "images"]
+
+
+def round_of(state: Path) -> int:
+    from peerannot.campaign.known import Known
+
+    return Known.load(state).round
+
+
+WATCH = ["watch", "votes.csv", "--once", "--next", "next.csv", "--labels", "labels.csv"]
 FIRST = [votes(1, gold=True, images=True), WITH_IMAGES]
 SECOND = [*FIRST, ["aggregate", "D", "-s", "DS"], votes(2, gold=False), WITH_IMAGES]
 CASES = {
@@ -186,6 +195,13 @@ CASES = {
     "install": Case([recipe("ab"), ["install", "D/recipe.py"], recipe("ac")],
                     ["install", "D/recipe.py"]),
     "explore": Case([*FIRST, correct("x")], correct("y")),
+    "watch": Case(
+        [votes(1, gold=False), WATCH, votes(2, gold=False)],
+        WATCH,
+        ("votes.csv.campaign",),
+        # The answers are written, and known by their round, before what follows from them.
+        named=lambda home: round_of(home / "votes.csv.campaign") in (1, 2),
+    ),
     "doctor": Case([*FIRST, interrupted], ["doctor", "D"]),
     "out-of-core": Case(
         [shards(1), ["aggregate", "P", "--out-of-core", "-o", "O", "-s", "DS"], shards(2)],

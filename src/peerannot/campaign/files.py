@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from peerannot._file_set import settle
 from peerannot._files import atomic_write
 from peerannot.campaign.decision import Decision
 from peerannot.campaign.growing import mark, snapshot, votes_files
 from peerannot.campaign.tool import Pulled
 from peerannot.errors import AwayError, DataError
 from peerannot.io import NoAnswersError, read, write_table
-from peerannot.io.votes import is_dataset
 
 __all__ = ["Files"]
 
@@ -51,7 +51,8 @@ class Files:
         return str(self.path)
 
     def pull(self, since: Any) -> Pulled | None:
-        if is_dataset(self.path):
+        settle(self.path)
+        if all((self.path / name).exists() for name in ("answers.json", "metadata.json")):
             seen: Any = mark([self.path / "answers.json"])
             read_all = self._dataset
         else:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot.aggregation.online.files import read_state, write_state
+from peerannot.aggregation.online.files import read_state, tidy_state, write_state
 from peerannot.aggregation.online.memory import KeptRows
 from peerannot.answers import Answers, Ids
 from peerannot.campaign.tool import Pulled
@@ -139,7 +139,8 @@ class Known:
 
     @classmethod
     def load(cls, folder: Path) -> Known:
-        """Read what `save` wrote; nothing is known where there is no such folder.
+        """Read what `save` wrote, and clear away what a kill left; nothing is known where there is
+        no such folder.
 
         Raises
         ------
@@ -149,6 +150,7 @@ class Known:
         if not (folder / "manifest.json").exists():
             return cls()
         facts, arrays, ids = read_state(folder, schema=SCHEMA)
+        tidy_state(folder, facts["arrays"])
 
         def part(prefix: str) -> dict[str, NDArray[Any]]:
             return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from peerannot.cli._common import emit_json, note, spoken_warnings
+from peerannot.cli._paths import LocalPath
 
 if TYPE_CHECKING:
     from peerannot.campaign import Decision, Round, Rules, Tool
@@ -21,7 +22,7 @@ __all__ = ["campaign_options", "read_rules", "round_line", "run_campaign"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-FILE = click.Path(dir_okay=False, path_type=Path)
+FILE = LocalPath(dir_okay=False)
 
 _OPTIONS = (
     click.option(

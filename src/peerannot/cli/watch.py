@@ -9,15 +9,16 @@ import click
 
 from peerannot.cli._campaign import campaign_options, read_rules, run_campaign
 from peerannot.cli._common import json_option, must_write_csv, spreadsheet_option
+from peerannot.cli._paths import LocalPath
 from peerannot.cli._votes import read_keywords, reading_names, reading_options
 
 __all__ = ["watch"]
 
-FILE = click.Path(dir_okay=False, path_type=Path)
+FILE = LocalPath(dir_okay=False)
 
 
 @click.command(epilog="Strategies and their options: peerannot agginfo -v")
-@click.argument("votes", metavar="FILE|FOLDER", type=click.Path(path_type=Path))
+@click.argument("votes", metavar="FILE|FOLDER", type=LocalPath())
 @campaign_options
 @click.option(
     "--tasks",
@@ -30,7 +31,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--labels", "labels_file", type=FILE, help="Write the labels here.")
 @click.option(
     "--state",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=LocalPath(file_okay=False),
     help="Folder of the campaign's state.  [default: FILE.campaign]",
 )
 @reading_options(without=("labels",))

@@ -23,7 +23,7 @@ from peerannot._version import __version__
 from peerannot.answers import Ids
 from peerannot.errors import DataError
 
-__all__ = ["SCHEMA", "read_state", "write_state"]
+__all__ = ["SCHEMA", "read_state", "tidy_state", "write_state"]
 
 SCHEMA = "peerannot/state/1"
 
@@ -57,11 +57,16 @@ def write_state(
             "sha256": digest,
         },
     )
-    for old in folder.glob("arrays-*.npz"):
-        if old != archive:
+    tidy_state(folder, archive.name)
+    return folder
+
+
+def tidy_state(folder: Path, archive: str) -> None:
+    """Remove archives but one, as a writer who was killed may have left them."""
+    for old in (*folder.glob("arrays-*.npz"), folder / ".arrays.npz"):
+        if old.name != archive:
             with storage_errors(old, "remove"):
                 old.unlink(missing_ok=True)
-    return folder
 
 
 def read_state(
