@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from peerannot._registry import Registry
@@ -105,12 +107,35 @@ def identificationinfo(verbose: bool, as_json: bool) -> None:
 @click.argument("pattern", default="*")
 @json_option
 def modelinfo(pattern: str, as_json: bool) -> None:
-    """List the networks that can be trained, those whose name matches PATTERN (resnet*)."""
+    """List the networks that can be trained, those whose name matches PATTERN (resnet*); or say
+    of the one named PATTERN how its published weights see images."""
     from peerannot.learning import list_models
 
     names = list_models(pattern)
+    facts = _how_it_sees(names[0]) if len(names) == 1 else None
     if as_json:
-        emit_json("modelinfo", {"models": names})
+        document: dict[str, object] = {"models": names}
+        if len(names) == 1:
+            document["eyes"] = facts
+        emit_json("modelinfo", document)
         return
     for name in names:
         emit(name)
+    if len(names) != 1:
+        return
+    if facts is None:
+        emit("  no published weights: images are squashed to --img-size, on ImageNet's scale")
+        return
+    mean, std = (", ".join(f"{v:g}" for v in facts[key]) for key in ("mean", "std"))
+    emit(f"  with --pretrained: {facts['img_size']} pixels, mean {mean}, deviation {std}")
+    emit(f"  resized by {facts['interpolation']}, {_CUTS[facts['fit']]}, {facts['crop']:.3g} of it")
+
+
+_CUTS = {"squash": "squashed to a square", "centre": "the centre of the shorter side"}
+
+
+def _how_it_sees(name: str) -> Any:
+    from peerannot.learning.networks.own_eyes import network_eyes
+
+    eyes = network_eyes(name)
+    return None if eyes is None else eyes.facts()

@@ -21,7 +21,17 @@ class TrainOptions:
     """
 
     model: str = option("resnet18", help="Network, by its name in `peerannot modelinfo`.")
-    img_size: int = option(224, at_least=1, help="Images are resized to this square, in pixels.")
+    img_size: int | None = option(
+        None,
+        at_least=1,
+        help="Images are resized to this square, in pixels; by default that of the published"
+        " weights, or 224.",
+    )
+    normalize: str = option(
+        "auto",
+        help="Mean and deviation of the pixels: auto, as the weights were trained, else"
+        " ImageNet's; imagenet; or MEAN/STD, such as .5/.5.",
+    )
     pretrained: bool = option(False, help="Start from published weights (downloaded once).")
     weights: str | Path | None = option(
         None, help="Start from the weights in a file: safetensors, or PyTorch's without pickles."
@@ -117,13 +127,22 @@ class TrainOptions:
             raise ParameterError(
                 f"TrainOptions: milestones must be whole numbers >= 1, not {self.milestones!r}"
             )
-        inputs = 3 * self.img_size**2
+        # Help is shown without NumPy.
+        from peerannot.learning.data.eyes import parse_normalize
+
+        parse_normalize(self.normalize)
+        inputs = 3 * self.size**2
         logistic = self.model.casefold().startswith("logistic")
         if logistic and self.n_params not in (None, inputs):
             raise ParameterError(
-                f"--n-params {self.n_params} contradicts --img-size {self.img_size}, which"
-                f" makes 3 x {self.img_size} x {self.img_size} = {inputs} inputs; drop one"
+                f"--n-params {self.n_params} contradicts --img-size {self.size}, which"
+                f" makes 3 x {self.size} x {self.size} = {inputs} inputs; drop one"
             )
+
+    @property
+    def size(self) -> int:
+        """Side of the images, 224 where nothing says otherwise."""
+        return _SIZE if self.img_size is None else self.img_size
 
     def learning_rate(self, epoch: int) -> float:
         """Learning rate in an epoch, counted from 0.
@@ -144,6 +163,7 @@ class TrainOptions:
         return self.lr
 
 
+_SIZE = 224
 # The floor of the published cosine schedule.
 _LOWEST = 1e-4
 

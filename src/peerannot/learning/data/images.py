@@ -14,15 +14,12 @@ from torch import Tensor
 
 from peerannot._progress import Progress, silent
 from peerannot._text import few
-from peerannot.dataset import UnreadableImageError, bad_images, read_picture
+from peerannot.dataset import UnreadableImageError, bad_images
 from peerannot.errors import DataError, DataWarning
 from peerannot.learning.data.augment import apply_changes
+from peerannot.learning.data.eyes import Eyes
 
-__all__ = ["MEAN", "STD", "FeatureStore", "ImageStore", "Inputs", "read_image"]
-
-# Means and standard deviations of ImageNet, with which published weights were trained.
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
+__all__ = ["FeatureStore", "ImageStore", "Inputs", "read_image"]
 
 
 class Inputs:
@@ -61,9 +58,9 @@ class ImageStore(Inputs):
     ----------
     paths
         The files, in the order of rows.
-    size
-        Side of the square in pixels; images are resized to it whatever their shape, as
-        torchvision's ``Resize((size, size))`` does.
+    eyes
+        How images are resized and normalised; or the side of the square in pixels to which they
+        are resized whatever their shape, as torchvision's ``Resize((size, size))`` does.
     threads
         Threads that decode.
     keep
@@ -89,14 +86,16 @@ class ImageStore(Inputs):
     def __init__(
         self,
         paths: Sequence[Path],
-        size: int,
+        eyes: Eyes | int,
         *,
         threads: int = 1,
         keep: bool = True,
         skip: bool = False,
         progress: Progress = silent,
     ) -> None:
-        self.paths, self.size = list(paths), size
+        self.paths = list(paths)
+        self.eyes = Eyes(eyes) if isinstance(eyes, int) else eyes
+        size = self.eyes.size
         self._pool = ThreadPoolExecutor(max(1, threads), thread_name_prefix="decode")
         self._pixels: Tensor | None = None
         pixels = np.empty((len(self.paths), size, size, 3), np.uint8) if keep else None
@@ -109,7 +108,7 @@ class ImageStore(Inputs):
                     # A small draft of a JPEG tells whether the file is whole, at less cost.
                     read_image(self.paths[row], 1)
                 else:
-                    pixels[row] = read_image(self.paths[row], size)
+                    pixels[row] = self.eyes.read(self.paths[row])
             except UnreadableImageError as error:
                 bad.append((self.paths[row], error.why))
 
@@ -130,8 +129,8 @@ class ImageStore(Inputs):
             pixels = None if pixels is None else pixels[good]
         if pixels is not None:
             self._pixels = torch.from_numpy(pixels)
-        self._mean = torch.tensor(MEAN).view(1, 3, 1, 1)
-        self._std = torch.tensor(STD).view(1, 3, 1, 1)
+        self._mean = torch.tensor(self.eyes.mean).view(1, 3, 1, 1)
+        self._std = torch.tensor(self.eyes.std).view(1, 3, 1, 1)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -158,12 +157,9 @@ class ImageStore(Inputs):
             yield torch.from_numpy(np.stack([future.result() for future in current]))
 
     def _submit(self, rows: Tensor) -> list[Future[NDArray[np.uint8]]]:
-        return [self._pool.submit(read_image, self.paths[row], self.size) for row in rows.tolist()]
+        return [self._pool.submit(self.eyes.read, self.paths[row]) for row in rows.tolist()]
 
 
 def read_image(path: Path, size: int) -> NDArray[np.uint8]:
-    """Read an image as RGB bytes (size, size, 3), as `read_picture` sees it."""
-    from PIL import Image
-
-    picture = read_picture(path, size)
-    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR), np.uint8)
+    """Read an image as RGB bytes (size, size, 3), squashed to a square."""
+    return Eyes(size).read(path)

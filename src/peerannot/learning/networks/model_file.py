@@ -14,7 +14,7 @@ from torch import Tensor
 from peerannot._files import atomic_write
 from peerannot._text import few
 from peerannot.errors import DataError
-from peerannot.learning.data.images import MEAN, STD
+from peerannot.learning.data.eyes import IMAGENET, Eyes
 from peerannot.learning.networks.models import Classifier, build_model
 from peerannot.learning.options import TrainOptions
 from peerannot.learning.training.checkpoint import digest
@@ -46,6 +46,9 @@ class ModelCard:
         Fitted on the validation set; divide the logits by it for calibrated probabilities.
     mean, std : list of float
         Inputs are (pixels / 255 - mean) / std, by channel.
+    interpolation, crop, fit
+        See `peerannot.learning.data.eyes.Eyes`; files of before they were written have the
+        values that their images were read with.
     best_epoch : int
         The epoch of these weights, from 1.
     strategy : str or None
@@ -60,13 +63,26 @@ class ModelCard:
     temperature: float
     best_epoch: int
     strategy: str | None = None
-    mean: list[float] = dataclasses.field(default_factory=lambda: list(MEAN))
-    std: list[float] = dataclasses.field(default_factory=lambda: list(STD))
+    mean: list[float] = dataclasses.field(default_factory=lambda: list(IMAGENET[0]))
+    std: list[float] = dataclasses.field(default_factory=lambda: list(IMAGENET[1]))
+    interpolation: str = "bilinear"
+    crop: float = 1.0
+    fit: str = "squash"
+
+    @property
+    def eyes(self) -> Eyes:
+        """How the network sees images."""
+        mean: Any = tuple(self.mean)
+        std: Any = tuple(self.std)
+        how: Any = self.interpolation
+        fit: Any = self.fit
+        return Eyes(self.img_size, mean, std, how, self.crop, fit)
 
     @classmethod
     def of(
         cls,
         options: TrainOptions,
+        eyes: Eyes,
         classes: list[str],
         temperature: float,
         best_epoch: int,
@@ -75,13 +91,18 @@ class ModelCard:
         """The card of a run; ``best_epoch`` from 0."""
         return cls(
             options.model,
-            options.img_size,
+            eyes.size,
             options.stem,
             options.n_params,
             classes,
             temperature,
             best_epoch + 1,
             repr(strategy) if strategy is not None else None,
+            list(eyes.mean),
+            list(eyes.std),
+            eyes.interpolation,
+            eyes.crop,
+            eyes.fit,
         )
 
 

@@ -20,9 +20,10 @@ from peerannot._text import did_you_mean
 from peerannot.errors import DataError, DataWarning, DownloadError, ParameterError
 from peerannot.learning.networks import OWN
 from peerannot.learning.networks.own import FrozenVGG, LogisticRegression, SmallCNN
+from peerannot.learning.networks.own_eyes import eyes_of
 from peerannot.learning.options import TrainOptions
 
-__all__ = ["Classifier", "Outputs", "build_model", "list_models"]
+__all__ = ["Classifier", "Outputs", "build_model", "known_name", "list_models"]
 
 # Below this size the stem of a ResNet (stride 4 in all) throws away most of the image.
 _SMALL = 65
@@ -157,7 +158,7 @@ def build_model(options: TrainOptions, n_classes: int, *, bare: bool = False) ->
     """
     name = options.model.strip().casefold()
     name = _ALIASES.get(name, name)
-    size, pretrained = options.img_size, options.pretrained
+    size, pretrained = eyes_of(options).size, options.pretrained
     frozen = options.freeze
     if name in ("modellabelme", "modelmusic"):
         if size < 32:
@@ -227,20 +228,33 @@ def _probe(model: Classifier, name: str, size: int, n_classes: int) -> int:
 def _library_model(
     name: str, size: int, n_classes: int, pretrained: bool
 ) -> tuple[nn.Module, nn.Module]:
-    timm_names, torchvision_names = set(_timm_names()), set(_torchvision_names())
-    # timm writes a tag of the weights behind a dot: resnet18.a1_in1k.
+    name = known_name(name)
+    with _downloading(name):
+        if name.partition(".")[0] in set(_timm_names()):
+            return _from_timm(name, size, n_classes, pretrained)
+        return _from_torchvision(name.partition(".")[0], size, n_classes, pretrained)
+
+
+def known_name(name: str) -> str:
+    """The name as its library writes it, with timm's tag of the weights (``resnet18.a1_in1k``).
+
+    Raises
+    ------
+    ParameterError
+        There is no such network; near matches are named.
+    """
+    name = name.strip()
     stem = name.partition(".")[0]
-    fold = {known.casefold(): known for known in (*torchvision_names, *timm_names)}
-    stem = fold.get(stem.casefold(), stem)
-    if stem not in timm_names | torchvision_names:
+    own = _ALIASES.get(stem.casefold(), stem.casefold())
+    if own in OWN:
+        return own
+    fold = {known.casefold(): known for known in (*_torchvision_names(), *_timm_names())}
+    if stem.casefold() not in fold:
         near = did_you_mean(name, [*OWN, *fold.values()])
         raise ParameterError(
             f"unknown network {name!r}" + (near or "; `peerannot modelinfo` lists them")
         )
-    with _downloading(name):
-        if stem in timm_names:
-            return _from_timm(stem + name[len(stem) :], size, n_classes, pretrained)
-        return _from_torchvision(stem, size, n_classes, pretrained)
+    return fold[stem.casefold()] + name[len(stem) :]
 
 
 @contextlib.contextmanager

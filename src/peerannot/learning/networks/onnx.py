@@ -36,9 +36,10 @@ def write_onnx(model: TrainedModel, file: Path) -> None:
     """Write a network with a free batch size.
 
     Input ``images``, float32 (batch, 3, S, S), normalised; output ``logits``, float32 (batch,
-    n_classes). The metadata have, as JSON: ``classes``, ``mean``, ``std``, ``img_size`` and
-    ``temperature``; inputs are (pixels / 255 - mean) / std of RGB images resized to S x S, and
-    probabilities are softmax(logits / temperature).
+    n_classes). The metadata have, as JSON: ``classes``, ``mean``, ``std``, ``img_size``,
+    ``interpolation``, ``crop``, ``fit`` and ``temperature``; inputs are
+    (pixels / 255 - mean) / std of RGB images resized to S x S as `Eyes` says, and probabilities
+    are softmax(logits / temperature).
 
     Raises
     ------
@@ -74,9 +75,7 @@ def write_onnx(model: TrainedModel, file: Path) -> None:
     proto = program.model_proto
     facts = {
         "classes": card.classes,
-        "mean": card.mean,
-        "std": card.std,
-        "img_size": card.img_size,
+        **card.eyes.facts(),
         "temperature": card.temperature,
         "model": card.model,
     }

@@ -185,7 +185,7 @@ def predict(
     n_bytes = 3 * card.img_size**2 * len(paths)
     store = ImageStore(
         paths,
-        card.img_size,
+        card.eyes,
         threads=num_workers,
         keep=n_bytes <= memory_gb * 1e9,
         skip=skip_unreadable,

@@ -20,6 +20,7 @@ from peerannot._progress import Progress, silent
 from peerannot.errors import ParameterError, PeerannotError
 from peerannot.learning.data.images import ImageStore, Inputs
 from peerannot.learning.networks.models import Outputs, build_model
+from peerannot.learning.networks.own_eyes import resolved
 from peerannot.learning.options import TrainOptions
 from peerannot.learning.training.learner import Learner, Objective
 from peerannot.learning.training.trainer import Trainer, reproducible
@@ -62,7 +63,8 @@ class WatchedTraining:
     ) -> None:
         options.validate()
         _check(options)
-        self.paths, self.n_classes, self.options = list(paths), n_classes, options
+        self.options, self.eyes = resolved(options)
+        self.paths, self.n_classes = list(paths), n_classes
         self.progress = progress
         self._store: ImageStore | None = None
         have = [path is not None for path in self.paths]
@@ -111,10 +113,10 @@ class WatchedTraining:
     def _images(self) -> ImageStore:
         if self._store is None:
             paths = [path for path in self.paths if path is not None]
-            n_bytes = 3 * self.options.img_size**2 * len(paths)
+            n_bytes = 3 * self.eyes.size**2 * len(paths)
             self._store = ImageStore(
                 paths,
-                self.options.img_size,
+                self.eyes,
                 threads=self.options.num_workers,
                 keep=n_bytes <= self.options.memory_gb * 1e9,
                 progress=self.progress,

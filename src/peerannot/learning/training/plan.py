@@ -55,7 +55,7 @@ def plan_epoch(
     mixtures: list[Mixture | None] = [None] * len(batches)
     if options.mixup or options.cutmix:
         mixtures = [
-            draw_mixture(len(rows), options.img_size, options.mixup, options.cutmix, generator)
+            draw_mixture(len(rows), options.size, options.mixup, options.cutmix, generator)
             for rows in batches
         ]
     seeds = torch.randint(2**62, (len(batches),), generator=generator).tolist()

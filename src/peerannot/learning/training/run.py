@@ -22,11 +22,13 @@ from peerannot._progress import Progress, silent
 from peerannot._version import __version__
 from peerannot.dataset import Dataset
 from peerannot.errors import DataWarning, ParameterError
+from peerannot.learning.data.eyes import Eyes
 from peerannot.learning.data.held_out import HeldOut
 from peerannot.learning.data.images import ImageStore
 from peerannot.learning.data.splits import Splits, labelled_splits, voted_splits
 from peerannot.learning.networks.model_file import ModelCard, write_model
 from peerannot.learning.networks.models import build_model
+from peerannot.learning.networks.own_eyes import resolved
 from peerannot.learning.options import TrainOptions
 from peerannot.learning.results.outputs import (
     Predicted,
@@ -152,12 +154,12 @@ def train(
     DownloadError
         Published weights cannot be had.
     """
-    options = _settle(options, "loss")
+    options, eyes = _settle(options, "loss")
     data = _open(dataset, metadata_path, n_classes)
     name = _file_name(output_name or Path(labels).stem.removeprefix("labels_"))
     splits = labelled_splits(data, labels, path_remove=path_remove, seed=options.seed)
     folder = data.path / "best_models" / options.model.replace("/", "_")
-    run = _Run(data, splits, options, name, folder, splits.train.target)
+    run = _Run(data, splits, options, eyes, name, folder, splits.train.target)
     return run.execute(
         lambda _: SoftTargets(torch.from_numpy(splits.train.target), options.label_smoothing),
         resume,
@@ -211,7 +213,7 @@ def train_on_votes(
         As `train`.
     """
     chosen, text = make_strategy(strategy)
-    options = _settle(options, chosen.select)
+    options, eyes = _settle(options, chosen.select)
     if options.label_smoothing:
         raise ParameterError(
             "label smoothing is of labels, not of votes; use the strategy"
@@ -228,7 +230,7 @@ def train_on_votes(
     votes = splits.answers
     assert votes is not None
     content = np.concatenate([votes.task, votes.worker, votes.label])
-    run = _Run(data, splits, options, name, data.path / "best_models", content, chosen)
+    run = _Run(data, splits, options, eyes, name, data.path / "best_models", content, chosen)
     return run.execute(
         lambda n_features: CrowdVotes(chosen.head(votes, n_features), votes), resume, progress
     )
@@ -242,13 +244,15 @@ def _open(
     return Dataset.open(dataset, metadata_path=metadata_path, n_classes=n_classes)
 
 
-def _settle(options: TrainOptions | None, select: Literal["loss", "accuracy"]) -> TrainOptions:
-    """Checked options, with what "auto" means here."""
+def _settle(
+    options: TrainOptions | None, select: Literal["loss", "accuracy"]
+) -> tuple[TrainOptions, Eyes]:
+    """Checked options, with what "auto" means here, and how the network sees images."""
     options = options or TrainOptions()
     options.validate()
     if options.select == "auto":
-        return dataclasses.replace(options, select=select)
-    return options
+        options = dataclasses.replace(options, select=select)
+    return resolved(options)
 
 
 def _file_name(name: str) -> str:
@@ -262,6 +266,7 @@ class _Run:
     dataset: Dataset
     splits: Splits
     options: TrainOptions
+    eyes: Eyes
     name: str
     weights_folder: Path
     content: NDArray[Any]
@@ -320,7 +325,12 @@ class _Run:
             model = weights.with_suffix(".safetensors")
             write_weights(weights, learner)
             card = ModelCard.of(
-                self.options, classes, predicted.temperature, outcome.best_epoch, self.strategy
+                self.options,
+                self.eyes,
+                classes,
+                predicted.temperature,
+                outcome.best_epoch,
+                self.strategy,
             )
             write_model(model, learner.classifier.net.state_dict(), card)
             write_epochs(folder / f"{name}_epochs.csv", outcome, self.options)
@@ -345,13 +355,13 @@ class _Run:
     def _read_images(self, progress: Progress) -> tuple[ImageStore, ImageStore, ImageStore | None]:
         parts = [p for p in (self.splits.train, self.splits.val, self.splits.test) if p is not None]
         options = self.options
-        n_bytes = 3 * options.img_size**2 * sum(len(part.images) for part in parts)
+        n_bytes = 3 * self.eyes.size**2 * sum(len(part.images) for part in parts)
         # Each process of a machine keeps its own.
         n_bytes *= local_processes(options)
         stores = [
             ImageStore(
                 part.paths,
-                options.img_size,
+                self.eyes,
                 threads=options.num_workers,
                 keep=n_bytes <= options.memory_gb * 1e9,
                 progress=progress,
@@ -368,6 +378,7 @@ class _Run:
             data.update(part.target.tobytes())
         return {
             **{k: _plain(v) for k, v in options.items() if k not in _NOT_IDENTITY},
+            "normalize": [*self.eyes.mean, *self.eyes.std],
             "strategy": repr(self.strategy),
             "data": data.hexdigest(),
         }
