@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from peerannot.allocation.plan import Plan, next_tasks, plan
 from peerannot.allocation.registry import POLICIES, build
 from peerannot.allocation.stop import Stop
+from peerannot.allocation.tasks import TaskList, read_tasks
 from peerannot.allocation.workers import read_workers
 
 if TYPE_CHECKING:
@@ -29,9 +30,11 @@ __all__ = [
     "Plan",
     "Policy",
     "Stop",
+    "TaskList",
     "build",
     "next_tasks",
     "plan",
+    "read_tasks",
     "read_workers",
 ]
 

@@ -118,11 +118,6 @@ def write_labels(path: Path, decision: Decision) -> None:
     write_table(path, {name: _some(column, rows) for name, column in table.items()})
 
 
-def write_next(path: Path, decision: Decision) -> None:
-    """Pairs to ask next, in order: the columns of `Plan.table`."""
-    write_table(path, decision.plan.table())
-
-
 def _some(column: Any, rows: list[int]) -> Any:
     return [column[i] for i in rows] if isinstance(column, list) else column[rows]
 

@@ -53,6 +53,13 @@ FILE = LocalPath(dir_okay=False)
 )
 @click.option("--cost", metavar="COL", help="Column of --workers with the cost of an answer.")
 @click.option("--ask", metavar="WORKERS", help="Ask these alone, with commas between.")
+@click.option(
+    "--tasks",
+    "tasks_file",
+    type=FILE,
+    help="Table of all tasks, with a column task: those without answers are asked, too, and other"
+    " columns (image_url) go into the output.",
+)
 @click.option("--per-worker", type=click.IntRange(1), help="Most answers to ask of each worker.")
 @click.option(
     "--stop",
@@ -68,8 +75,14 @@ FILE = LocalPath(dir_okay=False)
     "--output",
     "-o",
     type=FILE,
-    help="Write the table here (.csv, .parquet, .tsv) instead of showing it.",
+    help="Write the table here instead of showing it.",
 )
+@click.option(
+    "--to",
+    metavar="FORMAT",
+    help="Format of --output: csv, parquet, ndjson, label-studio or mturk; default: by its ending.",
+)
+@click.option("-P", "options", multiple=True, metavar="KEY=VALUE", help="An option of --to.")
 @click.option("--done", type=FILE, help="Write the tasks that are done, with the reason, here.")
 @click.option("--force", is_flag=True, help="Overwrite the outputs.")
 @spreadsheet_option
@@ -82,10 +95,13 @@ def next_(
     workers_file: Path | None,
     cost: str | None,
     ask: str | None,
+    tasks_file: Path | None,
     per_worker: int | None,
     rules: tuple[str, ...],
     answers_file: str,
     output: Path | None,
+    to: str | None,
+    options: tuple[str, ...],
     done: Path | None,
     force: bool,
     as_json: bool,
@@ -99,30 +115,38 @@ def next_(
     """
     from peerannot._options import parse_pairs
     from peerannot.aggregation import build
-    from peerannot.allocation import Stop, plan
+    from peerannot.allocation import Stop, TaskList, plan, read_tasks
     from peerannot.allocation import build as build_policy
+    from peerannot.allocation.handing import Handed, format_of, hand
     from peerannot.io import may_write, write_table
 
     if cost is not None and workers_file is None:
         raise click.UsageError("--cost is a column of --workers; give the file, too")
     must_write_csv(*(path for path in (output, done) if path is not None))
-    for path in (output, done):
-        if path is not None:
-            may_write(path, force=force)
+    if output is None and (to is not None or options):
+        raise click.UsageError("--to and -P are of --output; give the file, too")
+    given = parse_pairs(options)
+    if output is not None:
+        to = format_of(output, to)
+        may_write(output, force=force, suffixes=())
+    if done is not None:
+        may_write(done, force=force)
     chosen, rule = build_policy(policy), build(strategy)
     stop = Stop.of(parse_pairs(rules, where="--stop"))
     names, costs = _workers(workers_file, cost, ask)
+    tasks = TaskList() if tasks_file is None else read_tasks(tasks_file)
     votes = load_votes(dataset, answers_file=answers_file, **reading)
+    answers = tasks.added_to(votes.answers)
     with spoken_warnings(), progress_bar(rule.name) as progress:
-        result = rule.fit(votes.answers, progress=progress)
+        result = rule.fit(answers, progress=progress)
     with spoken_warnings(), progress_bar("next") as progress:
         found = plan(
-            result, budget, names, costs, answers=votes.answers, per_worker=per_worker,
+            result, budget, names, costs, answers=answers, per_worker=per_worker,
             policy=chosen, stop=stop, progress=progress,
         )  # fmt: skip
     table = found.table()
     if output is not None:
-        write_table(output, table)
+        hand(output, Handed(found, answers, tasks, given), to)
     if done is not None:
         write_table(done, found.done_table())
     if as_json:
@@ -138,7 +162,7 @@ def next_(
                     dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)
                 ],
                 "done": found.done_counts(),
-                "n_tasks": votes.answers.n_tasks,
+                "n_tasks": answers.n_tasks,
                 **votes.facts,
             },
         )
