@@ -40,7 +40,7 @@ class Sizes:
     step : int
         Entries of a mapped file worked on at a time.
     chunk_cells : int
-        Answers times classes of a chunk of tasks, about.
+        Tasks times classes of a chunk of tasks, about: numbers of a posterior.
     least_chunk, most_chunk : int
         Answers of a chunk, whatever the number of classes.
     marked : int
@@ -65,7 +65,7 @@ class Sizes:
     step: int = 2**22
     chunk_cells: int = 2**24
     least_chunk: int = 2**14
-    most_chunk: int = 2**20
+    most_chunk: int = 2**23
     marked: int = 2**28
     span: int = 2**26
     held: int = 2**29

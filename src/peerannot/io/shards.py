@@ -479,9 +479,10 @@ def _starts(task: pl.Series) -> NDArray[np.int64]:
 
 def _chunks(path: Path, n_classes: int, sizes: Sizes) -> NDArray[np.int64]:
     """Bounds of chunks of tasks with about equal numbers of answers."""
-    goal = sizes.chunk_cells // max(n_classes, 1)
-    goal = max(min(goal, sizes.most_chunk), sizes.least_chunk)
     size = np.asarray(np.memmap(path, np.int32, "r"))
+    n_answers = int(size.sum(dtype=np.int64))
+    goal = sizes.chunk_cells * n_answers // max(n_classes * size.size, 1)
+    goal = max(min(goal, sizes.most_chunk), sizes.least_chunk)
     bounds, base = [(0, 0)], 0
     for lo in range(0, size.size, sizes.step):
         ends = base + np.cumsum(size[lo : lo + sizes.step], dtype=np.int64)

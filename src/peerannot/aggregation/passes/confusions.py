@@ -19,7 +19,7 @@ __all__ = ["EM", "Pairs", "blocks_of"]
 
 MAX_BLOCKS = 8
 BLOCKS_BYTES = 2**28  # memory that the counts of all blocks may take together
-PER_ROW = 8  # answers of a block for each row of its counts, where answers are a part of more
+PER_ROW = 32  # answers of a block for each row of its counts, where answers are a part of more
 TABLE_BYTES = 2**32  # memory of one table of a model over which it is refused
 
 
