@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from peerannot._ahead import ahead
 from peerannot._progress import Progress
 from peerannot._sizes import USUAL, Sizes
 from peerannot._text import few
@@ -242,7 +243,7 @@ def survey(rows: Rows, progress: Progress) -> Survey:
     bounds: list[pl.Series] = []
     in_order, n_tasks, last, done = True, 0, None, 0
     step = max(rows.n_rows // rows.sizes.samples, 1)
-    for frame in rows.blocks():
+    for frame in ahead(rows.blocks()):
         for what in COLUMNS:
             if not frame[what].dtype.is_integer():
                 kinds[what] = pl.String()
@@ -293,7 +294,7 @@ def partitioned(
     cuts = samples.gather(at).unique().sort()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for number, block in enumerate(rows.blocks(seen.kinds)):
+    for number, block in enumerate(ahead(rows.blocks(seen.kinds))):
         range_of: Any = pl.lit(0)
         if cuts.len():
             range_of = cuts.search_sorted(sort_key(block["task"]), side="right")

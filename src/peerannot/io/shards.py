@@ -24,6 +24,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from peerannot._ahead import ahead
 from peerannot._files import read_json, sha256, storage_errors, write_json
 from peerannot._loops import native
 from peerannot._no_answer import NO_ANSWER
@@ -180,7 +181,7 @@ def code_shards(
 
     Notes
     -----
-    Memory: a block of 4 million rows at a time, and the vocabularies of workers and classes.
+    Memory: two blocks of 4 million rows at a time, and the vocabularies of workers and classes.
     Rows must be in order of task over all shards; else they are first written to the folder in
     ranges of tasks that fit in memory, and each is sorted.
     """
@@ -215,7 +216,7 @@ def code_shards(
         writer = _Writer(folder, seen, coding, sizes, weighted=weighted)
         n, whole = rows.n_rows, 2 * rows.n_rows
         with storage_errors(folder):
-            writer.write(blocks, lambda done: progress(n + done, whole, "coding"))
+            writer.write(ahead(blocks), lambda done: progress(n + done, whole, "coding"))
     with storage_errors(folder):
         writer.finish(fingerprint, n_shards, n_checked)
     found = _load(folder, fingerprint, verify=False)
@@ -447,9 +448,10 @@ class _Writer:
             place = np.cumsum(self.marks, dtype=np.int32) - np.int32(1)
         as_is = self.marks.size == key.size and kind == self.code_type
         with (self.folder / "pair.bin").open("wb") as out:
-            for lo in range(0, raw.size, self.sizes.step):
-                part = np.asarray(raw[lo : lo + self.sizes.step])
-                pair = place[part] if place.size else np.searchsorted(key, part)
+            parts = (raw[lo : lo + self.sizes.step] for lo in range(0, raw.size, self.sizes.step))
+            for pair in ahead(
+                place[part] if place.size else key.searchsorted(part) for part in parts
+            ):
                 counts += np.bincount(pair, minlength=key.size)
                 if not as_is:
                     out.write(np.ascontiguousarray(pair.astype(kind)).data)

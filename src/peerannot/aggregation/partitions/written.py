@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from peerannot._ahead import ahead
 from peerannot._files import atomic_path, sha256, storage_errors, write_json, write_npy
 from peerannot.aggregation.base import Fit, Fitted, Strategy
 from peerannot.aggregation.partitions.gathered import gathered
@@ -105,7 +106,7 @@ def _write_table(chunks: _Chunks) -> None:
             writing = write_frames(Path(request.output), chunks.parts.home)
             write_rows = stack.enter_context(writing)
         assert write_rows is not None
-        for part, fit in chunks:
+        for part, fit in ahead(chunks):
             result = rule.result_of(part.answers, fit)
             if part.index == 0 and (line := result.lacks(hard=request.hard)):
                 request.tell(line)
@@ -134,7 +135,7 @@ def _write_shards(chunks: _Chunks, folder: Path) -> tuple[list[str], dict[str, s
             sums[parts[-1]] = sha256(temporary)
         held.clear()
 
-    for part, of_tasks in chunks:
+    for part, of_tasks in ahead(chunks):
         labels, confidence = of_tasks.labels, of_tasks.confidence
         assert labels is not None and confidence is not None
         size: NDArray[Any] = coded.size[part.first_task : part.first_task + labels.size]

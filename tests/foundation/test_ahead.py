@@ -1,0 +1,53 @@
+"""Items that a thread makes ahead: the same, in order, errors in their place."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from peerannot._ahead import ahead
+
+
+def test_the_same_items_in_order():
+    assert list(ahead([])) == []
+    assert list(ahead(iter([3, None, 0, 1]))) == [3, None, 0, 1]
+
+
+def test_the_next_is_made_while_one_is_worked_on():
+    second = threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 1
+        second.set()
+        yield 2
+
+    for item in ahead(items()):
+        if item == 1:
+            assert second.wait(timeout=30)
+
+
+def test_one_item_ahead_and_no_more():
+    made = []
+
+    def items() -> Iterator[int]:
+        for i in range(10):
+            made.append(i)
+            yield i
+
+    coming = ahead(items())
+    assert next(coming) == 0
+    coming.close()
+    assert made == [0, 1]
+
+
+def test_an_error_comes_after_the_items_before_it():
+    def items() -> Iterator[int]:
+        yield 1
+        raise ValueError("damaged")
+
+    coming = ahead(items())
+    assert next(coming) == 1
+    with pytest.raises(ValueError, match="damaged"):
+        next(coming)
