@@ -92,6 +92,41 @@ def test_label_studio_predictions(tmp_path):
     ]  # fmt: skip
 
 
+def test_label_studio_gets_back_the_names_that_it_has(run, tmp_path):
+    def answer(who, stars):
+        value = {"rating": stars}
+        given = {"from_name": "q", "to_name": "pic", "type": "rating", "value": value}
+        return {"completed_by": who, "result": [given]}
+
+    tasks = [
+        {
+            "id": n,
+            "data": {"photo": f"/data/upload/{n}.png"},
+            "annotations": [answer(1, n % 3 + 1), answer(2, n % 3 + 1)],
+        }
+        for n in (7, 8)
+    ]
+    (tmp_path / "ls.json").write_text(json.dumps(tasks))
+    run("import", "ls.json", "--to", "set", cwd=tmp_path)
+    for name, source in (("of_set", "set"), ("of_file", "ls.json")):
+        run("export", source, "--to", "label-studio", "-o", f"{name}.json", cwd=tmp_path)
+        first, _ = json.loads((tmp_path / f"{name}.json").read_text())
+        assert first["predictions"][0]["result"] == [
+            {"from_name": "q", "to_name": "pic", "type": "rating", "value": {"rating": 2}}
+        ]
+    assert json.loads((tmp_path / "of_set.json").read_text())[0]["data"] == {
+        "photo": "/data/upload/7.png"
+    }
+    # Adding answers of another tool keeps what is known of the question.
+    (tmp_path / "more.csv").write_text("task,worker,label\n7,3,2\n")
+    run("import", "more.csv", "--to", "set", "--append", cwd=tmp_path)
+    run("export", "set", "--to", "label-studio", "-o", "n.json", "-P", "form=predictions",
+        cwd=tmp_path)  # fmt: skip
+    one, two = json.loads((tmp_path / "n.json").read_text())
+    assert (one["task"], two["task"]) == (7, 8) and one["result"][0]["from_name"] == "q"
+    assert set(one) == {"task", "model_version", "score", "result"}
+
+
 def test_coco(tmp_path):
     export(JOB, tmp_path / "o.json", "coco")
     document = json.loads((tmp_path / "o.json").read_text())

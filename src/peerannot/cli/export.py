@@ -84,8 +84,9 @@ def export(
         files = _images(Path(dataset), votes.answers)
         original, sources = _tasks(Path(dataset))
     job = Export(
-        votes.answers, result, files, original, sources, votes.name, abstained=votes.abstained()
-    )
+        votes.answers, result, files, original, sources, votes.name, abstained=votes.abstained(),
+        question=votes.question,
+    )  # fmt: skip
     notes = write(job, output, to, force=force, **extra)
     if as_json:
         emit_json(

@@ -213,6 +213,7 @@ def _write(
             "class_names": list(answers.classes),
             "labels": "codes",
             "source_format": imported.report.format,
+            **({"question": dict(imported.question)} if imported.question else {}),
             **({"details": details} if details else {}),
         },
     )

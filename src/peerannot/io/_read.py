@@ -132,6 +132,8 @@ class Imported:
         Columns task and worker: who saw which task and never gave a label.
     duplicates : str
         Which of several answers of a worker to a task counted.
+    question : mapping of str
+        How the tool names the question, for labels that go back to it.
     """
 
     answers: Answers
@@ -140,6 +142,7 @@ class Imported:
     report: ImportReport
     abstained: pl.DataFrame = field(default_factory=_nobody)
     duplicates: DuplicatePolicy = "last"
+    question: Mapping[str, str] = field(default_factory=dict)
 
 
 def read(
@@ -396,4 +399,4 @@ def _finish(
         name, n_rows, answers.n_answers, dict(dropped), len(gold), repeats.contradicting,
         dict(guessed), votes.ignored, tuple(notes),
     )  # fmt: skip
-    return Imported(answers, gold, votes.images, report, abstained, duplicates)
+    return Imported(answers, gold, votes.images, report, abstained, duplicates, votes.question)

@@ -52,6 +52,8 @@ class Export:
         Name of the data set.
     abstained : sequence of (task, worker)
         Who saw which task and gave no label.
+    question : mapping of str
+        How the tool that the answers came from names the question.
     """
 
     answers: Answers
@@ -61,6 +63,7 @@ class Export:
     sources: Mapping[str, str] = field(default_factory=dict)
     name: str = "answers"
     abstained: Sequence[tuple[str, str]] = ()
+    question: Mapping[str, str] = field(default_factory=dict)
 
     def labelled(self) -> Labelled:
         """The result, which the format cannot do without."""

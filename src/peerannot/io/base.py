@@ -24,6 +24,7 @@ __all__ = [
     "FORMATS",
     "NO",
     "PLAUSIBLE",
+    "Asked",
     "Format",
     "Row",
     "RowFormat",
@@ -92,6 +93,12 @@ class Said(NamedTuple):
     what: str
 
 
+class Asked(NamedTuple):
+    """How a tool names the question that was answered, for labels that go back to it."""
+
+    question: Mapping[str, str]
+
+
 @dataclass
 class Votes:
     """What a reader hands on, before ids are coded.
@@ -129,6 +136,8 @@ class Votes:
         Columns that were not used.
     notes : list of str
         Lines that a user should read, each with the option that changes what it tells.
+    question : dict of str
+        How the tool names the question, see `Asked`.
     """
 
     frame: pl.DataFrame
@@ -145,6 +154,7 @@ class Votes:
     guessed: dict[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
+    question: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +211,7 @@ class RowFormat(Format):
     multiple: Literal["error", "drop"] = option("error", help="several labels in one answer")
 
     @abstractmethod
-    def rows(self, source: Source) -> Iterator[Row | Skip | Said]:
+    def rows(self, source: Source) -> Iterator[Row | Skip | Said | Asked]:
         """Every answer, gold label, and row passed over, in the order of the source."""
 
     def several(self, labels: list[str], place: str, task: str, image: str | None) -> Skip:
@@ -230,7 +240,7 @@ class WorkerFormat(RowFormat):
     worker: str | None = option(None, help="who gave the answers of this source")
 
 
-def collect(rows: Iterator[Row | Skip | Said]) -> Votes:
+def collect(rows: Iterator[Row | Skip | Said | Asked]) -> Votes:
     """Gather rows: gold apart, skips counted, times and weights where there are some."""
     kept: list[Row] = []
     gold: dict[str, tuple[str, str]] = {}
@@ -238,7 +248,11 @@ def collect(rows: Iterator[Row | Skip | Said]) -> Votes:
     tasks: dict[str, None] = {}
     dropped: Counter[str] = Counter()
     guessed: dict[str, dict[str, None]] = {}
+    question: dict[str, str] = {}
     for row in rows:
+        if isinstance(row, Asked):
+            question |= row.question
+            continue
         if isinstance(row, Said):
             guessed.setdefault(row.role, {})[row.what] = None
             continue
@@ -281,6 +295,7 @@ def collect(rows: Iterator[Row | Skip | Said]) -> Votes:
         dropped=+dropped,
         guessed={role: ", ".join(what) for role, what in guessed.items()},
         notes=list(notes),
+        question=question,
     )
 
 

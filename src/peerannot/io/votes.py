@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,15 @@ class Votes:
     """Answers, known labels that came with them, and the name of where they are from.
 
     ``report`` tells what became of the rows of a file, None of a dataset folder; ``abstained``
-    gives the task and the worker of each abstention.
+    gives the task and the worker of each abstention, ``question`` how the tool that they are from
+    names what was asked.
     """
 
     answers: Answers
     gold: Mapping[str, Any]
     name: str
     report: ImportReport | None = None
+    question: Mapping[str, str] = field(default_factory=dict)
     abstained: Callable[[], list[tuple[str, str]]] = list
 
     @property
@@ -105,7 +107,9 @@ def load_votes(
             return [] if details is None else details.abstained().rows()
 
         gold = _saved_gold(folder.path / "gold.json", answers)
-        return Votes(answers, gold, folder.name, abstained=abstained)
+        asked = read_json(folder.path / "metadata.json") if metadata is None else {}
+        question = asked.get("question", {})
+        return Votes(answers, gold, folder.name, question=question, abstained=abstained)
     if metadata is not None or answers_file != "answers.json":
         names = " and ".join(map(spell, ("metadata", "answers_file")))
         raise ParameterError(f"{names} are for dataset folders")
@@ -118,7 +122,9 @@ def load_votes(
         answers = answers.without_tasks(keys)
     first = path[0] if isinstance(path, list | tuple) else path
     name = Path(str(first)).name.partition(".")[0] or "answers"
-    return Votes(answers, imported.gold, name, imported.report, imported.abstained.rows)
+    return Votes(
+        answers, imported.gold, name, imported.report, imported.question, imported.abstained.rows
+    )
 
 
 def _saved_gold(path: Path, answers: Answers) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from peerannot.errors import DataError
 from peerannot.io import choose
-from peerannot.io.formats.label_studio import CONTROLS, values_of
+from peerannot.io.formats.label_studio import CONTROLS, result_of, values_of
 
 __all__ = ["Control", "find_control"]
 
@@ -45,17 +45,7 @@ class Control:
 
     def result(self, label: str) -> dict[str, Any]:
         """A label as a prediction or an annotation holds it."""
-        value: Any
-        if self.kind == "rating":
-            value = int(label) if label.isdecimal() else float(label)
-        else:
-            value = [label.split("/")] if self.kind == "taxonomy" else [label]
-        return {
-            "from_name": self.name,
-            "to_name": self.to_name,
-            "type": self.kind,
-            "value": {self.kind: value},
-        }
+        return result_of(self.name, self.to_name, self.kind, label)
 
     def label_of(self, result: Any) -> str | None:
         """The one label that a result, a list of items, gives in this control."""

@@ -14,6 +14,7 @@ from peerannot.io.base import (
     CERTAIN,
     FORMATS,
     NO,
+    Asked,
     Row,
     RowFormat,
     Said,
@@ -22,7 +23,9 @@ from peerannot.io.base import (
     text_id,
 )
 
-__all__ = ["CONTROLS", "LabelStudio", "image_of", "person", "pick_image", "values_of"]
+__all__ = [
+    "CONTROLS", "LabelStudio", "image_of", "person", "pick_image", "result_of", "values_of",
+]  # fmt: skip
 
 CONTROLS = ("choices", "taxonomy", "rating")  # kinds of control that give a task one label
 WHAT = ", ".join(CONTROLS)
@@ -57,15 +60,20 @@ class LabelStudio(RowFormat):
             return NO
         return CERTAIN if isinstance(_annotations(first), list) and "data" in first else NO
 
-    def rows(self, source: Source) -> Iterator[Row | Skip | Said]:
-        control = _control(source, self.control)
+    def rows(self, source: Source) -> Iterator[Row | Skip | Said | Asked]:
+        control, asked = _control(source, self.control)
         if self.control is None and control:
             yield Said("label", control)
+        if asked:
+            yield Asked(asked)
         for place, entry in source.records():
             task = text_id(entry.get("id"), place, "id of the task")
             key, image = pick_image(entry.get("data"))
             if key is not None:
                 yield Said("image", key)
+                if asked and "data_key" not in asked:
+                    asked["data_key"] = key
+                    yield Asked(asked)
             annotations = _annotations(entry)
             if not isinstance(annotations, list):
                 raise DataError(f"{place}: a task without a list of annotations")
@@ -133,23 +141,40 @@ def values_of(value: Any, where: str) -> list[str]:
     raise DataError(f"{where}: a result without its {', '.join(CONTROLS[:-1])} or {CONTROLS[-1]}")
 
 
+def result_of(control: str, to_name: str, kind: str, label: str) -> dict[str, Any]:
+    """A label as a prediction or an annotation holds it: what `values_of` reads."""
+    value: Any
+    if kind == "rating":
+        value = int(label) if label.isdecimal() else float(label)
+    else:
+        value = [label.split("/")] if kind == "taxonomy" else [label]
+    return {"from_name": control, "to_name": to_name, "type": kind, "value": {kind: value}}
+
+
 def _path(entry: Any, where: str, kind: str) -> str:
     if kind == "taxonomy" and isinstance(entry, list) and entry:
         return "/".join(text_id(part, where, kind) for part in entry)
     return text_id(entry, where, kind)
 
 
-def _control(source: Source, named: str | None) -> str:
-    """The control to read: the one named, else the only one that gives a task one label."""
+def _control(source: Source, named: str | None) -> tuple[str, dict[str, str]]:
+    """The control to read, the one named, else the only one that gives a task one label; and what
+    a prediction in it has to say."""
     found: dict[str, str] = {}
+    objects: dict[str, str] = {}
     for place, entry in source.records():
         annotations = _annotations(entry)
         for annotation in annotations if isinstance(annotations, list) else []:
             if isinstance(annotation, dict):
-                found |= {name: kind for name, kind, _ in _results(annotation, place)}
+                for name, kind, item in _results(annotation, place):
+                    found[name] = kind
+                    objects[name] = str(item.get("to_name"))
     readable = {name: kind in CONTROLS for name, kind in found.items()}
     kinds = {name: f"{kind} {name!r}" for name, kind in found.items()}
-    return choose(source.name, named, readable, kinds, f"control of one label a task ({WHAT})")
+    name = choose(source.name, named, readable, kinds, f"control of one label a task ({WHAT})")
+    if name not in found:
+        return name, {}
+    return name, {"control": name, "to_name": objects[name], "kind": found[name]}
 
 
 def person(value: Any, place: str) -> str:

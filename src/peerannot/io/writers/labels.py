@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
@@ -17,8 +17,15 @@ from peerannot._names import FOLDERS, folder_names
 from peerannot._options import option
 from peerannot.errors import ParameterError
 from peerannot.io._write import WRITERS, Export, Writer
+from peerannot.io.formats.label_studio import result_of
 
 __all__ = ["Coco", "HuggingFaceWriter", "ImageFolder", "LabelStudioWriter"]
+
+
+# What a project is taken to call them where nothing tells.
+_LABEL_STUDIO = {
+    "control": "choice", "to_name": "image", "kind": "choices", "data_key": "image",
+}  # fmt: skip
 
 
 def _undecided(labels: np.ndarray[Any, np.dtype[np.int32]]) -> list[str]:
@@ -29,44 +36,61 @@ def _undecided(labels: np.ndarray[Any, np.dtype[np.int32]]) -> list[str]:
 @WRITERS.register("label-studio", "labelstudio")
 @dataclass(frozen=True, kw_only=True)
 class LabelStudioWriter(Writer):
-    """Predictions for Label Studio, to import into the project that the answers came from.
+    """Predictions for Label Studio, in the control that the answers came from.
+
+    Importing tasks makes new ones. For predictions on the tasks that there are, use
+    ``peerannot label-studio push``, or ``form=predictions`` and send the file to
+    ``/api/projects/ID/import/predictions``.
 
     Parameters
     ----------
-    control, to_name
-        Names of the Choices control and of the object it speaks of, in the labelling config.
+    control, to_name, kind
+        Names of the control and of the object it speaks of, in the labelling config, and the kind
+        of control. By default those that were imported, else ``choice``, ``image``, ``choices``.
     data_key
         Key of the image among a task's data.
+    form
+        ``tasks`` with predictions, or ``predictions`` on tasks by their number.
     """
 
     needs_labels: ClassVar[bool] = True
     suffixes: ClassVar[tuple[str, ...]] = (".json",)
 
-    control: str = option("choice", help="name of the Choices control")
-    to_name: str = option("image", help="name of the object that the control speaks of")
-    data_key: str = option("image", help="key of the image among a task's data")
+    control: str | None = option(None, help="name of the control; default: that of the import")
+    to_name: str | None = option(None, help="name of the object that the control speaks of")
+    kind: Literal["choices", "taxonomy", "rating"] | None = option(None, help="kind of control")
+    data_key: str | None = option(None, help="key of the image among a task's data")
+    form: Literal["tasks", "predictions"] = option(
+        "tasks", help="tasks with predictions, or predictions on tasks by number"
+    )
 
     def write(self, job: Export, output: Path) -> list[str]:
         result = job.labelled()
-        tasks = []
+        asked = {
+            name: getattr(self, name) or job.question.get(name) or default
+            for name, default in _LABEL_STUDIO.items()
+        }
+        key, how = asked.pop("data_key"), (asked["control"], asked["to_name"], asked["kind"])
+        by_number = self.form == "predictions"
+        rows: list[dict[str, Any]] = []
         for i, task in enumerate(job.answers.tasks):
-            key, image, label = job.id_of(task), job.image_of(task), int(result.labels[i])
-            entry: dict[str, Any] = {"id": int(key) if key.isdecimal() else key}
-            entry["data"] = {} if image is None else {self.data_key: image}
-            chosen = {
-                "from_name": self.control,
-                "to_name": self.to_name,
-                "type": "choices",
-                "value": {"choices": [job.answers.classes[label]]},
-            }
-            prediction = {
-                "model_version": f"peerannot {result.strategy}",
-                "score": float(result.confidence[i]),
-                "result": [chosen],
-            }
-            entry["predictions"] = [prediction] if label >= 0 else []
-            tasks.append(entry)
-        write_json(output, tasks)
+            name, image, label = job.id_of(task), job.image_of(task), int(result.labels[i])
+            number = int(name) if name.isdecimal() else name
+            found = []
+            if label >= 0:
+                found.append(
+                    {
+                        "model_version": f"peerannot {result.strategy}",
+                        "score": float(result.confidence[i]),
+                        "result": [result_of(*how, job.answers.classes[label])],
+                    }
+                )
+            if by_number:
+                rows += [{"task": number, **prediction} for prediction in found]
+            else:
+                data = {} if image is None else {key: image}
+                rows.append({"id": number, "data": data, "predictions": found})
+        write_json(output, rows)
         return _undecided(result.labels)
 
 
