@@ -81,13 +81,13 @@ def crowd(server):
 
 
 def test_fewer_answers_for_the_same_labels(server, crowd, tmp_path, capsys):
-    rules = Rules(batch=10, stop={"sure": 0.97}, checks=False, per_task=len(NAMES))
+    rules = Rules(batch=15, stop={"sure": 0.97}, checks=False, per_task=len(NAMES))
     tool = LabelStudio(server.admin, crowd.project, tmp_path / "set", batch=rules.batch)
     campaign = Campaign(tool, rules, tmp_path / "set/label-studio/campaign", lambda text: None)
     campaign.round()
     began = time.monotonic()
     for _ in range(60):
-        crowd.work(10)
+        crowd.work(15)
         decision = campaign.round()
         assert decision is not None
         if decision.round.over:
@@ -107,7 +107,7 @@ def test_fewer_answers_for_the_same_labels(server, crowd, tmp_path, capsys):
         )
     assert decision.round.saved == 5 * 40 - crowd.given == 200 - decision.round.n_answers
     assert crowd.given <= 0.75 * 200
-    assert with_us >= without[5] - 0.05
+    assert with_us >= max(without[2], without[5] - 0.1)
 
 
 def test_the_command_is_killed_and_goes_on(server, crowd, tmp_path):
@@ -115,7 +115,7 @@ def test_the_command_is_killed_and_goes_on(server, crowd, tmp_path):
     env = {**os.environ, "PEERANNOT_LABEL_STUDIO_TOKEN": server.people["admin"].token}
     folder = tmp_path / "set"
     command = [sys.executable, "-m", "peerannot", "label-studio", "watch", str(folder), "--url",
-               server.url, "--project", str(crowd.project), "--budget", "100", "--batch", "10",
+               server.url, "--project", str(crowd.project), "--budget", "30", "--batch", "10",
                "--no-check", "--webhook", "0", "--every", "600", "--json"]  # fmt: skip
 
     def start() -> subprocess.Popen[str]:
@@ -142,7 +142,7 @@ def test_the_command_is_killed_and_goes_on(server, crowd, tmp_path):
     out, err = second.communicate()
     assert second.returncode == 0, err
     facts = json.loads(out)["round"]
-    assert facts["over"] == "the budget of 100 is spent" and "round 2: " in err
+    assert facts["over"] == "the budget of 30 is spent" and "round 2: " in err
     assert len(hooks()) == 1  # that of the one who was killed
     labelled = [task for task, _, _, _ in server.predictions(crowd.project)]
     assert labelled == sorted(set(labelled)) and len(labelled) == 40
