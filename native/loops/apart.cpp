@@ -1,8 +1,10 @@
 // As the passes of confusion.cpp and coin.cpp, with what a task's own answers are left out by.
 #include "apart.hpp"
 
+#include "coin_passes.hpp"
 #include "exp.hpp"
 #include "slot_tiles.hpp"
+#include "votes_rows.hpp"
 
 namespace peerannot::PEERANNOT_ISA {
 namespace {
@@ -10,15 +12,6 @@ namespace {
 using V = Vector<double, lanes<double>>;
 constexpr int ahead = 24;           // answers ahead of which rows are asked for
 constexpr int64_t near = 1 << 20;   // bytes of tables that are near enough not to be asked for
-constexpr int most_in_single = 64;  // answers of a task that are added in single precision
-
-PEERANNOT_INLINE bool in_order(const Votes& v, int64_t lo, int64_t hi, int64_t k) {
-    if (!are_runs(v.task_ptr, lo, hi, v.n_answers)) return false;
-    const int64_t first = v.task_ptr[lo];
-    bool fine = all_below(v.pair + first, v.task_ptr[hi] - first, v.n_pairs);
-    for (int64_t i = lo; i < hi; i++) fine &= v.gold[i] < k;
-    return fine;
-}
 
 // Log-probabilities of a task: `own` are its probabilities, by which slopes count.
 template <class Real, class Sum, int W>
@@ -173,14 +166,10 @@ template <class Real> Status em_wide(const ApartPass& pass, int64_t lo, int64_t 
 }
 
 template <class Real> Status em_of(const ApartPass& pass, int64_t lo, int64_t hi, ApartSums& sums) {
-    if (pass.k > most_in_registers) return em_wide<Real>(pass, lo, hi, sums);
-    switch (apart_width(pass.k)) {
-        case 2: return em_rows<Real, 2>(pass, lo, hi, sums);
-        case 4: return em_rows<Real, 4>(pass, lo, hi, sums);
-        case 8: return em_rows<Real, 8>(pass, lo, hi, sums);
-        case 12: return em_rows<Real, 12>(pass, lo, hi, sums);
-        default: return em_rows<Real, 16>(pass, lo, hi, sums);
-    }
+    return by_width(
+        pass.k,
+        [&](auto width) { return em_rows<Real, decltype(width)::value>(pass, lo, hi, sums); },
+        [&] { return em_wide<Real>(pass, lo, hi, sums); });
 }
 
 Status em(const ApartPass& pass, int64_t lo, int64_t hi, ApartSums& sums) {
@@ -212,156 +201,64 @@ void add_up(const double* blocks, int64_t n_blocks, int64_t n_pairs, int64_t k, 
     add_rows(blocks, n_blocks, n_pairs, k, apart_width(k), lo, hi, counts);
 }
 
-// What an answer adds for the class that it names.
-PEERANNOT_INLINE double bonus_of(const ApartCoinPass& pass, int64_t a) {
-    if (!pass.votes.weight) {
-        const double* const line = pass.line + int64_t(pass.unit[a]) * 2;
-        return line[0] + pass.own[a] * line[1];
+// What an answer adds, and how it is counted.
+struct ApartBonus {
+    const ApartCoinPass& pass;
+    ApartCoinSums& sums;
+    double change = 0;
+
+    PEERANNOT_INLINE void ask(int64_t) const {}
+    PEERANNOT_INLINE double said(int64_t a) const {
+        if (!pass.votes.weight) {
+            const double* const line = pass.line + int64_t(pass.unit[a]) * 2;
+            return line[0] + pass.own[a] * line[1];
+        }
+        const double* const b = pass.bonus + int64_t(pass.unit[a]) * 3;
+        const double w = pass.votes.weight[a];
+        return w * (b[0] + (w < 1 ? w : 1.0) * (b[1] + pass.own[a] * (b[2] - b[1])));
     }
-    const double* const b = pass.bonus + int64_t(pass.unit[a]) * 3;
-    const double w = pass.votes.weight[a];
-    return w * (b[0] + (w < 1 ? w : 1.0) * (b[1] + pass.own[a] * (b[2] - b[1])));
-}
+    PEERANNOT_INLINE void count(int64_t a, double z) {
+        const double w = weight_of(pass.votes, a);
+        sums.right[pass.unit[a]] += w * z;
+        change += w * __builtin_fabs(z - pass.own[a]);
+        sums.own[a] = z;
+    }
+};
 
 // Of few classes: a row of the tile for each, a column for each of its tasks.
 Status coin_rows(const ApartCoinPass& pass, int64_t lo, int64_t hi, ApartCoinSums& sums) {
     constexpr int64_t width = tile_tasks;
-    const SlotVotes& v = pass.votes;
     const int64_t k = pass.k;
     alignas(64) double z[most_in_registers * width], top[width], total[width], met[width];
-    double change = 0;
-    if (!are_runs(v.ptr, lo, hi, v.n_answers)) return Status::out_of_range;
+    if (!are_runs(pass.votes.ptr, lo, hi, pass.votes.n_answers)) return Status::out_of_range;
+    ApartBonus bonus{pass, sums};
     for (int64_t begin = lo; begin < hi; begin += width) {
-        const int64_t n = least(width, hi - begin);
-        const int64_t* const ptr = v.ptr + begin;
-        const int32_t* const gold = v.gold + begin;
-        const int64_t from = ptr[0], m = ptr[n] - from;
-        bool is_fine =
-            all_below(pass.unit + from, m, pass.n_units) && all_below(pass.label + from, m, k);
-        bool any_gold = false;
-        for (int64_t t = 0; t < n; t++) {
-            is_fine &= gold[t] < k;
-            any_gold |= gold[t] >= 0;
-        }
-        if (!is_fine) return Status::out_of_range;
-        for (int64_t c = 0; c < k; c++)
-            for (int64_t t = 0; t < width; t++) z[c * width + t] = pass.log_prior[c];
-        for (int64_t t = 0; t < n; t++)
-            for (int64_t a = ptr[t]; a < ptr[t + 1]; a++)
-                z[pass.label[a] * width + t] += bonus_of(pass, a);
-        for (int64_t t = 0; t < n && any_gold; t++)
-            for (int64_t c = 0; c < k && gold[t] >= 0; c++)
-                z[c * width + t] = c == gold[t] ? 0 : nothing;
-        for (int64_t t = 0; t < width; t++) {
-            top[t] = z[t];
-            met[t] = t < n && (ptr[t + 1] > ptr[t] || gold[t] >= 0) ? 1 : 0;
-            total[t] = 0;
-        }
-        for (int64_t c = 1; c < k; c++)
-            for (int64_t t = 0; t < width; t++) top[t] = larger(top[t], z[c * width + t]);
-        for (int64_t c = 0; c < k; c++)
-            for (int64_t t = 0; t < width; t++) z[c * width + t] -= top[t];
-        exp_all(z, k * width);
-        for (int64_t c = 0; c < k; c++)
-            for (int64_t t = 0; t < width; t++) total[t] += z[c * width + t];
+        const ClassTile<ApartCoinPass> tile(pass, begin, hi);
+        if (!tile.is_fine) return Status::out_of_range;
+        tile.fill(pass.log_prior, z);
+        tile.mark(met);
+        tile.each_answer([&](int64_t a, int64_t at) { z[at] += bonus.said(a); });
+        tile.clamp(z, 2 * nothing);
+        tile.exponentials(z, top);
+        tile.sum(z, total);
         for (int64_t t = 0; t < width; t++) total[t] = 1 / total[t];
         for (int64_t c = 0; c < k; c++) {
             for (int64_t t = 0; t < width; t++) z[c * width + t] *= total[t];
             sums.mass[c] += sum_where(z + c * width, met);
         }
-        for (int64_t t = 0; t < n; t++)
-            for (int64_t a = ptr[t]; a < ptr[t + 1]; a++) {
-                const double w = weight_of(v, a), now = z[pass.label[a] * width + t];
-                sums.right[pass.unit[a]] += w * now;
-                change += w * __builtin_fabs(now - pass.own[a]);
-                sums.own[a] = now;
-            }
-        for (int64_t t = 0; t < n && sums.posterior; t++)
-            for (int64_t c = 0; c < k; c++)
-                sums.posterior[(begin + t) * k + c] =
-                    ptr[t + 1] > ptr[t] ? z[c * width + t] : pass.prior[c];
+        tile.each_answer([&](int64_t a, int64_t at) { bonus.count(a, z[at]); });
+        tile.write(z, sums.posterior);
     }
-    sums.change = change;
+    sums.change = bonus.change;
     return Status::fine;
 }
 
 Status coin_slots(const ApartCoinPass& pass, int64_t lo, int64_t hi, ApartCoinSums& sums) {
-    const SlotVotes& v = pass.votes;
-    const int64_t k = pass.k, longest = longest_tile(v, lo, hi);
-    if (longest < 0) return Status::out_of_range;
-    TileRoom room(1, longest);
-    if (!room.has_memory()) return Status::no_memory;
-    double* score = room[0];
-    double left[tile_tasks];
-    double others = 0, change = 0;
-    for (int64_t begin = lo, end; begin < hi; begin = end) {
-        end = begin + tile_of(v, begin, hi);
-        const int64_t from = v.ptr[begin], to = v.ptr[end];
-        if (!are_slots(v, begin, end, k) || !all_below(pass.unit + from, to - from, pass.n_units))
-            return Status::out_of_range;
-        double* at = score;
-        for (int64_t i = begin; i < end; i++) {
-            const int64_t first = v.ptr[i], last = v.ptr[i + 1], n = v.size[i], known = v.gold[i];
-            double rest = 1;
-            for (int64_t s = 0; s < n; s++) {
-                at[s] = pass.log_prior[v.label[first + s]];
-                rest -= pass.prior[v.label[first + s]];
-            }
-            rest = rest > 0 && n < k ? rest : 0;
-            for (int64_t a = first; a < last; a++) at[v.slot[a]] += bonus_of(pass, a);
-            at[n] = rest > 0 ? 0 : nothing;
-            if (known >= 0) {
-                for (int64_t s = 0; s < n; s++) at[s] = v.label[first + s] == known ? 0 : nothing;
-                at[n] = nothing;
-            } else if (n > 0) {
-                double top = at[n];
-                for (int64_t s = 0; s < n; s++) top = larger(top, at[s]);
-                for (int64_t s = 0; s <= n; s++) at[s] -= top;
-            }
-            left[i - begin] = rest;
-            at += n + 1;
-        }
-        exp_all(score, at - score);
-        at = score;
-        for (int64_t i = begin; i < end; i++) {
-            const int64_t first = v.ptr[i], last = v.ptr[i + 1], n = v.size[i], known = v.gold[i];
-            double other = at[n];
-            if (known >= 0) {
-                sums.mass[known] += 1;
-            } else if (n > 0) {
-                double total = left[i - begin] * other;
-                for (int64_t s = 0; s < n; s++) total += at[s];
-                const double scale = 1 / total;
-                other *= scale;
-                others += other;
-                for (int64_t s = 0; s < n; s++) {
-                    const int32_t y = v.label[first + s];
-                    at[s] *= scale;
-                    sums.mass[y] += at[s] - pass.prior[y] * other;
-                }
-            }
-            for (int64_t a = first; a < last; a++) {
-                const double w = weight_of(v, a), z = at[v.slot[a]];
-                sums.right[pass.unit[a]] += w * z;
-                change += w * __builtin_fabs(z - pass.own[a]);
-                sums.own[a] = z;
-            }
-            if (sums.share && n > 0) {
-                sums.rest[i] = other;
-                for (int64_t s = 0; s < n; s++) sums.share[first + s] = at[s];
-            }
-            if (sums.posterior) {
-                double* const row = sums.posterior + i * k;
-                for (int64_t c = 0; c < k; c++) row[c] = (n > 0 ? other : 1) * pass.prior[c];
-                for (int64_t s = 0; s < n; s++) row[v.label[first + s]] = at[s];
-                if (known >= 0 && n > 0) row[known] = 1;
-            }
-            at += n + 1;
-        }
-    }
-    for (int64_t c = 0; c < k; c++) sums.mass[c] += pass.prior[c] * others;
-    sums.change = change;
-    return Status::fine;
+    NoLikelihood gain;
+    ApartBonus bonus{pass, sums};
+    const Status status = over_slots(pass, lo, hi, sums, bonus, gain);
+    sums.change = bonus.change;
+    return status;
 }
 
 Status coin(const ApartCoinPass& pass, int64_t lo, int64_t hi, ApartCoinSums& sums) {

@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "class_coin.hpp"
+#include "coin_passes.hpp"
 #include "exp.hpp"
 #include "products.hpp"
 #include "slot_tiles.hpp"
@@ -22,14 +23,6 @@ constexpr int64_t widest = least(16, 4 * lanes<double>);  // classes up to which
 constexpr int64_t most_slots = 16;  // of a task, up to which vote shares are in rows
 constexpr double most_odds = 40;   // logarithm of the odds of one answer up to which they multiply
 constexpr double most_product = 650;  // and of a product of them, far from overflow and underflow
-
-// Ask for what the unit of a later answer needs, of its bonus or odds.
-PEERANNOT_INLINE void ask_ahead(const CoinPass& pass, const double* each, const CoinSums& sums,
-                                int64_t a) {
-    if (pass.n_units <= cached_units || a + ahead >= pass.votes.n_answers) return;
-    __builtin_prefetch(each + pass.unit[a + ahead]);
-    __builtin_prefetch(sums.right + pass.unit[a + ahead], 1);
-}
 
 Status start_slots(const SlotVotes& v, const int32_t* unit, int64_t n_units, int64_t lo,
                    int64_t hi, double* right) {
@@ -121,6 +114,26 @@ Status start(const SlotVotes& v, const int32_t* unit, int64_t n_units, int64_t l
     return Status::fine;
 }
 
+// What an answer adds, and how it is counted.
+struct Bonus {
+    const CoinPass& pass;
+    const double* const each;  // of units: their bonus, or their odds
+    CoinSums& sums;
+
+    // Ask for what the unit of a later answer needs.
+    PEERANNOT_INLINE void ask(int64_t a) const {
+        if (pass.n_units <= cached_units || a + ahead >= pass.votes.n_answers) return;
+        __builtin_prefetch(each + pass.unit[a + ahead]);
+        __builtin_prefetch(sums.right + pass.unit[a + ahead], 1);
+    }
+    PEERANNOT_INLINE double said(int64_t a) const {
+        return weight_of(pass.votes, a) * each[pass.unit[a]];
+    }
+    PEERANNOT_INLINE void count(int64_t a, double z) const {
+        sums.right[pass.unit[a]] += weight_of(pass.votes, a) * z;
+    }
+};
+
 // A row of the tile for each class, a column for each of its tasks.
 //
 // Where all answers weigh 1, an exponential for each unit is all that a pass needs: the odds of
@@ -146,55 +159,30 @@ Status step_rows(const CoinPass& pass, int64_t lo, int64_t hi, CoinSums& sums) {
             odds[u] = u < n_units ? pass.bonus[u] : 0;
         exp_all(odds, n_units);
     }
+    const Bonus by_odds{pass, odds, sums}, by_bonus{pass, pass.bonus, sums};
     for (int64_t begin = lo; begin < hi; begin += width) {
-        const int64_t n = least(width, hi - begin);
-        const int64_t* ptr = v.ptr + begin;
-        const int32_t* gold = v.gold + begin;
-        const int64_t from = ptr[0], m = ptr[n] - from;
-        bool is_fine =
-            all_below(pass.unit + from, m, n_units) && all_below(pass.label + from, m, k);
-        bool any_gold = false;
-        int64_t longest = 0;
-        for (int64_t t = 0; t < n; t++) {
-            is_fine &= gold[t] < k;
-            any_gold |= gold[t] >= 0;
-            longest = larger(longest, ptr[t + 1] - ptr[t]);
-        }
-        if (!is_fine) return Status::out_of_range;
-        const bool multiplies = double(longest) * reach + prior_reach < most_product;
-        const double* start = multiplies ? pass.prior : pass.log_prior;
-        for (int64_t c = 0; c < k; c++)
-            for (int64_t t = 0; t < width; t++) z[c * width + t] = start[c];
-        for (int64_t t = 0; t < width; t++)
-            met[t] = t < n && (ptr[t + 1] > ptr[t] || gold[t] >= 0) ? 1 : 0;
+        const ClassTile<CoinPass> tile(pass, begin, hi);
+        if (!tile.is_fine) return Status::out_of_range;
+        const bool multiplies = double(tile.longest) * reach + prior_reach < most_product;
+        tile.fill(multiplies ? pass.prior : pass.log_prior, z);
+        tile.mark(met);
         if (multiplies) {
-            for (int64_t t = 0; t < n; t++)
-                for (int64_t a = ptr[t]; a < ptr[t + 1]; a++) {
-                    ask_ahead(pass, odds, sums, a);
-                    z[pass.label[a] * width + t] *= odds[pass.unit[a]];
-                }
+            tile.each_answer([&](int64_t a, int64_t at) {
+                by_odds.ask(a);
+                z[at] *= odds[pass.unit[a]];
+            });
         } else {
-            for (int64_t t = 0; t < n; t++)
-                for (int64_t a = ptr[t]; a < ptr[t + 1]; a++) {
-                    ask_ahead(pass, pass.bonus, sums, a);
-                    z[pass.label[a] * width + t] += weight_of(v, a) * pass.bonus[pass.unit[a]];
-                }
+            tile.each_answer([&](int64_t a, int64_t at) {
+                by_bonus.ask(a);
+                z[at] += by_bonus.said(a);
+            });
         }
-        for (int64_t t = 0; t < n && any_gold; t++)
-            for (int64_t c = 0; c < k && gold[t] >= 0; c++)
-                if (c != gold[t]) z[c * width + t] = multiplies ? 0 : 2 * nothing;
+        tile.clamp(z, multiplies ? 0 : 2 * nothing);
         if (!multiplies) {
-            for (int64_t t = 0; t < width; t++) top[t] = z[t];
-            for (int64_t c = 1; c < k; c++)
-                for (int64_t t = 0; t < width; t++) top[t] = larger(top[t], z[c * width + t]);
-            for (int64_t c = 0; c < k; c++)
-                for (int64_t t = 0; t < width; t++) z[c * width + t] -= top[t];
-            exp_all(z, k * width);
+            tile.exponentials(z, top);
             gain += sum_where(top, met);
         }
-        for (int64_t t = 0; t < width; t++) total[t] = 0;
-        for (int64_t c = 0; c < k; c++)
-            for (int64_t t = 0; t < width; t++) total[t] += z[c * width + t];
+        tile.sum(z, total);
         for (int64_t t = 0; t < width; t++) top[t] = met[t] > 0 ? total[t] : 1;
         product.times(top);
         for (int64_t t = 0; t < width; t++) top[t] = 1 / total[t];
@@ -207,108 +195,19 @@ Status step_rows(const CoinPass& pass, int64_t lo, int64_t hi, CoinSums& sums) {
                 for (int64_t t = 0; t < width; t++) row[t] *= top[t];
             sums.mass[c] += sum_where(row, met);
         }
-        for (int64_t t = 0; t < n; t++)
-            for (int64_t a = ptr[t]; a < ptr[t + 1]; a++)
-                sums.right[pass.unit[a]] += weight_of(v, a) * z[pass.label[a] * width + t];
-        for (int64_t t = 0; t < n && sums.posterior; t++)
-            for (int64_t c = 0; c < k; c++)
-                sums.posterior[(begin + t) * k + c] =
-                    ptr[t + 1] > ptr[t] ? z[c * width + t] : pass.prior[c];
+        tile.each_answer([&](int64_t a, int64_t at) { by_bonus.count(a, z[at]); });
+        tile.write(z, sums.posterior);
     }
     sums.gain = gain + product.log();
     return Status::fine;
 }
 
 Status step_slots(const CoinPass& pass, int64_t lo, int64_t hi, CoinSums& sums) {
-    const SlotVotes& v = pass.votes;
-    const int64_t k = pass.k, longest = longest_tile(v, lo, hi);
-    if (longest < 0) return Status::out_of_range;
-    TileRoom room(1, longest);
-    if (!room.has_memory()) return Status::no_memory;
-    double* score = room[0];
-    double left[tile_tasks];
-    double gain = 0, product = 1, others = 0;
-    for (int64_t begin = lo, end; begin < hi; begin = end) {
-        end = begin + tile_of(v, begin, hi);
-        const int64_t from = v.ptr[begin], to = v.ptr[end];
-        if (!are_slots(v, begin, end, k) || !all_below(pass.unit + from, to - from, pass.n_units))
-            return Status::out_of_range;
-        double* at = score;
-        for (int64_t i = begin; i < end; i++) {
-            const int64_t first = v.ptr[i], last = v.ptr[i + 1], n = v.size[i], known = v.gold[i];
-            double rest = 1;
-            for (int64_t s = 0; s < n; s++) {
-                const int32_t y = v.label[first + s];
-                at[s] = pass.log_prior[y];
-                rest -= pass.prior[y];
-            }
-            rest = rest > 0 && n < k ? rest : 0;
-            for (int64_t a = first; a < last; a++) {
-                ask_ahead(pass, pass.bonus, sums, a);
-                at[v.slot[a]] += weight_of(v, a) * pass.bonus[pass.unit[a]];
-            }
-            at[n] = rest > 0 ? 0 : nothing;
-            if (known >= 0) {
-                double hit = pass.log_prior[known];
-                for (int64_t s = 0; s < n; s++) {
-                    const bool is_known = v.label[first + s] == known;
-                    hit = is_known ? at[s] : hit;
-                    at[s] = is_known ? 0 : nothing;
-                }
-                at[n] = nothing;
-                gain += hit;
-            } else if (n > 0) {
-                double top = at[n];
-                for (int64_t s = 0; s < n; s++) top = larger(top, at[s]);
-                for (int64_t s = 0; s <= n; s++) at[s] -= top;
-                gain += top;
-            }
-            left[i - begin] = rest;
-            at += n + 1;
-        }
-        exp_all(score, at - score);
-        at = score;
-        for (int64_t i = begin; i < end; i++) {
-            const int64_t first = v.ptr[i], last = v.ptr[i + 1], n = v.size[i], known = v.gold[i];
-            double other = at[n];
-            if (known >= 0) {
-                sums.mass[known] += 1;
-            } else if (n > 0) {
-                double total = left[i - begin] * other;
-                for (int64_t s = 0; s < n; s++) total += at[s];
-                // One logarithm for many tasks.
-                product *= total;
-                if (!(product > 1e-200 && product < 1e200)) {
-                    gain += std::log(product);
-                    product = 1;
-                }
-                const double scale = 1 / total;
-                other *= scale;
-                others += other;
-                for (int64_t s = 0; s < n; s++) {
-                    const int32_t y = v.label[first + s];
-                    at[s] *= scale;
-                    sums.mass[y] += at[s] - pass.prior[y] * other;
-                }
-            }
-            for (int64_t a = first; a < last; a++)
-                sums.right[pass.unit[a]] += weight_of(v, a) * at[v.slot[a]];
-            if (sums.share && n > 0) {
-                sums.rest[i] = other;
-                for (int64_t s = 0; s < n; s++) sums.share[first + s] = at[s];
-            }
-            if (sums.posterior) {
-                double* row = sums.posterior + i * k;
-                for (int64_t c = 0; c < k; c++) row[c] = (n > 0 ? other : 1) * pass.prior[c];
-                for (int64_t s = 0; s < n; s++) row[v.label[first + s]] = at[s];
-                if (known >= 0 && n > 0) row[known] = 1;
-            }
-            at += n + 1;
-        }
-    }
-    for (int64_t c = 0; c < k; c++) sums.mass[c] += pass.prior[c] * others;
-    sums.gain = gain + std::log(product);
-    return Status::fine;
+    Likelihood gain;
+    Bonus by_bonus{pass, pass.bonus, sums};
+    const Status status = over_slots(pass, lo, hi, sums, by_bonus, gain);
+    sums.gain = gain.log();
+    return status;
 }
 
 Status step(const CoinPass& pass, int64_t lo, int64_t hi, CoinSums& sums) {

@@ -11,24 +11,14 @@
 
 #include "exp.hpp"
 #include "room.hpp"
-#include "vectors.hpp"
+#include "votes_rows.hpp"
 
 namespace peerannot::PEERANNOT_ISA {
 namespace {
 
 constexpr int ahead = 24;           // answers ahead of which rows of tables are asked for
 constexpr int64_t near = 1 << 21;   // bytes of tables that are near enough not to be asked for
-constexpr int most_in_single = 64;  // answers of a task that are added in single precision
-constexpr double nothing = -1e30;   // logarithm of the probability of padding
 constexpr double tie = 1.0 - 1e-9;  // classes within this of the likeliest share a hard step
-
-PEERANNOT_INLINE bool in_order(const Votes& v, int64_t lo, int64_t hi, int64_t n_classes) {
-    if (!are_runs(v.task_ptr, lo, hi, v.n_answers)) return false;
-    const int64_t first = v.task_ptr[lo];
-    bool fine = all_below(v.pair + first, v.task_ptr[hi] - first, v.n_pairs);
-    for (int64_t i = lo; i < hi; i++) fine &= v.gold[i] < n_classes;
-    return fine;
-}
 
 // Keep only the columns of a known class.
 template <class Real>
@@ -276,14 +266,10 @@ template <class Real> Status em_wide(const Pass& pass, int64_t lo, int64_t hi, S
 }
 
 template <class Real> Status em_of(const Pass& pass, int64_t lo, int64_t hi, Sums& sums) {
-    if (pass.k > most_in_registers) return em_wide<Real>(pass, lo, hi, sums);
-    switch (row_width(pass.k)) {
-        case 2: return em_rows<Real, 2>(pass, lo, hi, sums);
-        case 4: return em_rows<Real, 4>(pass, lo, hi, sums);
-        case 8: return em_rows<Real, 8>(pass, lo, hi, sums);
-        case 12: return em_rows<Real, 12>(pass, lo, hi, sums);
-        default: return em_rows<Real, 16>(pass, lo, hi, sums);
-    }
+    return by_width(
+        pass.k,
+        [&](auto width) { return em_rows<Real, decltype(width)::value>(pass, lo, hi, sums); },
+        [&] { return em_wide<Real>(pass, lo, hi, sums); });
 }
 
 Status em(const Pass& pass, int64_t lo, int64_t hi, Sums& sums) {
@@ -404,14 +390,12 @@ Status start_wide(const Votes& v, const int32_t* label, const double* given, int
 
 Status start(const Votes& v, const int32_t* label, const double* given, int64_t k, int64_t lo,
              int64_t hi, Sums& sums) {
-    if (k > most_in_registers) return start_wide(v, label, given, k, lo, hi, sums);
-    switch (row_width(k)) {
-        case 2: return start_rows<2>(v, label, given, k, lo, hi, sums);
-        case 4: return start_rows<4>(v, label, given, k, lo, hi, sums);
-        case 8: return start_rows<8>(v, label, given, k, lo, hi, sums);
-        case 12: return start_rows<12>(v, label, given, k, lo, hi, sums);
-        default: return start_rows<16>(v, label, given, k, lo, hi, sums);
-    }
+    return by_width(
+        k,
+        [&](auto width) {
+            return start_rows<decltype(width)::value>(v, label, given, k, lo, hi, sums);
+        },
+        [&] { return start_wide(v, label, given, k, lo, hi, sums); });
 }
 
 void add_up(const double* blocks, int64_t n_blocks, int64_t n_pairs, int64_t k, int64_t lo,

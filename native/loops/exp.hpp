@@ -6,6 +6,8 @@
 
 namespace peerannot::PEERANNOT_ISA {
 
+constexpr double nothing = -1e30;  // logarithm of the probability of what cannot be
+
 template <class T> constexpr T log2e = T(1.44269504088896340736);
 
 template <class T> struct Exponent;

@@ -4,7 +4,7 @@
 
 #include "ballots.hpp"
 #include "room.hpp"
-#include "vectors.hpp"
+#include "votes_rows.hpp"
 
 namespace peerannot::PEERANNOT_ISA {
 namespace {
@@ -242,12 +242,10 @@ Status sweep_wide(const Sweep& sweep, int64_t lo, int64_t hi, SweepSums& sums) {
 }
 
 Status sweep(const Sweep& all, int64_t lo, int64_t hi, SweepSums& sums) {
-    if (all.k <= 2) return sweep_rows<2>(all, lo, hi, sums);
-    if (all.k <= 4) return sweep_rows<4>(all, lo, hi, sums);
-    if (all.k <= 8) return sweep_rows<8>(all, lo, hi, sums);
-    if (all.k <= 12) return sweep_rows<12>(all, lo, hi, sums);
-    if (all.k <= 16) return sweep_rows<16>(all, lo, hi, sums);
-    return sweep_wide(all, lo, hi, sums);
+    return by_width(
+        all.k,
+        [&](auto width) { return sweep_rows<decltype(width)::value>(all, lo, hi, sums); },
+        [&] { return sweep_wide(all, lo, hi, sums); });
 }
 
 Status agreements(const Ballots& b, double* agree, double* common) {

@@ -10,7 +10,6 @@ namespace peerannot::PEERANNOT_ISA {
 
 constexpr int64_t tile_tasks = 64;
 constexpr int64_t tile_answers = 256;   // a task with more is a tile of its own
-constexpr double nothing = -1e30;       // logarithm of the probability of what cannot be
 
 PEERANNOT_INLINE double weight_of(const SlotVotes& v, int64_t a) {
     return v.weight ? v.weight[a] : 1.0;
