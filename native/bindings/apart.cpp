@@ -9,55 +9,79 @@ namespace {
 using Table = Array<const double, 2>;
 using Out = Array<double>;
 using OutTable = Array<double, 2>;
+using Cube = Array<const double, 3>;
+using OutCube = Array<double, 3>;
 
-double em(Longs task_ptr, Ints pair, Reals weight, Ints gold, Table table, Table slope,
-          Reals log_prior, Table own, Longs bounds, OutTable counts, Out mass, OutTable posterior,
-          bool single, int64_t threads) {
-    const int64_t n_tasks = size(gold), n = size(pair), n_pairs = size(table), k = size(log_prior);
+constexpr int64_t most_joint = 1 << 21;  // bytes of rows of models that go through answers at once
+
+void em(Longs task_ptr, Ints pair, Reals weight, Ints gold, Cube table, Cube slope, Table log_prior,
+        Table own, Table own_too, Longs bounds, OutCube counts, OutTable mass, OutTable posterior,
+        OutTable posterior_too, Out change, bool single, int64_t threads) {
+    const int64_t n_tasks = size(gold), n = size(pair), n_pairs = size(table, 1);
+    const int64_t n_models = size(log_prior), k = size(log_prior, 1);
+    require(n_models == 1 || n_models == most_together, "log_prior: a row a model, of one or two");
     require(k >= 1, "log_prior: at least one class");
     require(size(task_ptr) == n_tasks + 1, "task_ptr: one more than gold");
     require(size(weight) == n || size(weight) == 0, "weight: as many as answers, or none");
-    require(size(slope) == n_pairs && size(table, 1) == k && size(slope, 1) == k,
-            "table, slope: a row a pair, a column a class");
-    require(size(mass) == k, "mass: one a class");
+    require(size(table) == n_models && size(table, 2) == k && size(slope) == n_models &&
+                size(slope, 1) == n_pairs && size(slope, 2) == k,
+            "table, slope: a row a pair, a column a class, of each model");
+    require(size(mass) == n_models && size(mass, 1) == k, "mass: one a class, of each model");
+    require(size(change) == n_models, "change: one a model");
+    const int64_t n_too = n_models == 2 ? n_tasks : 0;
     require(size(own) == n_tasks && size(own, 1) == k && size(posterior) == n_tasks &&
-                size(posterior, 1) == k,
-            "own, posterior: a row a task, a column a class");
-    require(size(counts, 1) == k && (size(counts) == n_pairs || size(counts) == 0),
-            "counts: a row a pair, or none");
+                size(posterior, 1) == k && size(own_too) == n_too && size(own_too, 1) == k &&
+                size(posterior_too) == n_too && size(posterior_too, 1) == k,
+            "own, posterior: a row a task, a column a class, of each model");
+    require(size(counts) == n_models && size(counts, 2) == k &&
+                (size(counts, 1) == n_pairs || size(counts, 1) == 0),
+            "counts: a row a pair, or none, of each model");
     check_bounds(bounds, n_tasks);
     const Votes votes{task_ptr.data(), pair.data(), given(weight), gold.data(), n_tasks, n, n_pairs};
     nb::gil_scoped_release release;
-    const int64_t w = apart_width(k), n_blocks = size(bounds) - 1;
-    const bool counted = size(counts) > 0;
+    const double* const owns[] = {own.data(), own_too.data()};
+    double* const posteriors[] = {posterior.data(), posterior_too.data()};
+    const bool counted = size(counts, 1) > 0;
+    // Rows that registers hold, and the cache, are those of all models; else one goes after the
+    // other.
+    const int64_t all_rows = n_pairs * apart_width(k) * n_models * 16;
+    const int64_t together = k > most_in_registers || all_rows > most_joint ? 1 : n_models;
+    const int64_t w = apart_width(k) * together, n_blocks = size(bounds) - 1;
+    const int64_t each = counted ? n_pairs * w : 0, n_mass = together * k;
     Room<double> rows(single ? n_pairs * w + 1 : n_pairs * 2 * w);
-    check(over_ranges(n_pairs, 16384 / w + 1, threads, [&](int64_t lo, int64_t hi) {
-        loops().apart->lay_out(table.data(), slope.data(), lo, hi, k, single, rows);
-        return Status::fine;
-    }));
-    const ApartPass pass{votes, rows, log_prior.data(), own.data(), k, single};
-    const int64_t each = counted ? n_pairs * w : 0;
-    Room<double> blocks(n_blocks * each), masses(n_blocks * k), changes(n_blocks);
-    check(over_blocks(n_blocks, threads, [&](int64_t b) {
-        ApartSums sums{counted ? blocks + b * each : nullptr, masses + b * k, posterior.data(), 0};
-        if (counted) std::memset(sums.counts, 0, size_t(each) * sizeof(double));
-        std::memset(sums.mass, 0, size_t(k) * sizeof(double));
-        const Status status = loops().apart->em(pass, bounds(b), bounds(b + 1), sums);
-        changes[b] = sums.change;
-        return status;
-    }));
-    if (counted)
-        check(over_ranges(n_pairs, 4096 / k + 1, threads, [&](int64_t lo, int64_t hi) {
-            loops().apart->add_up(blocks, n_blocks, n_pairs, k, lo, hi, counts.data());
+    Room<double> blocks(n_blocks * each), masses(n_blocks * n_mass), changes(n_blocks * together);
+    for (int64_t m = 0; m < n_models; m += together) {
+        const int64_t from = m * n_pairs * k;
+        check(over_ranges(n_pairs, 16384 / w + 1, threads, [&](int64_t lo, int64_t hi) {
+            loops().apart->lay_out(table.data() + from, slope.data() + from, n_pairs, lo, hi, k,
+                                   together, single, rows);
             return Status::fine;
         }));
-    double change = 0;
-    for (int64_t c = 0; c < k; c++) mass.data()[c] = 0;
-    for (int64_t b = 0; b < n_blocks; b++) {
-        change += changes[b];
-        for (int64_t c = 0; c < k; c++) mass.data()[c] += masses[b * k + c];
+        ApartPass pass{votes, rows, log_prior.data() + m * k, {}, k, together, single};
+        ApartSums blank{nullptr, nullptr, {}, {}};
+        for (int64_t s = 0; s < together; s++) {
+            pass.own[s] = owns[m + s];
+            blank.posterior[s] = posteriors[m + s];
+        }
+        check(over_blocks(n_blocks, threads, [&](int64_t b) {
+            ApartSums sums = blank;
+            sums.counts = counted ? blocks + b * each : nullptr;
+            sums.mass = masses + b * n_mass;
+            if (counted) std::memset(sums.counts, 0, size_t(each) * sizeof(double));
+            std::memset(sums.mass, 0, size_t(n_mass) * sizeof(double));
+            const Status status = loops().apart->em(pass, bounds(b), bounds(b + 1), sums);
+            for (int64_t s = 0; s < together; s++) changes[b * together + s] = sums.change[s];
+            return status;
+        }));
+        if (counted)
+            check(over_ranges(n_pairs, 4096 / k + 1, threads, [&](int64_t lo, int64_t hi) {
+                loops().apart->add_up(blocks, n_blocks, n_pairs, k, together, lo, hi,
+                                      counts.data() + from);
+                return Status::fine;
+            }));
+        loops().coin->add_up(masses, n_blocks, n_mass, 0, n_mass, mass.data() + m * k);
+        loops().coin->add_up(changes, n_blocks, together, 0, together, change.data() + m);
     }
-    return change;
 }
 
 double coin(Longs ptr, Longs sizes, Ints slot_label, Ints slot, Ints label, Ints unit, Reals weight,
@@ -99,9 +123,9 @@ double coin(Longs ptr, Longs sizes, Ints slot_label, Ints slot, Ints label, Ints
 
 void bind_apart(nb::module_& m) {
     m.def("apart_em", em, "task_ptr"_array, "pair"_array, "weight"_array, "gold"_array,
-          "table"_array, "slope"_array, "log_prior"_array, "own"_array, "bounds"_array,
-          "counts"_array, "mass"_array, "posterior"_array, nb::kw_only(), nb::arg("single"),
-          nb::arg("threads"));
+          "table"_array, "slope"_array, "log_prior"_array, "own"_array, "own_too"_array,
+          "bounds"_array, "counts"_array, "mass"_array, "posterior"_array, "posterior_too"_array,
+          "change"_array, nb::kw_only(), nb::arg("single"), nb::arg("threads"));
     m.def("apart_coin", coin, "ptr"_array, "size"_array, "slot_label"_array, "slot"_array,
           "label"_array, "unit"_array, "weight"_array, "gold"_array, "bonus"_array, "prior"_array,
           "log_prior"_array, "own"_array, "bounds"_array, "total"_array, "after"_array,

@@ -10,17 +10,22 @@ using Out = Array<double>;
 using OutTable = Array<double, 2>;
 
 void start(Longs ptr, Longs sizes, Ints label, Ints slot, Ints unit, Reals weight, Ints gold,
-           Longs bounds, Out right, int64_t threads) {
+           Longs bounds, Out right, Out mass, Out own, int64_t threads) {
     const SlotVotes votes = slot_votes_of(ptr, sizes, label, slot, weight, gold);
-    const int64_t n_units = size(right);
+    const int64_t n_units = size(right), k = size(mass);
     check_bounds(bounds, votes.n_tasks);
     require(size(unit) == votes.n_answers, "unit: one an answer");
+    require(size(own) == 0 || size(own) == votes.n_answers, "own: one an answer, or none");
     nb::gil_scoped_release release;
-    sum_blocks(bounds, n_units, right.data(), threads,
+    Room<double> total(n_units + k);
+    sum_blocks(bounds, n_units + k, total, threads,
                [&](int64_t lo, int64_t hi, double* sums, double& gain) {
                    gain = 0;
-                   return loops().coin->start(votes, unit.data(), n_units, lo, hi, sums);
+                   CoinStart to{sums, k > 0 ? sums + n_units : nullptr, given(own), k};
+                   return loops().coin->start(votes, unit.data(), n_units, lo, hi, to);
                });
+    if (n_units > 0) std::memcpy(right.data(), total, size_t(n_units) * sizeof(double));
+    if (k > 0) std::memcpy(mass.data(), total + n_units, size_t(k) * sizeof(double));
 }
 
 double step(Longs ptr, Longs sizes, Ints slot_label, Ints slot, Ints unit, Reals weight, Ints gold,
@@ -93,7 +98,7 @@ double class_step(Longs ptr, Longs sizes, Ints label, Ints slot, Longs entry, In
 
 void bind_coin(nb::module_& m) {
     m.def("coin_start", start, "ptr"_array, "size"_array, "slot_label"_array, "slot"_array,
-          "unit"_array, "weight"_array, "gold"_array, "bounds"_array, "right"_array,
+          "unit"_array, "weight"_array, "gold"_array, "bounds"_array, "right"_array, "mass"_array, "own"_array,
           nb::kw_only(), nb::arg("threads"));
     m.def("coin_step", step, "ptr"_array, "size"_array, "slot_label"_array, "slot"_array,
           "unit"_array, "weight"_array, "gold"_array, "label"_array, "bonus"_array, "prior"_array,

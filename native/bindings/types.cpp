@@ -14,31 +14,29 @@ using Table = Array<const double, 2>;
 using Cube = Array<const double, 3>;
 using OutTable = Array<double, 2>;
 
-// The counts, and rows of the types padded to whole registers.
+// The counts, and the types with the sums of their rows.
 class Types {
 public:
     Types(const Longs& ptr, const Ints& label, const Table& counts, const Cube& rows)
-        : k(size(rows, 2)), n_types(size(rows)), width(loops().types->width(k)),
-          n_workers(size(ptr) - 1), begun(n_types * k * width), log_gamma(n_types * k * width),
-          digamma(n_types * k * width), total(n_types * width) {
-        const int64_t n_pairs = size(label);
-        const auto at = [&](int64_t row) { return rows.data() + row * k; };
-        for (int64_t row = 0; row < n_types * k; row++)
-            for (int64_t c = 0; c < width; c++) begun[row * width + c] = c < k ? at(row)[c] : 1.0;
+        : k(size(rows, 2)), n_types(size(rows)), n_workers(size(ptr) - 1),
+          log_gamma(n_types * k * k), digamma(n_types * k * k), total(n_types * k),
+          total_log_gamma(n_types * k), total_digamma(n_types * k) {
         for (int64_t m = 0; m < n_types; m++)
-            for (int64_t c = 0; c < width; c++) {
-                total[m * width + c] = c < k ? 0.0 : 1.0;
-                for (int64_t l = 0; l < k && c < k; l++) total[m * width + c] += at(m * k + l)[c];
+            for (int64_t c = 0; c < k; c++) {
+                total[m * k + c] = 0;
+                for (int64_t l = 0; l < k; l++)
+                    total[m * k + c] += rows.data()[(m * k + l) * k + c];
             }
-        of = {ptr.data(), label.data(), counts.data(), begun, log_gamma, digamma, total,
-              n_workers, n_pairs, k, width, n_types};
+        of = {ptr.data(), label.data(), counts.data(), rows.data(), log_gamma, digamma, total,
+              total_log_gamma, total_digamma, n_workers, size(label), k, n_types};
     }
     void with_gammas() {
-        loops().types->gammas(begun, n_types * k * width, log_gamma, digamma);
+        loops().types->gammas(of.begun, n_types * k * k, log_gamma, digamma);
+        loops().types->gammas(total, n_types * k, total_log_gamma, total_digamma);
     }
 
-    int64_t k, n_types, width, n_workers;
-    Room<double> begun, log_gamma, digamma, total;
+    int64_t k, n_types, n_workers;
+    Room<double> log_gamma, digamma, total, total_log_gamma, total_digamma;
     TypesOf of;
 };
 
@@ -64,9 +62,8 @@ void membership(Longs ptr, Ints label, Table counts, Cube rows, Reals log_share,
     nb::gil_scoped_release release;
     Types types(ptr, label, counts, rows);
     types.with_gammas();
-    const int64_t width = types.width;
     const bool learns = size(met) > 0;
-    const int64_t n_met = n_types * k * width, each = learns ? n_met + n_types * width : 0;
+    const int64_t n_met = n_types * k * k, each = learns ? n_met + n_types * k : 0;
     Room<double> sums(n_blocks * each);
     check(over_blocks(n_blocks, threads, [&](int64_t b) {
         double* const own = sums + b * each;
@@ -74,15 +71,13 @@ void membership(Longs ptr, Ints label, Table counts, Cube rows, Reals log_share,
         return loops().types->membership(types.of, log_share.data(), bounds(b), bounds(b + 1),
                                          membership.data(), learns ? own : nullptr, own + n_met);
     }));
-    const auto add = [&](int64_t at) {
+    if (!learns) return;
+    loops().coin->add_up(sums, n_blocks, each, 0, n_met, met.data());
+    for (int64_t c = n_met; c < each; c++) {
         double total = 0;
-        for (int64_t b = 0; b < n_blocks; b++) total += sums[b * each + at];
-        return total;
-    };
-    for (int64_t row = 0; row < n_types * k && learns; row++)
-        for (int64_t c = 0; c < k; c++) met.data()[row * k + c] = add(row * width + c);
-    for (int64_t m = 0; m < n_types && learns; m++)
-        for (int64_t c = 0; c < k; c++) spent.data()[m * k + c] = add(n_met + m * width + c);
+        for (int64_t b = 0; b < n_blocks; b++) total += sums[b * each + c];
+        spent.data()[c - n_met] = total;
+    }
 }
 
 void tables(Longs ptr, Ints label, Table counts, Cube rows, Table membership, OutTable table,

@@ -9,14 +9,17 @@
 
 namespace peerannot {
 
-// Of models with a confusion matrix for each worker. `rows` has for each pair its row of
-// log-probabilities, and one of what these change by for each answer that is left out.
+constexpr int most_together = 2;  // models with matrices that one pass takes
+
+// Of models with a confusion matrix for each worker. `rows` has for each pair the rows of
+// log-probabilities of the models, one after another, and then those of what they change by for
+// each answer that is left out.
 struct ApartPass {
     Votes votes;
-    const void* rows;         // (n_pairs, 2, apart_width(k)), float where `single`
-    const double* log_prior;  // (k,)
-    const double* own;        // (n_tasks, k) the posterior that counts are of; may be overwritten
-    int64_t k;
+    const void* rows;         // (n_pairs, 2, n_models, apart_width(k)), float where `single`
+    const double* log_prior;  // (n_models, k)
+    const double* own[most_together];  // (n_tasks, k) what counts are of; may be overwritten
+    int64_t k, n_models;      // more than one where registers hold the rows
     bool single;
 };
 
@@ -25,10 +28,10 @@ constexpr int64_t apart_width(int64_t k) {
 }
 
 struct ApartSums {
-    double* counts;     // (n_pairs, apart_width(k)); may be null
-    double* mass;       // (k,)
-    double* posterior;  // (n_tasks, k), set
-    double change;      // half the sum of what the posterior of tasks differs by
+    double* counts;  // (n_pairs, n_models, apart_width(k)); may be null
+    double* mass;    // (n_models, k)
+    double* posterior[most_together];  // (n_tasks, k), set
+    double change[most_together];  // half the sum of what the posterior of tasks differs by
 };
 
 // Of models where an answer only tells the class that it names from all others. `bonus` has for
@@ -57,13 +60,13 @@ struct ApartCoinSums {
 };
 
 struct ApartLoops {
-    // The two rows of pairs lo..hi as passes want them.
-    void (*lay_out)(const double* table, const double* slope, int64_t lo, int64_t hi, int64_t k,
-                    bool single, void* to);
+    // The rows of pairs lo..hi as passes want them; table and slope are (n_models, n_pairs, k).
+    void (*lay_out)(const double* table, const double* slope, int64_t n_pairs, int64_t lo,
+                    int64_t hi, int64_t k, int64_t n_models, bool single, void* to);
     Status (*em)(const ApartPass&, int64_t lo, int64_t hi, ApartSums&);
-    // Counts of pairs lo..hi: those of all blocks, one after another.
-    void (*add_up)(const double* blocks, int64_t n_blocks, int64_t n_pairs, int64_t k, int64_t lo,
-                   int64_t hi, double* counts);
+    // Counts (n_models, n_pairs, k) of pairs lo..hi: those of all blocks, one after another.
+    void (*add_up)(const double* blocks, int64_t n_blocks, int64_t n_pairs, int64_t k,
+                   int64_t n_models, int64_t lo, int64_t hi, double* counts);
     Status (*coin)(const ApartCoinPass&, int64_t lo, int64_t hi, ApartCoinSums&);
 };
 

@@ -24,8 +24,36 @@ constexpr int64_t most_slots = 16;  // of a task, up to which vote shares are in
 constexpr double most_odds = 40;   // logarithm of the odds of one answer up to which they multiply
 constexpr double most_product = 650;  // and of a product of them, far from overflow and underflow
 
+// Count the answers of a task by the shares of its slots, which lie `step` apart.
+PEERANNOT_INLINE void count_start(const SlotVotes& v, const int32_t* unit, int64_t i,
+                                  const double* share, int64_t step, double total,
+                                  CoinStart& sums) {
+    const int64_t first = v.ptr[i], known = v.gold[i];
+    for (int64_t a = first; a < v.ptr[i + 1]; a++) {
+        const double own = share[v.slot[a] * step] / total;
+        sums.right[unit[a]] += weight_of(v, a) * own;
+        if (sums.own) sums.own[a] = own;
+    }
+    if (!sums.mass) return;
+    if (known >= 0) sums.mass[known] += 1;
+    for (int64_t s = 0; s < v.size[i] && known < 0; s++)
+        sums.mass[v.label[first + s]] += share[s * step] / total;
+}
+
+// Whether classes are in range, where there are sums of them.
+PEERANNOT_INLINE bool are_classes(const SlotVotes& v, int64_t lo, int64_t hi,
+                                  const CoinStart& sums) {
+    bool fine = true;
+    for (int64_t i = lo; i < hi && sums.mass; i++) {
+        fine &= v.gold[i] < sums.k;
+        for (int64_t s = v.ptr[i]; s < v.ptr[i] + v.size[i]; s++)
+            fine &= uint32_t(v.label[s]) < uint64_t(sums.k);
+    }
+    return fine;
+}
+
 Status start_slots(const SlotVotes& v, const int32_t* unit, int64_t n_units, int64_t lo,
-                   int64_t hi, double* right) {
+                   int64_t hi, CoinStart& sums) {
     const int64_t longest = longest_tile(v, lo, hi);
     if (longest < 0) return Status::out_of_range;
     Room room(longest * 8);
@@ -53,8 +81,7 @@ Status start_slots(const SlotVotes& v, const int32_t* unit, int64_t n_units, int
                     share[s] = total > 0 ? share[s] / total : 1.0 / double(n);
                 }
             }
-            for (int64_t a = first; a < last; a++)
-                right[unit[a]] += weight_of(v, a) * share[v.slot[a]];
+            count_start(v, unit, i, share, 1, 1.0, sums);
         }
     }
     return Status::fine;
@@ -62,7 +89,7 @@ Status start_slots(const SlotVotes& v, const int32_t* unit, int64_t n_units, int
 
 // A row of the tile for each slot, a column for each of its tasks.
 Status start_rows(const SlotVotes& v, const int32_t* unit, int64_t n_units, int64_t lo, int64_t hi,
-                  int64_t most, double* right) {
+                  int64_t most, CoinStart& sums) {
     alignas(64) double share[most_slots * tile_tasks], total[tile_tasks];
     const int64_t n = hi - lo, *const ptr = v.ptr + lo, *const size = v.size + lo;
     const int64_t from = ptr[0], m = ptr[n] - from;
@@ -89,13 +116,12 @@ Status start_rows(const SlotVotes& v, const int32_t* unit, int64_t n_units, int6
         total[t] = known < 0 ? double(size[t]) : 1.0;
     }
     for (int64_t t = 0; t < n; t++)
-        for (int64_t a = ptr[t]; a < ptr[t + 1]; a++)
-            right[unit[a]] += weight_of(v, a) * (share[v.slot[a] * tile_tasks + t] / total[t]);
+        count_start(v, unit, lo + t, share + t, tile_tasks, total[t], sums);
     return Status::fine;
 }
 
 Status start(const SlotVotes& v, const int32_t* unit, int64_t n_units, int64_t lo, int64_t hi,
-             double* right) {
+             CoinStart& sums) {
     if (!are_runs(v.ptr, lo, hi, v.n_answers)) return Status::out_of_range;
     for (int64_t begin = lo; begin < hi; begin += tile_tasks) {
         const int64_t end = least(begin + tile_tasks, hi);
@@ -105,10 +131,10 @@ Status start(const SlotVotes& v, const int32_t* unit, int64_t n_units, int64_t l
             is_fine &= v.size[i] >= 0 && v.size[i] <= v.ptr[i + 1] - v.ptr[i];
             most = larger(most, v.size[i]);
         }
-        if (!is_fine) return Status::out_of_range;
+        if (!is_fine || !are_classes(v, begin, end, sums)) return Status::out_of_range;
         const Status status = most <= most_slots
-                                  ? start_rows(v, unit, n_units, begin, end, most, right)
-                                  : start_slots(v, unit, n_units, begin, end, right);
+                                  ? start_rows(v, unit, n_units, begin, end, most, sums)
+                                  : start_slots(v, unit, n_units, begin, end, sums);
         if (status != Status::fine) return status;
     }
     return Status::fine;

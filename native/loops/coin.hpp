@@ -42,6 +42,14 @@ struct CoinSums {
     double gain;
 };
 
+// What a start by gold, else by the vote shares, adds to, and sets; own and mass may be null.
+struct CoinStart {
+    double* right;  // (n_units,)
+    double* mass;   // (k,)
+    double* own;    // one an answer: the probability of its label
+    int64_t k;      // where mass is given
+};
+
 // A pass of models where a unit is a worker who meets a class in a task: `unit` has one for each
 // answer and slot of its task, from entry[i] on for task i.
 struct ClassCoinPass {
@@ -64,9 +72,8 @@ struct ClassCoinSums {
 };
 
 struct CoinLoops {
-    // Add right answers of units by gold, else by the vote shares.
     Status (*start)(const SlotVotes&, const int32_t* unit, int64_t n_units, int64_t lo, int64_t hi,
-                    double* right);
+                    CoinStart&);
     Status (*step)(const CoinPass&, int64_t lo, int64_t hi, CoinSums&);
     // Worker * k + class of each answer and slot of its task.
     Status (*entries)(const SlotVotes&, const int32_t* worker, const int64_t* entry,

@@ -9,6 +9,7 @@
 
 #include <cmath>
 
+#include "answers_flat.hpp"
 #include "exp.hpp"
 #include "slot_tiles.hpp"
 
@@ -178,9 +179,9 @@ template <class Pass> struct ClassTile {
     }
     // Visit each answer with the place of its label in the tile.
     template <class Visit> PEERANNOT_INLINE void each_answer(const Visit& visit) const {
-        for (int64_t t = 0; t < n; t++)
-            for (int64_t a = ptr[t]; a < ptr[t + 1]; a++)
-                visit(a, int64_t(pass.label[a]) * tile_tasks + t);
+        peerannot::PEERANNOT_ISA::each_answer(ptr, n, [&](int64_t a, int64_t t) {
+            visit(a, int64_t(pass.label[a]) * tile_tasks + t);
+        });
     }
     PEERANNOT_INLINE void write(const double* z, double* posterior) const {
         for (int64_t t = 0; t < n && posterior; t++)

@@ -2,6 +2,7 @@
 // set.
 #include "reliability.hpp"
 
+#include "answers_flat.hpp"
 #include "ballots.hpp"
 #include "room.hpp"
 #include "votes_rows.hpp"
@@ -120,8 +121,21 @@ PEERANNOT_INLINE bool fits(const Sweep& sweep, int64_t start, int64_t stop) {
     return fine;
 }
 
-// Of few classes: a row is whole registers. Sums over classes are in their order.
+// Sum of a row, in the same order whatever registers hold it.
+template <int W> PEERANNOT_INLINE double sum_in_order(const double* row) {
+    if constexpr (W < 4) {
+        return row[0] + row[1];
+    } else {
+        auto sum = load<Vector<double, 4>>(row);
+        for (int c = 4; c < W; c += 4) sum += load<Vector<double, 4>>(row + c);
+        return (sum[0] + sum[2]) + (sum[1] + sum[3]);
+    }
+}
+
+// Of few classes: a row is whole registers. Tiles of tasks go through each step together, so that
+// numbers that were written one by one are not read as a row at once, which processors wait for.
 template <int W> Status sweep_rows(const Sweep& sweep, int64_t lo, int64_t hi, SweepSums& sums) {
+    constexpr int64_t few = 32;
     const Ballots& b = sweep.ballots;
     const int64_t k = sweep.k;
     const Room room((2 * b.n_workers + 1) * W * int64_t(sizeof(double)));
@@ -133,59 +147,67 @@ template <int W> Status sweep_rows(const Sweep& sweep, int64_t lo, int64_t hi, S
             precision[j * W + c] = c < k ? sweep.precision[j * k + c] : 0.0;
             wrong[j * W + c] = 0;
         }
-    alignas(64) double z[W], first_z[W];
-    for (int64_t c = 0; c < W; c++) first_z[c] = c < k ? sweep.pull * sweep.mean[c] : 0.0;
-    const auto first_row = Row<double, W>::at(first_z);
+    alignas(64) double z[few * W], below[few * W], weights[few], of_class[W], least_row[W];
+    for (int64_t c = 0; c < W; c++) {
+        of_class[c] = c < k ? sweep.pull * sweep.mean[c] : 0.0;
+        least_row[c] = c < k ? least_score : 0.0;
+    }
+    const auto first_row = Row<double, W>::at(of_class), lowest = Row<double, W>::at(least_row);
     auto mass = Row<double, W>::of(0);
-    for (int64_t start = lo; start < hi; start += tile) {
-        const int64_t stop = least(start + tile, hi);
-        if (!fits(sweep, start, stop)) return Status::out_of_range;
-        for (int64_t i = start; i < stop; i++) {
-            const int64_t first = b.task_ptr[i], last = b.task_ptr[i + 1];
-            auto row = first_row;
-            double weight = double(last - first);
-            if (b.by_answer) {
-                weight = 0;
-                for (int64_t a = first; a < last; a++) weight += b.by_answer[a];
-            }
-            if (sweep.gold[i] >= 0 || sweep.given || !(weight > 0)) {
-                for (int64_t c = 0; c < W; c++) z[c] = 0;
-                for (int64_t c = 0; c < k; c++)
-                    z[c] = sweep.gold[i] >= 0 ? (c == sweep.gold[i] ? 1.0 : 0.0)
-                           : sweep.given      ? sweep.given[i * k + c]
-                                              : 1.0 / double(k);
-                row = Row<double, W>::at(z);
-            } else {
-                auto below = Row<double, W>::of(sweep.pull);
-                row.put(z);
-                for (int64_t a = first; a < last; a++) {
-                    const double w = b.by_answer ? b.by_answer[a] : 1.0;
-                    const double* const v = precision + int64_t(b.worker[a]) * W;
-                    below += Row<double, W>::at(v) * w;
-                    z[b.label[a]] += w * v[b.label[a]];
-                }
-                row = Row<double, W>::at(z);
-                for (int c = 0; c < Row<double, W>::n; c++) row.v[c] /= below.v[c];
-                row.put(z);
-                double total = 0;
-                for (int64_t c = 0; c < k; c++) z[c] = larger(z[c], least_score);
-                for (int64_t c = 0; c < k; c++) total += z[c];
-                row = Row<double, W>::at(z);
-                row *= 1.0 / total;
-                row.put(z);
-            }
-            for (int64_t c = 0; c < k && sums.scores; c++) sums.scores[i * k + c] = z[c];
-            if (weight > 0) mass += row;
-            if (!sums.wrong) continue;
-            auto square = row;
-            for (int c = 0; c < Row<double, W>::n; c++) square.v[c] *= row.v[c];
-            for (int64_t a = first; a < last; a++) {
-                const double w = b.by_answer ? b.by_answer[a] : 1.0;
-                double* const to = wrong + int64_t(b.worker[a]) * W;
-                (Row<double, W>::at(to) + square * w).put(to);
-                to[b.label[a]] += w * (1.0 - 2.0 * z[b.label[a]]);
-            }
+    for (int64_t start = lo; start < hi; start += few) {
+        const int64_t n = least(few, hi - start);
+        if (!fits(sweep, start, start + n)) return Status::out_of_range;
+        const int64_t* const ptr = b.task_ptr + start;
+        for (int64_t t = 0; t < n; t++) {
+            first_row.put(z + t * W);
+            Row<double, W>::of(sweep.pull).put(below + t * W);
+            weights[t] = b.by_answer ? 0 : double(ptr[t + 1] - ptr[t]);
         }
+        each_answer(ptr, n, [&](int64_t a, int64_t t) {
+            const double* const v = precision + int64_t(b.worker[a]) * W;
+            const double w = b.by_answer ? b.by_answer[a] : 1.0;
+            auto row = Row<double, W>::at(v);
+            if (b.by_answer) row *= w;
+            (Row<double, W>::at(below + t * W) + row).put(below + t * W);
+            z[t * W + b.label[a]] += w * v[b.label[a]];
+            if (b.by_answer) weights[t] += w;
+        });
+        for (int64_t t = 0; t < n; t++) {
+            auto row = Row<double, W>::at(z + t * W);
+            const auto under = Row<double, W>::at(below + t * W);
+            for (int c = 0; c < Row<double, W>::n; c++)
+                row.v[c] = larger(row.v[c] / under.v[c], lowest.v[c]);
+            row.put(z + t * W);
+        }
+        for (int64_t t = 0; t < n; t++) {
+            const double scale = 1.0 / sum_in_order<W>(z + t * W);
+            (Row<double, W>::at(z + t * W) * scale).put(z + t * W);
+        }
+        for (int64_t t = 0; t < n; t++) {
+            const int64_t i = start + t, known = sweep.gold[i];
+            if (known < 0 && !sweep.given && weights[t] > 0) continue;
+            for (int64_t c = 0; c < k; c++)
+                z[t * W + c] = known >= 0     ? (c == known ? 1.0 : 0.0)
+                               : sweep.given ? sweep.given[i * k + c]
+                                             : 1.0 / double(k);
+        }
+        for (int64_t t = 0; t < n && sums.scores; t++)
+            for (int64_t c = 0; c < k; c++) sums.scores[(start + t) * k + c] = z[t * W + c];
+        for (int64_t t = 0; t < n; t++)
+            if (weights[t] > 0) mass += Row<double, W>::at(z + t * W);
+        if (!sums.wrong) continue;
+        for (int64_t t = 0; t < n; t++) {
+            auto square = Row<double, W>::at(z + t * W);
+            for (int c = 0; c < Row<double, W>::n; c++) square.v[c] *= square.v[c];
+            square.put(below + t * W);
+        }
+        each_answer(ptr, n, [&](int64_t a, int64_t t) {
+            const double w = b.by_answer ? b.by_answer[a] : 1.0;
+            const auto square = Row<double, W>::at(below + t * W);
+            double* const to = wrong + int64_t(b.worker[a]) * W;
+            (Row<double, W>::at(to) + (b.by_answer ? square * w : square)).put(to);
+            to[b.label[a]] += w * (1.0 - 2.0 * z[t * W + b.label[a]]);
+        });
     }
     mass.put(z);
     for (int64_t c = 0; c < k; c++) sums.mass[c] += z[c];

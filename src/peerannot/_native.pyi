@@ -142,16 +142,23 @@ def apart_em(
     slope: NDArray[np.float64],
     log_prior: NDArray[np.float64],
     own: NDArray[np.float64],
+    own_too: NDArray[np.float64],
     bounds: NDArray[np.int64],
     counts: NDArray[np.float64],
     mass: NDArray[np.float64],
     posterior: NDArray[np.float64],
+    posterior_too: NDArray[np.float64],
+    change: NDArray[np.float64],
     *,
     single: bool,
     threads: int,
-) -> float:
-    """E and M over blocks of tasks whose answers are left out by ``slope`` of their pairs times
-    ``own``; the posterior, its counts, and half the sum of what it differs by from ``own``.
+) -> None:
+    """As `confusion_em`, of one or two models in one pass.
+
+    ``table``, ``slope`` and ``counts`` are (n_models, n_pairs, K), ``log_prior`` and ``mass``
+    (n_models, K); ``slope`` is what ``table`` changes by for each answer left out. ``own``, of the
+    second model ``own_too``, has the posterior that counts are of; the new one, which is always
+    set, may be written over it. ``change`` is set to half the sum of what they differ by.
     """
 
 def apart_coin(
@@ -192,10 +199,16 @@ def coin_start(
     gold: NDArray[np.int32],
     bounds: NDArray[np.int64],
     right: NDArray[np.float64],
+    mass: NDArray[np.float64],
+    own: NDArray[np.float64],
     *,
     threads: int,
 ) -> None:
-    """Set the right answers of units by gold, else by the vote shares."""
+    """Set the right answers of units by gold, else by the vote shares.
+
+    So are ``mass``, sums of classes, and ``own``, the probability of the label of each answer,
+    where they have rows.
+    """
 
 def coin_step(
     ptr: NDArray[np.int64],

@@ -25,44 +25,61 @@ def near(found: Array, expected: Array, scale: float = 0.0) -> None:
     np.testing.assert_allclose(found, expected, rtol=0 if scale else 1e-10, atol=atol)
 
 
-def em(
-    v: SlotVotes, own: Array, into: Array, *, single: bool = False, threads: int = 2
-) -> tuple[Array, Array, float, tuple[Array, ...]]:
-    """Counts, class sums, change, and the tables that they come of."""
-    rng = np.random.default_rng(v.n)
-    tables = np.log(rng.dirichlet(np.full(v.k, 2.0), v.n_workers)), -rng.random((v.n_workers, v.k))
-    log_prior = np.log(rng.dirichlet(np.full(v.k, 2.0)))
-    counts, mass = np.full((v.n_workers, v.k), np.nan), np.full(v.k, np.nan)
-    change = native.apart_em(
-        v.ptr, v.worker, v.weight, v.gold, *tables, log_prior, own, v.bounds, counts, mass, into,
-        single=single, threads=threads,
-    )  # fmt: skip
-    return counts, mass, change, (*tables, log_prior)
+class Models:
+    """Tables of some models, and what they make of their posteriors."""
+
+    def __init__(self, v: SlotVotes, n: int) -> None:
+        rng, w, k = np.random.default_rng(v.n), v.n_workers, v.k
+        self.table = np.log(rng.dirichlet(np.full(k, 2.0), (n, w)))
+        self.slope = -rng.random((n, w, k))
+        self.log_prior = np.log(rng.dirichlet(np.full(k, 2.0), n))
+        self.own = [v.rng.dirichlet(np.ones(k), v.n_tasks) for _ in range(n)]
+
+    def of(self, v: SlotVotes, these: slice, *, over: bool = False, **how: Any) -> list[Array]:
+        """Counts, class sums, changes and posteriors of some of them, in one pass."""
+        own = [each.copy() for each in self.own[these]]
+        n, none = len(own), [np.empty((0, v.k))] * (2 - len(own))
+        after = own if over else [np.full_like(each, np.nan) for each in own]
+        counts, mass = np.full((n, v.n_workers, v.k), np.nan), np.full((n, v.k), np.nan)
+        change = np.full(n, np.nan)
+        native.apart_em(
+            v.ptr, v.worker, v.weight, v.gold, self.table[these], self.slope[these],
+            self.log_prior[these], *own, *none, v.bounds, counts, mass, *after, *none, change,
+            **{"single": False, "threads": 2, **how},
+        )  # fmt: skip
+        return [counts, mass, change, np.array(after)]
 
 
 @examples
-@given(v=made, single=st.booleans(), over=st.booleans())
-def test_em(v: SlotVotes, single: bool, over: bool) -> None:
-    own = v.rng.dirichlet(np.ones(v.k), v.n_tasks)
-    before = own.copy()
-    posterior = own if over else np.full((v.n_tasks, v.k), np.nan)
-    counts, mass, change, tables = em(v, own, posterior, single=single)
-    slow = twin.em(v.task, v.worker, v.ones, v.gold, *tables, before)
-    near(counts, slow[0], single * max(v.ones.sum(), 1.0))
-    near(mass, slow[1], single * max(v.n_tasks, 1))
-    # A sum of hundreds of logarithms, each within 1e-7 of it.
-    near(posterior, slow[2], single * 20.0)
-    assert change == pytest.approx(slow[3], rel=1e-4 if single else 1e-10, abs=1e-9)
+@given(v=made, n=st.integers(1, 2), single=st.booleans(), over=st.booleans())
+def test_em(v: SlotVotes, n: int, single: bool, over: bool) -> None:
+    models = Models(v, n)
+    found = zip(*models.of(v, slice(n), single=single, over=over), strict=True)
+    for m, (counts, mass, change, posterior) in enumerate(found):
+        tables = models.table[m], models.slope[m], models.log_prior[m]
+        slow = twin.em(v.task, v.worker, v.ones, v.gold, *tables, models.own[m])
+        near(counts, slow[0], single * max(v.ones.sum(), 1.0))
+        near(mass, slow[1], single * max(v.n_tasks, 1))
+        # A sum of hundreds of logarithms, each within 1e-7 of it.
+        near(posterior, slow[2], single * 20.0)
+        assert change == pytest.approx(slow[3], rel=1e-4 if single else 1e-10, abs=1e-9)
 
 
 @examples
 @given(v=made, threads=st.integers(1, 5))
 def test_em_gives_the_same_bits_for_any_number_of_threads(v: SlotVotes, threads: int) -> None:
-    own = v.rng.dirichlet(np.ones(v.k), v.n_tasks)
-    one = em(v, own, np.empty_like(own), threads=1)
-    other = em(v, own, np.empty_like(own), threads=threads)
-    for a, b in zip(one[:3], other[:3], strict=True):
-        assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
+    models = Models(v, 2)
+    one, other = (models.of(v, slice(2), threads=n) for n in (1, threads))
+    assert [a.tobytes() for a in one] == [b.tobytes() for b in other]
+
+
+@examples
+@given(v=made, single=st.booleans())
+def test_em_of_two_models_gives_the_same_bits_as_of_each(v: SlotVotes, single: bool) -> None:
+    models = Models(v, 2)
+    both = models.of(v, slice(2), single=single)
+    each = zip(*(models.of(v, slice(m, m + 1), single=single) for m in range(2)), strict=True)
+    assert [a.tobytes() for a in both] == [np.concatenate(b).tobytes() for b in each]
 
 
 @examples

@@ -36,11 +36,18 @@ def step(
 
 
 @examples
-@given(v=made)
-def test_start(v: SlotVotes) -> None:
+@given(v=made, told=st.booleans())
+def test_start(v: SlotVotes, told: bool) -> None:
     right = np.full(v.n_workers, np.nan)
-    native.coin_start(*v.slots, v.worker, v.weight, v.gold, v.bounds, right, threads=2)
-    near(right, twin.start(v.task, v.label, v.worker, v.ones, v.gold, v.n_workers, v.k))
+    mass, own = (np.full(n * told, np.nan) for n in (v.k, v.n))
+    native.coin_start(
+        *v.slots, v.worker, v.weight, v.gold, v.bounds, right, mass, own, threads=2
+    )
+    slow = twin.start(v.task, v.label, v.worker, v.ones, v.gold, v.n_workers, v.k)
+    near(right, slow[0])
+    if told:
+        near(mass, slow[1])
+        near(own, slow[2])
 
 
 @examples
@@ -194,8 +201,14 @@ def test_what_is_out_of_range_is_refused(what: str, k: int) -> None:
     if name not in ("gold", "slot_label"):
         with pytest.raises(ValueError, match="out of range"):
             native.coin_start(
-                *v.slots, v.worker, v.weight, v.gold, v.bounds, np.empty(2), threads=1
+                *v.slots, v.worker, v.weight, v.gold, v.bounds, np.empty(2), NONE, NONE, threads=1
             )
+    if name != "worker":
+        with pytest.raises(ValueError, match="out of range"):
+            native.coin_start(
+                *v.slots, v.worker, v.weight, v.gold, v.bounds, np.empty(2), np.empty(k), NONE,
+                threads=1,
+            )  # fmt: skip
 
 
 def test_sizes_that_differ_are_refused() -> None:
@@ -209,10 +222,12 @@ def test_sizes_that_differ_are_refused() -> None:
         (*v.slots, v.worker, v.weight, v.gold[:-1]),
     ):
         with pytest.raises(ValueError, match=r"one|as many"):
-            native.coin_start(*bad, v.bounds, right, threads=1)
+            native.coin_start(*bad, v.bounds, right, NONE, NONE, threads=1)
     wide: Any = v.worker.astype(np.int64)
     with pytest.raises(TypeError):
-        native.coin_start(*v.slots, wide, v.weight, v.gold, v.bounds, right, threads=1)
+        native.coin_start(
+            *v.slots, wide, v.weight, v.gold, v.bounds, right, NONE, NONE, threads=1
+        )
     with pytest.raises(ValueError, match="total"):
         native.coin_step(
             *v.slots, v.worker, v.weight, v.gold, v.label, np.ones(3), np.ones(4), np.ones(4),

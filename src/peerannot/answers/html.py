@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import Any
 
 __all__ = ["SHOWN", "answers_html", "table_html"]
@@ -28,6 +27,8 @@ def table_html(
 
 
 def _text(value: Any) -> str:
+    from html import escape  # its table of entities is large, and only notebooks show tables
+
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     return escape(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
 

@@ -17,19 +17,17 @@ from peerannot.aggregation.frames import as_answers, as_gold
 from peerannot.aggregation.origin import Origin
 from peerannot.aggregation.registry import build
 from peerannot.aggregation.request import Engine, Outcome, Request
-from peerannot.aggregation.uncertainty.calibrate import find_calibration
-from peerannot.aggregation.uncertainty.calibration import Calibration, calibrated_result
 from peerannot.answers import Answers, gold_classes, only_class
 from peerannot.engines.reading import known_labels, options_beside_gold, read_options, spelled
 from peerannot.errors import DataError, ParameterError
 from peerannot.io import may_write, write_table
 from peerannot.io.votes import is_dataset, load_votes
-from peerannot.selection import choose
 
 if TYPE_CHECKING:
     from peerannot.aggregation.base import Strategy
     from peerannot.aggregation.online.state import OnlineState
     from peerannot.aggregation.result import Result
+    from peerannot.aggregation.uncertainty.calibration import Calibration
 
 __all__ = ["Memory"]
 
@@ -125,6 +123,8 @@ def _fit(request: Request) -> _Fitted:
     gold = as_gold(known_labels(request, answers), origin)
     strategy = request.strategy
     if strategy is None:
+        from peerannot.selection import choose
+
         strategy = build(choose(answers, progress=request.progress))
         request.tell(f"auto: {strategy.name} predicts held-out answers best")
     # Where a strategy has no use for them, known labels still tell how often it is right.
@@ -133,6 +133,8 @@ def _fit(request: Request) -> _Fitted:
     result = replace(result, origin=origin)
     if not request.calibrate:
         return _Fitted(result, strategy, answers, gold, name, facts)
+    from peerannot.aggregation.uncertainty.calibrate import find_calibration
+
     known = only_class(gold_classes(answers, gold))
     found = find_calibration(
         strategy, answers, gold=known, init=request.init, progress=request.progress
@@ -208,6 +210,8 @@ def _calibrated(request: Request, fitted: _Fitted) -> _Fitted:
     found = fitted.calibration
     if found is None:
         return fitted
+    from peerannot.aggregation.uncertainty.calibration import calibrated_result
+
     sizes = fitted.answers.weight_per_task
     fitted.facts["calibration"] = found.as_dict()
     return replace(fitted, result=calibrated_result(fitted.result, found, sizes, fitted.known))

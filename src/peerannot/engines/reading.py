@@ -10,7 +10,6 @@ from typing import Any
 from peerannot.aggregation.request import Request
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
-from peerannot.selection import read_gold, read_truth
 
 __all__ = ["known_labels", "options_beside_gold", "read_options", "spelled", "with_gold_read"]
 
@@ -39,6 +38,8 @@ def known_labels(request: Request, answers: Answers) -> Any:
     """Gold labels of a file as accepted classes (n_tasks, m); what is no file as it is."""
     if not isinstance(request.gold, str | Path):
         return request.gold
+    from peerannot.selection import read_truth
+
     known = read_truth(
         request.gold, answers, task_col=request.task, label_col=request.label,
         labels=request.labels,
@@ -62,6 +63,8 @@ def with_gold_read(request: Request) -> Request:
     """The request with gold labels of a file in the form that fits of shards take."""
     if not isinstance(request.gold, str | Path):
         return request
+    from peerannot.selection import read_gold
+
     gold = read_gold(request.gold, task_col=request.task, labels=request.labels)
     return replace(request, gold=gold)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 OUTPUTS = {
-    "apart_em": ("counts", "mass", "posterior"),
+    "apart_em": ("counts", "mass", "posterior", "posterior_too", "change"),
     "apart_coin": ("total", "after", "share", "rest", "posterior"),
 }
 
@@ -23,10 +23,12 @@ def calls() -> dict[str, dict[str, Any]]:
     return {
         "apart_em": {
             "task_ptr": ptr, "pair": pair, "weight": weight, "gold": gold,
-            "table": np.zeros((N_PAIRS, K)), "slope": np.zeros((N_PAIRS, K)),
-            "log_prior": np.zeros(K), "own": np.full((N_TASKS, K), 1 / K), "bounds": bounds,
-            "counts": np.zeros((N_PAIRS, K)), "mass": np.zeros(K),
-            "posterior": np.zeros((N_TASKS, K)), "single": False, "threads": 1,
+            "table": np.zeros((2, N_PAIRS, K)), "slope": np.zeros((2, N_PAIRS, K)),
+            "log_prior": np.zeros((2, K)), "own": np.full((N_TASKS, K), 1 / K),
+            "own_too": np.full((N_TASKS, K), 1 / K), "bounds": bounds,
+            "counts": np.zeros((2, N_PAIRS, K)), "mass": np.zeros((2, K)),
+            "posterior": np.zeros((N_TASKS, K)), "posterior_too": np.zeros((N_TASKS, K)),
+            "change": np.zeros(2), "single": False, "threads": 1,
         },
         "apart_coin": {
             "ptr": ptr, "size": np.array([2, 1, 0, 2]), "slot_label": label,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 OUTPUTS = {
-    "coin_start": ("right",),
+    "coin_start": ("right", "mass", "own"),
     "coin_step": ("total", "share", "rest", "posterior"),
     "coin_entries": ("code",),
     "coin_class_step": ("total", "share"),
@@ -35,7 +35,8 @@ def calls() -> dict[str, dict[str, Any]]:
     n_units = N_WORKERS * K
     return {
         "coin_start": {
-            **votes, "unit": worker, "bounds": bounds, "right": np.zeros(N_WORKERS), "threads": 1,
+            **votes, "unit": worker, "bounds": bounds, "right": np.zeros(N_WORKERS),
+            "mass": np.zeros(K), "own": np.zeros(N), "threads": 1,
         },
         "coin_step": {
             **votes, "unit": worker, "label": np.array([0, 1, 2, 0, 1, 0], np.int32),

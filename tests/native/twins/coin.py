@@ -19,8 +19,9 @@ def _named(task: Array, label: Array, n_tasks: int, k: int) -> Array:
 
 def start(
     task: Array, label: Array, unit: Array, weight: Array, gold: Array, n_units: int, k: int
-) -> Array:
-    """Right answers of units by gold, else by the vote shares."""
+) -> tuple[Array, Array, Array]:
+    """By gold, else by the vote shares: right answers of units, class sums, and the probability of
+    the label of each answer."""
     share = np.zeros((gold.size, k))
     np.add.at(share, (task, label), weight)
     total = share.sum(1)
@@ -29,7 +30,8 @@ def start(
     weightless = (total == 0) & named.any(1)
     share[weightless] = named[weightless] / named[weightless].sum(1, keepdims=True)
     share[gold >= 0] = np.eye(k)[gold[gold >= 0]]
-    return np.bincount(unit, weight * share[task, label], n_units)
+    own = share[task, label]
+    return np.bincount(unit, weight * own, n_units), share.sum(0), own
 
 
 def step(

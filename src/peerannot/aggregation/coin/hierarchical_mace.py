@@ -120,7 +120,7 @@ class GuessModel:
     parts
     """
 
-    n_sums = 3
+    n_sums, is_joint = 3, False
 
     def __init__(self, rule: HierarchicalMACE, common: CommonPairs, parts: Parts) -> None:
         self._rule, self._pairs, self._keys = rule, common.pairs, common.keys
@@ -231,8 +231,8 @@ def _total(part: Part, keys: NDArray[np.int64] | None) -> tuple[Any, ...]:
 
 def _begin(part: Part, keys: NDArray[np.int64] | None) -> tuple[Any, tuple[Any, ...]]:
     coins = coins_of(part, True, keys)
-    own, mass = coins.begun(part.start)
-    return own, (_by_pair(coins, own * part.answers.weights), mass, 0.0)
+    own, right, mass = coins.begun(part.start)
+    return own, (right, mass, 0.0)
 
 
 def _step(
@@ -257,8 +257,3 @@ def _write(
 ) -> Any:
     coins = coins_of(part, True, keys)
     return as_held(part, coins.support, coins.posterior_apart(bonuses, prior, own))
-
-
-def _by_pair(coins: Coins, of_answer: NDArray[np.float64]) -> NDArray[np.float64]:
-    sums = np.bincount(coins.unit, weights=of_answer, minlength=coins.n_units)
-    return sums.astype(np.float64)

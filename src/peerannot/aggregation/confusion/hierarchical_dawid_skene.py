@@ -142,7 +142,7 @@ class TypesModel:
     n_classes
     """
 
-    n_sums = 3
+    n_sums, is_joint = 3, True
 
     def __init__(self, rule: HierarchicalDawidSkene, common: CommonPairs, n_classes: int) -> None:
         self._rule, self._pairs, self._keys = rule, common.pairs, common.keys
@@ -207,26 +207,22 @@ def _begin(part: Part, keys: NDArray[np.int64] | None) -> tuple[Any, tuple[Any, 
 
 
 def _step(
-    part: Part,
-    own: NDArray[np.float64],
-    table: NDArray[np.float64],
-    slope: NDArray[np.float64],
-    log_prior: NDArray[np.float64],
-    keys: NDArray[np.int64] | None,
-) -> tuple[Any, tuple[Any, ...]]:
-    em = em_of(part, keys=keys)
-    posterior, *sums = em.step_apart(table, slope, log_prior, own, over=part.alone)
-    return posterior, tuple(sums)
+    part: Part, owns: Sequence[NDArray[np.float64]], given: Sequence[tuple[Any, ...]]
+) -> list[tuple[Any, tuple[Any, ...]]]:
+    return [
+        (posterior, tuple(sums))
+        for posterior, *sums in _passes(part, owns, given, over=part.alone)
+    ]
 
 
-def _write(
-    part: Part,
-    own: NDArray[np.float64],
-    table: NDArray[np.float64],
-    slope: NDArray[np.float64],
-    log_prior: NDArray[np.float64],
-    keys: NDArray[np.int64] | None,
-) -> NDArray[np.float64]:
-    em = em_of(part, keys=keys)
-    posterior, *_ = em.step_apart(table, slope, log_prior, own, counted=False)
+def _write(part: Part, own: NDArray[np.float64], *given: Any) -> NDArray[np.float64]:
+    (posterior, *_), *_ = _passes(part, [own], [given], counted=False)
     return posterior
+
+
+def _passes(
+    part: Part, owns: Sequence[NDArray[np.float64]], given: Sequence[tuple[Any, ...]],
+    **how: bool,
+) -> list[tuple[Any, ...]]:  # fmt: skip
+    *tables, keys = zip(*given, strict=True)
+    return em_of(part, keys=keys[0]).step_apart(*tables, owns, **how)

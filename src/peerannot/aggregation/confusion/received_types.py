@@ -37,7 +37,7 @@ class ReceivedTypesModel:
         Whether classes are equally frequent.
     """
 
-    n_sums = 3
+    n_sums, is_joint = 3, False
 
     def __init__(
         self, common: CommonPairs, parts: Parts, begun: NDArray[np.float64], pull: float,

@@ -6,6 +6,8 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -64,7 +66,10 @@ class Model(Protocol):
     begin : Work
         ``begin(part, *first)`` gives an array that is kept with the tasks, and sums.
     step : Work
-        ``step(part, kept, *given)`` gives the same after a round.
+        ``step(part, kept, *given)`` gives the same after a round, or where ``is_joint``,
+        ``step(part, each_kept, each_given)`` that of all models that have this ``step``, one
+        after another.
+    is_joint : bool
     write : Work
         ``write(part, kept, *given)`` is the posterior of the tasks, as it is held.
     n_sums : int
@@ -74,6 +79,7 @@ class Model(Protocol):
     begin: Work
     step: Work
     write: Work
+    is_joint: bool
     n_sums: int
 
     def first(self) -> tuple[Any, ...]:
@@ -146,7 +152,8 @@ class Rounds(Strategy):
             at = np.flatnonzero(~rests).tolist()
             moving = [models[i] for i in at]
             given = tuple(model.given() for model in moving)
-            told = parts.advance(_step, at, tuple(m.step for m in moving), given)
+            steps = tuple((model.step, model.is_joint) for model in moving)
+            told = parts.advance(_step, at, steps, given)
             each = _of_each(moving, told)
             moved = [model.take(sums) for model, sums in zip(moving, each, strict=True)]
             rests = rests.copy()
@@ -172,21 +179,41 @@ def _of_each(models: Sequence[Model], told: tuple[Any, ...]) -> list[tuple[Any, 
 def _begin(
     part: Part, works: tuple[Work, ...], given: tuple[tuple[Any, ...], ...]
 ) -> tuple[Any, tuple[Any, ...]]:
-    kept, told = [], []
-    for work, first in zip(works, given, strict=True):
-        own, sums = work(part, *first)
+    kept: list[Any] = []
+    told: list[Any] = []
+    before: tuple[Any, ...] = ()
+    own, sums = None, ()
+    for asked in zip(works, given, strict=True):
+        work, first = asked
+        if not _same(asked, before):
+            own, sums = work(part, *first)
+        before = asked
         kept.append(own)
         told.extend(sums)
     return tuple(kept), tuple(told)
 
 
+def _same(asked: tuple[Any, ...], before: tuple[Any, ...]) -> bool:
+    """Whether models begin alike: then what they keep is one array until their first step."""
+    if not before or asked[0] is not before[0]:
+        return False
+    return all(a is b for a, b in zip(asked[1], before[1], strict=True))
+
+
 def _step(
-    part: Part, at: list[int], works: tuple[Work, ...], given: tuple[tuple[Any, ...], ...]
-) -> tuple[Any, tuple[Any, ...]]:
+    part: Part, at: list[int], steps: tuple[tuple[Work, bool], ...],
+    given: tuple[tuple[Any, ...], ...],
+) -> tuple[Any, tuple[Any, ...]]:  # fmt: skip
     kept, told = list(part.kept), []
-    for i, work, now in zip(at, works, given, strict=True):
-        kept[i], sums = work(part, kept[i], *now)
-        told.extend(sums)
+    for (work, is_joint), group in groupby(zip(steps, at, given, strict=True), itemgetter(0)):
+        _, places, nows = zip(*group, strict=True)
+        if is_joint:
+            each = work(part, [kept[i] for i in places], nows)
+        else:
+            each = [work(part, kept[i], *now) for i, now in zip(places, nows, strict=True)]
+        for i, (own, sums) in zip(places, each, strict=True):
+            kept[i] = own
+            told.extend(sums)
     return tuple(kept), tuple(told)
 
 

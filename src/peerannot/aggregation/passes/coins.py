@@ -67,23 +67,23 @@ class Coins:
 
     def begun(
         self, given: NDArray[np.float64] | None = None
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Probability of the label of each answer, and class sums (n_classes,), of the start.
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Of the start: the probability of the label of each answer, the expected right answers of
+        each unit, and class sums (n_classes,).
 
         That is a posterior, by default the vote shares.
         """
         answers, support, unknown = self.answers, self.support, self.gold < 0
+        if given is None:
+            own, right = np.empty(answers.n_answers), np.empty(self.n_units)
+            mass = np.empty(answers.n_classes)
+            _start(answers, support, self.unit, self.gold, self.bounds, right, mass, own)
+            return own, right, mass
         known = np.bincount(self.gold[~unknown], minlength=answers.n_classes)
-        if given is not None:
-            mass = given[unknown & (answers.answers_per_task > 0)].sum(0)
-            share = self._known(start_shares(support, given))
-            own = share[support.ptr[answers.task] + support.slot]
-            return own, np.asarray(mass + known, np.float64)
-        own, shares = label_shares(answers, support)
-        open_ = unknown[answers.task]
-        mass = np.bincount(answers.label[open_], shares[open_], answers.n_classes)
-        own = np.where(open_, own, answers.label == self.gold[answers.task])
-        return own, np.asarray(mass + known, np.float64)
+        mass = given[unknown & (answers.answers_per_task > 0)].sum(0) + known
+        share = self._known(start_shares(support, given))
+        own = share[support.ptr[answers.task] + support.slot]
+        return own, self._right_of(share), np.asarray(mass, np.float64)
 
     def _known(self, share: NDArray[np.float64]) -> NDArray[np.float64]:
         """Shares on the slots, with gold labels certain."""
@@ -213,22 +213,23 @@ def label_shares(
         part = np.divide(answers.weights, total, out=share[place] / same[place], where=total > 0)
         return share[place], part
     part = (1.0 / np.maximum(answers.weight_per_task, 1e-300))[task]
-    own, unknown = np.empty(task.size), np.full(answers.n_tasks, -1, np.int32)
-    bounds = np.array([0, answers.n_tasks])
-    _start(answers, support, np.arange(task.size, dtype=np.int32), unknown, bounds, own)
+    own, right = np.empty(task.size), np.empty(answers.n_workers)
+    unknown = np.full(answers.n_tasks, -1, np.int32)
+    bounds = blocks_of(answers, answers.n_workers, width=1)
+    _start(answers, support, answers.worker, unknown, bounds, right, own=own)
     if weight is not None:
         part *= weight
-        own = np.divide(own, weight, out=np.zeros_like(own), where=weight > 0)
     return own, part
 
 
 def _start(
     answers: Answers, support: Support, unit: NDArray[np.int32], gold: NDArray[np.int32],
     bounds: NDArray[np.int64], right: NDArray[np.float64],
+    mass: NDArray[np.float64] = NONE, own: NDArray[np.float64] = NONE,
 ) -> None:  # fmt: skip
     native.coin_start(
         support.ptr, support.size, support.label, support.slot, unit, answers.loop_weights, gold,
-        bounds, right, threads=threads(),
+        bounds, right, mass, own, threads=threads(),
     )  # fmt: skip
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,8 @@ MAX_BLOCKS = 8
 BLOCKS_BYTES = 2**28  # memory that the counts of all blocks may take together
 PER_ROW = 32  # answers of a block for each row of its counts, where answers are a part of more
 TABLE_BYTES = 2**32  # memory of one table of a model over which it is refused
+TOGETHER = 2  # models whose passes are one, `most_together` of apart.hpp
+MOST_JOINT = 16  # and columns up to which they are, `most_in_registers`
 
 
 @dataclass(frozen=True)
@@ -254,23 +258,23 @@ class EM:
 
     def step_apart(
         self,
-        table: NDArray[np.float64],
-        slope: NDArray[np.float64],
-        log_prior: NDArray[np.float64],
-        own: NDArray[np.float64],
+        tables: Sequence[NDArray[np.float64]],
+        slopes: Sequence[NDArray[np.float64]],
+        log_priors: Sequence[NDArray[np.float64]],
+        owns: Sequence[NDArray[np.float64]],
         *,
         counted: bool = True,
         over: bool = False,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
-        """One pass in which no task meets its own counts.
+    ) -> list[tuple[Any, ...]]:
+        """One pass of several models in which no task meets its own counts.
 
         Parameters
         ----------
-        table, slope : (n_pairs, K)
+        tables, slopes : (n_pairs, K) of each model
             Log-probability of each pair's label, given each true class, and what it changes by
             for each answer that is left out of the pair's counts.
-        log_prior : (K,)
-        own : (n_tasks, K)
+        log_priors : (K,) of each
+        owns : (n_tasks, K) of each
             The posterior that these counts are of.
         counted
             Whether counts are wanted; the last pass has none, and is in double precision.
@@ -279,18 +283,40 @@ class EM:
 
         Returns
         -------
-        The new posterior, its counts and class sums, and half the sum of what it differs by.
+        Of each model the new posterior, its counts and class sums, and half the sum of what the
+        posterior differs by.
         """
-        counts, mass, posterior = self._sums(counted=not self._apart and counted, written=not over)
-        posterior = own if over else posterior
-        change = native.apart_em(
+        # Blocks of all at once may take no more than those of one.
+        block = len(self.pairs) * self.given.shape[1] * 8 * (self._bounds.size - 1)
+        few = self.given.shape[1] <= MOST_JOINT and TOGETHER * block <= BLOCKS_BYTES
+        n = TOGETHER if few else 1
+        # What several models still share is written over by the last of them.
+        last = [over and all(own is not later for later in owns[i + 1 :])
+                for i, own in enumerate(owns)]  # fmt: skip
+        posteriors = [own if is_last else np.empty_like(own) for own, is_last in zip(owns, last)]
+        made: list[tuple[Any, ...]] = []
+        for these in (slice(lo, lo + n) for lo in range(0, len(owns), n)):
+            given = (_stacked(each[these]) for each in (tables, slopes, log_priors))
+            made += self._apart_step(*given, owns[these], posteriors[these], counted=counted)
+        return made
+
+    def _apart_step(
+        self, table: NDArray[np.float64], slope: NDArray[np.float64],
+        log_prior: NDArray[np.float64], owns: Sequence[NDArray[np.float64]],
+        posteriors: Sequence[NDArray[np.float64]], *, counted: bool,
+    ) -> list[tuple[Any, ...]]:  # fmt: skip
+        n, (n_pairs, k) = len(owns), table.shape[1:]
+        counts = np.empty((n, n_pairs if counted and not self._apart else 0, k))
+        mass, change = np.empty((n, k)), np.empty(n)
+        none = [np.empty((0, k))] * (TOGETHER - n)
+        native.apart_em(
             self.answers.task_ptr, self.pairs.of_answer, self._weight, self.gold, table, slope,
-            log_prior, own, self._bounds, counts, mass, posterior,
+            log_prior, *owns, *none, self._bounds, counts, mass, *posteriors, *none, change,
             single=self._single and counted, threads=threads(),
         )  # fmt: skip
-        if self._apart and counted:
-            counts = self._gather(posterior)
-        return posterior, counts, mass, change
+        gathered = counted and self._apart
+        each = [self._gather(posterior) for posterior in posteriors] if gathered else counts
+        return list(zip(posteriors, each, mass, change.tolist(), strict=True))
 
     def step(
         self, table: NDArray[np.float64], log_prior: NDArray[np.float64], *, hard: bool = False
@@ -351,3 +377,7 @@ class EM:
             *self._by_pair, self.answers.task, self._weight, posterior, counts, threads=threads()
         )
         return counts
+
+
+def _stacked(arrays: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)

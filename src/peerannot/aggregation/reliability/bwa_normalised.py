@@ -87,7 +87,7 @@ class AverageModel:
     parts
     """
 
-    n_sums = 2
+    n_sums, is_joint = 2, False
     begin: Work
     step: Work
     write: Work
@@ -205,8 +205,7 @@ def _totals(part: Part) -> tuple[Any, ...]:
     answers = part.answers
     if answers.n_classes <= MANY:
         # What answers err by from the vote shares of their task is the spread of these.
-        of_workers, _, _ = _shares_sweep(part, np.full(answers.n_tasks, -1, np.int32))
-        spread = of_workers.sum(0)
+        spread = _vote_shares(part)[0].sum(0)
     else:
         own, _ = label_shares(answers, support_of(part))
         spread = np.bincount(answers.label, answers.weights * (1.0 - own), answers.n_classes)
@@ -214,16 +213,26 @@ def _totals(part: Part) -> tuple[Any, ...]:
 
 
 def _begin(part: Part) -> tuple[Any, tuple[Any, ...]]:
-    wrong, mass, _ = _shares_sweep(part, part.gold, part.start)
-    return np.empty(0), (wrong, mass)
+    if part.start is None and (part.gold < 0).all():
+        return np.empty(0), _vote_shares(part)
+    return np.empty(0), _shares_sweep(part, part.gold, part.start)
+
+
+def _vote_shares(part: Part) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What answers err by from the vote shares of their tasks, and sums of these."""
+    unknown = np.full(part.answers.n_tasks, -1, np.int32)
+    made: tuple[Any, Any] = part.once("vote shares", lambda: _shares_sweep(part, unknown))
+    return made
 
 
 def _shares_sweep(
     part: Part, gold: NDArray[np.int32], given: NDArray[np.float64] | None = None
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     # Equal precisions that no prior pulls at average to the vote shares.
     n_workers, k = part.answers.n_workers, part.answers.n_classes
-    return _sweep(part, np.ones((n_workers, k)), 0.0, np.zeros(k), given=given, gold=gold)
+    ones, zeros = np.ones((n_workers, k)), np.zeros(k)
+    wrong, mass, _ = _sweep(part, ones, 0.0, zeros, given=given, gold=gold)
+    return wrong, mass
 
 
 def _step(
