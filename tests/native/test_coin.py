@@ -40,9 +40,7 @@ def step(
 def test_start(v: SlotVotes, told: bool) -> None:
     right = np.full(v.n_workers, np.nan)
     mass, own = (np.full(n * told, np.nan) for n in (v.k, v.n))
-    native.coin_start(
-        *v.slots, v.worker, v.weight, v.gold, v.bounds, right, mass, own, threads=2
-    )
+    native.coin_start(*v.slots, v.worker, v.weight, v.gold, v.bounds, right, mass, own, threads=2)
     slow = twin.start(v.task, v.label, v.worker, v.ones, v.gold, v.n_workers, v.k)
     near(right, slow[0])
     if told:
@@ -225,9 +223,7 @@ def test_sizes_that_differ_are_refused() -> None:
             native.coin_start(*bad, v.bounds, right, NONE, NONE, threads=1)
     wide: Any = v.worker.astype(np.int64)
     with pytest.raises(TypeError):
-        native.coin_start(
-            *v.slots, wide, v.weight, v.gold, v.bounds, right, NONE, NONE, threads=1
-        )
+        native.coin_start(*v.slots, wide, v.weight, v.gold, v.bounds, right, NONE, NONE, threads=1)
     with pytest.raises(ValueError, match="total"):
         native.coin_step(
             *v.slots, v.worker, v.weight, v.gold, v.label, np.ones(3), np.ones(4), np.ones(4),

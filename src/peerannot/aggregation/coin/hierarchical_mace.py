@@ -18,7 +18,6 @@ from peerannot.aggregation.partitions.confusions import CommonPairs
 from peerannot.aggregation.partitions.parts import Part, Parts
 from peerannot.aggregation.partitions.rounds import Model, Rounds, Settling
 from peerannot.aggregation.partitions.support import as_held
-from peerannot.aggregation.passes.coins import Coins
 from peerannot.aggregation.registry import STRATEGIES
 from peerannot.aggregation.result import Result
 from peerannot.answers import Answers

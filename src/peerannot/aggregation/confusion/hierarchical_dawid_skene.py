@@ -210,19 +210,18 @@ def _step(
     part: Part, owns: Sequence[NDArray[np.float64]], given: Sequence[tuple[Any, ...]]
 ) -> list[tuple[Any, tuple[Any, ...]]]:
     return [
-        (posterior, tuple(sums))
-        for posterior, *sums in _passes(part, owns, given, over=part.alone)
+        (posterior, tuple(sums)) for posterior, *sums in _passes(part, owns, given, over=part.alone)
     ]
 
 
-def _write(part: Part, own: NDArray[np.float64], *given: Any) -> NDArray[np.float64]:
-    (posterior, *_), *_ = _passes(part, [own], [given], counted=False)
-    return posterior
+def _write(part: Part, own: NDArray[np.float64], *given: Any) -> Any:
+    return _passes(part, [own], [given], counted=False)[0][0]
 
 
 def _passes(
     part: Part, owns: Sequence[NDArray[np.float64]], given: Sequence[tuple[Any, ...]],
-    **how: bool,
+    *, counted: bool = True, over: bool = False,
 ) -> list[tuple[Any, ...]]:  # fmt: skip
-    *tables, keys = zip(*given, strict=True)
-    return em_of(part, keys=keys[0]).step_apart(*tables, owns, **how)
+    tables, slopes, priors, keys = zip(*given, strict=True)
+    em = em_of(part, keys=keys[0])
+    return em.step_apart(tables, slopes, priors, owns, counted=counted, over=over)

@@ -286,18 +286,18 @@ class EM:
         Of each model the new posterior, its counts and class sums, and half the sum of what the
         posterior differs by.
         """
-        # Blocks of all at once may take no more than those of one.
-        block = len(self.pairs) * self.given.shape[1] * 8 * (self._bounds.size - 1)
-        few = self.given.shape[1] <= MOST_JOINT and TOGETHER * block <= BLOCKS_BYTES
-        n = TOGETHER if few else 1
+        n = TOGETHER if self.given.shape[1] <= MOST_JOINT else 1
         # What several models still share is written over by the last of them.
-        last = [over and all(own is not later for later in owns[i + 1 :])
-                for i, own in enumerate(owns)]  # fmt: skip
-        posteriors = [own if is_last else np.empty_like(own) for own, is_last in zip(owns, last)]
+        posteriors = [
+            own if over and all(own is not later for later in owns[i + 1 :]) else np.empty_like(own)
+            for i, own in enumerate(owns)
+        ]
         made: list[tuple[Any, ...]] = []
         for these in (slice(lo, lo + n) for lo in range(0, len(owns), n)):
-            given = (_stacked(each[these]) for each in (tables, slopes, log_priors))
-            made += self._apart_step(*given, owns[these], posteriors[these], counted=counted)
+            made += self._apart_step(
+                _stacked(tables[these]), _stacked(slopes[these]), _stacked(log_priors[these]),
+                owns[these], posteriors[these], counted=counted,
+            )  # fmt: skip
         return made
 
     def _apart_step(
@@ -308,10 +308,12 @@ class EM:
         n, (n_pairs, k) = len(owns), table.shape[1:]
         counts = np.empty((n, n_pairs if counted and not self._apart else 0, k))
         mass, change = np.empty((n, k)), np.empty(n)
-        none = [np.empty((0, k))] * (TOGETHER - n)
+        none = np.empty((0, k))
+        own, own_too = owns[0], owns[1] if n > 1 else none
+        posterior, posterior_too = posteriors[0], posteriors[1] if n > 1 else none
         native.apart_em(
             self.answers.task_ptr, self.pairs.of_answer, self._weight, self.gold, table, slope,
-            log_prior, *owns, *none, self._bounds, counts, mass, *posteriors, *none, change,
+            log_prior, own, own_too, self._bounds, counts, mass, posterior, posterior_too, change,
             single=self._single and counted, threads=threads(),
         )  # fmt: skip
         gathered = counted and self._apart
