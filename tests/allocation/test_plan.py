@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 
 from helpers.small_crowds import Small, make
 from peerannot.aggregation import MajorityVote, OneCoin
-from peerannot.allocation import POLICIES, Stop, crowd, next_tasks, plan, read_workers
+from peerannot.allocation import POLICIES, Stop, crowd, greedy, next_tasks, plan, read_workers
 from peerannot.allocation import ranked as ranking
 from peerannot.allocation.crowd import Crowd
 from peerannot.allocation.pending import after
@@ -318,3 +318,17 @@ def test_thompson_tries_new_workers(small):
     assert first("mutual-information") not in ("eve", "mo")
     tried = {first(f"thompson[seed={seed}]") for seed in range(20)}
     assert tried & {"eve", "mo"} and len(tried) > 2
+
+
+@pytest.mark.filterwarnings("ignore:.*without history")
+@pytest.mark.parametrize("name", [n for n in sorted(POLICIES) if n in GAINS])
+@pytest.mark.parametrize("capacity", [None, 3])
+def test_listed_pairs_are_chosen_as_all_pairs_are(name, capacity, small, monkeypatch):
+    """A mask of all pairs: looked at one by one, or through groups of workers."""
+    mask = np.ones((12, 5), np.bool_)
+    asked = {"answers": small.answers, "policy": name, "per_worker": capacity, "stop": ALL}
+    cost = [1, 2, 1.5, 3, 2.5]
+    listed = plan(small.result, 25, None, cost, mask=mask, **asked).table()
+    monkeypatch.setattr(greedy, "LISTED", 0)
+    assert listed == plan(small.result, 25, None, cost, mask=mask, **asked).table()
+    assert len(listed["task"]) > 5

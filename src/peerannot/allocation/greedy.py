@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from peerannot._progress import Progress
 from peerannot.allocation.base import Policy, Tasks
 from peerannot.allocation.crowd import Crowd
+from peerannot.allocation.listed import choose_listed
 from peerannot.allocation.pairs import Pairs
 from peerannot.allocation.pending import after, gains
 from peerannot.allocation.pools import Pools
@@ -22,6 +23,7 @@ from peerannot.allocation.ranked import ranked
 __all__ = ["Pick", "allocate"]
 
 AHEAD = 2**22  # values of second answers at a time
+LISTED = 2**21  # pairs of a mask up to which each is looked at
 UNKNOWN = -1  # group of a heap entry whose value is only a bound
 
 
@@ -79,10 +81,17 @@ def allocate(
     """
     if not len(open_) or budget <= 0:
         return []
-    steps = _Steps(policy, tasks, crowd, open_, most, pairs, budget, size)
-    steps.least = gain if policy.by_worker else -np.inf
-    steps.answers = answers
-    picks = steps.run(progress)
+    least = gain if policy.by_worker else -np.inf
+    listed = pairs.n_listed
+    if listed is not None and listed <= LISTED:
+        picks = choose_listed(
+            policy, tasks, crowd, open_, pairs,
+            budget=budget, answers=answers, least=least, size=size, progress=progress,
+        )  # fmt: skip
+    else:
+        steps = _Steps(policy, tasks, crowd, open_, most, pairs, budget, size)
+        steps.least, steps.answers = least, answers
+        picks = steps.run(progress)
     task, worker, pending = np.array(picks, np.int64).reshape(-1, 3).T
     told = gains(policy, tasks, crowd, task, worker, pending)
     values = [None] * len(task) if told is None else told.tolist()

@@ -69,6 +69,23 @@ class Pairs:
         found: list[int] = who[ptr[task] : ptr[task + 1]].tolist()
         return found
 
+    @property
+    def n_listed(self) -> int | None:
+        """Number of pairs of a mask; None where everybody may be asked."""
+        return None if self._allowed is None else len(self._allowed[0])
+
+    def listed(self, tasks: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Task and worker of the pairs of a mask that are not blocked, of some tasks in order."""
+        assert self._allowed is not None
+        who, ptr = self._allowed
+        n = np.diff(ptr)[tasks]
+        task = np.repeat(tasks, n)
+        at = np.arange(len(task)) - np.repeat(np.cumsum(n) - n, n) + np.repeat(ptr[tasks], n)
+        width = int(max(who.max(initial=0), self._worker.max(initial=0))) + 1
+        blocked = np.repeat(np.arange(len(self._ptr) - 1), np.diff(self._ptr)) * width
+        free = ~np.isin(task * width + who[at], blocked + self._worker)
+        return task[free], who[at][free]
+
 
 def mask_of(mask: Any, n_tasks: int, n_workers: int, name: str) -> Any:
     """A matrix of pairs, checked: an array, or sparse by rows; None stays.

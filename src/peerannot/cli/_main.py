@@ -48,6 +48,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "modelinfo": ("info", "List the networks that can be trained."),
     "next": ("next", "Tell which tasks to ask whom about next, and which are done."),
     "predict": ("predict", "Predict the classes of images with a trained network."),
+    "replay": ("replay", "Tell what choosing whom to ask would have saved, on answers at hand."),
     "report": ("report", "Draw a report of votes, workers and labels into one HTML file."),
     "simulate": ("simulate", "Simulate a crowd with known truth."),
     "train": ("train", "Train a network on aggregated labels."),
