@@ -18,7 +18,15 @@ from PIL import Image
 from helpers.waiting import eventually
 from peerannot.errors import DataError, ServerError
 from peerannot.io import read
-from peerannot.label_studio import Client, Wanted, pull, push, read_project, serve_by_score
+from peerannot.label_studio import (
+    Client,
+    Wanted,
+    pull,
+    push,
+    read_project,
+    serve_by_score,
+    show_scores,
+)
 
 TWO = """<View><Image name="img" value="$image"/>
 <Choices name="cls" toName="img"><Choice value="cat"/><Choice value="dog"/></Choices>
@@ -139,6 +147,9 @@ def test_predictions_go_to_the_tasks_there_are(server, tmp_path):
     assert [row[:3] for row in held] == [(one.task, one.label, one.score) for one in goal]
     assert {row[3] for row in held} == {"peerannot"}
     assert server.numbers(project) == tasks  # and no new ones
+    assert show_scores(server.admin, found) and not show_scores(server.admin, found)
+    shown = server.admin.get("api/tasks/", project=project, fields="all", page_size=100)["tasks"]
+    assert [task["predictions_score"] for task in shown] == [one.score for one in goal]
     assert push(server.admin, found, goal).changes == ()
     assert server.predictions(project) == held
     goal[7] = Wanted(tasks[7], "cat", 0.25)
@@ -150,12 +161,13 @@ def test_predictions_go_to_the_tasks_there_are(server, tmp_path):
     assert (tasks[7], "cat", 0.25, "peerannot") in server.predictions(project)
     assert len(server.predictions(project)) == 35
     # The task of the lowest score is served first, and nobody sees what we think.
-    assert serve_by_score(server.admin, found)
+    assert serve_by_score(server.admin, read_project(server.admin, project))
     settings = read_project(server.admin, project)
     assert not serve_by_score(server.admin, settings)
     assert settings.settings["show_collab_predictions"] is False
     ann = server.people["ann"]
     assert ann.next_task(project) == tasks[7]
+    assert ann.client.get(f"api/projects/{project}/next/")["predictions"] == []
 
 
 def test_agreement_is_a_column(server):

@@ -156,7 +156,7 @@ def pull(
 @click.option(
     "--serve",
     is_flag=True,
-    help="Have the project serve tasks of low scores first, and not show the predictions.",
+    help="Have the project serve tasks of low scores first.",
 )
 @click.option("--dry-run", is_flag=True, help="Print what would be written, and write nothing.")
 @json_option
@@ -173,12 +173,13 @@ def push(
 
     Each task that has answers gets one, by its number, in the project's own control, with the
     probability of the label as its score. Only what differs is written, so a second push changes
-    nothing.
+    nothing. A project without a model version gets ours, so that the Data Manager shows the scores;
+    those who label do not see the predictions.
     """
     from peerannot.aggregation import build
     from peerannot.io.votes import load_votes
     from peerannot.label_studio import push as push_
-    from peerannot.label_studio import read_project, serve_by_score, wanted
+    from peerannot.label_studio import read_project, serve_by_score, show_scores, wanted
 
     rule = build(strategy)
     client, mirror, number = connect(folder, None, None)
@@ -192,8 +193,8 @@ def push(
         told = push_(
             client, project, goal, version=model_version, dry_run=dry_run, progress=progress
         )
-    if serve and not dry_run:
-        serve_by_score(client, project, model_version)
+    if not dry_run:
+        (serve_by_score if serve else show_scores)(client, project, model_version)
     facts = {
         "project": {"id": number, "title": project.title},
         "strategy": rule.name,

@@ -18,7 +18,9 @@ from peerannot.label_studio.client import Client, Unsure
 from peerannot.label_studio.pages import task_pages
 from peerannot.label_studio.project import Project
 
-__all__ = ["VERSION", "Change", "Pushed", "Wanted", "push", "serve_by_score", "wanted"]
+__all__ = [
+    "VERSION", "Change", "Pushed", "Wanted", "push", "serve_by_score", "show_scores", "wanted",
+]  # fmt: skip
 
 VERSION = "peerannot"
 _BATCH = 500
@@ -311,10 +313,24 @@ def _body(project: Project, change: Change, version: str) -> dict[str, Any]:
     }
 
 
+def show_scores(client: Client, project: Project, version: str = VERSION) -> bool:
+    """Have the Data Manager show our scores, if it shows none yet; whether that had to be set.
+
+    It shows those of the project's model version. Predictions of that version are hidden from
+    those who label at the same time: an answer that was read off one is no answer.
+    """
+    if project.settings.get("model_version"):
+        return False
+    goal = {"model_version": version, "show_collab_predictions": False}
+    client.patch(f"api/projects/{project.id}/", goal, f"project {project.id}")
+    project.settings.update(goal)
+    return True
+
+
 def serve_by_score(client: Client, project: Project, version: str = VERSION) -> bool:
     """Have a project serve tasks of low scores first; whether that had to be set.
 
-    Predictions are hidden from those who label: an answer that was read off one is no answer.
+    Label Studio does so while one person labels; among several it draws tasks at random.
     """
     goal = {
         "sampling": "Uncertainty sampling",
@@ -324,4 +340,5 @@ def serve_by_score(client: Client, project: Project, version: str = VERSION) -> 
     fresh = {key: value for key, value in goal.items() if project.settings.get(key) != value}
     if fresh:
         client.patch(f"api/projects/{project.id}/", fresh, f"project {project.id}")
+        project.settings.update(fresh)
     return bool(fresh)

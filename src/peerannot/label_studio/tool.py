@@ -18,7 +18,7 @@ from peerannot.label_studio.mirror import Mirror
 from peerannot.label_studio.pages import task_pages
 from peerannot.label_studio.project import Project, Users, people, read_project
 from peerannot.label_studio.pulling import as_imported, refresh, write_folder
-from peerannot.label_studio.pushing import VERSION, push, wanted
+from peerannot.label_studio.pushing import VERSION, push, show_scores, wanted
 from peerannot.label_studio.queue import openings, set_openings
 
 __all__ = ["LabelStudio"]
@@ -149,8 +149,9 @@ class LabelStudio:
             self.client, project, goal, version=self.version, known=known,
             tolerance=0.0 if decision.round.over else _NEAR,
         )  # fmt: skip
+        shown = show_scores(self.client, project, self.version)
         self._known = known
-        return len(changes) + len(told.changes)
+        return len(changes) + len(told.changes) + shown
 
     def _turns(self, decision: Decision) -> tuple[set[int], set[int]]:
         """Tasks to ask about, and those that are done.
