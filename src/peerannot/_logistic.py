@@ -1,10 +1,9 @@
 """Multinomial logistic regression with soft labels, to its optimum.
 
 The objective is ``sum_i w_i CE(t_i, softmax(W x_i + b)) + l2 / 2 ||W||^2`` with weights ``w`` of
-sum 1 and features ``x`` that are standardised: convex, and so with one answer, whatever the
-start. It is minimised by L-BFGS in float64, each step of which is preconditioned by a Cholesky
-factor of ``X'X / K + l2``, the Hessian of a guess that knows nothing. To compare penalties it need
-not be so exact: there products are in single precision and the preconditioner is a diagonal.
+sum 1 and features ``x`` on one scale: convex, and so with one answer, whatever the start. It is
+minimised by L-BFGS in float64, preconditioned by the diagonal of the Hessian of a guess that knows
+nothing. To compare penalties it need not be so exact, and products there are in single precision.
 Where there are fewer rows than features, ``X`` is replaced by the factor of its Gram matrix, which
 has the same products.
 
@@ -17,7 +16,6 @@ models via coordinate descent", Journal of Statistical Software 33 (2010), on wa
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -29,29 +27,32 @@ __all__ = ["Head", "HeadPath", "LogisticSolver"]
 
 Array = NDArray[np.float64]
 
-# Largest matrix that is factored; larger problems are preconditioned by their diagonal.
+# Largest Gram matrix that is factored.
 _DENSE = 4096
 # Above so many numbers products are in single precision, which halves memory.
 _LARGE = 2**27
 _MEMORY = 10
-_MOST_STEPS = 1000
+_MOST_STEPS = 5000
 # Half the squared Newton step, in units of the loss: the distance to the optimum, about.
 _ROUGH, _EXACT = 1e-4, 1e-8
 # The path of l2, strongest first, as shares of the variance of all features together.
 _PATH = 10.0 ** np.arange(-1.5, -6.1, -0.5)
 _PATIENCE = 2
+# A feature is divided by its deviation and so many times the median one, as the root of the sum of
+# squares: of a network, features that are nearly always the same would else be mostly noise.
+_COMMON = 2.0
 
 
 @dataclass(frozen=True)
 class Head:
-    """A linear layer on features as they are, not standardised.
+    """A linear layer on features as they are.
 
     Attributes
     ----------
     weight : float64 array (n_classes, d)
     bias : float64 array (n_classes,)
     l2 : float
-        Penalty on the weights of standardised features.
+        Penalty on the weights of features on one scale.
     """
 
     weight: Array
@@ -110,7 +111,9 @@ class LogisticSolver:
         x: NDArray[Any] = np.array(features, kind)
         self.mean = x.mean(axis=0, dtype=np.float64)
         std = x.std(axis=0, dtype=np.float64)
-        self.std = np.where(std > 1e-9 * np.abs(self.mean).clip(1e-30), std, np.inf)
+        varies = std > 1e-9 * np.abs(self.mean).clip(1e-30)
+        common = _COMMON * float(np.median(std[varies])) if varies.any() else 0.0
+        self.std = np.where(varies, np.hypot(std, common), np.inf)
         np.subtract(x, self.mean.astype(kind), out=x)
         np.divide(x, self.std.astype(kind), out=x)
         self.x = x
@@ -133,11 +136,6 @@ class LogisticSolver:
     def _square(self) -> Array:
         return np.asarray(self.share @ self._z**2, np.float64)
 
-    @cached_property
-    def _covariance(self) -> Array:
-        scaled = self._z * self.share[:, None].astype(self._z.dtype)
-        return np.asarray(self._z.T @ scaled, np.float64)
-
     def fit(
         self,
         target: NDArray[Any],
@@ -157,9 +155,9 @@ class LogisticSolver:
                 np.zeros((self._z.shape[1], target.shape[1])),
                 np.asarray(log_prior - log_prior.mean()),
             )
-        z, solve = (self._z if exact else self._single), self._preconditioner(l2, exact=exact)
-        tol = _EXACT if exact else _ROUGH
-        a, b = _minimise(z, self.share, target, l2, start, solve, tol)
+        z, tol = (self._z, _EXACT) if exact else (self._single, _ROUGH)
+        guess = self._square / target.shape[1] + l2
+        a, b = _minimise(z, self.share, target, l2, start, guess, tol)
         return self._head(a, b, l2), (a, b)
 
     def path(
@@ -205,25 +203,6 @@ class LogisticSolver:
         weight = (a / self.std[:, None]).T
         return Head(np.ascontiguousarray(weight), b - weight @ self.mean, l2)
 
-    def _preconditioner(self, l2: float, *, exact: bool) -> Callable[[Array, int], Array]:
-        """Solve ``(X'X / K + l2) d = g``, or with the diagonal of ``X'X``."""
-        if not exact or self._z.shape[1] > _DENSE:
-            square = self._square
-            return lambda g, k: np.asarray(g / (square / k + l2)[:, None])
-        from scipy.linalg import cho_factor, cho_solve
-
-        covariance = self._covariance
-        made: dict[int, Any] = {}
-
-        def solve(g: Array, k: int) -> Array:
-            if k not in made:
-                whole = covariance / k
-                whole.flat[:: len(whole) + 1] += l2
-                made[k] = cho_factor(whole, lower=True, overwrite_a=True, check_finite=False)
-            return np.asarray(cho_solve(made[k], g, check_finite=False))
-
-        return solve
-
 
 def _log_softmax(logits: Array) -> Array:
     shifted = logits - logits.max(axis=1, keepdims=True)
@@ -236,12 +215,13 @@ def _minimise(
     target: Array,
     l2: float,
     start: tuple[Array, Array],
-    precondition: Callable[[Array, int], Array],
+    guess: Array,
     tol: float,
 ) -> tuple[Array, Array]:
     """Weights (m, K) and biases (K,) of the least objective, by L-BFGS.
 
-    Both are one array with the biases as its last row.
+    Both are one array with the biases as its last row. ``guess`` (m,) is about the Hessian's
+    diagonal.
     """
     k = target.shape[1]
     theta = np.vstack([start[0], start[1]])
@@ -251,27 +231,27 @@ def _minimise(
         log_p = _log_softmax(logits)
         return float(-(share @ (target * log_p).sum(axis=1))), log_p
 
-    def first(g: Array) -> Array:
-        return np.vstack([precondition(g[:-1], k), g[-1] * k])
-
+    inverse = np.append(1 / guess, k)[:, None]
     value, log_p = loss(logits)
     steps: list[tuple[Array, Array, float]] = []
     scale, gradient, step = 1.0, np.empty(0), np.empty(0)
     for _ in range(_MOST_STEPS):
         rest = share[:, None] * (np.exp(log_p) - target)
-        new = np.vstack([z.T @ rest.astype(z.dtype) + l2 * theta[:-1], rest.sum(axis=0)])
+        # So, and not as z.T @ rest, it is twice as fast.
+        slopes = (np.ascontiguousarray(rest.T, z.dtype) @ z).T
+        new = np.vstack([slopes + l2 * theta[:-1], rest.sum(axis=0)])
         if gradient.size:
             y = new - gradient
             curvature = float((step * y).sum())
             if curvature > 1e-12 * float((y * y).sum()) ** 0.5 * float((step * step).sum()) ** 0.5:
                 steps = [*steps[1 - _MEMORY :], (step, y, curvature)]
-                scale = curvature / float((y * first(y)).sum())
+                scale = curvature / float((y * y * inverse).sum())
         gradient = new
         direction, applied = gradient.copy(), []
         for moved, y, curvature in reversed(steps):
             applied.append(float((moved * direction).sum()) / curvature)
             direction -= applied[-1] * y
-        direction = scale * first(direction)
+        direction *= scale * inverse
         for (moved, y, curvature), part in zip(steps, reversed(applied), strict=True):
             direction += (part - float((y * direction).sum()) / curvature) * moved
         direction *= -1

@@ -27,10 +27,10 @@ OPTIONS = TrainOptions(
 
 @pytest.fixture
 def photos(tmp_path: Path) -> list[Path]:
-    """Pictures that are wide, high, and smaller than any network's."""
+    """Pictures that are wide, and high."""
     rng = np.random.default_rng(0)
     files = []
-    for shape in ((300, 421, 3), (391, 260, 3), (32, 32, 3), (77, 201, 3)):
+    for shape in ((300, 421, 3), (391, 260, 3)):
         files.append(tmp_path / f"{shape[0]}.png")
         Image.fromarray(rng.integers(0, 256, shape, np.uint8)).save(files[-1])
     return files
@@ -62,6 +62,14 @@ def test_what_torchvision_would_see(photos, name) -> None:
     (batch,) = ImageStore(photos, eyes).batches([torch.arange(len(photos))])
     theirs = torch.stack([change(Image.open(file)) for file in photos])
     torch.testing.assert_close(batch, theirs, rtol=0, atol=1e-5)
+
+
+def test_a_small_picture_is_enlarged_whole(tmp_path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 40, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    eyes = network_eyes("tf_efficientnet_lite0")
+    want = Image.fromarray(pixels).resize((280, 224), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(eyes.read(tmp_path / "x.png"), np.asarray(want)[:, 28:252])
 
 
 def test_what_a_run_sees() -> None:

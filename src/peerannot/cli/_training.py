@@ -154,9 +154,12 @@ def show_report(command: str, report: TrainReport, as_json: bool) -> None:
         )
         return
     epochs, best = len(results["val_loss"]), results["best_epoch"]
+    steps = f"{epochs} epochs; best epoch {best}"
+    if "l2" in results:
+        steps = f"head solved for {epochs} penalties; best {results['l2'][best - 1]:.3g}"
     note(
-        f"{results['options']['model']}: {results['n_train']} images, {epochs} epochs; best epoch"
-        f" {best} with validation loss {results['val_loss'][best - 1]:.4f},"
+        f"{results['options']['model']}: {results['n_train']} images, {steps}"
+        f" with validation loss {results['val_loss'][best - 1]:.4f},"
         f" accuracy {results['val_accuracy'][best - 1]:.2f} %"
     )
     if results["test_accuracy"] is not None:

@@ -37,6 +37,12 @@ class TrainOptions:
         None, help="Start from the weights in a file: safetensors, or PyTorch's without pickles."
     )
     freeze: bool = option(False, help="Train the last layer only; the rest keeps its weights.")
+    features: str | Path | None = option(
+        None,
+        help="Features instead of images, with --freeze: a file of any program (.npz, .npy,"
+        " .parquet, .csv), or a .npz to keep the network's in; by default they are kept in"
+        " DATASET/features.",
+    )
     n_epochs: int = option(100, at_least=1, help="Passes over the training set.")
     lr: float = option(0.1, above=0, help="Learning rate.")
     momentum: float = option(0.9, at_least=0, below=1, help="Momentum of SGD.")
@@ -131,6 +137,11 @@ class TrainOptions:
         from peerannot.learning.data.eyes import parse_normalize
 
         parse_normalize(self.normalize)
+        changes = (self.data_augmentation, self.mixup, self.cutmix)
+        if self.features is not None and any(changes):
+            raise ParameterError(
+                "--features are computed once: drop --data-augmentation, --mixup and --cutmix"
+            )
         inputs = 3 * self.size**2
         logistic = self.model.casefold().startswith("logistic")
         if logistic and self.n_params not in (None, inputs):

@@ -50,7 +50,10 @@ class Eyes:
     def read(self, path: Path) -> NDArray[np.uint8]:
         """RGB bytes (size, size, 3) of a picture, as `read_picture` sees it.
 
-        The result is that of timm's and torchvision's transforms for evaluation.
+        The result is that of timm's and torchvision's transforms for evaluation, but for a picture
+        that is smaller than ``size``: it is enlarged bilinearly, and what fits is read whole. The
+        numbers of the weights are for pictures that are made smaller; to enlarge one sharply and
+        cut its border off costs some points of accuracy.
 
         Raises
         ------
@@ -62,11 +65,13 @@ class Eyes:
         # Rounding must not take a pixel: 224 / (224 / 232) is 232.
         scale = math.floor(self.size / self.crop + 1e-6)
         picture = read_picture(path, scale)
+        how = Image.Resampling[self.interpolation.upper()]
+        if min(picture.size) < self.size:
+            scale, how = self.size, Image.Resampling.BILINEAR
         width, height = scale, scale
         if self.fit == "centre":
             short = min(picture.size)
             width, height = (int(scale * side / short) for side in picture.size)
-        how = Image.Resampling[self.interpolation.upper()]
         if (width, height) != picture.size:
             picture = picture.resize((width, height), how)
         left, top = round((width - self.size) / 2), round((height - self.size) / 2)

@@ -12,6 +12,7 @@ from torch import Tensor
 from peerannot.learning.data.images import FeatureStore, Inputs
 from peerannot.learning.networks.models import build_model
 from peerannot.learning.training.learner import Learner, SoftTargets
+from peerannot.learning.training.solve import run_or_solve
 from peerannot.learning.training.trainer import Trainer
 
 __all__ = ["HeldOut"]
@@ -73,6 +74,6 @@ class HeldOut:
                 trainer.options,
                 fabric=trainer.fabric,
             )
-            fit.run()
+            run_or_solve(fit)
             logits[held] = fit.predict(_part(trainer.train, held))
         return logits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -19,7 +19,7 @@ from peerannot._optional import require
 from peerannot._text import did_you_mean
 from peerannot.errors import DataError, DataWarning, DownloadError, ParameterError
 from peerannot.learning.networks import OWN
-from peerannot.learning.networks.own import FrozenVGG, LogisticRegression, SmallCNN
+from peerannot.learning.networks.own import FeatureHead, FrozenVGG, LogisticRegression, SmallCNN
 from peerannot.learning.networks.own_eyes import eyes_of
 from peerannot.learning.networks.packaged import PACKAGED, packaged_weights
 from peerannot.learning.options import TrainOptions
@@ -81,6 +81,7 @@ class Classifier(nn.Module):
         self.frozen = frozen
         self.n_features = 0
         self.separable = False
+        self._scale: tuple[Tensor, Tensor] | None = None
         # Not registered a second time: the weights keep the names that their library gave them.
         self._head = (head,)
         self._seen: list[Tensor] = []
@@ -96,13 +97,60 @@ class Classifier(nn.Module):
     def forward(self, images: Tensor) -> Outputs:
         """Outputs for images (n, 3, S, S), or for the features of `raw_features` (n, d)."""
         if images.ndim == 2:
-            return Outputs(self.head(images), images)
+            return Outputs(self.head(images), self._scaled(images))
         self._seen.clear()
         logits: Tensor = self.net(images)
         features = self._seen.pop()
         if features.ndim == 4:
             features = features.mean(dim=(2, 3))
-        return Outputs(logits, features.flatten(1))
+        return Outputs(logits, self._scaled(features.flatten(1)))
+
+    @property
+    def linear(self) -> nn.Linear | None:
+        """The head, where it is one linear layer with a bias."""
+        head = self.head
+        whole = isinstance(head, nn.Linear) and head.bias is not None
+        return head if self.separable and whole else None  # type: ignore[return-value]
+
+    def scale(self, mean: Tensor, std: Tensor) -> None:
+        """Let the linear head, and who reads the features, have them on another scale.
+
+        Its weights change so that the logits stay as they are. `unscale` undoes it: a network
+        that is saved reads features as they come.
+        """
+        self._scale = mean.float(), std.float()
+        self._set(
+            lambda weight, bias: (
+                torch.where(std.isinf(), 0, weight * std),
+                bias + weight @ mean.to(weight),
+            )
+        )
+        self._hook = self.head.register_forward_pre_hook(
+            lambda _, inputs: (self._scaled(inputs[0]),)
+        )
+
+    def unscale(self) -> None:
+        """See `scale`."""
+        if self._scale is None:
+            return
+        mean, std = (part.double() for part in self._scale)
+        self._scale = None
+        self._hook.remove()
+        self._set(lambda weight, bias: (weight / std, bias - (weight / std) @ mean))
+
+    def _set(self, change: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> None:
+        head = self.linear
+        assert head is not None
+        with torch.no_grad():
+            weight, bias = change(head.weight.double().cpu(), head.bias.double().cpu())
+            head.weight.copy_(weight)
+            head.bias.copy_(bias)
+
+    def _scaled(self, features: Tensor) -> Tensor:
+        if self._scale is None:
+            return features
+        mean, std = (part.to(features) for part in self._scale)
+        return (features - mean) / std
 
     def raw_features(self, images: Tensor) -> Tensor:
         """What the head reads, as it reads it."""
@@ -168,6 +216,12 @@ def build_model(options: TrainOptions, n_classes: int, *, bare: bool = False) ->
         net: nn.Module = FrozenVGG(_vgg_features(published=published), size, n_classes)
         head = net.get_submodule("head")
         frozen = True
+    elif name == "features":
+        # `train` names it so where features come from another program.
+        net = FeatureHead(options.n_params or 1, n_classes)
+        model = Classifier(net, net.get_submodule("head"), frozen=True)
+        model.n_features, model.separable = options.n_params or 1, True
+        return model
     elif name in ("logistic", "smallcnn"):
         if pretrained:
             raise ParameterError(f"{name} has no published weights; drop --pretrained")

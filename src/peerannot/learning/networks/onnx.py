@@ -53,6 +53,8 @@ def write_onnx(model: TrainedModel, file: Path) -> None:
     onnx = require("onnx", extra="onnx", feature="export to ONNX")
     require("onnxscript", extra="onnx", feature="export to ONNX")
     card = model.card
+    if card.model == "features":
+        raise PeerannotError(f"{model.file}: trained on features; it has no network for images")
     # Two images: a batch of one would be taken for a constant.
     example = torch.zeros(2, 3, card.img_size, card.img_size)
     network = _Logits(model.network.net.cpu()).eval()

@@ -6,7 +6,7 @@ import itertools
 
 from torch import Tensor, nn
 
-__all__ = ["FrozenVGG", "LogisticRegression", "SmallCNN"]
+__all__ = ["FeatureHead", "FrozenVGG", "LogisticRegression", "SmallCNN"]
 
 
 class SmallCNN(nn.Module):
@@ -43,6 +43,18 @@ class LogisticRegression(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.head(images.flatten(1))
+        return logits
+
+
+class FeatureHead(nn.Module):
+    """A linear layer on features that another program computed."""
+
+    def __init__(self, n_features: int, n_classes: int) -> None:
+        super().__init__()
+        self.head = nn.Linear(n_features, n_classes)
+
+    def forward(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.head(features)
         return logits
 
 

@@ -48,9 +48,13 @@ _STYLE: dict[str, Any] = {
 
 
 def draw_curves(
-    stem: Path, history: Mapping[str, Sequence[float]], best_epoch: int, kinds: Sequence[str]
+    stem: Path,
+    history: Mapping[str, Sequence[float]],
+    best_epoch: int,
+    kinds: Sequence[str],
+    step: str = "epoch",
 ) -> list[Path]:
-    """Loss and validation accuracy by epoch, the best epoch (from 0) marked."""
+    """Loss and validation accuracy by epoch (or other ``step``), the best (from 0) marked."""
     epochs = np.arange(1, len(history["val_loss"]) + 1)
     few = "o" if len(epochs) <= 30 else None
     with _figure(9.0, 3.6) as figure:
@@ -68,9 +72,9 @@ def draw_curves(
             (accuracy, "Validation accuracy", "accuracy (%)"),
         ):
             axes.axvline(
-                best, color=_GREY, linestyle="--", linewidth=1, label=f"best epoch ({best})"
+                best, color=_GREY, linestyle="--", linewidth=1, label=f"best {step} ({best})"
             )
-            axes.set(title=title, xlabel="epoch", ylabel=label)
+            axes.set(title=title, xlabel=step, ylabel=label)
             if len(epochs) <= 10:
                 axes.set(xticks=epochs, xlim=(0.7, len(epochs) + 0.3))
             else:

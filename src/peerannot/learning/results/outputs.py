@@ -108,7 +108,9 @@ def write_figures(
         return ()
     from peerannot.learning.results.figures import draw_confusion, draw_curves, draw_reliability
 
-    files = draw_curves(folder / f"{name}_curves", outcome.history, outcome.best_epoch, kinds)
+    step = "epoch" if outcome.l2 is None else "penalty"
+    stem = folder / f"{name}_curves"
+    files = draw_curves(stem, outcome.history, outcome.best_epoch, kinds, step)
     if predicted.test is not None and splits.test is not None:
         logits, target = predicted.test, torch.from_numpy(splits.test.target)
         counts = confusion_counts(logits, target)
@@ -158,8 +160,11 @@ def write_worker_files(
 
 
 def write_epochs(file: Path, outcome: Outcome, options: TrainOptions) -> None:
-    """The history as a table, a row an epoch."""
+    """The history as a table, a row an epoch, or a penalty of the solved head."""
     epochs = range(len(outcome.history["val_loss"]))
+    if outcome.l2 is not None:
+        write_csv(file, {"l2": outcome.l2, **outcome.history})
+        return
     rates = [options.learning_rate(epoch) for epoch in epochs]
     write_csv(file, {"epoch": [e + 1 for e in epochs], "lr": rates, **outcome.history})
 

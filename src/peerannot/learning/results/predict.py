@@ -172,6 +172,11 @@ def predict(
     if not isinstance(model, TrainedModel):
         model = load_model(model)
     card = model.card
+    if card.model == "features":
+        raise DataError(
+            f"{model.file}: trained on features of another program, so it cannot read images;"
+            " train with --model, or on features that peerannot computed"
+        )
     temperature = card.temperature if temperature is None else temperature
     if not temperature > 0:
         raise ParameterError(f"temperature must be above 0, not {temperature:g}")

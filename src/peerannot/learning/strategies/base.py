@@ -112,6 +112,11 @@ class CrowdHead(nn.Module, ABC):
     def loss(self, outputs: Outputs, votes: BatchVotes) -> Tensor:
         """The loss of a batch, a scalar."""
 
+    def labels(self) -> Tensor | None:
+        """Labels (n_tasks, n_classes) if the loss is the cross entropy with them all through the
+        training, from the beginning of its first epoch on: a linear head is then solved for."""
+        return None
+
     @abstractmethod
     def report(self) -> WorkerReport:
         """What the head knows about the workers now."""

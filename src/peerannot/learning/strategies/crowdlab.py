@@ -113,6 +113,9 @@ class _Head(CrowdHead):
     def loss(self, outputs: Outputs, votes: BatchVotes) -> Tensor:
         return label_loss(outputs, votes, self.target)
 
+    def labels(self) -> Tensor:
+        return self.target
+
     def report(self) -> WorkerReport:
         posterior = to_numpy(self.posterior)
         even = 1 / self.answers.n_classes

@@ -71,6 +71,9 @@ class _Head(CrowdHead):
     def loss(self, outputs: Outputs, votes: BatchVotes) -> Tensor:
         return label_loss(outputs, votes, self.target)
 
+    def labels(self) -> Tensor:
+        return self.target
+
     def report(self) -> WorkerReport:
         return WorkerReport(
             mean_diagonal(torch.from_numpy(self.confusion)),

@@ -132,6 +132,10 @@ def _check(options: TrainOptions) -> None:
             raise ParameterError(
                 f"--{flag}: the logits of every image are wanted in every epoch, as it is; drop it"
             )
+    if options.features is not None:
+        raise ParameterError(
+            "--features: the logits of every epoch are wanted, from images; drop it"
+        )
     if options.devices * options.num_nodes > 1:
         raise ParameterError("--devices, --num-nodes: one process watches a training; drop them")
 

@@ -47,6 +47,10 @@ class Objective(nn.Module, ABC):
         """Called before each epoch, counted from 0."""
         del epoch
 
+    def labels(self) -> Tensor | None:
+        """See `CrowdHead.labels`."""
+        return None
+
     def class_shares(self) -> Tensor:
         """What is known of the classes of the training images, (n, n_classes)."""
         raise NotImplementedError
@@ -67,6 +71,9 @@ class SoftTargets(Objective):
 
     def loss(self, outputs: Outputs, rows: Tensor) -> Tensor:
         return soft_cross_entropy(outputs.logits, self.target[rows])
+
+    def labels(self) -> Tensor:
+        return self.target
 
     def class_shares(self) -> Tensor:
         return self.target
@@ -117,6 +124,9 @@ class CrowdVotes(Objective):
 
     def begin_epoch(self, epoch: int) -> None:
         self.head.begin_epoch(epoch)
+
+    def labels(self) -> Tensor | None:
+        return self.head.labels()
 
     def class_shares(self) -> Tensor:
         counts = self.start.diff()

@@ -6,13 +6,14 @@ import dataclasses
 import hashlib
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
 from peerannot._file_set import file_set
@@ -20,14 +21,14 @@ from peerannot._files import storage_errors, write_json
 from peerannot._optional import require
 from peerannot._progress import Progress, silent
 from peerannot._version import __version__
-from peerannot.dataset import Dataset
+from peerannot.dataset import Dataset, Features
 from peerannot.errors import DataWarning, ParameterError
 from peerannot.learning.data.eyes import Eyes
 from peerannot.learning.data.held_out import HeldOut
-from peerannot.learning.data.images import ImageStore
-from peerannot.learning.data.splits import Splits, labelled_splits, voted_splits
+from peerannot.learning.data.images import ImageStore, Inputs
+from peerannot.learning.data.splits import Split, Splits, labelled_splits, voted_splits
 from peerannot.learning.networks.model_file import ModelCard, write_model
-from peerannot.learning.networks.models import build_model
+from peerannot.learning.networks.models import Classifier, build_model
 from peerannot.learning.networks.own_eyes import resolved
 from peerannot.learning.options import TrainOptions
 from peerannot.learning.results.outputs import (
@@ -42,8 +43,14 @@ from peerannot.learning.results.outputs import (
 )
 from peerannot.learning.strategies.base import EndToEnd, make_strategy
 from peerannot.learning.training.checkpoint import CheckpointFile
+from peerannot.learning.training.frozen import (
+    FrozenFeatures,
+    foreign_features,
+    stores_of_file,
+)
 from peerannot.learning.training.learner import CrowdVotes, Learner, Objective, SoftTargets
 from peerannot.learning.training.parallel import local_processes, make_fabric, process_group
+from peerannot.learning.training.solve import run_or_solve
 from peerannot.learning.training.tensorboard import epoch_log
 from peerannot.learning.training.trainer import Outcome, Trainer, reproducible
 
@@ -54,6 +61,7 @@ _NOT_IDENTITY = {
     "checkpoint_share",
     "devices",
     "figures",
+    "features",
     "memory_gb",
     "n_epochs",
     "num_nodes",
@@ -154,12 +162,12 @@ def train(
     DownloadError
         Published weights cannot be had.
     """
-    options, eyes = _settle(options, "loss")
+    options, eyes, foreign = _with_features(*_settle(options, "loss"))
     data = _open(dataset, metadata_path, n_classes)
     name = _file_name(output_name or Path(labels).stem.removeprefix("labels_"))
     splits = labelled_splits(data, labels, path_remove=path_remove, seed=options.seed)
     folder = data.path / "best_models" / options.model.replace("/", "_")
-    run = _Run(data, splits, options, eyes, name, folder, splits.train.target)
+    run = _Run(data, splits, options, eyes, name, folder, splits.train.target, foreign=foreign)
     return run.execute(
         lambda _: SoftTargets(torch.from_numpy(splits.train.target), options.label_smoothing),
         resume,
@@ -213,7 +221,7 @@ def train_on_votes(
         As `train`.
     """
     chosen, text = make_strategy(strategy)
-    options, eyes = _settle(options, chosen.select)
+    options, eyes, foreign = _with_features(*_settle(options, chosen.select))
     if options.label_smoothing:
         raise ParameterError(
             "label smoothing is of labels, not of votes; use the strategy"
@@ -230,7 +238,8 @@ def train_on_votes(
     votes = splits.answers
     assert votes is not None
     content = np.concatenate([votes.task, votes.worker, votes.label])
-    run = _Run(data, splits, options, eyes, name, data.path / "best_models", content, chosen)
+    folder = data.path / "best_models"
+    run = _Run(data, splits, options, eyes, name, folder, content, chosen, foreign)
     return run.execute(
         lambda n_features: CrowdVotes(chosen.head(votes, n_features), votes), resume, progress
     )
@@ -255,6 +264,24 @@ def _settle(
     return resolved(options)
 
 
+def _with_features(options: TrainOptions, eyes: Eyes) -> tuple[TrainOptions, Eyes, Features | None]:
+    """The options, and the features of another program where ``features`` names such a file: the
+    network is then a linear layer on them."""
+    if options.features is None:
+        return options, eyes, None
+    foreign = foreign_features(Path(options.features))
+    if foreign is None:
+        return dataclasses.replace(options, freeze=True), eyes, None
+    width = foreign.values.shape[1]
+    chosen: dict[str, Any] = {"model": "features", "n_params": width, "freeze": True}
+    return dataclasses.replace(options, pretrained=False, weights=None, **chosen), eyes, foreign
+
+
+def _split(part: Split, root: Path) -> str:
+    """Folder of the images of a part: those held out of train/ are there too."""
+    return part.images[0].path.relative_to(root).parts[0]
+
+
 def _file_name(name: str) -> str:
     if "/" in name or "\\" in name or name.startswith(".") or not name.strip():
         raise ParameterError(f"output name {name!r} must be the name of a file, without folders")
@@ -271,6 +298,7 @@ class _Run:
     weights_folder: Path
     content: NDArray[Any]
     strategy: EndToEnd | None = None
+    foreign: Features | None = None
 
     def execute(
         self, make_objective: Callable[[int], Objective], resume: bool, progress: Progress
@@ -284,8 +312,8 @@ class _Run:
                 _writable(folder)
         checkpoint = CheckpointFile(weights_file.with_name(f"{self.name}.last.safetensors"))
         with reproducible(self.options.seed), process_group(fabric) as processes:
-            train, val, test = self._read_images(progress)
             model = build_model(self.options, self.dataset.n_classes)
+            train, val, test = self._read(model, fabric, progress)
             learner = Learner(model, make_objective(model.n_features))
             first = processes.rank == 0
             with epoch_log(results / f"{self.name}_tensorboard", self.options, first) as log:
@@ -301,7 +329,7 @@ class _Run:
                     log,
                 )
                 learner.objective.begin(HeldOut(trainer))
-                outcome = trainer.run(resume=resume, progress=progress)
+                outcome = run_or_solve(trainer, resume=resume, progress=progress)
             logits = trainer.predict(test) if test is not None else None
             # Already features where only a head was trained.
             val_logits = trainer.predict(trainer.val)
@@ -352,13 +380,32 @@ class _Run:
                 outcome.resumed_at,
             )
 
-    def _read_images(self, progress: Progress) -> tuple[ImageStore, ImageStore, ImageStore | None]:
+    def _read(
+        self, model: Classifier, fabric: Fabric, progress: Progress
+    ) -> tuple[Inputs, Inputs, Inputs | None]:
+        """Images, or the features of all of them where the network is frozen."""
         parts = [p for p in (self.splits.train, self.splits.val, self.splits.test) if p is not None]
+        options = self.options
+        found: Sequence[Inputs]
+        named = [(_split(part, self.dataset.path), part.images) for part in parts]
+        n_bytes = 4 * model.n_features * sum(len(part.images) for part in parts)
+        changed = options.data_augmentation or options.mixup or options.cutmix
+        alone = fabric.world_size == 1 and n_bytes <= options.memory_gb * 1e9
+        if self.foreign is not None:
+            found = stores_of_file(self.foreign, named)
+        elif options.freeze and model.separable and alone and not changed:
+            frozen = FrozenFeatures(model, options, self.eyes, fabric, self.dataset.path, progress)
+            found = frozen.stores(named)
+        else:
+            found = self._read_images(parts, progress)
+        return found[0], found[1], found[2] if len(found) > 2 else None
+
+    def _read_images(self, parts: Sequence[Split], progress: Progress) -> list[ImageStore]:
         options = self.options
         n_bytes = 3 * self.eyes.size**2 * sum(len(part.images) for part in parts)
         # Each process of a machine keeps its own.
         n_bytes *= local_processes(options)
-        stores = [
+        return [
             ImageStore(
                 part.paths,
                 self.eyes,
@@ -368,7 +415,6 @@ class _Run:
             )
             for part in parts
         ]
-        return stores[0], stores[1], stores[2] if len(stores) > 2 else None
 
     def _identity(self) -> dict[str, Any]:
         options = dataclasses.asdict(self.options)
@@ -385,6 +431,8 @@ class _Run:
 
     def _results(self, outcome: Outcome, predicted: Predicted) -> dict[str, Any]:
         results: dict[str, Any] = dict(outcome.history)
+        if outcome.l2 is not None:
+            results["l2"] = outcome.l2
         results |= predicted_results(predicted, self.splits, list(self.dataset.classes))
         return results | {
             "best_epoch": outcome.best_epoch + 1,

@@ -48,11 +48,14 @@ class Outcome:
         The epoch with the lowest validation loss (or, by option, the highest accuracy), from 0.
     resumed_at : int
         Epochs that an earlier run had done.
+    l2 : list of float or None
+        Where the head was solved for: the penalty that stands in place of each epoch.
     """
 
     history: Mapping[str, list[float]]
     best_epoch: int
     resumed_at: int
+    l2: list[float] | None = None
 
 
 class Trainer:
