@@ -14,9 +14,11 @@ import click
 
 from peerannot.cli._common import emit_json, note, spoken_warnings
 from peerannot.cli._paths import LocalPath
+from peerannot.errors import PeerannotError
 
 if TYPE_CHECKING:
     from peerannot.campaign import Decision, Round, Rules, Tool
+    from peerannot.report import LivePage, ReportSource
 
 __all__ = ["campaign_options", "read_rules", "round_line", "run_campaign"]
 
@@ -73,6 +75,10 @@ _OPTIONS = (
         "--every", type=click.FloatRange(0.05), default=10.0, show_default=True,
         help="Seconds between two looks.",
     ),
+    click.option(
+        "--explore", "explore_port", type=click.IntRange(0, 65535), metavar="PORT",
+        help="Serve a page of what is known on this port of this machine; 0 for a free one.",
+    ),
     click.option("--once", is_flag=True, help="One round and no more, as for cron."),
 )  # fmt: skip
 
@@ -122,9 +128,9 @@ def run_campaign(
     every: float,
     once: bool,
     as_json: bool,
+    explore_port: int | None = None,
     facts: Mapping[str, Any] | None = None,
     wake: threading.Event | None = None,
-    told: Callable[[Decision], None] = lambda _: None,
 ) -> None:
     """Run a campaign until it is over or stopped; a line a round on stderr.
 
@@ -132,12 +138,12 @@ def run_campaign(
     ----------
     schema
         Name of the command, for the document of ``as_json``.
+    explore_port
+        Port of a page that shows each round; None for none.
     facts
         What else goes into that document.
     wake
         Set to look at the tool at once.
-    told
-        Told each decision once it is pushed.
 
     Raises
     ------
@@ -146,15 +152,22 @@ def run_campaign(
     """
     from peerannot.campaign import Campaign, run
 
+    if once and explore_port is not None:
+        raise click.UsageError("--explore is for a campaign that goes on: leave out --once")
     last: list[Round] = []
 
     def tell(decision: Decision) -> None:
         last[:] = [decision.round]
         note(round_line(decision.round))
-        told(decision)
+        if page is not None:
+            try:
+                page.show(_report(tool.name, decision))
+            except PeerannotError as error:
+                # It is looked at; the campaign is what counts.
+                note(f"The page stays as it was: {error}")
 
     wake, stop = wake or threading.Event(), threading.Event()
-    with spoken_warnings(), _signals(stop, wake):
+    with spoken_warnings(), _signals(stop, wake), _page(explore_port) as page:
         campaign = Campaign(tool, rules, state, note)
         if once:
             decision = campaign.round()
@@ -182,6 +195,26 @@ def round_line(found: Round) -> str:
         parts.append(f"{found.spent:g} of {found.budget:g} spent")
     parts.append(f"over: {found.over}" if found.over else f"{found.asked:,} to ask")
     return ", ".join(parts)
+
+
+@contextmanager
+def _page(port: int | None) -> Iterator[LivePage | None]:
+    """A page that shows rounds, and its address; None where none is wanted."""
+    if port is None:
+        yield None
+        return
+    from peerannot.report import LivePage
+
+    with LivePage(port) as page:
+        note(f"The labels as they come: {page.url}")
+        yield page
+
+
+def _report(name: str, decision: Decision) -> ReportSource:
+    from peerannot.report import ReportSource
+
+    strategy = decision.result.strategy
+    return ReportSource(name, decision.answers, {strategy: decision.result}, strategy)
 
 
 @contextmanager

@@ -282,6 +282,7 @@ def watch(
         run_campaign(
             "label-studio-watch", tool, rules, folder / HOME / "campaign", every=every, once=once,
             as_json=as_json, facts={"dataset": str(folder), "project": number}, wake=wake,
+            explore_port=given["explore_port"],
         )  # fmt: skip
 
 

@@ -100,4 +100,7 @@ def watch(
     home = state or votes.with_name(f"{votes.resolve().name}.campaign")
     outcome = {"votes": str(votes), **{k: str(v) for k, v in
                (("next", next_file), ("labels", labels_file)) if v}}  # fmt: skip
-    run_campaign("watch", tool, rules, home, every=every, once=once, as_json=as_json, facts=outcome)
+    run_campaign(
+        "watch", tool, rules, home, every=every, once=once, as_json=as_json, facts=outcome,
+        explore_port=given["explore_port"],
+    )  # fmt: skip

@@ -14,6 +14,7 @@ Needs the extra ``report`` (jinja2).
 from peerannot.report._audit import AuditExplorer, draw_audit
 from peerannot.report._facts import facts
 from peerannot.report._gold import GOLD, save_correction
+from peerannot.report._live import LivePage
 from peerannot.report._page import Page, draw, render
 from peerannot.report._read import Named, read_source
 from peerannot.report._serve import Explorer
@@ -23,6 +24,7 @@ __all__ = [
     "GOLD",
     "AuditExplorer",
     "Explorer",
+    "LivePage",
     "Named",
     "Page",
     "ReportSource",

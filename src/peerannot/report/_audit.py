@@ -96,5 +96,5 @@ def draw_audit(
         paths = [images[int(i)] for i in sheet.drawing.tasks]
         document["pictures"], lost = thumbnails(paths, _PICTURES, sides=_SIDES, progress=progress)
         document["notes"] += unreadable(lost)
-    content = fill("audit.html.j2", "audit.mjs", document, editable=True)
+    content = fill("audit.html.j2", "audit.mjs", document, served=True)
     return Page(content, list(document["notes"]), lost)

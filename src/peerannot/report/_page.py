@@ -61,6 +61,7 @@ def draw(
     *,
     n_tasks: int = 1000,
     editable: bool = False,
+    live: str | None = None,
     limit: int = 5_000_000,
     progress: Progress = silent,
 ) -> Page:
@@ -74,6 +75,8 @@ def draw(
         Most tasks in the explorer; the most uncertain ones where there are more.
     editable
         Whether labels can be corrected: for `Explorer`, which receives them.
+    live
+        Version of a page that is to be loaded again when its server has another: for `LivePage`.
     limit
         Bytes that the file has at most: images are left out for it.
     progress
@@ -88,6 +91,7 @@ def draw(
     document = facts(source, n_tasks=n_tasks)
     shown = document.pop("position").tolist()
     document["editable"] = editable
+    document["live"] = live
     lost: list[tuple[Path, str]] = []
     if source.images is not None:
         paths = [source.images[i] for i in shown]
@@ -102,7 +106,7 @@ def draw(
         "report.html.j2",
         "main.mjs",
         document,
-        editable=editable,
+        served=editable or live is not None,
         figures=_figures(document),
         explorer_lead=_lead(document, n_tasks),
     )
@@ -118,9 +122,11 @@ def unreadable(lost: Sequence[tuple[Path, str]]) -> list[str]:
 
 
 def fill(
-    template: str, script: str, document: dict[str, Any], *, editable: bool, **values: Any
+    template: str, script: str, document: dict[str, Any], *, served: bool, **values: Any
 ) -> bytes:
     """A template of ``page`` with style, a module with all that it imports, and data.
+
+    Where it is ``served`` it may speak to its server.
 
     Raises
     ------
@@ -145,7 +151,7 @@ def fill(
         style=safe(style),
         script=safe(code),
         data=safe(_escaped(document)),
-        policy=_policy(style, code, editable),
+        policy=_policy(style, code, served),
         **values,
     )
     return str(page).encode() + b"\n"
@@ -164,13 +170,13 @@ def _escaped(document: Any) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _policy(style: str, script: str, editable: bool) -> str:
+def _policy(style: str, script: str, served: bool) -> str:
     """Nothing is loaded, and only our own script runs."""
 
     def digest(text: str) -> str:
         return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
-    connect = "'self'" if editable else "'none'"
+    connect = "'self'" if served else "'none'"
     return (
         f"default-src 'none'; img-src data:; style-src {digest(style)};"
         f" script-src {digest(script)}; connect-src {connect}; base-uri 'none'; form-action 'none'"

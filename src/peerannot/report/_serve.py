@@ -43,6 +43,12 @@ class Explorer:
     port
         Port to listen on; 0 for a free one.
 
+    Attributes
+    ----------
+    page : bytes
+    version : str
+        Tells one page from another, where it changes.
+
     Raises
     ------
     StorageError
@@ -51,6 +57,7 @@ class Explorer:
 
     def __init__(self, page: bytes, gold: Path, tasks: Ids, classes: Ids, port: int = 0) -> None:
         self.page, self.gold, self.tasks, self.classes = page, gold, tasks, classes
+        self.version = ""
         self.token = secrets.token_urlsafe(24)
         self._line = threading.Lock()
         explorer = self
@@ -120,7 +127,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Two addresses: the page itself, and ``/gold`` to read and to correct.
+    """The page itself, ``/gold`` to read and to correct, ``/version`` to tell pages apart.
 
     Whatever else comes is answered with 400, 403 or 404, and nothing is said of it here.
     """
@@ -157,6 +164,9 @@ class _Handler(BaseHTTPRequestHandler):
             given = parse_qs(place.query).get("token", [""])[0]
             if self._allowed(given):
                 self._reply(HTTPStatus.OK, self.explorer_.page, "text/html; charset=utf-8")
+        elif place.path == "/version":
+            if self._allowed(self.headers.get("X-Peerannot-Token", "")):
+                self._json(HTTPStatus.OK, {"version": self.explorer_.version})
         elif place.path == "/gold":
             if self._allowed(self.headers.get("X-Peerannot-Token", "")):
                 try:

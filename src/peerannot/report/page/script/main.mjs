@@ -6,6 +6,7 @@ import { checkStrips } from "./charts/check.mjs";
 import { histogram } from "./charts/histogram.mjs";
 import { togetherTable } from "./charts/together.mjs";
 import { byId, drawIn } from "./dom.mjs";
+import { startLive } from "./live.mjs";
 import { readReport } from "./report.mjs";
 import { corrections as makeCorrections } from "./tasks/corrections.mjs";
 import { taskDialog } from "./tasks/dialog.mjs";
@@ -36,8 +37,7 @@ function startFigures({ bars, alpha, classes, strategies, main, ...report }) {
   if (byId("together")) draw("together", () => togetherTable(report.together));
 }
 
-function startTasks(report, chooseWorker) {
-  const token = new URLSearchParams(location.search).get("token") || "";
+function startTasks(report, token, chooseWorker) {
   const corrections = report.editable ? makeCorrections(report, token) : null;
   const statuses = makeStatuses(report);
   const open = (position) => dialog.open(position);
@@ -71,11 +71,13 @@ function start() {
   startFigures(report);
   startConfusion(report);
   const choice = workerChoice();
-  const grid = startTasks(report, (w) => choice.choose(w, true));
+  const token = new URLSearchParams(location.search).get("token") || "";
+  const grid = startTasks(report, token, (w) => choice.choose(w, true));
   startNames(report, choice, grid);
   startScatter(report, choice);
   startCard(report, choice, grid.showTasksOf);
   startWorkerTable(report, choice);
+  if (report.live !== null) startLive(report.live, token);
 }
 
 start();

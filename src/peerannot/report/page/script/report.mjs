@@ -75,7 +75,7 @@ const histogram = (bars) => bars.map(([from, to, n]) => ({ from, to, count: n })
 export function readReport(document) {
   const { classes, main, ambiguous_below, alpha, bars, balance, confusion } = document;
   const { strategies, strategy_agreement, workers, tasks, editable, totals, pictures } = document;
-  const { check, judges } = document;
+  const { check, judges, live } = document;
   return {
     classes,
     nameOf: (k) => (k < 0 ? "undecided" : classes[k]),
@@ -104,5 +104,6 @@ export function readReport(document) {
     hasTruth: Boolean(tasks.truth),
     hasPictures: Boolean(pictures),
     editable,
+    live,
   };
 }
