@@ -8,7 +8,7 @@ BIOME := npx --yes @biomejs/biome@2.6.8
 # A real server to test against, with what it needs, which is none of ours.
 LABEL_STUDIO := build/label-studio
 
-.PHONY: help demo native sanitize wheels test test-label-studio busy coverage faults check docs format clean
+.PHONY: help demo native sanitize wheels test test-label-studio thorough busy coverage faults check docs format clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -42,6 +42,9 @@ $(LABEL_STUDIO)/.installed:
 test-label-studio: native $(LABEL_STUDIO)/.installed ## Test against a real Label Studio server
 	PEERANNOT_LABEL_STUDIO=$(CURDIR)/$(LABEL_STUDIO)/bin/python \
 		$(BIN)/python -m pytest tests/label_studio
+
+thorough: native ## The same with all examples of property tests, of which the suite tries a part
+	PEERANNOT_TEST_THOROUGH=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 busy: native ## The same beside four busy loops, as on a machine that others use
 	@loops=; for i in 1 2 3 4; do (while :; do :; done) & loops="$$loops $$!"; done; \

@@ -14,12 +14,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from helpers.commands import Commands
+from helpers.examples import examples
 from helpers.waiting import PATIENCE
 
 # Time says nothing about correctness here.
 settings.register_profile(
     "peerannot",
-    deadline=None,
+    examples(100),
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )

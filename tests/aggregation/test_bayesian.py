@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import digamma
 
 from helpers.crowds import uneven_crowd
+from helpers.examples import examples
 from peerannot.aggregation import STRATEGIES, build, label_quality
 from peerannot.answers import Answers
 from peerannot.errors import DataError, ParameterError
@@ -55,7 +56,7 @@ def test_one_subtype_is_ibcc() -> None:
     assert one.diagnostics.objective == pytest.approx(plain.diagnostics.objective)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(seed=st.integers(0, 10**6), n_classes=st.integers(1, 5), weighted=st.booleans())
 @pytest.mark.parametrize(
     "strategy",

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from helpers.crowds import crowd_of, diagonal, uneven_crowd
+from helpers.examples import examples
 from peerannot import aggregate
 from peerannot.aggregation import (
     STRATEGIES,
@@ -49,7 +50,7 @@ def posteriors(k: int, n: int, seed: int) -> np.ndarray[Any, Any]:
     return p
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     seed=st.integers(0, 10**6), k=st.integers(2, 6), dependence=st.floats(0, 1),
     doubt=st.floats(0, 0.5), temperature=st.floats(0.1, 3), isotonic=st.booleans(),

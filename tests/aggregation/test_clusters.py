@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.crowds import uneven_crowd
+from helpers.examples import examples
 from peerannot.aggregation import STRATEGIES
 from peerannot.aggregation.confusion.dawid_skene_clust import _ranked
 from peerannot.answers import Answers
@@ -15,7 +16,7 @@ from peerannot.answers import Answers
 DSWC = STRATEGIES["DSWC"]
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(seed=st.integers(0, 10**6), n_classes=st.integers(1, 5), clusters=st.integers(1, 4))
 def test_the_evidence_bound_never_falls(seed: int, n_classes: int, clusters: int) -> None:
     answers, _ = uneven_crowd(25, 6, n_classes, 4, seed=seed)

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from helpers.crowds import uneven_crowd
+from helpers.examples import examples
 from peerannot.aggregation import STRATEGIES
 from peerannot.aggregation.passes.coins import Coins
 from peerannot.aggregation.passes.support import Support
@@ -73,7 +74,7 @@ def test_one_coin_says_what_its_parameters_say(prior: str) -> None:
         assert (result.prior == 0.25).all()
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(seed=st.integers(0, 10**6), n_classes=st.integers(1, 6), weighted=st.booleans())
 @pytest.mark.parametrize(
     "strategy",

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
+from helpers.examples import examples
 from peerannot._threads import with_threads
 from peerannot.aggregation import STRATEGIES
 from peerannot.answers import Answers
@@ -62,9 +63,8 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(
-    max_examples=15,
-    deadline=None,
+@examples(
+    15,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from helpers.crowds import uneven_crowd
+from helpers.examples import examples
 from peerannot._threads import with_threads
 from peerannot.aggregation import STRATEGIES, build
 from peerannot.aggregation.passes.confusions import EM
@@ -58,7 +59,7 @@ def test_thousands_of_answers_on_a_task_do_not_underflow() -> None:
     assert result.labels[0] == 2
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(seed=st.integers(0, 10**6), n_classes=st.integers(1, 9), weighted=st.booleans())
 def test_the_likelihood_never_falls(seed: int, n_classes: int, weighted: bool) -> None:
     answers, _ = uneven_crowd(20, 4, n_classes, 3, seed=seed, weighted=weighted)

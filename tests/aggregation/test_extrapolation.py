@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.crowds import uneven_crowd
+from helpers.examples import examples
 from peerannot._progress import silent
 from peerannot._threads import with_threads
 from peerannot.aggregation import STRATEGIES, build
@@ -63,7 +64,7 @@ def test_the_same_optimum_in_half_the_passes(spec: str) -> None:
     assert not plain.diagnostics.notes
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(
     seed=st.integers(0, 10**6),
     spec=st.sampled_from([spec for spec in ACCELERATED if spec != "LFC"]),

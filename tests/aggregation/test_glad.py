@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from helpers.crowds import uneven_crowd
+from helpers.examples import examples
 from peerannot.aggregation import STRATEGIES
 from peerannot.answers import Answers
 
@@ -59,7 +60,7 @@ def test_it_ends_in_an_optimum() -> None:
     assert found.x[:6] == pytest.approx(alpha, abs=0.02)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(seed=st.integers(0, 10**6), n_classes=st.integers(1, 6), weighted=st.booleans())
 def test_the_objective_never_falls(seed: int, n_classes: int, weighted: bool) -> None:
     answers, _ = uneven_crowd(

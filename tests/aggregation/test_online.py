@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
+from helpers.examples import examples
 from peerannot.aggregation import STRATEGIES, OnlineState, Result, build, load_state
 from peerannot.aggregation.base import Strategy
 from peerannot.aggregation.online.memory import KeptCounts
@@ -56,9 +57,8 @@ def assert_same(a: Result, b: Result) -> None:
 
 @pytest.mark.parametrize("name", VOTES)
 @pytest.mark.parametrize("duplicates", ["last", "all"])
-@settings(
-    max_examples=12,
-    deadline=None,
+@examples(
+    12,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

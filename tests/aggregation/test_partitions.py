@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from helpers.crowds import uneven_crowd
+from helpers.examples import examples
 from peerannot._progress import silent
 from peerannot._threads import with_threads
 from peerannot.aggregation import STRATEGIES, Result, build
@@ -175,7 +176,7 @@ def test_a_worker_may_be_in_one_partition_only(spec: str) -> None:
     check(spec, answers, 2, gold=np.array([0, -1, -1, -1], np.int32))
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.data())
 def test_any_small_crowd(data: st.DataObject) -> None:
     spec = data.draw(st.sampled_from(SPECS))

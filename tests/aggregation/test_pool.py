@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from helpers.crowds import uneven_crowd
+from helpers.examples import examples
 from helpers.real_crowds import SETS, accuracy, real_crowd
 from helpers.slow_pool import (
     slow_averages,
@@ -43,7 +44,7 @@ def crowd_of(drawn: tuple[int, int, int, int, bool]) -> tuple[Answers, dict[str,
     return answers, named, gold
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(drawn=crowds, n_types=st.integers(1, 3), n_rounds=st.integers(1, 8), uniform=st.booleans())
 def test_hierarchical_dawid_skene_is_its_transcription(
     drawn: tuple[int, int, int, int, bool], n_types: int, n_rounds: int, uniform: bool
@@ -59,7 +60,7 @@ def test_hierarchical_dawid_skene_is_its_transcription(
     )
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(drawn=crowds, n_rounds=st.integers(1, 9))
 def test_hierarchical_mace_is_its_transcription(
     drawn: tuple[int, int, int, int, bool], n_rounds: int
@@ -70,7 +71,7 @@ def test_hierarchical_mace_is_its_transcription(
     np.testing.assert_allclose(found, slow_guessers(answers, gold, n_rounds), rtol=0, atol=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(drawn=crowds, n_rounds=st.integers(1, 6))
 def test_bwa_normalised_is_its_transcription(
     drawn: tuple[int, int, int, int, bool], n_rounds: int

@@ -7,9 +7,10 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.examples import examples
 from peerannot import Answers
 from peerannot.agreement import (
     coincidence_matrix,
@@ -106,7 +107,7 @@ def test_alpha_equals_its_definition(metric: str, seed: int) -> None:
 
 
 @given(st.lists(st.lists(st.integers(0, 2), min_size=0, max_size=5), min_size=1, max_size=8))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_alpha_is_at_most_one_and_one_only_when_unanimous(units: list[list[int]]) -> None:
     rows = [(i, j, v) for i, unit in enumerate(units) for j, v in enumerate(unit)]
     if not rows:

@@ -28,8 +28,9 @@ from helpers.waiting import PATIENCE
 
 __all__ = ["Commands"]
 
-# Commands that import PyTorch.
+# Commands, and other modules, that import PyTorch.
 DEEP = {"aggregate-deep", "export-model", "identify", "predict", "train"}
+DEEP |= {"several", "torch.distributed.run"}
 
 
 class Commands:
@@ -124,7 +125,7 @@ def _serve() -> None:
     requests = sys.stdin.buffer
     while line := requests.readline():
         request = json.loads(line)
-        if DEEP.intersection(request["args"][:1]):
+        if DEEP.intersection([request["module"], *request["args"][:1]]):
             preload_learning()
         # What is there now is never looked at again by the collector of a child.
         gc.collect()

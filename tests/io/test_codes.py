@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.examples import examples
 from peerannot._no_answer import NO_ANSWER
 from peerannot.aggregation import MajorityVote
 from peerannot.answers import Answers, gold_labels
@@ -110,7 +111,7 @@ def read_any(path: Path, classes: Any) -> Any:
     return read(path, classes=classes, format=known.get(path.name))
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(crowds(), st.booleans())
 def test_import_read_and_export_keep_every_name(crowd, listed):
     classes, votes = crowd

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
+from helpers.examples import examples
 from helpers.files import put
 from helpers.written import HOLDS, Crowd, crowds
 from peerannot.answers import Answers, Ids
@@ -43,8 +44,8 @@ def test_every_format_is_here():
 
 
 @pytest.mark.parametrize("name", HOLDS)
-@settings(
-    max_examples=15,
+@examples(
+    15,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())

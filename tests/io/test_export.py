@@ -7,9 +7,10 @@ import json
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
+from helpers.examples import examples
 from peerannot._no_answer import is_no_answer
 from peerannot.aggregation import build
 from peerannot.answers import Answers
@@ -205,8 +206,8 @@ tables = st.lists(
 )
 
 
-@settings(
-    max_examples=50,
+@examples(
+    50,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(tables, st.sampled_from(["o.csv", "o.tsv", "o.parquet"]))

@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from helpers.examples import part_of
 from helpers.exports import CASES
 from helpers.files import put
 from peerannot.checks.formats import damaged, with_other_values
@@ -30,7 +31,7 @@ def test_damage(tmp_path, name, named):
     put(tmp_path, case.files)
     options = {**case.options, "format": case.format} if named else case.options
     target, content = next(iter(case.files.items()))
-    for broken in damaged(content, random.Random(name)):
+    for broken in part_of(damaged(content, random.Random(name)), named):
         (tmp_path / target).write_bytes(broken)
         attempt(f"{tmp_path}/{case.source}", options)
 
@@ -43,7 +44,7 @@ def test_values_of_other_kinds(tmp_path, name, named):
     put(tmp_path, case.files)
     options = {**case.options, "format": case.format} if named else case.options
     target, content = next(iter(case.files.items()))
-    for changed in with_other_values(content, random.Random(name)):
+    for changed in part_of(with_other_values(content, random.Random(name)), named):
         (tmp_path / target).write_text(changed)
         attempt(f"{tmp_path}/{case.source}", options)
 

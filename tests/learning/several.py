@@ -1,6 +1,6 @@
-"""Train in one process or several: ``python several.py FOLDER DEVICES [CASE ...]``.
+"""Train in one process or several: ``python -m several FOLDER DEVICES [CASE ...]``.
 
-A script of its own because Fabric starts it again for each further process.
+A module of its own because Fabric starts it again for each further process.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from peerannot.learning import TrainOptions, train_on_votes  # noqa: E402
 from peerannot.learning.training.checkpoint import CheckpointFile  # noqa: E402
 from peerannot.learning.training.parallel import Processes, make_fabric  # noqa: E402
 
-SCRIPT = Path(__file__).with_name("several.py")
+HERE = Path(__file__).parent
 # Batch norm, mixing of labels and of votes, sampling, losses that look at a whole batch.
 CASES = ("plain", "mixed", "weighted", "frozen", "crowdlayer", "max-mig", "annot-mix")
 
@@ -30,18 +30,19 @@ def weights_of(folder: Path, name: str) -> dict[str, torch.Tensor]:
     return saved.get("classifier", saved)
 
 
-def launch(command: list[object], **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        list(map(str, command)),
-        env={**os.environ, "OMP_NUM_THREADS": "1", "TORCH_CPP_LOG_LEVEL": "ERROR", **env},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
+@pytest.fixture
+def launch(commands):
+    """Run ``python -m MODULE ARGUMENTS``: the first process is forked, further ones start anew."""
+
+    def call(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, "OMP_NUM_THREADS": "1", "TORCH_CPP_LOG_LEVEL": "ERROR"}
+        return commands([*map(str, arguments)], HERE, env, module)
+
+    return call
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one(make) -> None:
+def test_two_processes_train_as_one(make, launch) -> None:
     names = ("a", "b", "c")
     # 31 images in batches of 8: the last batch does not divide.
     folders = [make(names, train=31, val=7, test=5, folder=f"of-{n}").path for n in (1, 2)]
@@ -51,7 +52,7 @@ def test_two_processes_train_as_one(make) -> None:
         ragged = {t: dict(list(v.items())[: 1 + int(t) % len(v)]) for t, v in votes.items()}
         (folder / "answers.json").write_text(json.dumps(ragged))
         np.save(folder / "labels.npy", np.arange(31) % 3)
-        done = launch([sys.executable, SCRIPT, folder, n, *CASES])
+        done = launch("several", folder, n, *CASES)
         assert done.returncode == 0, done.stderr[-2000:]
     for case in CASES:
         one, two = (json.loads((f / "results" / f"{case}.json").read_text()) for f in folders)
@@ -67,18 +68,18 @@ def test_two_processes_train_as_one(make) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["fabric", "torchrun"])
-def test_the_command_in_two_processes(make, launcher) -> None:
+def test_the_command_in_two_processes(make, launch, launcher) -> None:
     tiny = make(train=12, val=4, test=4)
     tiny.save(tiny.soft)
-    arguments = ["-m", "peerannot", "train", tiny.path, "--labels", tiny.path / "labels.npy"]
+    arguments = ["train", tiny.path, "--labels", tiny.path / "labels.npy"]
     arguments += ["--model", "smallcnn", "--img-size", 16, "--n-epochs", 1, "--accelerator", "cpu"]
     arguments += ["--batch-size", 4, "--json", "-o", "x"]
     if launcher == "fabric":
-        command = [sys.executable, *arguments, "--devices", 2]
+        command = ["peerannot", *arguments, "--devices", 2]
     else:
-        run = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2]
-        command = [sys.executable, *run, *arguments]
-    done = launch(command)
+        run = ["torch.distributed.run", "--standalone", "--nproc-per-node", 2]
+        command = [*run, "-m", "peerannot", *arguments]
+    done = launch(*command)
     assert done.returncode == 0, done.stderr[-2000:]
     # One document, of the first process.
     document = json.loads(done.stdout)
@@ -88,7 +89,7 @@ def test_the_command_in_two_processes(make, launcher) -> None:
     assert {"x.json", "x.pth", "x.safetensors", "x.last.safetensors"} <= written
     assert not [name for name in written if name.endswith(".tmp")]
     (tiny.path / "train" / "cat" / "im-0.png").write_text("no image")
-    done = launch(command)
+    done = launch(*command)
     lines = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
     assert done.returncode != 0 and len(lines) == 1 and "1 images cannot be read" in lines[0]
 
@@ -120,14 +121,14 @@ def test_votes_are_not_mixed(make) -> None:
 
 
 @pytest.mark.slow
-def test_a_process_that_dies_ends_the_others_and_one_goes_on(make) -> None:
+def test_a_process_that_dies_ends_the_others_and_one_goes_on(make, run) -> None:
     tiny = make(train=12, val=4, test=4)
     tiny.save(tiny.soft)
-    command = [sys.executable, "-m", "peerannot", "train", tiny.path, "-o", "x", "--json"]
+    command = ["train", tiny.path, "-o", "x", "--json"]
     command += ["--labels", tiny.path / "labels.npy", "--model", "smallcnn", "--img-size", 16]
     command += ["--batch-size", 4, "--figures", "none", "--accelerator", "cpu"]
     process = subprocess.Popen(
-        list(map(str, [*command, "--devices", 2, "--n-epochs", 5000])),
+        [sys.executable, "-m", "peerannot", *map(str, command), "--devices=2", "--n-epochs=5000"],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -143,6 +144,5 @@ def test_a_process_that_dies_ends_the_others_and_one_goes_on(make) -> None:
     saved = CheckpointFile(state).load()
     assert saved is not None
     done = len(saved["history"]["val_loss"])
-    again = launch([*command, "--n-epochs", done + 1, "--resume"])
-    assert again.returncode == 0, again.stderr
+    again = run(*command, "--n-epochs", done + 1, "--resume")
     assert json.loads(again.stdout)["resumed_at"] == done

@@ -6,17 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from helpers.examples import examples
 from native.one_pair import one_pair
 from native.twins import agreement as twin
 from peerannot._loops import native
 
 Array = NDArray[Any]
 N_WORKERS, K = 7, 3
-examples = settings(max_examples=60, deadline=None)
+usual = examples(60)
 seeds, threads = st.integers(0, 10**6), st.integers(1, 3)
 
 
@@ -45,7 +46,7 @@ class Votes:
         return ptr, np.repeat(np.arange(N_WORKERS), found), second, shared
 
 
-@examples
+@usual
 @given(seed=seeds, least=st.integers(1, 4), threads=threads)
 def test_pairs(seed: int, least: int, threads: int) -> None:
     v = Votes(seed)
@@ -53,7 +54,7 @@ def test_pairs(seed: int, least: int, threads: int) -> None:
     assert found == [list(pair) for pair in twin.pairs(v.said, least)]
 
 
-@examples
+@usual
 @given(seed=seeds, threads=threads)
 def test_cohen(seed: int, threads: int) -> None:
     v = Votes(seed)
@@ -67,7 +68,7 @@ def test_cohen(seed: int, threads: int) -> None:
         assert (agree[p], chance[p]) == twin.cohen(v.said, a, b, K)
 
 
-@examples
+@usual
 @given(seed=seeds, threads=threads)
 def test_counts_of_labels(seed: int, threads: int) -> None:
     v = Votes(seed)
@@ -80,7 +81,7 @@ def test_counts_of_labels(seed: int, threads: int) -> None:
     assert [some.tolist() for some in found] == [some.tolist() for some in slow]
 
 
-@examples
+@usual
 @given(seed=seeds, n=st.sampled_from([0, 1, 6, 70]), k=st.integers(1, 9), threads=threads)
 @example(seed=0, n=20_000, k=3, threads=3)  # enough that they are cut
 @example(seed=1, n=20_000, k=9, threads=2)

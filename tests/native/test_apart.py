@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from helpers.examples import examples
 from native.slot_votes import SlotVotes, made
 from native.twins import apart as twin
 from native.twins import types as twin_types
@@ -17,7 +18,7 @@ from peerannot._loops import native
 
 Array = NDArray[Any]
 NONE = np.empty(0)
-examples = settings(max_examples=60, deadline=None)
+usual = examples(60)
 
 
 def near(found: Array, expected: Array, scale: float = 0.0) -> None:
@@ -50,7 +51,7 @@ class Models:
         return [counts, mass, change, np.array(after)]
 
 
-@examples
+@usual
 @given(v=made, n=st.integers(1, 2), single=st.booleans(), over=st.booleans())
 def test_em(v: SlotVotes, n: int, single: bool, over: bool) -> None:
     models = Models(v, n)
@@ -65,7 +66,7 @@ def test_em(v: SlotVotes, n: int, single: bool, over: bool) -> None:
         assert change == pytest.approx(slow[3], rel=1e-4 if single else 1e-10, abs=1e-9)
 
 
-@examples
+@usual
 @given(v=made, threads=st.integers(1, 5))
 def test_em_gives_the_same_bits_for_any_number_of_threads(v: SlotVotes, threads: int) -> None:
     models = Models(v, 2)
@@ -73,7 +74,7 @@ def test_em_gives_the_same_bits_for_any_number_of_threads(v: SlotVotes, threads:
     assert [a.tobytes() for a in one] == [b.tobytes() for b in other]
 
 
-@examples
+@usual
 @given(v=made, single=st.booleans())
 def test_em_of_two_models_gives_the_same_bits_as_of_each(v: SlotVotes, single: bool) -> None:
     models = Models(v, 2)
@@ -82,7 +83,7 @@ def test_em_of_two_models_gives_the_same_bits_as_of_each(v: SlotVotes, single: b
     assert [a.tobytes() for a in both] == [np.concatenate(b).tobytes() for b in each]
 
 
-@examples
+@usual
 @given(v=made, sparse=st.booleans(), threads=st.integers(1, 3))
 def test_coin(v: SlotVotes, sparse: bool, threads: int) -> None:
     bonus = v.rng.normal(0, 1, (v.n_workers, 3))
@@ -126,7 +127,7 @@ crowds = st.builds(
 )
 
 
-@examples
+@usual
 @given(c=crowds, learns=st.booleans(), threads=st.integers(1, 3))
 def test_membership(c: Crowd, learns: bool, threads: int) -> None:
     log_share = np.log(c.rng.dirichlet(np.ones(c.n_types)))
@@ -147,7 +148,7 @@ def test_membership(c: Crowd, learns: bool, threads: int) -> None:
             np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
 
 
-@examples
+@usual
 @given(c=crowds, threads=st.integers(1, 3))
 def test_tables(c: Crowd, threads: int) -> None:
     member = c.rng.dirichlet(np.ones(c.n_types), c.n_workers)

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import peerannot
+from helpers.examples import examples
 from peerannot._loops import native
 
 # A module of calls for each family.
@@ -108,7 +109,7 @@ def test_outputs_that_are_read_only(name: str) -> None:
         must_refuse(name, **{argument: fixed})
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(st.sampled_from(arrays()), st.lists(st.integers(0, 9), min_size=3, max_size=3))
 def test_sizes_that_do_not_fit(which: tuple[str, str], shape: list[int]) -> None:
     name, argument = which
@@ -121,7 +122,7 @@ def test_sizes_that_do_not_fit(which: tuple[str, str], shape: list[int]) -> None
         assert "\n" not in str(error)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(
     # A byte holds no index.
     st.sampled_from([(n, a) for n, a in arrays() if call_of(n)[a].dtype in (np.int32, np.int64)]),

@@ -6,17 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from helpers.examples import examples
 from native.slot_votes import SlotVotes, made
 from native.twins import coin as twin
 from peerannot._loops import native
 
 Array = NDArray[Any]
 NONE, NO_ROWS = np.empty(0), np.empty((0, 0))
-examples = settings(max_examples=60, deadline=None)
+usual = examples(60)
 
 
 def near(found: Array, expected: Array) -> None:
@@ -35,7 +36,7 @@ def step(
     return total[: bonus.size], total[bonus.size :], gain
 
 
-@examples
+@usual
 @given(v=made, told=st.booleans())
 def test_start(v: SlotVotes, told: bool) -> None:
     right = np.full(v.n_workers, np.nan)
@@ -48,7 +49,7 @@ def test_start(v: SlotVotes, told: bool) -> None:
         near(own, slow[2])
 
 
-@examples
+@usual
 @given(v=made, sparse=st.booleans())
 def test_step(v: SlotVotes, sparse: bool) -> None:
     bonus = v.rng.normal(1, 2, v.n_workers)
@@ -67,7 +68,7 @@ def test_step(v: SlotVotes, sparse: bool) -> None:
         near(v.dense(share, rest[:, None] * prior)[free], slow[2][free])
 
 
-@examples
+@usual
 @given(v=made, threads=st.integers(1, 5))
 def test_step_gives_the_same_bits_for_any_number_of_threads(v: SlotVotes, threads: int) -> None:
     bonus, prior = v.rng.normal(1, 2, v.n_workers), v.rng.dirichlet(np.full(v.k, 2.0))
@@ -107,7 +108,7 @@ def test_odds_that_leave_the_range_are_no_products(
     assert gain == pytest.approx(slow[3], rel=1e-11)
 
 
-@examples
+@usual
 @given(v=made)
 def test_what_is_certain_is_one_to_the_last_bit(v: SlotVotes) -> None:
     posterior = np.full((v.n_tasks, v.k), np.nan)
@@ -142,7 +143,7 @@ def class_inputs(v: SlotVotes) -> tuple[Array, Array, Array]:
     return entry, code, np.full((2 * v.n_workers + 1) * v.k, np.nan)
 
 
-@examples
+@usual
 @given(v=made, is_given=st.booleans())
 def test_class_step(v: SlotVotes, is_given: bool) -> None:
     entry, code, total = class_inputs(v)

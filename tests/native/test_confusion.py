@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from helpers.examples import examples
 from native.twins import confusion as twin
 from peerannot._loops import native
 
@@ -55,7 +56,7 @@ made = st.builds(
     st.integers(1, 40),
     st.booleans(),
 )
-examples = settings(max_examples=60, deadline=None)
+usual = examples(60)
 
 
 def near(found: Array, expected: Array, single: bool, scale: float) -> None:
@@ -65,7 +66,7 @@ def near(found: Array, expected: Array, single: bool, scale: float) -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-11)
 
 
-@examples
+@usual
 @given(v=made, single=st.booleans(), hard=st.booleans(), parts=st.integers(1, 3))
 def test_em(v: Votes, single: bool, hard: bool, parts: int) -> None:
     single = single and not hard  # ties are told in double
@@ -85,7 +86,7 @@ def test_em(v: Votes, single: bool, hard: bool, parts: int) -> None:
     assert gain == pytest.approx(slow[3], rel=1e-6 if single else 1e-11, abs=1e-9)
 
 
-@examples
+@usual
 @given(v=made, threads=st.integers(1, 5), single=st.booleans())
 def test_em_gives_the_same_bits_for_any_number_of_threads(
     v: Votes, threads: int, single: bool
@@ -104,7 +105,7 @@ def test_em_gives_the_same_bits_for_any_number_of_threads(
         assert one.tobytes() == other.tobytes()
 
 
-@examples
+@usual
 @given(v=made)
 def test_em_writes_only_what_was_asked_for(v: Votes) -> None:
     table = np.log(v.rng.dirichlet(np.ones(v.k + 1), v.n_pairs)[:, : v.k]).copy()
@@ -120,7 +121,7 @@ def test_em_writes_only_what_was_asked_for(v: Votes) -> None:
         assert one.tobytes() == other.tobytes()
 
 
-@examples
+@usual
 @given(v=made, from_given=st.booleans())
 def test_start(v: Votes, from_given: bool) -> None:
     shares = v.rng.dirichlet(np.ones(v.k), v.gold.size) if from_given else None
@@ -134,7 +135,7 @@ def test_start(v: Votes, from_given: bool) -> None:
         near(one, other, False, 1.0)
 
 
-@examples
+@usual
 @given(v=made)
 def test_gather(v: Votes) -> None:
     order, ptr = np.empty(v.pair.size, np.int32), np.empty(v.n_pairs + 1, np.int64)
@@ -147,7 +148,7 @@ def test_gather(v: Votes) -> None:
     near(counts, twin.gather(v.task, v.pair, v.ones, posterior, v.n_pairs), False, 1.0)
 
 
-@examples
+@usual
 @given(v=made)
 def test_expected(v: Votes) -> None:
     order = np.argsort(v.worker, kind="stable")

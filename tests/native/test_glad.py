@@ -6,17 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from helpers.examples import examples
 from native.slot_votes import SlotVotes, made
 from native.twins import glad as twin
 from peerannot._loops import native
 
 Array = NDArray[Any]
 NONE = np.empty(0)
-examples = settings(max_examples=60, deadline=None)
+usual = examples(60)
 
 
 def near(found: Array, expected: Array) -> None:
@@ -39,7 +40,7 @@ def parameters(v: SlotVotes) -> tuple[Array, Array]:
     return v.rng.normal(1, 1, v.n_workers), v.rng.normal(0, 1, v.n_tasks)
 
 
-@examples
+@usual
 @given(v=made)
 def test_posterior(v: SlotVotes) -> None:
     alpha, beta = parameters(v)
@@ -54,7 +55,7 @@ def test_posterior(v: SlotVotes) -> None:
     assert gain == pytest.approx(slow, rel=1e-11, abs=1e-9)
 
 
-@examples
+@usual
 @given(v=made, steps=st.integers(1, 3), is_given=st.booleans())
 def test_steps(v: SlotVotes, steps: int, is_given: bool) -> None:
     alpha, beta = parameters(v)
@@ -73,7 +74,7 @@ def test_steps(v: SlotVotes, steps: int, is_given: bool) -> None:
     near(total, twin.derivatives(v.task, v.worker, v.ones, q, alpha, beta))
 
 
-@examples
+@usual
 @given(v=made, threads=st.integers(1, 5))
 def test_steps_give_the_same_bits_for_any_number_of_threads(v: SlotVotes, threads: int) -> None:
     alpha, beta = parameters(v)

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from helpers.examples import examples
 from native.one_pair import one_pair
 from native.twins import agreement as twin_pairs
 from native.twins import identification as twin
@@ -17,7 +18,7 @@ from peerannot._loops import native
 
 Array = NDArray[Any]
 N_WORKERS = 6
-examples = settings(max_examples=60, deadline=None)
+usual = examples(60)
 how = {"seed": st.integers(0, 10**6), "k": st.integers(1, 5), "threads": st.integers(1, 3)}
 
 
@@ -36,7 +37,7 @@ class Votes:
         self.confusion = rng.dirichlet(np.ones(k), (N_WORKERS, k))
 
 
-@examples
+@usual
 @given(**how)
 def test_evidence(seed: int, k: int, threads: int) -> None:
     v = Votes(seed, k)
@@ -58,7 +59,7 @@ def test_evidence(seed: int, k: int, threads: int) -> None:
         np.testing.assert_allclose(log_ratio[p], slow[2], rtol=1e-7, atol=1e-10)
 
 
-@examples
+@usual
 @given(**how)
 def test_repeats(seed: int, k: int, threads: int) -> None:
     v = Votes(seed, k)

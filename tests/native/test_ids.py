@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.examples import examples
 from native.twins import ids as twin
 from peerannot._loops import native
 
@@ -18,7 +19,7 @@ texts = st.one_of(
     st.sampled_from(["", "\0", "a" * 12, "a" * 13, "a" * 12 + "b", "a" * 100_000]),
 )
 pieces = st.lists(st.lists(texts, max_size=80), min_size=1, max_size=4)
-examples = settings(max_examples=60, deadline=None)
+usual = examples(60)
 
 
 def column(values: list[str]) -> pl.Series:
@@ -27,7 +28,7 @@ def column(values: list[str]) -> pl.Series:
     return pl.concat(parts, rechunk=False)
 
 
-@examples
+@usual
 @given(pieces=pieces)
 def test_texts(pieces: list[list[str]]) -> None:
     coder, known = native.Coder(), dict[str, int]()
@@ -51,7 +52,7 @@ def test_so_many_that_the_table_grows_often() -> None:
     assert (rows == slow[1]).all()
 
 
-@examples
+@usual
 @given(numbers=st.lists(st.one_of(st.integers(-9, 9), st.integers(-(2**63), 2**63 - 1))))
 def test_numbers(numbers: list[int]) -> None:
     codes = np.empty(len(numbers), np.int32)
@@ -60,7 +61,7 @@ def test_numbers(numbers: list[int]) -> None:
     assert (codes.tolist(), rows.tolist()) == (slow[0].tolist(), slow[1].tolist())
 
 
-@examples
+@usual
 @given(codes=st.lists(st.integers(0, 6)), threads=st.integers(1, 3))
 def test_replace(codes: list[int], threads: int) -> None:
     by = np.array([3, 3, 0, 9, -1, 2, 5], np.int32)

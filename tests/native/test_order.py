@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from helpers.examples import examples
 from native.twins import order as twin
 from peerannot._loops import native
 
@@ -17,14 +18,14 @@ Array = NDArray[Any]
 NONE = np.empty(0, np.int64)
 N_TASKS = 5
 rows = st.lists(st.tuples(st.integers(0, N_TASKS - 1), st.integers(0, 3), st.integers(0, 3)))
-examples = settings(max_examples=100, deadline=None)
+usual = examples(100)
 
 
 def columns(table: list[tuple[int, int, int]]) -> list[Array]:
     return [np.array([row[c] for row in table], np.int32) for c in range(3)]
 
 
-@examples
+@usual
 @given(table=rows, by_label=st.booleans(), threads=st.integers(1, 3))
 def test_rows_in_order(table: list[tuple[int, int, int]], by_label: bool, threads: int) -> None:
     task, worker, label = columns(table)
@@ -42,14 +43,14 @@ def test_rows_in_order(table: list[tuple[int, int, int]], by_label: bool, thread
         assert places.size == 0 or places.tolist() == order.tolist()
 
 
-@examples
+@usual
 @given(table=rows, in_order=st.booleans())
 def test_state(table: list[tuple[int, int, int]], in_order: bool) -> None:
     task, worker, _ = columns(sorted(table) if in_order else table)
     assert native.order_state(task, worker) == twin.state(task, worker)
 
 
-@examples
+@usual
 @given(table=rows, keep_last=st.booleans(), only_exact=st.booleans())
 def test_repeats(table: list[tuple[int, int, int]], keep_last: bool, only_exact: bool) -> None:
     task, worker, label = columns(sorted(table, key=lambda row: row[:2]))
@@ -59,7 +60,7 @@ def test_repeats(table: list[tuple[int, int, int]], keep_last: bool, only_exact:
     assert drop.tolist() == twin.repeats(task, worker, label, **how).tolist()
 
 
-@examples
+@usual
 @given(table=rows, apart=st.sampled_from([1, 21, 31, 10**8]), threads=st.integers(1, 3))
 def test_distinct(table: list[tuple[int, int, int]], apart: int, threads: int) -> None:
     task, _, label = columns(sorted(table, key=lambda row: row[0]))

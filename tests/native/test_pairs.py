@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.examples import examples
 from native.twins import pairs as twin
 from peerannot._loops import native
 
-examples = settings(max_examples=60, deadline=None)
+usual = examples(60)
 
 
-@examples
+@usual
 @given(
     seed=st.integers(0, 10**6), n=st.integers(0, 500), n_workers=st.integers(1, 9),
     k=st.integers(1, 40), threads=st.integers(1, 4),
@@ -41,7 +42,7 @@ def test_many_pairs_are_found_by_several_threads() -> None:
     assert (pair == of_answer).all()
 
 
-@examples
+@usual
 @given(
     seed=st.integers(0, 10**6), n_workers=st.integers(0, 200), k=st.integers(1, 40),
     diagonal=st.sampled_from([0.0, 4.0]), off_diagonal=st.sampled_from([0.0, 1.0]),

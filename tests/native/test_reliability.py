@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from helpers.examples import examples
 from native.slot_votes import SlotVotes, made
 from native.twins import reliability as twin
 from peerannot._loops import native
 
 Array = NDArray[Any]
-examples = settings(max_examples=60, deadline=None)
+usual = examples(60)
 threads = st.integers(1, 3)
 
 
@@ -23,7 +24,7 @@ def same(found: Array, expected: Any) -> None:
     assert found.tolist() == np.asarray(expected).tolist()
 
 
-@examples
+@usual
 @given(v=made, threads=threads)
 def test_support(v: SlotVotes, threads: int) -> None:
     score = v.rng.integers(0, 4, v.n) / 3.0
@@ -38,7 +39,7 @@ def test_support(v: SlotVotes, threads: int) -> None:
     same(found[1], slow[1])
 
 
-@examples
+@usual
 @given(v=made)
 def test_seen(v: SlotVotes) -> None:
     pair = v.rng.integers(9, size=v.n).astype(np.int32)
@@ -49,7 +50,7 @@ def test_seen(v: SlotVotes) -> None:
     same(found, twin.seen(v.ptr[v.task] + v.slot, v.task, pair, authored, valid, right, 9))
 
 
-@examples
+@usual
 @given(v=made, threads=threads)
 def test_to_workers(v: SlotVotes, threads: int) -> None:
     message, found = v.rng.normal(size=v.n), np.full(v.n, np.nan)
@@ -59,7 +60,7 @@ def test_to_workers(v: SlotVotes, threads: int) -> None:
     same(found, twin.to_workers(v.ptr, v.slot, v.ones, message, 1 / 3))
 
 
-@examples
+@usual
 @given(v=made, threads=threads)
 def test_errors(v: SlotVotes, threads: int) -> None:
     score, found = v.rng.random(v.n_tasks), np.full(v.n_workers, np.nan)
@@ -70,7 +71,7 @@ def test_errors(v: SlotVotes, threads: int) -> None:
     same(found, twin.errors(v.task, v.worker, v.label, v.ones, score, bounds, v.n_workers, c))
 
 
-@examples
+@usual
 @given(v=made, threads=threads)
 def test_averages(v: SlotVotes, threads: int) -> None:
     precision, found, c = v.rng.random(v.n_workers), np.full(v.n_tasks, np.nan), v.k // 2
@@ -88,7 +89,7 @@ def some(n_tasks: int, weighted: bool, seed: int) -> SlotVotes:
     return v
 
 
-@examples
+@usual
 @given(st.builds(some, st.integers(0, 60), st.booleans(), st.integers(0, 10**6)))
 def test_agreements(v: SlotVotes) -> None:
     found = np.full((2, v.n_workers, v.n_workers), np.nan)
@@ -96,7 +97,7 @@ def test_agreements(v: SlotVotes) -> None:
     same(found, twin.agreements(v.ptr, v.worker, v.label, v.ones, v.n_workers))
 
 
-@examples
+@usual
 @given(
     seed=st.integers(0, 10**6), n=st.integers(0, 70), trim=st.sampled_from([0.0, 0.25, 0.49]),
     threads=threads,
@@ -140,7 +141,7 @@ def test_shares_that_are_none_are_refused(trim: float) -> None:
         native.reliability_trimmed(square, square, one, one.copy(), trim=trim, threads=1)
 
 
-@examples
+@usual
 @given(v=made, threads=threads, given=st.booleans())
 def test_sweep(v: SlotVotes, threads: int, given: bool) -> None:
     precision = v.rng.uniform(0.1, 5.0, (v.n_workers, v.k))

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.examples import examples
 from native.twins import simulation as twin
 from peerannot._loops import native
 
-examples = settings(max_examples=100, deadline=None)
+usual = examples(100)
 # Few workers run out of load, many are sorted in several rounds.
 crowds = {
     "seed": st.integers(0, 10**6),
@@ -26,7 +27,7 @@ def split(worker: np.ndarray[Any, Any], got: np.ndarray[Any, Any], n: int) -> li
     return [some.tolist() for some in np.split(worker[:n], np.cumsum(got)[:-1])]
 
 
-@examples
+@usual
 @given(**crowds)
 def test_uniform(seed: int, n_workers: int, load: int) -> None:
     rng = np.random.default_rng(seed)
@@ -38,7 +39,7 @@ def test_uniform(seed: int, n_workers: int, load: int) -> None:
     assert split(worker, got, n) == twin.uniform(wanted, numbers, **how)
 
 
-@examples
+@usual
 @given(**crowds)
 def test_weighted(seed: int, n_workers: int, load: int) -> None:
     rng = np.random.default_rng(seed)
@@ -49,7 +50,7 @@ def test_weighted(seed: int, n_workers: int, load: int) -> None:
     assert split(worker, got, n) == twin.weighted(wanted, numbers, weight, load)
 
 
-@examples
+@usual
 @given(seed=st.integers(0, 10**6), k=st.integers(1, 12), threads=st.integers(1, 3))
 def test_labels(seed: int, k: int, threads: int) -> None:
     rng = np.random.default_rng(seed)

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from helpers.examples import examples
 from native.twins import stream as stream_twin
 from native.twins import votes as twin
 from peerannot._loops import native
@@ -66,7 +67,7 @@ made = st.builds(
     st.sampled_from([1, 2, 3, 4, 5, 8, 9, 10, 16, 17, 60]),
     st.sampled_from(["none", "whole", "real"]),
 )
-examples = settings(max_examples=60, deadline=None)
+usual = examples(60)
 
 
 def near(found: Array, expected: Array) -> None:
@@ -84,7 +85,7 @@ def run_vote(v: Votes, draw: Array, threads: int = 2, **how: bool) -> tuple[Arra
     return found
 
 
-@examples
+@usual
 @given(v=made, first=st.booleans(), abstain=st.booleans(), hard=st.booleans(), one=st.booleans())
 def test_vote(v: Votes, first: bool, abstain: bool, hard: bool, one: bool) -> None:
     draw = np.zeros(v.n_tasks) if first else v.draw
@@ -120,7 +121,7 @@ def test_a_vote_is_the_same_bits_for_any_number_of_threads_and_instruction_set(i
     assert runs[0] == runs[1] == runs[2]
 
 
-@examples
+@usual
 @given(v=made)
 def test_scores(v: Votes) -> None:
     out = v.room()
@@ -128,7 +129,7 @@ def test_scores(v: Votes) -> None:
     assert (out == twin.scores(v.ptr, v.slot, v.weight)).all()
 
 
-@examples
+@usual
 @given(v=made, shares=st.booleans(), absent=st.booleans(), low=st.integers(-4, 0))
 def test_winners(v: Votes, shares: bool, absent: bool, low: int) -> None:
     score, out = v.score(low), v.room()
@@ -137,7 +138,7 @@ def test_winners(v: Votes, shares: bool, absent: bool, low: int) -> None:
     near(out, twin.winners(v.ptr, v.size, score, *how.values(), shares=shares))
 
 
-@examples
+@usual
 @given(v=made)
 def test_one_hot_and_values(v: Votes) -> None:
     chosen = v.rng.integers(-1, v.k, v.n_tasks).astype(np.int32)
@@ -149,7 +150,7 @@ def test_one_hot_and_values(v: Votes) -> None:
     assert (out == twin.values(v.ptr, v.size, v.slots, posterior)).all()
 
 
-@examples
+@usual
 @given(v=made, blocks=st.integers(1, 4))
 def test_worker_sums(v: Votes, blocks: int) -> None:
     value, runs = v.score(-2), []
@@ -165,7 +166,7 @@ def test_worker_sums(v: Votes, blocks: int) -> None:
     near(out, twin.worker_sums(v.ptr, v.slot, v.task, v.worker, weight, value, v.n_workers))
 
 
-@examples
+@usual
 @given(v=made, decided=st.booleans(), majority=st.booleans())
 def test_right(v: Votes, decided: bool, majority: bool) -> None:
     gold = np.where(v.rng.random(v.n_tasks) < 0.2, v.rng.integers(v.k, size=v.n_tasks), -1)
@@ -185,7 +186,7 @@ def test_right(v: Votes, decided: bool, majority: bool) -> None:
     near(out, twin.right(v.ptr, v.label, v.worker, skill, own, v.draw, gold, **how))
 
 
-@examples
+@usual
 @given(v=made)
 def test_confidence(v: Votes) -> None:
     share, winner = v.rng.random(v.label.size), v.score(0)
@@ -196,7 +197,7 @@ def test_confidence(v: Votes) -> None:
     near(surprise, slow[1])
 
 
-@examples
+@usual
 @given(v=made, with_rest=st.booleans())
 def test_dense(v: Votes, with_rest: bool) -> None:
     share, prior = v.rng.random(v.label.size), v.rng.random(v.k)
@@ -207,7 +208,7 @@ def test_dense(v: Votes, with_rest: bool) -> None:
     assert (out == slow).all()
 
 
-@examples
+@usual
 @given(v=made, abstain=st.booleans(), low=st.integers(-4, 0))
 def test_pick(v: Votes, abstain: bool, low: int) -> None:
     score, out = v.score(low), np.full(v.n_tasks, -9, np.int32)
@@ -216,7 +217,7 @@ def test_pick(v: Votes, abstain: bool, low: int) -> None:
     assert (out == slow).all()
 
 
-@examples
+@usual
 @given(v=made, abstain=st.booleans())
 def test_pick_of_equal_rows(v: Votes, abstain: bool) -> None:
     table = v.rng.integers(0, 3, (v.n_tasks, v.k)) / 3.0
@@ -228,7 +229,7 @@ def test_pick_of_equal_rows(v: Votes, abstain: bool) -> None:
     assert (out == twin.pick(list(table), places, v.draw, abstain=abstain)).all()
 
 
-@examples
+@usual
 @given(v=made, one=st.booleans(), some=st.booleans())
 def test_stream(v: Votes, one: bool, some: bool) -> None:
     order = v.rng.permutation(np.flatnonzero(v.size))

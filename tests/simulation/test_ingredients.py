@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.examples import examples
 from peerannot.errors import DataError, DataWarning, ParameterError
 from peerannot.simulation import Crowd, simulate
 
 SIZES: dict[str, Any] = {"n_worker": 20, "n_task": 4000, "n_classes": 3, "feedback": 5}
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     n_worker=st.integers(1, 12),
     n_task=st.integers(1, 40),
