@@ -54,7 +54,7 @@ coverage: native ## The same with coverage, which takes twice the time
 	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term
 
 faults: native ## Kill every command that writes, everywhere, and look at what is left
-	$(BIN)/python -m pytest -n 2 --dist worksteal tests/faults
+	PEERANNOT_TEST_THOROUGH=1 $(BIN)/python -m pytest -n 2 --dist worksteal tests/faults
 
 check: $(VENV)/.installed ## Lint, types and import direction, and lint of the page's script
 	$(BIN)/ruff check .

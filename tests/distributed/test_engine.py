@@ -14,6 +14,7 @@ import pytest
 
 pytest.importorskip("distributed", reason="needs the extra cluster")
 
+from helpers.examples import part_of
 from helpers.on_workers import count_on, dense, parts_of, received, take, through
 from helpers.small_shards import assert_as_on_one_machine, shards, tasks_of
 from peerannot import distributed
@@ -153,8 +154,13 @@ def test_hard_labels_have_no_posterior(tmp_path: Path, client: Any) -> None:
     assert tasks_of(tmp_path / "out").columns == ["task", "label", "confidence", "n_answers"]
 
 
-@pytest.mark.parametrize("spec", [DS, "MV[ties=random]", "GoldMV", "GLAD[max_iter=5,tol=0]"])
-@pytest.mark.parametrize("text", [False, True])
+GOLD = [DS, "MV[ties=random]", "GoldMV", "GLAD[max_iter=5,tol=0]"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [(s, text) for i, s in enumerate(GOLD) for text in part_of((False, True), i % 2)],
+)
 def test_gold_as_on_one_machine(tmp_path: Path, client: Any, spec: str, text: bool) -> None:
     pattern, out = shards(tmp_path / "in", text=text, order="shuffled"), tmp_path / "out"
     answers = read_answers(pattern)

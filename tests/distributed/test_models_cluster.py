@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("distributed", reason="needs the extra cluster")
 
+from helpers.examples import part_of
 from helpers.small_shards import assert_as_on_one_machine, shards
 from peerannot.aggregation import STRATEGIES, build
 from peerannot.distributed import fit
@@ -40,28 +41,23 @@ class Cut(Exception):
     """The run ends here."""
 
 
-@pytest.mark.parametrize("spec", SPECS)
+# With weights or without, and in order or shuffled between partitions, the models send the same
+# works: each is tried in one of the four ways.
+WAYS = [(weighted, order) for weighted in (False, True) for order in ("sorted", "shuffled")]
+CASES = [(s, *way) for i, s in enumerate(SPECS) for way in part_of(WAYS, i % 4, 4)]
+
+
+@pytest.mark.parametrize(("spec", "weighted", "order"), CASES)
 def test_equals_one_machine(
-    tmp_path: Path, client: Any, spec: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pattern = shards(tmp_path / "in", n_tasks=40)
+    tmp_path: Path, client: Any, spec: str, weighted: bool, order: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    pattern = shards(tmp_path / "in", n_tasks=40, weighted=weighted, order=order)
+    weight = {"weight_col": "w"} if weighted else {}
     monkeypatch.chdir(tmp_path)
     classifier(40)
-    fit(pattern, spec, output=tmp_path / "out", client=client, partitions=3)
-    assert_as_on_one_machine(tmp_path / "out", pattern, spec)
-
-
-@pytest.mark.parametrize("spec", SPECS)
-def test_weights_of_answers_as_on_one_machine(
-    tmp_path: Path, client: Any, spec: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # In no order, they are shuffled between partitions.
-    order = "shuffled" if SPECS.index(spec) % 2 else "sorted"
-    pattern = shards(tmp_path / "in", n_tasks=40, weighted=True, order=order)
-    monkeypatch.chdir(tmp_path)
-    classifier(40)
-    fit(pattern, spec, output=tmp_path / "out", client=client, partitions=3, weight_col="w")
-    assert_as_on_one_machine(tmp_path / "out", pattern, spec, weight_col="w")
+    fit(pattern, spec, output=tmp_path / "out", client=client, partitions=3, **weight)
+    assert_as_on_one_machine(tmp_path / "out", pattern, spec, **weight)
 
 
 def test_every_strategy_that_runs_on_partitions_is_tried_here() -> None:

@@ -6,15 +6,14 @@ for who changes what they test, and for releases: ``make thorough``.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 from hypothesis import settings
 
-__all__ = ["THOROUGH", "examples", "part_of"]
+from helpers.thorough import THOROUGH
 
-THOROUGH = os.environ.get("PEERANNOT_TEST_THOROUGH", "0") not in ("", "0")
+__all__ = ["examples", "part_of"]
 
 T = TypeVar("T")
 

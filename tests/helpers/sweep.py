@@ -1,8 +1,13 @@
-"""Kill a command before its n-th rename, sync and removal, for every n, and look at what is left.
+"""What a kill before the n-th rename, sync and removal of a command leaves, for every n.
 
 ``python -m helpers.sweep COMMAND``, in ``tests``, prints the number of kills, or stops at the first
 that left something else than the old files or the new ones. One process imports the library; each
 run is a child of it. It must not compute anything itself: threads do not live on in a child.
+
+A killed process leaves what the files are at that moment. So one run shows what all kills leave: it
+stops before each call until its folder is copied. A command is run again once in each of the
+different folders that were found. With ``PEERANNOT_TEST_THOROUGH=1`` it is really killed each time,
+and run again each time.
 """
 
 from __future__ import annotations
@@ -11,22 +16,27 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 from helpers.preload import preload
+from helpers.thorough import THOROUGH
 from peerannot._file_set import settle
 from peerannot.cli import main
 from peerannot.dataset._stage import settle_install
 from peerannot.io import WRITERS
 
+CHANCE = re.compile(r"\.[0-9a-f]{6}-\d+-[0-9a-f]{8}\.tmp$")
 CALLS = ("replace", "rename", "unlink", "fsync", "rmdir")
 # What may be left by a kill, and must be gone after the next good run.
 LEFT = (".tmp", ".peerannot.lock", ".peerannot.staged", ".peerannot.complete", ".install.partial",
@@ -218,8 +228,11 @@ for writer in WRITERS:
                                          [*to, "--force"])  # fmt: skip
 
 
-def child(step: Step, home: Path, kill_at: int | None = None) -> tuple[int, str]:
-    """Run a step in a child; its exit code, negative for a signal, and what it said."""
+def child(step: Step, home: Path, before: Callable[[], None] | None = None) -> tuple[int, str]:
+    """Run a step in a child; its exit code, negative for a signal, and what it said.
+
+    ``before`` is called before each of the calls at which a kill may come.
+    """
     with tempfile.TemporaryFile() as said:
         pid = os.fork()
         if pid == 0:
@@ -230,8 +243,8 @@ def child(step: Step, home: Path, kill_at: int | None = None) -> tuple[int, str]
             code = 70
             try:
                 os.chdir(home)
-                if kill_at is not None:
-                    die_before(kill_at)
+                if before is not None:
+                    call_before(before)
                 if callable(step):
                     step(home)
                     code = 0
@@ -249,22 +262,35 @@ def child(step: Step, home: Path, kill_at: int | None = None) -> tuple[int, str]
         return code, said.read().decode(errors="replace")
 
 
-def die_before(n: int) -> None:
-    """Let the n-th of the calls end this process as ``kill -9`` does."""
-    left = n
+def call_before(what: Callable[[], None]) -> None:
+    one_at_a_time = threading.RLock()
 
-    def dying(call: Callable[..., object]) -> Callable[..., object]:
+    def watched(call: Callable[..., object]) -> Callable[..., object]:
         def run(*args: object, **options: object) -> object:
-            nonlocal left
-            left -= 1
-            if left < 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+            with one_at_a_time:
+                what()
             return call(*args, **options)
 
         return run
 
     for name in CALLS:
-        setattr(os, name, dying(getattr(os, name)))
+        setattr(os, name, watched(getattr(os, name)))
+
+
+def die_at(n: int) -> Callable[[], None]:
+    """Ends the process at the n-th call as ``kill -9`` does."""
+    left = count(n, -1)
+    return lambda: os.kill(os.getpid(), signal.SIGKILL) if next(left) == 0 else None
+
+
+def copies_of(home: Path, folder: Path) -> Callable[[], None]:
+    """Copies a folder at each call to a numbered one."""
+    number = count()
+
+    def copy() -> None:
+        shutil.copytree(home, folder / f"{next(number):04d}", symlinks=True)
+
+    return copy
 
 
 def content(home: Path) -> dict[str, str]:
@@ -279,6 +305,40 @@ def content(home: Path) -> dict[str, str]:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             found[path.relative_to(home).as_posix()] = digest[:12]
     return found
+
+
+def everything(home: Path) -> frozenset[tuple[str, str, int]]:
+    """All that is in a folder, but for the chance in names of temporary files."""
+    found: Counter[tuple[str, str]] = Counter()
+    for path in home.rglob("*"):
+        at = path.relative_to(home)
+        at = at.with_name(CHANCE.sub(".tmp", at.name))
+        if path.is_symlink():
+            what = str(path.readlink())
+        else:
+            what = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+        found[at.as_posix(), what] += 1
+    return frozenset((*key, n) for key, n in found.items())
+
+
+def killed(case: Case, base: Path, work: Path) -> Iterator[Path]:
+    """Folders as kills leave them, at each call in turn."""
+    if not THOROUGH:
+        home, copies = work / "home", work / "copies"
+        shutil.copytree(base, home, symlinks=True)
+        copies.mkdir()
+        code, said = child(case.command, home, copies_of(home, copies))
+        assert code == 0, f"ended with {code}\n{said}"
+        yield from sorted(copies.iterdir())
+        return
+    for n in count():
+        home = work / f"killed-{n}"
+        shutil.copytree(base, home, symlinks=True)
+        code, said = child(case.command, home, die_at(n))
+        if code == 0:
+            return
+        assert code == -signal.SIGKILL, f"kill {n}: ended with {code}\n{said}"
+        yield home
 
 
 def leftovers(home: Path) -> list[str]:
@@ -305,14 +365,9 @@ def sweep(name: str, work: Path) -> dict[str, int]:
     assert old != new, f"{name}: changes nothing"
     assert not leftovers(whole), f"{name}: left {leftovers(whole)}"
     found = {"kills": 0, "old": 0, "new": 0, "named": 0}
-    for n in count():
-        home = work / "home"
-        shutil.rmtree(home, ignore_errors=True)
-        shutil.copytree(base, home, symlinks=True)
-        code, said = child(case.command, home, n)
-        if code == 0:
-            return found
-        assert code == -signal.SIGKILL, f"{name}, kill {n}: ended with {code}\n{said}"
+    tried = set()
+    for n, home in enumerate(killed(case, base, work)):
+        raw = everything(home)
         for folder in case.folders:
             settle(home / folder)
             settle_install(home / folder)
@@ -324,12 +379,16 @@ def sweep(name: str, work: Path) -> dict[str, int]:
         )
         found["kills"] += 1
         found[state] += 1
+        if raw in tried and not THOROUGH:
+            continue
+        tried.add(raw)
         code, said = child(case.command, home)
         assert code == 0, f"{name}, kill {n}, again: ended with {code}\n{said}"
         if case.same or state == "old":
             assert content(home) == new, f"{name}, kill {n}: another result when run again"
         assert not leftovers(home), f"{name}, kill {n}: left {leftovers(home)}"
-    raise AssertionError
+        shutil.rmtree(home)
+    return found
 
 
 def run(name: str) -> None:
