@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from helpers.examples import part_of
 from helpers.small_shards import shards
 from peerannot._progress import silent
 from peerannot._threads import with_threads
@@ -136,16 +137,24 @@ def assert_as_in_memory(crowd: Crowd, spec: str, folder: Path, **options: Any) -
     assert not list(out.glob(".scratch*"))
 
 
-@pytest.mark.parametrize("spec", [*SPECS, *OTHERS])
-@pytest.mark.parametrize("text", [False, True])
+EVERY = [*SPECS, *OTHERS]
+# What shards hold and in which order is read before any model has a part in it.
+TEXTS = [(spec, text) for i, spec in enumerate(EVERY) for text in part_of((False, True), i % 2)]
+ORDERS = [
+    (spec, order)
+    for i, spec in enumerate(EVERY)
+    for order in part_of(("sorted", "shuffled"), i % 2)
+]
+
+
+@pytest.mark.parametrize(("spec", "text"), TEXTS)
 def test_gold_and_all_strategies_as_in_memory(
     tmp_path: Path, crowd_of: Callable[..., Crowd], spec: str, text: bool
 ) -> None:
     assert_as_in_memory(crowd_of(text, "shuffled", False), spec, tmp_path)
 
 
-@pytest.mark.parametrize("spec", [*SPECS, *OTHERS])
-@pytest.mark.parametrize("order", ["sorted", "shuffled"])
+@pytest.mark.parametrize(("spec", "order"), ORDERS)
 def test_weights_of_answers_as_in_memory(
     tmp_path: Path, crowd_of: Callable[..., Crowd], spec: str, order: str
 ) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from helpers.commands import Commands
 from peerannot._file_set import file_set
 from peerannot.dataset import Remote, fetch
 from peerannot.errors import DownloadError, StorageError
@@ -92,29 +93,7 @@ def test_a_damaged_file_in_such_a_cache(tmp_path: Path, monkeypatch: pytest.Monk
 # --- a file that is removed during a run ------------------------------------------------------
 
 # Removes a file before its n-th opening, or as soon as something else happens after it.
-REMOVING = """
-import os, sys
-gone, at, after = os.path.realpath(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "after"
-seen, due = 0, False
-def hook(event, args):
-    global seen, due
-    if due:
-        due = False
-        if os.path.exists(gone):
-            os.unlink(gone)
-        return
-    if event == "open" and isinstance(args[0], (str, bytes, os.PathLike)):
-        if os.path.realpath(os.fsdecode(args[0])) == gone:
-            seen += 1
-            if seen == at:
-                due = after
-                if not after:
-                    os.unlink(gone)
-sys.addaudithook(hook)
-from peerannot.cli import main
-sys.argv = ["peerannot", *sys.argv[4:]]
-main()
-"""
+TESTS = Path(__file__).parents[1]
 
 
 def write_inputs(home: Path) -> None:
@@ -148,13 +127,13 @@ READING = {
 
 @pytest.mark.parametrize("when", ["1 before", "1 after", "2 after", "3 after"])
 @pytest.mark.parametrize("kind", READING)
-def test_a_file_removed_during_a_run(tmp_path: Path, kind: str, when: str) -> None:
+def test_a_file_removed_during_a_run(
+    tmp_path: Path, commands: Commands, kind: str, when: str
+) -> None:
     write_inputs(tmp_path)
     name, command = READING[kind]
-    done = subprocess.run(
-        [sys.executable, "-c", REMOVING, name, *when.split(), *command],
-        cwd=tmp_path, capture_output=True, text=True,
-    )  # fmt: skip
+    args, env = [name, *when.split(), *command], {**os.environ, "PYTHONPATH": str(TESTS)}
+    done = commands(args, tmp_path, env, "helpers.removing")
     if done.returncode == 0:
         return  # it was read before it went
     assert done.returncode in (1, 3), done.stderr

@@ -48,7 +48,8 @@ class WorkerPairs:
     def of(cls, answers: Answers, min_shared: int) -> WorkerPairs:
         """Find the pairs with ``min_shared`` tasks or more in common.
 
-        Cost O(sum over tasks of answers squared); memory grows with the pairs found.
+        Cost O(sum over tasks of answers squared), of the workers with ``min_shared`` answers or
+        more; memory grows with the pairs found.
 
         Raises
         ------
@@ -59,15 +60,11 @@ class WorkerPairs:
         if min_shared < 1:
             raise ParameterError(f"min_shared must be at least 1, not {min_shared}")
         order, worker_ptr = answers.rows_by_worker()
-        work = np.bincount(
-            answers.worker,
-            weights=answers.answers_per_task[answers.task],
-            minlength=answers.n_workers,
-        )
-        goals = np.linspace(0, work.sum(), BLOCKS + 1)[1:-1]
-        inner = np.searchsorted(np.cumsum(work), goals)
-        bounds = np.concatenate(([0], inner, [answers.n_workers])).astype(np.int64)
-        where = (answers.task_ptr, answers.task, answers.worker, order, worker_ptr, bounds)
+        bounds = _blocks(answers)
+        # Who has few answers is in no pair, and need not be met on each task.
+        some = _of_frequent(answers, min_shared)
+        rows, rows_ptr = (order, worker_ptr) if some is answers else some.rows_by_worker()
+        where = (some.task_ptr, some.task, some.worker, rows, rows_ptr, _blocks(some))
         per_worker = np.empty(answers.n_workers, np.int64)
         native.agreement_count_pairs(*where, per_worker, least=min_shared, threads=threads())
         ptr = np.concatenate(([0], np.cumsum(per_worker))).astype(np.int64)
@@ -85,6 +82,32 @@ class WorkerPairs:
         """What a compiled pass over the pairs of each worker needs, the answers first."""
         votes = (answers.task_ptr, answers.task, answers.worker, answers.label)
         return (*votes, self.order, self.worker_ptr, self.bounds, self.ptr, self.second)
+
+
+def _blocks(answers: Answers) -> NDArray[np.int64]:
+    """Bounds of blocks of workers with about equal work."""
+    work = np.bincount(
+        answers.worker,
+        weights=answers.answers_per_task[answers.task],
+        minlength=answers.n_workers,
+    )
+    goals = np.linspace(0, work.sum(), BLOCKS + 1)[1:-1]
+    inner = np.searchsorted(np.cumsum(work), goals)
+    return np.concatenate(([0], inner, [answers.n_workers])).astype(np.int64)
+
+
+def _of_frequent(answers: Answers, least: int) -> Answers:
+    """The answers of workers with at least so many; all where some worker answered a task twice.
+
+    There, answers in common are counted in pairs, of which there may be more than answers.
+    """
+    enough = answers.answers_per_worker >= least
+    if enough.all():
+        return answers
+    same = answers.task[1:] == answers.task[:-1]
+    if (same & (answers.worker[1:] == answers.worker[:-1])).any():
+        return answers
+    return answers.rows(enough[answers.worker])
 
 
 def wilson(
