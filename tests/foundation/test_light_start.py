@@ -62,6 +62,22 @@ def test_help_of_commands_is_light(command):
     assert not modules_after(code) & HEAVY
 
 
+def test_aggregate_of_a_table_loads_what_it_needs(tmp_path):
+    table = tmp_path / "votes.csv"
+    table.write_text(
+        "task,worker,label\n" + "".join(f"t{i % 7},w{i},c{i % 3}\n" for i in range(30))
+    )
+    code = (
+        f"sys.argv = ['peerannot', 'aggregate', {str(table)!r}, '-s', 'DS', '-o',"
+        f" {str(tmp_path / 'labels.csv')!r}]\n"
+        "from peerannot.cli import main\n"
+        "try: main()\nexcept SystemExit as end: assert not end.code"
+    )
+    loaded = modules_after(code)
+    assert {"polars", "peerannot._native"} <= loaded
+    assert not loaded & {"scipy", "rich", "PIL", "html.entities", "peerannot.selection"}
+
+
 def test_imports_point_down():
     lint = shutil.which("lint-imports", path=str(Path(sys.executable).parent))
     if lint is None:
