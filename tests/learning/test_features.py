@@ -148,6 +148,8 @@ def test_what_is_wrong_is_one_line(make, run, tmp_path) -> None:
     fault("computed once: drop --data-augmentation", data_augmentation=True)
     fault("features are read from", features=tmp_path / "f.pt")
     file.unlink()
+    fault(r"f.npz: features of 0.0 GB are more than --memory-gb", memory_gb=0.0)
+    fault("before its last layer are no vectors", model="squeezenet1_0", img_size=32)
     # Ours, of another network, of other images.
     train(tiny.path, labels=labels, options=replace(OPTIONS, features=file), output_name="y")
     fault(r"f.npz: features by smallcnn with other weights than smallcnn", seed=3)

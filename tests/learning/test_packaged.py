@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,30 @@ def test_built_without_internet(installed) -> None:
     assert torch.equal(model.net.conv_stem.weight, theirs["_conv_stem.weight"])
     assert model.n_features == 1280 and model.separable
     assert model.net.classifier.out_features == 3
+
+
+def test_photographs_are_learned_from_a_few(installed, cifar10s, run) -> None:
+    """As a user types it, on a part of the images: far above what they teach from nothing."""
+    for split, n in (("train", 8), ("val", 3), ("test", 5)):
+        source = (cifar10s / split).resolve()
+        (cifar10s / split).unlink()
+        for folder in source.iterdir():
+            (cifar10s / split / folder.name).mkdir(parents=True)
+            for file in sorted(folder.iterdir())[:n]:
+                (cifar10s / split / folder.name / file.name).symlink_to(file)
+    votes = json.loads((cifar10s / "answers.json").read_text())
+    keys = {file.stem.rpartition("-")[2] for file in (cifar10s / "train").glob("*/*")}
+    few = {task: some for task, some in votes.items() if task in keys}
+    (cifar10s / "answers.json").write_text(json.dumps(few))
+    done = run(
+        *["aggregate-deep", cifar10s, "-s", "soft-labels", "-o", "x", "--figures", "none"],
+        *["--model", NAME, "--pretrained", "--freeze", "--num-workers", 4, "--json"],
+    )
+    results = json.loads(done.stdout)["results"]
+    assert results["n_train"] == 80 and len(results["l2"]) > 3
+    # 10 % by chance; so few images teach a network from nothing some 20 %.
+    assert results["test_accuracy"] > 35
+    assert results["options"]["img_size"] == 224
 
 
 def test_another_file_under_its_name(installed, monkeypatch, tmp_path) -> None:

@@ -176,6 +176,8 @@ def test_onnx_gives_the_same_logits(make, run, tmp_path, model) -> None:
     facts = {k: json.loads(v) for k, v in session.get_modelmeta().custom_metadata_map.items()}
     assert facts["classes"] == list(NAMES) and facts["img_size"] == 16
     assert facts["mean"] == [0.485, 0.456, 0.406] and facts["std"] == [0.229, 0.224, 0.225]
+    assert facts["interpolation"] == "bilinear"
+    assert facts["crop"] == 1 and facts["fit"] == "squash"
     assert facts["temperature"] == report.results["temperature"]
     network = load_model(report.model_file).network
     for n in (1, 2, 5):

@@ -22,6 +22,7 @@ __all__ = ["draw_confusion", "draw_curves", "draw_reliability"]
 _BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "#8a8f98"
 _INK = "#24292f"
 _DPI = 200
+_AXES = {"epoch": "epoch", "penalty": "penalty, strongest first"}
 # Most classes whose cells hold their numbers, and most whose names stand on the axes.
 _NUMBERED, _NAMED = 12, 40
 _STYLE: dict[str, Any] = {
@@ -74,7 +75,7 @@ def draw_curves(
             axes.axvline(
                 best, color=_GREY, linestyle="--", linewidth=1, label=f"best {step} ({best})"
             )
-            axes.set(title=title, xlabel=step, ylabel=label)
+            axes.set(title=title, xlabel=_AXES[step], ylabel=label)
             if len(epochs) <= 10:
                 axes.set(xticks=epochs, xlim=(0.7, len(epochs) + 0.3))
             else:

@@ -396,6 +396,13 @@ class _Run:
         elif options.freeze and model.separable and alone and not changed:
             frozen = FrozenFeatures(model, options, self.eyes, fabric, self.dataset.path, progress)
             found = frozen.stores(named)
+        elif options.features is not None:
+            why = f"features of {n_bytes / 1e9:.1f} GB are more than --memory-gb"
+            if not model.separable:
+                why = f"what {options.model} has before its last layer are no vectors"
+            elif fabric.world_size > 1:
+                why = "several devices compute their own"
+            raise ParameterError(f"--features {options.features}: {why}; drop it")
         else:
             found = self._read_images(parts, progress)
         return found[0], found[1], found[2] if len(found) > 2 else None
