@@ -16,6 +16,7 @@ PAGES = {
     "tutorial.md": (True, "digits.html"),
     "tutorials/add-dataset.md": (False, "coins/answers.json"),
     "tutorials/add-strategy.md": (False, "power_vote.py"),
+    "tutorials/campaign.md": (False, "labels.csv"),
     "tutorials/choosing.md": (False, "crowd/labels"),
     "tutorials/datasets.md": (False, "mirror"),
     "tutorials/label-studio.md": (True, "predictions.json"),
