@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from helpers.waiting import PATIENCE
 from peerannot._ahead import ahead
 
 
@@ -25,7 +26,7 @@ def test_the_next_is_made_while_one_is_worked_on():
 
     for item in ahead(items()):
         if item == 1:
-            assert second.wait(timeout=30)
+            assert second.wait(timeout=PATIENCE)
 
 
 def test_one_item_ahead_and_no_more():

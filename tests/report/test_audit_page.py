@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from helpers.pages import document_of, write_votes
+from helpers.waiting import PATIENCE
 from peerannot.audit import draw, read_sheet, write_sheet
 from peerannot.dataset import Dataset
 from peerannot.dataset.images import images_of_tasks
@@ -57,7 +58,7 @@ def said(explorer: AuditExplorer) -> dict[str, str]:
 
 
 def post(explorer: AuditExplorer, task: str, label: str | None) -> tuple[int, dict]:
-    connection = http.client.HTTPConnection("127.0.0.1", explorer.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", explorer.port, timeout=PATIENCE)
     body = json.dumps({"task": task, "label": label})
     connection.request("POST", "/gold", body, {"X-Peerannot-Token": explorer.token})
     reply = connection.getresponse()
@@ -187,9 +188,9 @@ def test_the_command(crowd_folder, run, tmp_path):
     ) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
-        with urllib.request.urlopen(url, timeout=30) as reply:
+        with urllib.request.urlopen(url, timeout=PATIENCE) as reply:
             assert document_of(reply.read())["tasks"]["id"] == [row["task"] for row in rows]
         process.send_signal(signal.SIGINT)
-        _, notes = process.communicate(timeout=30)
+        _, notes = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert f"Stopped; labels are in {sheet}" in notes
