@@ -28,7 +28,7 @@ from peerannot.predictive.significance import (
 )
 from peerannot.predictive.words import sentence
 
-__all__ = ["check_model"]
+__all__ = ["check_model", "some_tasks"]
 
 MOST_ANSWERS = 100_000
 MOST_CELLS = 20_000_000  # of a posterior, tasks x classes
@@ -101,19 +101,19 @@ def check_model(
     -----
     Draws from point estimates would be too easy to tell from answers, as estimates lie further
     apart than skills; so what estimates leave open is drawn too, with an empirical prior over the
-    workers (`peerannot.aggregation.drawing`). The rest of that bias is measured on replicates of
-    replicates and taken off, see `peerannot.predictive.significance.statistics_of`. Strategies
-    with several starts have one here.
+    workers (`peerannot.aggregation.drawing`). How much workers differ is not read off the fit,
+    which overstates it, but found by drawing and fitting, see
+    `peerannot.predictive.replicates`. Strategies with several starts have one here.
 
-    Cost: 2 x ``replicates`` fits, and as many passes over the pairs of answers to a task.
+    Cost: ``replicates`` + 41 fits, and as many passes over the pairs of answers to a task.
 
     References
     ----------
     Gelman, A., Meng, X.-L. and Stern, H. (1996). Posterior predictive assessment of model fitness
     via realized discrepancies. Statistica Sinica 6, 733-807.
 
-    Davison, A. C. and Hinkley, D. V. (1997). Bootstrap Methods and their Application, sections
-    3.9 and 4.5 (iterated bootstrap, adjusted p-values).
+    Davison, A. C. and Hinkley, D. V. (1997). Bootstrap Methods and their Application, section
+    4.4 (nuisance parameters).
 
     Westfall, P. H. and Young, S. S. (1993). Resampling-Based Multiple Testing, algorithm 2.8.
     """
@@ -122,7 +122,7 @@ def check_model(
     whole, origin = as_answers(answers, reading)
     if whole.weight is not None:
         raise DataError("check: weighted answers cannot be drawn from a model; leave weights out")
-    checked = _some_tasks(whole, most_answers, seed)
+    checked = some_tasks(whole, most_answers, seed)
     layout = Layout.of(checked, min_shared, MOST_PAIRS)
     if not layout.voted.size:
         raise DataError("check: no task has answers of two workers; there is nothing to compare")
@@ -201,7 +201,7 @@ def _check_options(
         raise ParameterError(f"check: tolerance must be from 0 to 1, not {tolerance!r}")
 
 
-def _some_tasks(answers: Answers, most: int, seed: int) -> Answers:
+def some_tasks(answers: Answers, most: int, seed: int) -> Answers:
     """Tasks with answers, drawn where there are too many; only workers who answered them."""
     size = answers.answers_per_task
     tasks = np.flatnonzero(size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,11 @@ from peerannot.errors import ConvergenceWarning, DataWarning
 from peerannot.predictive.discrepancies import Layout, Measured, measure
 
 __all__ = ["Replicates", "fit_quietly", "once", "replicate"]
+
+
+# Parts of the variance between workers that are tried, and replicates of each.
+NARROW = (0.03, 0.1, 0.3, 0.6, 1.0)
+PILOTS = 8
 
 
 class Rows(NamedTuple):
@@ -39,14 +44,11 @@ class Replicates:
     ----------
     first : Rows
         A row for the answers and one for each replicate, (1 + replicates, ...).
-    second : Rows
-        The same of replicates of the replicates, (replicates, ...).
     result : Result
         The fit to the answers.
     """
 
     first: Rows
-    second: Rows
     result: Result
 
 
@@ -71,39 +73,57 @@ def fit_quietly(strategy: Strategy, answers: Answers) -> Result:
 def replicate(
     strategy: Strategy, layout: Layout, n: int, seed: int, progress: Progress
 ) -> Replicates:
-    """Fit, draw ``n`` replicates, fit and measure each, and a replicate of it in turn.
+    """Fit, draw ``n`` replicates, fit and measure each.
 
-    Cost: 1 + 2 ``n`` fits.
+    Cost: 1 + ``n`` fits, and `PILOTS` for each of `NARROW`.
     """
     answers = layout.answers
     result = fit_quietly(strategy, answers)
     model = strategy.answer_model(answers, result)
+    narrow = _narrowed(strategy, answers, model, n, seed)
     first = [measure(layout, model, answers.label.astype(np.int64))]
-    second = []
     for at in range(n):
         rng = np.random.default_rng((seed, at))
-        drawn, found = _again(strategy, layout, model, rng)
-        first.append(found)
-        second.append(_again(strategy, layout, drawn, rng)[1])
+        label = replace(model, narrow=float(narrow[at])).draw(rng)[1]
+        first.append(measure(layout, _fitted(strategy, answers, label), label))
         progress(at + 1, n, strategy.name)
-    return Replicates(_stacked(first), _stacked(second), result)
+    return Replicates(_stacked(first), result)
 
 
-def _again(
-    strategy: Strategy, layout: Layout, model: AnswerModel, rng: np.random.Generator
-) -> tuple[AnswerModel, Measured]:
-    """A replicate from a model: what is fitted to it, and what is measured."""
-    label = model.draw(rng)[1]
-    answers = _relabelled(layout.answers, label)
-    fitted = strategy.answer_model(answers, fit_quietly(strategy, answers))
-    return fitted, measure(layout, fitted, label)
+def _narrowed(
+    strategy: Strategy, answers: Answers, model: AnswerModel, n: int, seed: int
+) -> NDArray[np.float64]:
+    """Part of the variance between workers for each of n replicates, float64 (n,).
+
+    Fitted skills lie too far apart, as they are fitted together with the classes; and a crowd whose
+    skills differ more tells more of the classes, so that its statistics are others. So the part is
+    looked for with which replicates, fitted, differ as much as the answers do; as what the answers
+    show has an error, each replicate has a part of its own, drawn with that error.
+    """
+    wanted = model.differ()
+    if wanted is None:
+        return np.ones(n)
+    found = np.empty((len(NARROW), PILOTS))
+    for row, narrow in enumerate(NARROW):
+        tried = replace(model, narrow=narrow)
+        for at in range(PILOTS):
+            rng = np.random.default_rng((seed, 2**33, at))
+            fitted = _fitted(strategy, answers, tried.draw(rng)[1])
+            found[row, at] = fitted.differ() or 0.0
+    level = np.maximum.accumulate(found.mean(1))
+    error = float(np.sqrt(found.var(1, ddof=1).mean()))
+    shown = np.random.default_rng((seed, 2**34)).normal(wanted, error, n)
+    part = np.exp(np.interp(shown, level, np.log(NARROW)))
+    return np.asarray(np.clip(part, NARROW[0], NARROW[-1]))
 
 
-def _relabelled(answers: Answers, label: NDArray[np.int64]) -> Answers:
-    return Answers(
+def _fitted(strategy: Strategy, answers: Answers, label: NDArray[np.int64]) -> AnswerModel:
+    """The model fitted to other labels of the same workers on the same tasks."""
+    drawn = Answers(
         answers.task, answers.worker, label.astype(np.int32), answers.tasks, answers.workers,
         answers.classes,
     )  # fmt: skip
+    return strategy.answer_model(drawn, fit_quietly(strategy, drawn))
 
 
 def _stacked(found: list[Measured]) -> Rows:

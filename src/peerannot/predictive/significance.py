@@ -101,16 +101,12 @@ _TINY = 1e-9  # below this two values are one
 def statistics_of(found: Replicates) -> tuple[Statistic, ...]:
     """Every statistic that there is something to measure of, with corrected p-values.
 
-    Replicates come from estimates, and estimates are not the truth: a statistic that shifts
-    from replicates to replicates of those is taken to have shifted as much before, and that is
-    taken off (one step of the iterated bootstrap). Correction by the largest standardised
-    statistic (Westfall and Young's step-down max-T), which knows how they go together.
+    Correction by the largest standardised statistic (Westfall and Young's step-down max-T), which
+    knows how they go together.
     """
-    first, second = _reduced(found.first), _reduced(found.second)
+    first = _reduced(found.first)
     names = [n for n, v in first.items() if v.max() > _LEAST.get(n, -np.inf) and np.ptp(v) > _TINY]
     table = np.stack([_scale(n, first[n]) for n in names], 1)
-    shift = table[1:].mean(0) - np.array([_scale(n, second[n]).mean() for n in names])
-    table[1:] += shift
     spread = table[1:].std(0)
     standard = (table - table[1:].mean(0)) / np.maximum(spread, 1e-12)
     p_adjusted = _step_down(standard)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -27,10 +27,15 @@ class AnswerModel(ABC):
     answers : Answers
         The answers that it was fitted to.
     posterior : float64 array (n_tasks, n_classes)
+    narrow : float
+        Part of the variance between workers that is drawn. Classes and skills are fitted
+        together, so that fitted skills of few answers lie further apart than the answers of
+        known classes would explain; what part is left is found by drawing and fitting again.
     """
 
     answers: Answers
     posterior: NDArray[np.float64]
+    narrow: float = field(default=1.0, kw_only=True)
 
     @abstractmethod
     def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -47,6 +52,20 @@ class AnswerModel(ABC):
     @abstractmethod
     def shares(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Expected number of each label from each worker, (n_workers, n_classes), and variance."""
+
+    def skills(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Right answers of each worker and answers, (n_workers, n_columns) both, by the fit; None
+        where workers have no prior that answers were to tell."""
+        return None
+
+    def differ(self) -> float | None:
+        """How much workers differ: the variance of their rates, as a part of the most that it can
+        be; None where that is not drawn."""
+        skills = self.skills()
+        if skills is None:
+            return None
+        share, weight = _spread(*skills)[1], skills[1].sum(0)
+        return float(np.average(share, weights=np.maximum(weight, 1e-12)))
 
     @cached_property
     def met(self) -> NDArray[np.float64]:
@@ -76,13 +95,23 @@ def draw_classes(posterior: NDArray[np.float64], rng: np.random.Generator) -> ND
 
 
 def beta_prior(
-    right: NDArray[np.float64], total: NDArray[np.float64]
+    right: NDArray[np.float64], total: NDArray[np.float64], narrow: float = 1.0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Beta distributions of rates over the rows (workers), one a column, by moments.
 
     Where rates differ no more than their own sampling error the distribution is narrow: that is
-    how rates of few answers are told from skills that differ.
+    how rates of few answers are told from skills that differ. Of the variance that is left, the
+    part ``narrow`` is taken.
     """
+    mean, share = _spread(right, total)
+    strength = 1 / np.maximum(narrow * share, _SPREAD[0]) - 1
+    return mean * strength, (1 - mean) * strength
+
+
+def _spread(
+    right: NDArray[np.float64], total: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Means of rates over the rows, and variances as parts of mean (1 - mean), (n_columns,)."""
     sums = total.sum(0)
     mean = np.where(sums > 0, (right.sum(0) + 0.5) / (sums + 1.0), 0.5)
     rate = right / np.maximum(total, 1e-12)
@@ -90,7 +119,5 @@ def beta_prior(
     room = mean * (1 - mean)
     # E (rate - mean)^2 = V + (room - V) / total, averaged by answers.
     seen = (total * (rate - mean) ** 2).sum(0) / size
-    share = np.minimum((total > 0).sum(0) / size, 0.99)
-    spread = np.clip((seen - room * share) / (1 - share), _SPREAD[0] * room, _SPREAD[1] * room)
-    strength = room / spread - 1
-    return mean * strength, (1 - mean) * strength
+    noise = np.minimum((total > 0).sum(0) / size, 0.99)
+    return mean, np.clip((seen / room - noise) / (1 - noise), *_SPREAD)

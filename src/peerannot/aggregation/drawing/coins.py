@@ -58,11 +58,14 @@ class Coins(_EvenErrors):
 
     rate: NDArray[np.float64]
 
+    def skills(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        total = self.answers.answers_per_worker.astype(np.float64)[:, None]
+        return self.rate[:, None] * total, total
+
     @cached_property
     def _left_open(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        total = self.answers.answers_per_worker.astype(np.float64)[:, None]
-        right = self.rate[:, None] * total
-        a, b = beta_prior(right, total)
+        right, total = self.skills()
+        a, b = beta_prior(right, total, self.narrow)
         return (right + a)[:, 0], (total - right + b)[:, 0]
 
     def draw_right(self, truth: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
@@ -89,10 +92,13 @@ class ClassCoins(_EvenErrors):
 
     rate: NDArray[np.float64]
 
+    def skills(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return self.rate * self.met, self.met
+
     @cached_property
     def _left_open(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         right = self.rate * self.met
-        a, b = beta_prior(right, self.met)
+        a, b = beta_prior(right, self.met, self.narrow)
         return right + a, self.met - right + b
 
     def draw_right(self, truth: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -27,14 +27,16 @@ class Confusions(AnswerModel):
 
     confusion: NDArray[np.float64]
 
+    def skills(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return self.met * np.einsum("jkk->jk", self.confusion), self.met
+
     @cached_property
     def _left_open(self) -> NDArray[np.float64]:
         """Dirichlet parameters: the worker's answers, and the crowd's mean row."""
         counts = self.met[:, :, None] * self.confusion
         crowd = counts.sum(0) + 1e-3
         crowd /= crowd.sum(1, keepdims=True)
-        right = np.einsum("jkk->jk", counts)
-        strength = np.add(*beta_prior(right, self.met))
+        strength = np.add(*beta_prior(*self.skills(), self.narrow))
         return np.asarray(counts + strength[:, None] * crowd)
 
     def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -91,11 +93,14 @@ class Styles(AnswerModel):
             style = unknown / unknown.sum(1, keepdims=True)
         return cls(answers, posterior, competence, style, each * k)
 
+    def skills(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        total = self.answers.answers_per_worker.astype(np.float64)[:, None]
+        return self.competence[:, None] * total, total
+
     @cached_property
     def _left_open(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        total = self.answers.answers_per_worker.astype(np.float64)[:, None]
-        know = self.competence[:, None] * total
-        a, b = beta_prior(know, total)
+        know, total = self.skills()
+        a, b = beta_prior(know, total, self.narrow)
         unknown = total - know + self.strength
         return (know + a)[:, 0], (total - know + b)[:, 0], unknown * self.style
 
