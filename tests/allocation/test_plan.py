@@ -21,7 +21,7 @@ from peerannot.answers import Answers
 from peerannot.errors import DataError, DataWarning, ParameterError
 
 ALL = {"sure": None}
-GAINS = ("expected-accuracy", "mutual-information", "thompson")
+GAINS = ("expected-accuracy", "likelihood-ratio", "mutual-information", "thompson")
 
 
 def by_brute_force(small: Small, name: str, budget: float, cost: dict[str, float]) -> list:
@@ -95,9 +95,8 @@ def test_ranked_is_a_sort(monkeypatch):
 @pytest.mark.parametrize("name", sorted(POLICIES))
 def test_nobody_is_asked_twice_or_more_than_capacity(name, small):
     found = plan(
-        small.result, 30, answers=small.answers, per_worker=4, policy=name,
-        stop={"sure": None, "gain": 0.0},
-    ).table()  # fmt: skip
+        small.result, 30, **small.asking(name), per_worker=4, stop={"sure": None, "gain": 0.0}
+    ).table()
     pairs = list(zip(found["task"], found["worker"], strict=True))
     assert len(set(pairs)) == len(pairs) and not set(pairs) & small.asked_before()
     assert max(Counter(found["worker"]).values()) == 4
@@ -112,9 +111,8 @@ def test_only_pairs_of_the_mask(name, sparse, small):
     mask[0] = True
     given = csr_array(mask) if sparse else mask
     found = plan(
-        small.result, 99, answers=small.answers, mask=given, policy=name,
-        stop={"sure": None, "gain": 0.0},
-    )  # fmt: skip
+        small.result, 99, **small.asking(name), mask=given, stop={"sure": None, "gain": 0.0}
+    )
     pairs = set(zip(found.table()["task"], found.table()["worker"], strict=True))
     allowed = {(f"t{i}", f"w{j}") for i, j in zip(*np.nonzero(mask), strict=True)}
     assert pairs == allowed - small.asked_before()
@@ -259,10 +257,14 @@ def test_a_sparse_posterior_of_many_classes(name):
     dense = MajorityVote().fit(answers)
     result = replace(dense, posterior=csr_array(dense.posterior))
     small = replace(result, skill=np.full(4, 0.7)) if name in GAINS else result
-    found = plan(small, 3, answers=answers, policy=name, stop=ALL, per_worker=1)
+    asking = Small(answers, small).asking(name)
+    if name == "likelihood-ratio":  # between two classes of a task, one answer of each worker
+        share = csr_array(0.5 * dense.posterior + 0.5 * np.roll(dense.posterior, 1, axis=1))
+        small = replace(small, posterior=share)
+    found = plan(small, 3, **asking, stop=ALL, per_worker=1)
     assert len({pick.task for pick in found.picks}) == 3
-    same = replace(small, posterior=dense.posterior)
-    again = plan(same, 3, answers=answers, policy=name, stop=ALL, per_worker=1)
+    same = replace(small, posterior=small.posterior.toarray())
+    again = plan(same, 3, **asking, stop=ALL, per_worker=1)
     gains = [None if pick.gain is None else pytest.approx(pick.gain) for pick in found.picks]
     assert [pick.gain for pick in again.picks] == gains
 

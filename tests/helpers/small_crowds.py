@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,16 @@ class Small:
         a = self.answers
         pairs = zip(a.task, a.worker, strict=True)
         return {(a.tasks[int(t)], a.workers[int(w)]) for t, w in pairs}
+
+    def asking(self, policy: str) -> dict[str, Any]:
+        """A policy that finds no task of these done, with what it needs."""
+        given: dict[str, Any] = {"answers": self.answers, "policy": policy}
+        if policy == "likelihood-ratio":
+            given["policy"] = "likelihood-ratio[error=1e-15]"
+        if policy == "activelab":
+            shape = self.answers.n_tasks, self.answers.n_classes
+            given["probabilities"] = np.random.default_rng(0).dirichlet(np.ones(shape[1]), shape[0])
+        return given
 
 
 def make(n: int = 12, w: int = 5, k: int = 3, seed: int = 0) -> Small:

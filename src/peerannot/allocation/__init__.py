@@ -14,7 +14,9 @@ To add a policy, write one file here with a class under ``@POLICIES.register(...
 
 from typing import TYPE_CHECKING, Any
 
+from peerannot.allocation.classifiers import active_learning_scores, check_probabilities
 from peerannot.allocation.plan import Plan, next_tasks, plan
+from peerannot.allocation.probabilities import read_probabilities, with_tasks
 from peerannot.allocation.registry import POLICIES, build
 from peerannot.allocation.stop import Stop
 from peerannot.allocation.tasks import TaskList, read_tasks
@@ -31,11 +33,15 @@ __all__ = [
     "Policy",
     "Stop",
     "TaskList",
+    "active_learning_scores",
     "build",
+    "check_probabilities",
     "next_tasks",
     "plan",
+    "read_probabilities",
     "read_tasks",
     "read_workers",
+    "with_tasks",
 ]
 
 

@@ -230,6 +230,9 @@ class GainPolicy(Policy):
     """
 
     by_worker: ClassVar[bool] = True
+    by_skill: ClassVar[bool] = True
+    """Whether, of two workers who err alike in all classes, no answer of the one who is right less
+    often (and not less than a guess) has more value: nobody is then asked before a better one."""
 
     @abstractmethod
     def gain(

@@ -16,10 +16,20 @@ __all__ = ["Entropy"]
 @POLICIES.register("entropy")
 @dataclass(frozen=True, kw_only=True)
 class Entropy(OrderPolicy):
-    """Tasks of the largest entropy of the posterior first, whoever answers.
+    r"""Tasks of the largest entropy of the posterior first, whoever answers.
 
-    It needs no skills of workers. Of a task with n answers pending the entropy counts 1 / (n + 1):
-    it says nothing of what an answer brings.
+    .. math:: H(z_i) = -\sum_k z_{ik} \log z_{ik}
+
+    Of a task with n answers pending the entropy counts 1 / (n + 1): it says nothing of what an
+    answer brings. Ambiguous tasks keep their entropy whatever is answered, so they are asked again
+    and again: set ``--stop hopeless`` or ``answers``.
+
+    When to use: the strategy has no skills of workers (majority vote), or who answers cannot be
+    chosen.
+
+    Notes
+    -----
+    Cost: O(1) a task once the posterior is known.
 
     References
     ----------

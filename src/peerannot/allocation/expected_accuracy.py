@@ -19,14 +19,24 @@ TIE = 1e-6
 @POLICIES.register("expected-accuracy", "QASCA")
 @dataclass(frozen=True, kw_only=True)
 class ExpectedAccuracy(GainPolicy):
-    """Pairs whose answer raises the expected accuracy of the labels most.
+    r"""Pairs whose answer raises the expected accuracy of the labels most.
 
     With posterior z and confusion matrix C of the worker, the answer l comes with probability
-    sum_k z_k C_kl, and the label is then right with max_k z_k C_kl over it. So the gain is
-    sum_l max_k z_k C_kl - max_k z_k. It is 0 where no single answer changes the label, which is
-    common: a millionth of the mutual information breaks ties.
+    :math:`\sum_k z_k C_{kl}`, and the label is then right with :math:`\max_k z_k C_{kl}` over
+    that.
+    So the gain is
 
-    It needs the skills of workers.
+    .. math:: \sum_l \max_k z_k C_{kl} - \max_k z_k
+
+    It is 0 where no single answer changes the label, which is common: a millionth of the mutual
+    information breaks ties.
+
+    When to use: the share of right labels at the end of this very budget is what counts, and the
+    budget is small. It needs the skills of workers.
+
+    Notes
+    -----
+    Cost: O(K^2) a task and worker or group of workers that is looked at.
 
     References
     ----------

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot._progress import Progress
-from peerannot.allocation.base import Policy, Tasks
+from peerannot.allocation.base import GainPolicy, Policy, Tasks
 from peerannot.allocation.crowd import Crowd
 from peerannot.allocation.listed import choose_listed
 from peerannot.allocation.pairs import Pairs
@@ -29,12 +29,14 @@ UNKNOWN = -1  # group of a heap entry whose value is only a bound
 
 @dataclass(frozen=True)
 class Pick:
-    """A worker to ask about a task. ``gain`` is None where the policy has none."""
+    """A worker to ask about a task. ``gain`` is None where the policy has none, and of a probe:
+    a task whose label is known, for a worker who is not."""
 
     task: int
     worker: int
     gain: float | None
     pending: int
+    probe: bool = False
 
 
 def allocate(
@@ -169,6 +171,7 @@ class _Steps:
         self.channels = np.array([group.channel for group in groups])
         self.right = np.array([group.right for group in groups])
         self.above = _above(np.array([group.cost for group in groups]), self.right, crowd, policy)
+        self.comparable = not isinstance(policy, GainPolicy) or policy.by_skill
         self.times = np.ones(len(tasks)) if size is None or not policy.by_worker else size
         self.most = np.full(len(tasks), -np.inf)
         self.most[open_] = most / self.times[open_]
@@ -232,7 +235,7 @@ class _Steps:
         open_ = self.open[left[self.open]]
         # Where some of the values are known, most of the order is as it was.
         self.open = some = open_[np.argsort(-bound[open_], kind="stable")]
-        channel, learn = self.channels[g], bool(np.isfinite(self.right[g]))
+        channel, learn = self.channels[g], bool(self.comparable and np.isfinite(self.right[g]))
 
         def value(some: NDArray[np.int64]) -> NDArray[np.float64]:
             found = self.policy.first(self.tasks, some, channel) / self.times[some]
@@ -332,7 +335,7 @@ def _above(
 ) -> list[tuple[int, ...]]:
     """Groups that each group is outdone by: of workers no dearer and no worse, if all err alike."""
     n = len(cost)
-    if policy.by_worker and not crowd.coins:
+    if isinstance(policy, GainPolicy) and not (crowd.coins and policy.by_skill):
         return [()] * n
     better = (cost <= cost[:, None]) & (right >= right[:, None]) & np.isfinite(right)
     alike = better & better.T

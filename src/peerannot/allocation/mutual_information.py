@@ -34,11 +34,18 @@ def information(
 @POLICIES.register("mutual-information", "MI")
 @dataclass(frozen=True, kw_only=True)
 class MutualInformation(GainPolicy):
-    """Pairs whose answer tells most of the class: I(z; y) = H(y) - sum_k p(z = k) H(y | z = k).
+    r"""Pairs whose answer tells most of the class.
 
-    It needs the skills of workers. It counts answers that could not change the label by
-    themselves, which `expected-accuracy` does not. A worker who is wrong in a known way tells as
-    much as one who is right.
+    .. math:: I(z; y) = H(y) - \sum_k p(z = k) H(y \mid z = k)
+
+    It counts answers that could not change the label by themselves, which `expected-accuracy` does
+    not. A worker who is wrong in a known way tells as much as one who is right.
+
+    When to use: by default. It needs the skills of workers.
+
+    Notes
+    -----
+    Cost: O(K^2) a task and worker or group of workers that is looked at.
 
     References
     ----------

@@ -25,13 +25,15 @@ class Pairs:
     place : int array
         Position of each worker of the answers among those who can be asked, -1 for others.
     allowed, forbidden
-        Dense or sparse matrices (n_tasks, n_workers) of true and false; None for all, and for
+        Dense or sparse matrices (n_rows, n_workers) of true and false; None for all, and for
         none.
+    rows
+        The task of each row of them; None for all in order.
     """
 
     def __init__(
         self, n_tasks: int, n_workers: int, answers: Answers | None, place: NDArray[Any],
-        allowed: Any = None, forbidden: Any = None,
+        allowed: Any = None, forbidden: Any = None, rows: NDArray[np.int64] | None = None,
     ) -> None:  # fmt: skip
         task, worker = np.empty(0, np.int64), np.empty(0, np.int64)
         if answers is not None:
@@ -39,7 +41,7 @@ class Pairs:
             here = who >= 0
             task, worker = answers.task[here].astype(np.int64), who[here].astype(np.int64)
         if forbidden is not None:
-            more, who = _cells(forbidden)
+            more, who = _cells(forbidden, rows)
             task, worker = np.append(task, more), np.append(worker, who)
         if forbidden is not None or (np.diff(worker) == 0).any():
             cell = np.unique(task * n_workers + worker)
@@ -48,7 +50,7 @@ class Pairs:
         self._allowed: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
         left = np.full(n_tasks, n_workers, np.int64)
         if allowed is not None:
-            row, who = _cells(allowed)
+            row, who = _cells(allowed, rows)
             self._allowed = who, _starts(row, n_tasks)
             left = np.bincount(row, minlength=n_tasks)
             both = np.isin(task * n_workers + worker, row * n_workers + who)
@@ -107,10 +109,13 @@ def mask_of(mask: Any, n_tasks: int, n_workers: int, name: str) -> Any:
     return pairs
 
 
-def _cells(pairs: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _cells(
+    pairs: Any, rows: NDArray[np.int64] | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Task and worker of each pair that is true, in order."""
     row, column = pairs.nonzero()
     row, column = np.asarray(row, np.int64), np.asarray(column, np.int64)
+    row = row if rows is None else rows[row]
     order = np.lexsort((column, row))
     return row[order], column[order]
 

@@ -13,16 +13,19 @@ from numpy.typing import NDArray
 
 from peerannot._options import check
 from peerannot._progress import Progress, silent
+from peerannot._text import did_you_mean
 from peerannot.aggregation import Result
 from peerannot.aggregation.origin import build_frame
 from peerannot.allocation.base import GainPolicy, Policy, Tasks
-from peerannot.allocation.crowd import Crowd
+from peerannot.allocation.classifiers import check_probabilities
+from peerannot.allocation.crowd import Crowd, costs_of
 from peerannot.allocation.greedy import Pick, allocate
 from peerannot.allocation.hopeless import log_chance
 from peerannot.allocation.pairs import Pairs, mask_of
+from peerannot.allocation.probes import give_probes
 from peerannot.allocation.registry import build
 from peerannot.allocation.stop import Stop
-from peerannot.answers import Answers
+from peerannot.answers import Answers, gold_labels
 from peerannot.errors import DataError, DataWarning, ParameterError
 
 __all__ = ["Asking", "Plan", "next_tasks", "plan"]
@@ -36,11 +39,25 @@ class Asking(TypedDict, total=False):
     answers : Answers
         Who answered what: nobody is asked a second time. Without it, and without a mask, pairs
         may be asked that have an answer.
-    per_worker : int
-        Most answers to ask of each worker.
-    mask : bool array (n_tasks, n_workers) or sparse
-        Pairs that are allowed, in order of the result's tasks and of ``workers``: the annotators
-        of skactiveml. Pairs that have an answer are left out of it.
+    tasks : iterable of str
+        Tasks that may be asked, by id: the candidates of skactiveml. By default all of the result,
+        also those without any answer.
+    task_cost : mapping, numbers or number
+        What the cost of an answer is multiplied by: by task id, one for each of ``tasks``, or of
+        all.
+    per_worker : int, mapping or ints
+        Most answers to ask of each worker: of all, by worker id, or one for each of ``workers``.
+    mask, forbidden : bool array (n_tasks, n_workers) or sparse
+        Pairs that are allowed, and that are not, in order of ``tasks`` and of ``workers``: the
+        mask is the boolean annotators of skactiveml. Pairs that have an answer are left out.
+    gold : mapping
+        Known labels by task, see `peerannot.answers.gold_classes`; it needs the answers. Workers of
+        fewer than ``probes`` answers are asked about these tasks first, and about no others
+        before they are known; nobody else is asked about them.
+    probes : int
+        By default 5.
+    probabilities : float array (n_tasks, n_classes) or (n_models, n_tasks, n_classes)
+        What classifiers say of all tasks of the result, for the policies that need it.
     policy : str or Policy
         By default ``"mutual-information"``.
     stop : Stop or mapping
@@ -50,8 +67,14 @@ class Asking(TypedDict, total=False):
     """
 
     answers: Answers | None
-    per_worker: int | None
+    tasks: Iterable[Any] | None
+    task_cost: Any
+    per_worker: Any
     mask: Any
+    forbidden: Any
+    gold: Any
+    probes: int
+    probabilities: Any
     policy: str | Policy
     stop: Stop | Mapping[str, Any] | None
     progress: Progress
@@ -70,6 +93,12 @@ class Plan:
     done : int64 array (n_tasks,)
         Why each task is done, a position in ``why``; 0 where it is open.
     why : tuple of str
+    tasks : Tasks
+        What was known of the tasks.
+    size : float64 array (n_tasks,) or None
+        What the cost of an answer to each task is multiplied by.
+    n_candidates : int
+        Tasks that might be asked.
     """
 
     policy: Policy
@@ -78,22 +107,28 @@ class Plan:
     picks: list[Pick]
     done: NDArray[np.int64]
     why: tuple[str, ...]
+    tasks: Tasks
+    size: NDArray[np.float64] | None
+    n_candidates: int
 
     @property
     def spent(self) -> float:
         """Sum of the costs of the answers to ask for."""
-        return float(sum(self.crowd.cost[pick.worker] for pick in self.picks))
+        return float(sum(map(self._cost, self.picks)))
+
+    def _cost(self, pick: Pick) -> float:
+        times = 1.0 if self.size is None else float(self.size[pick.task])
+        return float(self.crowd.cost[pick.worker]) * times
 
     def table(self) -> dict[str, Any]:
         """Columns task, worker, gain (in the policy's unit; None where it has none), cost, reason,
         in the order in which to ask."""
-        tasks = Tasks(self.result)
         return {
             "task": [self.result.tasks[pick.task] for pick in self.picks],
             "worker": [self.crowd.ids[pick.worker] for pick in self.picks],
             "gain": [pick.gain for pick in self.picks],
-            "cost": [float(self.crowd.cost[pick.worker]) for pick in self.picks],
-            "reason": [self._reason(tasks, pick) for pick in self.picks],
+            "cost": [self._cost(pick) for pick in self.picks],
+            "reason": [self._reason(pick) for pick in self.picks],
         }
 
     def done_table(self) -> dict[str, Any]:
@@ -110,8 +145,11 @@ class Plan:
         pairs = zip(self.why[1:], counts[1:], strict=True)
         return {reason: n for reason, n in pairs if n}
 
-    def _reason(self, tasks: Tasks, pick: Pick) -> str:
-        text = self.policy.reason(tasks, pick.task, pick.pending)
+    def _reason(self, pick: Pick) -> str:
+        if pick.probe:
+            n = int(self.crowd.n_answers[pick.worker])
+            return f"label known, worker of {n} answers" if n else "label known, worker new"
+        text = self.policy.reason(self.tasks, pick.task, pick.pending)
         if pick.pending:
             text += f", {pick.pending} more asked"
         if not self.policy.by_worker:
@@ -150,13 +188,7 @@ def plan(
     budget: float,
     workers: Iterable[Any] | None = None,
     cost: Any = None,
-    *,
-    answers: Answers | None = None,
-    per_worker: int | None = None,
-    mask: Any = None,
-    policy: str | Policy = "mutual-information",
-    stop: Stop | Mapping[str, Any] | None = None,
-    progress: Progress = silent,
+    **asking: Unpack[Asking],
 ) -> Plan:
     """Choose tasks and workers, the pair of the largest gain per cost first.
 
@@ -165,22 +197,23 @@ def plan(
     result
         What is known now.
     budget
-        Number of answers to ask for; with ``cost``, the sum of costs.
+        Number of answers to ask for; with ``cost`` or ``task_cost``, the sum of costs.
     workers
         Who can be asked: ids, also of workers who have never answered; None for all of the result.
         One alone: what should this worker do now?
     cost
         Cost of an answer: by worker id, one number for each of ``workers``, or of all.
-    answers, per_worker, mask, policy, stop, progress
+    **asking
         See `Asking`.
 
     Raises
     ------
     ParameterError
-        ``budget`` or another option is out of range, or the policy needs skills of workers that
-        the strategy does not estimate.
+        ``budget`` or another option is out of range, or the policy needs what there is not: skills
+        of workers, which the strategy does not estimate, answers or probabilities.
     DataError
-        ``answers``, ``mask``, ``workers`` or ``cost`` do not fit the result.
+        ``answers``, ``tasks``, ``mask``, ``workers``, ``gold``, ``probabilities`` or a cost do not
+        fit the result.
 
     Notes
     -----
@@ -190,35 +223,77 @@ def plan(
     of the tasks that may be among the best, 16 times at most over all; see
     `peerannot.allocation.greedy.allocate`.
     """
-    rule = build(policy) if isinstance(policy, str) else policy
+    given = _Asked(**asking)
+    rule = build(given.policy) if isinstance(given.policy, str) else given.policy
     check(rule)
-    budget = _budget(budget)
-    stops = Stop.of(stop)
-    crowd = Crowd(result, workers, cost, per_worker)
+    left = _budget(budget)
+    stops = Stop.of(given.stop)
+    answers = given.answers
+    crowd = Crowd(result, workers, cost, given.per_worker)
     if rule.by_worker:
         crowd.need_skills(rule.name)
     if isinstance(rule, GainPolicy) and type(rule).skills is not GainPolicy.skills:
         crowd.reckon(rule)
+    if answers is not None and answers.tasks != result.tasks:
+        raise DataError("answers: not those of the result, their tasks differ")
     narrow = rule.by_worker and crowd.coins and not isinstance(result.posterior, np.ndarray)
-    tasks = Tasks(result, answers, narrow=narrow)
+    tasks = Tasks(result, answers, _probabilities(rule, given, result), narrow=narrow)
     if narrow:
         crowd.narrow(tasks.width)
-    everything = np.arange(len(tasks))
-    most = rule.most(tasks, everything)
-    pairs = _pairs(answers, result, crowd, mask)
-    gains = most if isinstance(rule, GainPolicy) else None
+    candidates = _candidates(given.tasks, result)
+    size = _sizes(given.task_cost, candidates, result)
+    pairs = _pairs(given, result, crowd, candidates)
+    known = _known(given)
+    most = rule.most(tasks, np.arange(len(tasks)))
     chance = None
     if stops.hopeless is not None:
         if answers is None:
             raise ParameterError("stop: hopeless looks at the answers; give answers=")
         chance = log_chance(result, answers)
-    done, why = stops.reasons(tasks, gains, pairs.left <= 0, chance)
-    open_ = np.flatnonzero(done == 0)
-    picks = allocate(
-        rule, tasks, crowd, open_, most[open_], pairs, budget=budget,
-        answers=stops.answers, gain=stops.gain, progress=progress,
+    done, why = stops.reasons(
+        tasks, most if isinstance(rule, GainPolicy) else None, pairs.left <= 0, chance,
+        nothing_left=rule.nothing_left,
     )  # fmt: skip
-    return Plan(rule, result, crowd, picks, done, why)
+    if known is not None:
+        done[known >= 0], why = len(why), (*why, "label known")
+    if candidates is not None:
+        here = np.zeros(len(tasks), np.bool_)
+        here[candidates] = True
+        done[~here] = 0
+    open_ = np.flatnonzero(done == 0) if candidates is None else np.sort(candidates)
+    open_ = open_[done[open_] == 0]
+    probes: list[Pick] = []
+    if known is not None:
+        probes = give_probes(crowd, pairs, known, given.probes, left, size)
+        left -= sum(
+            float(crowd.cost[p.worker]) * (1.0 if size is None else float(size[p.task]))
+            for p in probes
+        )
+        crowd.capacity[np.unique(np.array([p.worker for p in probes], np.int64))] = 0
+    picks = allocate(
+        rule, tasks, crowd, open_, most[open_], pairs, budget=left, answers=stops.answers,
+        gain=stops.gain, size=size, progress=given.progress,
+    )  # fmt: skip
+    n = len(tasks) if candidates is None else len(candidates)
+    return Plan(rule, result, crowd, probes + picks, done, why, tasks, size, n)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """`Asking` with its defaults."""
+
+    answers: Answers | None = None
+    tasks: Iterable[Any] | None = None
+    task_cost: Any = None
+    per_worker: Any = None
+    mask: Any = None
+    forbidden: Any = None
+    gold: Any = None
+    probes: int = 5
+    probabilities: Any = None
+    policy: str | Policy = "mutual-information"
+    stop: Stop | Mapping[str, Any] | None = None
+    progress: Progress = silent
 
 
 def _budget(budget: Any) -> float:
@@ -232,11 +307,44 @@ def _budget(budget: Any) -> float:
     return float(budget)
 
 
-def _pairs(answers: Answers | None, result: Result, crowd: Crowd, mask: Any) -> Pairs:
+def _candidates(given: Iterable[Any] | None, result: Result) -> NDArray[np.int64] | None:
+    """Positions of the tasks that may be asked, in the order in which they are given."""
+    if given is None:
+        return None
+    if isinstance(given, str):
+        raise ParameterError(f"tasks must be a list of ids, not {given!r}")
+    names = [str(task) for task in given]
+    at = result.tasks.codes(names).astype(np.int64)
+    if (at < 0).any():
+        lost = names[int(np.flatnonzero(at < 0)[0])]
+        raise DataError(
+            f"tasks: {lost!r} is none of the result"
+            + (did_you_mean(lost, result.tasks) or "; fit answers that have it among their tasks")
+        )
+    if len(set(names)) < len(names):
+        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        raise DataError(f"tasks: {twice!r} is there twice")
+    return at
+
+
+def _sizes(
+    cost: Any, candidates: NDArray[np.int64] | None, result: Result
+) -> NDArray[np.float64] | None:
+    if cost is None:
+        return None
+    if candidates is None:
+        return costs_of(cost, result.tasks, "task")
+    found = np.ones(len(result.tasks))
+    found[candidates] = costs_of(cost, list(result.tasks.take(candidates)), "task")
+    return found
+
+
+def _pairs(
+    given: _Asked, result: Result, crowd: Crowd, candidates: NDArray[np.int64] | None
+) -> Pairs:
     """Who may be asked about which task."""
-    if answers is not None and answers.tasks != result.tasks:
-        raise DataError("answers: not those of the result, their tasks differ")
-    if answers is None and mask is None:
+    answers = given.answers
+    if answers is None and given.mask is None:
         warnings.warn(
             "who answered what is not known: give answers=, else workers may be asked again",
             DataWarning,
@@ -244,4 +352,39 @@ def _pairs(answers: Answers | None, result: Result, crowd: Crowd, mask: Any) -> 
         )
     n, w = len(result.tasks), len(crowd)
     place = crowd.ids.codes([] if answers is None else list(answers.workers))
-    return Pairs(n, w, answers, place, mask_of(mask, n, w, "mask"))
+    rows = n if candidates is None else len(candidates)
+    return Pairs(
+        n, w, answers, place,
+        mask_of(given.mask, rows, w, "mask"), mask_of(given.forbidden, rows, w, "forbidden"),
+        candidates,
+    )  # fmt: skip
+
+
+def _known(given: _Asked) -> NDArray[np.int32] | None:
+    """Known class of each task, -1 for none; None where none is given."""
+    if given.gold is None:
+        return None
+    if given.answers is None:
+        raise ParameterError("gold: which tasks are meant is not known; give answers=")
+    if isinstance(given.probes, bool) or not isinstance(given.probes, int) or given.probes < 0:
+        raise ParameterError(f"probes must be a number of answers, not {given.probes!r}")
+    return gold_labels(given.answers, given.gold)
+
+
+def _probabilities(rule: Policy, given: _Asked, result: Result) -> NDArray[np.float64] | None:
+    wanted = "probabilities" in rule.needs
+    if "answers" in rule.needs and given.answers is None:
+        raise ParameterError(f"{rule.name} looks at the answers; give answers=")
+    if given.probabilities is None and wanted:
+        raise ParameterError(
+            f"{rule.name} needs what a classifier says of the tasks: probabilities="
+            " (--probabilities FILE), or take another policy"
+        )
+    if given.probabilities is None:
+        return None
+    if not wanted:
+        raise ParameterError(
+            f"{rule.name} has no use for probabilities of a classifier; activelab has"
+        )
+    shape = len(result.tasks), len(result.classes)
+    return check_probabilities(given.probabilities, shape, result.tasks)

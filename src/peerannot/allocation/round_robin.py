@@ -18,6 +18,13 @@ __all__ = ["RoundRobin"]
 class RoundRobin(OrderPolicy):
     """Tasks of the fewest answers first, equal ones in their order.
 
+    When to use: as the baseline of most campaigns, "each task three times"; with ``--stop
+    answers=3`` it is that.
+
+    Notes
+    -----
+    Cost: O(1) a task.
+
     References
     ----------
     The baseline of Sheng, V. S., Provost, F. and Ipeirotis, P. G. (2008). Get another label?

@@ -24,6 +24,8 @@ def log_ratio(tasks: Tasks) -> NDArray[np.float64]:
     prior = tasks.result.prior
     shares = np.full(tasks.n_classes, 1.0) if prior is None else np.maximum(prior, 1e-300)
     found = []
+    if not isinstance(tasks.result.posterior, np.ndarray):
+        return _sparse_ratio(tasks.result.posterior, shares)
     for rows in tasks.blocks(np.arange(len(tasks))):
         likelihood = rows / shares
         if tasks.n_classes < 2:
@@ -34,6 +36,22 @@ def log_ratio(tasks: Tasks) -> NDArray[np.float64]:
         with np.errstate(divide="ignore", invalid="ignore"):
             found.append(np.log(first) - np.log(second))
     return np.concatenate(found) if found else np.empty(0)
+
+
+def _sparse_ratio(posterior: Any, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same of a sparse posterior: classes without a probability are impossible."""
+    n = np.diff(posterior.indptr)
+    row = np.repeat(np.arange(len(n)), n)
+    order = np.lexsort((-posterior.data, row))
+    likelihood = (posterior.data / shares[posterior.indices])[order]
+    first = posterior.indptr[:-1].astype(np.int64)
+    some, two = np.flatnonzero(n > 0), np.flatnonzero(n > 1)
+    found = np.zeros(len(n))
+    found[some] = np.inf
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.log(likelihood[first[two]]) - np.log(likelihood[first[two] + 1])
+    found[two] = ratio
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +125,8 @@ class Stop(Options):
         most: NDArray[np.float64] | None,
         nobody: NDArray[np.bool_],
         chance: NDArray[np.float64] | None = None,
+        *,
+        nothing_left: str = "no gain left",
     ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
         """Why each task is done: its position in the texts, 0 where it is not, and these.
 
@@ -118,6 +138,8 @@ class Stop(Options):
             See `peerannot.allocation.hopeless.log_chance`; None where it is not asked for.
         nobody
             Whether nobody is left to ask.
+        nothing_left
+            What is said of a task where one who knows would gain nothing.
         """
         n = len(tasks)
         never = np.zeros(n, np.bool_)
@@ -133,7 +155,7 @@ class Stop(Options):
             ("hopeless: workers disagree more than their skills allow",
                 never if self.hopeless is None or chance is None
                 else chance <= math.log(self.hopeless)),
-            ("no gain left", never if most is None else most <= self.gain),
+            (nothing_left, never if most is None else most <= self.gain),
             ("nobody left to ask", nobody),
         ]  # fmt: skip
         found = np.zeros(n, np.int64)

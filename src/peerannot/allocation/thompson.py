@@ -25,10 +25,16 @@ class Thompson(MutualInformation):
     and are left when they turn out bad. Another draw once there are more answers. Gains told are
     those of the drawn skills.
 
+    When to use: workers come and go, and little is known of many of them.
+
     Parameters
     ----------
     seed
         Seed of the draws.
+
+    Notes
+    -----
+    Cost: that of `mutual-information`, and a draw a worker.
 
     References
     ----------

@@ -27,10 +27,16 @@ class Uniform(OrderPolicy):
     """Tasks in random order, each once before any a second time; another one once there are more
     answers, so that round after round all have the same chance.
 
+    When to use: as a baseline to compare others with, and for a sample that no model has touched.
+
     Parameters
     ----------
     seed
         Seed of the order.
+
+    Notes
+    -----
+    Cost: a random number a task.
 
     References
     ----------

@@ -51,16 +51,56 @@ FILE = LocalPath(dir_okay=False)
     type=FILE,
     help="Table of who can be asked, with a column worker.  [default: who has answered]",
 )
-@click.option("--cost", metavar="COL", help="Column of --workers with the cost of an answer.")
-@click.option("--ask", metavar="WORKERS", help="Ask these alone, with commas between.")
 @click.option(
     "--tasks",
     "tasks_file",
     type=FILE,
     help="Table of all tasks, with a column task: those without answers are asked, too, and other"
-    " columns (image_url) go into the output.",
+    " columns (image_url) go into the output.  [default: those of the answers, and images of"
+    " DATASET that nobody has answered]",
 )
-@click.option("--per-worker", type=click.IntRange(1), help="Most answers to ask of each worker.")
+@click.option(
+    "--cost",
+    metavar="COL",
+    help="Column with the cost of an answer, of --workers, of --tasks, or of both, which are then"
+    " multiplied.",
+)
+@click.option(
+    "--worker",
+    "-w",
+    "ask",
+    multiple=True,
+    metavar="NAME",
+    help="Ask this worker alone; repeatable.",
+)
+@click.option(
+    "--per-worker",
+    metavar="M|COL",
+    help="Most answers to ask of each worker: a number, or the column of --workers with it.",
+)
+@click.option("--allowed", type=FILE, help="Table of task and worker: ask only these pairs.")
+@click.option("--forbidden", type=FILE, help="Table of task and worker: ask none of these pairs.")
+@click.option(
+    "--gold",
+    type=FILE,
+    help="Known labels (columns task, label; or JSON, .npy), which the strategy keeps fixed: new"
+    " workers are asked about these tasks first, nobody else is.",
+)
+@click.option(
+    "--probes",
+    type=click.IntRange(0),
+    default=5,
+    show_default=True,
+    help="With --gold: answers from which on a worker is not new.",
+)
+@click.option(
+    "--probabilities",
+    type=FILE,
+    multiple=True,
+    help="What a classifier says of each task, for the policy activelab or -s crowdlab: a table"
+    " with a column task (or image) and one of each class, as 'peerannot predict' writes it, or"
+    " .npy (n_tasks, K); repeatable for several classifiers.",
+)
 @click.option(
     "--stop",
     "rules",
@@ -70,7 +110,7 @@ FILE = LocalPath(dir_okay=False)
     " hopeless=0.001, gain=0.001; repeatable.",
 )
 @answers_file_option
-@reading_options()
+@reading_options(without={"worker"})
 @click.option(
     "--output",
     "-o",
@@ -92,11 +132,6 @@ def next_(
     budget: float,
     policy: str,
     strategy: str,
-    workers_file: Path | None,
-    cost: str | None,
-    ask: str | None,
-    tasks_file: Path | None,
-    per_worker: int | None,
     rules: tuple[str, ...],
     answers_file: str,
     output: Path | None,
@@ -105,6 +140,16 @@ def next_(
     done: Path | None,
     force: bool,
     as_json: bool,
+    gold: Path | None,
+    probes: int,
+    probabilities: tuple[Path, ...],
+    workers_file: Path | None,
+    tasks_file: Path | None,
+    cost: str | None,
+    ask: tuple[str, ...],
+    per_worker: str | None,
+    allowed: Path | None,
+    forbidden: Path | None,
     **reading: Any,
 ) -> None:
     """Tell which tasks of DATASET (default: this folder) or FILE to ask whom about next.
@@ -118,10 +163,9 @@ def next_(
     from peerannot.allocation import Stop, TaskList, plan, read_tasks
     from peerannot.allocation import build as build_policy
     from peerannot.allocation.handing import Handed, format_of, hand
+    from peerannot.cli._asking import Asked, Known
     from peerannot.io import may_write, write_table
 
-    if cost is not None and workers_file is None:
-        raise click.UsageError("--cost is a column of --workers; give the file, too")
     must_write_csv(*(path for path in (output, done) if path is not None))
     if output is None and (to is not None or options):
         raise click.UsageError("--to and -P are of --output; give the file, too")
@@ -133,20 +177,23 @@ def next_(
         may_write(done, force=force)
     chosen, rule = build_policy(policy), build(strategy)
     stop = Stop.of(parse_pairs(rules, where="--stop"))
-    names, costs = _workers(workers_file, cost, ask)
     tasks = TaskList() if tasks_file is None else read_tasks(tasks_file)
+    who = Asked.read(workers_file, tasks_file, tasks, cost, per_worker, ask)
     votes = load_votes(dataset, answers_file=answers_file, **reading)
-    answers = tasks.added_to(votes.answers)
+    listed = None if tasks_file is None else tasks
+    known = Known.read(dataset, votes.answers, listed, gold, probabilities)
+    known.must_be_of_use(chosen, rule)
+    pairs = who.pairs(known.answers, allowed, forbidden)
     with spoken_warnings(), progress_bar(rule.name) as progress:
-        result = rule.fit(answers, progress=progress)
+        result = rule.fit(known.answers, progress=progress, **known.for_strategy(rule))
     with spoken_warnings(), progress_bar("next") as progress:
         found = plan(
-            result, budget, names, costs, answers=answers, per_worker=per_worker,
+            result, budget, **who.arguments(), **pairs, **known.for_policy(chosen), probes=probes,
             policy=chosen, stop=stop, progress=progress,
         )  # fmt: skip
     table = found.table()
     if output is not None:
-        hand(output, Handed(found, answers, tasks, given), to)
+        hand(output, Handed(found, known.answers, tasks, given), to)
     if done is not None:
         write_table(done, found.done_table())
     if as_json:
@@ -162,7 +209,7 @@ def next_(
                     dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)
                 ],
                 "done": found.done_counts(),
-                "n_tasks": answers.n_tasks,
+                "n_tasks": found.n_candidates,
                 **votes.facts,
             },
         )
@@ -170,24 +217,6 @@ def next_(
     if output is None and found.picks:
         _print(table, costly=cost is not None)
     _tell(found, budget, output, done)
-
-
-def _workers(path: Path | None, cost: str | None, ask: str | None) -> tuple[list[str] | None, Any]:
-    """Who can be asked, and costs by worker."""
-    from peerannot._text import did_you_mean
-    from peerannot.allocation import read_workers
-    from peerannot.errors import ParameterError
-
-    wanted = None if ask is None else [name.strip() for name in ask.split(",") if name.strip()]
-    if path is None:
-        return wanted, None
-    names, costs = read_workers(path, cost)
-    for name in wanted or ():
-        if name not in names:
-            raise ParameterError(f"--ask: {name!r} is not in {path}" + did_you_mean(name, names))
-    if costs is None or wanted is None:
-        return wanted or names, costs
-    return wanted, dict(zip(names, costs, strict=True))
 
 
 def _print(table: dict[str, Any], *, costly: bool) -> None:
@@ -205,7 +234,7 @@ def _cell(value: Any) -> str:
 
 
 def _tell(found: Plan, budget: float, output: Path | None, done: Path | None) -> None:
-    n = len(found.done)
+    n = found.n_candidates
     counts = found.done_counts()
     total = sum(counts.values())
     why = f": {', '.join(f'{reason} {m:,}' for reason, m in counts.items())}" * bool(total)
