@@ -29,6 +29,14 @@ def test_every_strategy_page_is_of_a_strategy_and_linked(name):
     assert name == "README.md" or f"({name})" in index
 
 
+@pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "docs" / "policies").glob("*.md")))
+def test_every_page_of_a_policy_is_of_one_and_linked(name):
+    from peerannot.allocation import POLICIES
+
+    assert name.removesuffix(".md") in list(POLICIES)
+    assert f"(policies/{name})" in (ROOT / "docs" / "allocation.md").read_text()
+
+
 @pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "docs" / "learning").glob("*.md")))
 def test_every_page_of_learning_is_of_a_strategy_and_linked(name):
     from peerannot.learning import strategy_names

@@ -60,7 +60,7 @@ def python(
     return done
 
 
-def commands_know_all_three(path: Path, cwd: Path) -> str:
+def commands_know_all_four(path: Path, cwd: Path) -> str:
     """Lists, one strategy's card, a fit and a file; what lists say on stderr."""
     run = ["-m", "peerannot"]
     listed = python(*run, "agginfo", "--json", path=path, cwd=cwd)
@@ -72,13 +72,15 @@ def commands_know_all_three(path: Path, cwd: Path) -> str:
     asked = ["aggregate", "export.json", "-s", "PV[power=3]", "--json"]
     fitted = json.loads(python(*run, *asked, path=path, cwd=cwd).stdout)
     assert fitted["strategy"].startswith("PV") or fitted["strategy"] == "power-vote"
+    asked = ["next", "export.json", "--budget", "1", "-p", "margin", "--json"]
+    assert json.loads(python(*run, *asked, path=path, cwd=cwd).stdout)["policy"] == "margin"
     told = python(*run, "import", "--help", path=path, cwd=cwd).stdout
     assert "my-tool" in "".join(told.split())
     return listed.stderr
 
 
 def test_another_distribution_is_in_lists_commands_and_completion(site, tmp_path) -> None:
-    said = commands_know_all_three(site, tmp_path)
+    said = commands_know_all_four(site, tmp_path)
     crooked = [line for line in said.splitlines() if "crooked" in line]
     assert len(crooked) == 2
     assert any("cannot be loaded (ModuleNotFoundError: No module named" in line for line in crooked)
@@ -130,10 +132,11 @@ def test_a_file_dropped_into_a_copy_of_the_package_is_enough_to_run(tmp_path) ->
     for home, name in (
         ("aggregation/votes", "power_vote.py"),
         ("io/formats", "my_tool.py"),
+        ("allocation", "margin.py"),
         ("learning/strategies", "coin_net.py"),
     ):
         (copy / home / name).write_text(FILES[f"crowd_extras/{name}"])
-    commands_know_all_three(copy.parent, tmp_path)
+    commands_know_all_four(copy.parent, tmp_path)
     code = "from peerannot.aggregation import PowerVote; print(PowerVote().name)"
     assert python("-c", code, path=copy.parent, cwd=tmp_path).stdout == "power-vote\n"
 

@@ -11,6 +11,7 @@ __all__ = ["GROUPS", "distribution_of", "plugins"]
 
 GROUPS = {
     "peerannot.aggregation": "peerannot.strategies",
+    "peerannot.allocation": "peerannot.policies",
     "peerannot.identification": "peerannot.methods",
     "peerannot.io.formats": "peerannot.formats",
     "peerannot.io.writers": "peerannot.writers",

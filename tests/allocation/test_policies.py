@@ -1,4 +1,4 @@
-"""Each policy keeps the contract, and gains are what enumeration says."""
+"""Each policy keeps the promises of `peerannot.checks`, and gains are what enumeration says."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from peerannot.allocation import POLICIES, GainPolicy, Policy, plan
+from peerannot.allocation import POLICIES, GainPolicy, plan
 from peerannot.allocation.base import Tasks
+from peerannot.checks import Check, checks_of
 
 NAMES = sorted(POLICIES)
 GAINS = [name for name in NAMES if issubclass(POLICIES[name], GainPolicy)]
@@ -40,7 +41,21 @@ def information_by_enumeration(z: NDArray[np.float64], c: NDArray[np.float64]) -
     return entropy(z) - after
 
 
+def evidence_by_enumeration(z: NDArray[np.float64], c: NDArray[np.float64]) -> float:
+    """Of 19 : 1."""
+    a = int(z.argmax())
+    b = int(np.where(np.arange(len(z)) == a, -1.0, z).argmax())
+    if z[b] == 0:
+        return 0.0
+    drift = sum(
+        c[a, y] * (np.log(c[a, y]) - np.log(max(c[b, y], 1e-300))) for y in range(len(z)) if c[a, y]
+    )
+    way = max(np.log(19) - np.log(z[a] / z[b]), 0.0)
+    return float(min(max(drift, 0.0), way) / np.log(19))
+
+
 BY_ENUMERATION = {
+    "likelihood-ratio": evidence_by_enumeration,
     "expected-accuracy": accuracy_by_enumeration,
     "mutual-information": information_by_enumeration,
     "thompson": information_by_enumeration,
@@ -89,32 +104,14 @@ def test_one_answer_of_a_worker_who_is_right_8_times_in_10():
     assert POLICIES["mutual-information"]().gain(z, c)[0] == pytest.approx(told)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_contract(name, small):
-    policy = POLICIES[name]()
-    assert isinstance(policy, Policy) and policy.name == name
-    assert type(policy).__doc__ and "References" in type(policy).__doc__
-    tasks = Tasks(small.result)
-    at = np.arange(len(tasks))
-    channel = np.full((3, 3), 0.2) + 0.4 * np.eye(3)
-    first, most = policy.first(tasks, at, channel), policy.most(tasks, at)
-    assert first.shape == most.shape == (len(tasks),)
-    assert (first <= most + 1e-12).all() and np.isfinite(first).all()
-    some = at[::3]
-    assert np.array_equal(policy.first(tasks, some, channel), first[some])
-    row = tasks.posterior(at[:1])
-    assert policy.again(tasks, 0, 0, row, channel[None]) == pytest.approx(first[:1])
-    joint = (row[:, None, :] * channel.T[None]).reshape(-1, 3)
-    several = policy.again(tasks, 0, 1, joint, np.array([np.eye(3), channel]))
-    another = policy.again(tasks, 0, 1, joint, channel[None])[0]
-    assert several.shape == (2,) and several[1] == pytest.approx(another)
-    assert another <= policy.most_again(tasks, 0, 1, joint) + 1e-12
-    assert policy.reason(tasks, 0, 0)
-    asked = plan(small.result, 8, answers=small.answers, policy=policy, stop={"sure": None})
-    again = plan(small.result, 8, answers=small.answers, policy=name, stop={"sure": None})
-    assert asked.table() == again.table() and len(asked.picks) == 8
-    gains = asked.table()["gain"]
-    assert all(g is None for g in gains) if not policy.unit else min(gains) >= 0
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [(name, check) for name in NAMES for check in checks_of(POLICIES[name])],
+    ids=str,
+)
+def test_promise(name: str, check: Check) -> None:
+    assert POLICIES[name].name == name
+    check()
 
 
 def test_uniform_draws_another_order_for_another_seed(small):

@@ -1,4 +1,4 @@
-"""What peerannot asks of a strategy, a format or a network of others, for anyone to run.
+"""What peerannot asks of a strategy, a format, a policy or a network of others, for anyone to run.
 
 >>> from peerannot.aggregation import DawidSkene
 >>> from peerannot.checks import check_strategy
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from peerannot.checks.run import (
         check_end_to_end,
         check_format,
+        check_policy,
         check_strategy,
         check_writer,
         checks_of,
@@ -32,6 +33,7 @@ __all__ = [
     "Check",
     "check_end_to_end",
     "check_format",
+    "check_policy",
     "check_strategy",
     "check_writer",
     "checks_of",
@@ -41,6 +43,7 @@ _HOMES = {
     "Check": "check",
     "check_end_to_end": "run",
     "check_format": "run",
+    "check_policy": "run",
     "check_strategy": "run",
     "check_writer": "run",
     "checks_of": "run",

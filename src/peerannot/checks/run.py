@@ -14,9 +14,17 @@ from peerannot.checks.check import Check, run_all
 from peerannot.io import Format, Writer
 
 if TYPE_CHECKING:
+    from peerannot.allocation import Policy
     from peerannot.learning import EndToEnd
 
-__all__ = ["check_end_to_end", "check_format", "check_strategy", "check_writer", "checks_of"]
+__all__ = [
+    "check_end_to_end",
+    "check_format",
+    "check_policy",
+    "check_strategy",
+    "check_writer",
+    "checks_of",
+]
 
 
 def checks_of(
@@ -27,7 +35,8 @@ def checks_of(
     Parameters
     ----------
     cls
-        A class that extends `Strategy`, `Format`, `Writer` or `EndToEnd`, registered or not.
+        A class that extends `Strategy`, `Format`, `Writer`, `Policy` or `EndToEnd`, registered or
+        not.
     example, **options
         See `check_format` and `check_writer`.
 
@@ -103,6 +112,22 @@ def check_writer(cls: type[Writer], **options: str) -> None:
     run_all(cls, list(checks_of(cls, **options)))
 
 
+def check_policy(cls: type[Policy]) -> None:
+    """Ask of a policy of what to label next what is asked of every one of peerannot.
+
+    Parameters
+    ----------
+    cls
+        The class, registered or not, which is built with its defaults.
+
+    Raises
+    ------
+    AssertionError
+        A line for each promise that is not kept.
+    """
+    run_all(cls, list(checks_of(cls)))
+
+
 def check_end_to_end(cls: type[EndToEnd]) -> None:
     """Ask of an end-to-end strategy what is asked of every one of peerannot.
 
@@ -140,13 +165,23 @@ def _promises(
 
         written = writers.Written(cls, options)
         return {name: partial(holds, written) for name, holds in writers.PROMISES.items()}
+    if isinstance(cls, type) and _is_policy(cls):
+        from peerannot.checks import policies
+
+        return {name: partial(holds, cls) for name, holds in policies.PROMISES.items()}
     if isinstance(cls, type) and _is_end_to_end(cls):
         from peerannot.checks import end_to_end
 
         return {name: partial(holds, cls) for name, holds in end_to_end.PROMISES.items()}
     raise TypeError(
-        f"there are no checks for {cls!r}: give a class of Strategy, Format, Writer or EndToEnd"
+        f"there are no checks for {cls!r}: give a class of Strategy, Format, Writer, Policy or"
+        " EndToEnd"
     )
+
+
+def _is_policy(cls: Any) -> TypeGuard[type[Policy]]:
+    base = sys.modules.get("peerannot.allocation.base")
+    return base is not None and issubclass(cls, base.Policy)
 
 
 def _is_end_to_end(cls: Any) -> TypeGuard[type[EndToEnd]]:

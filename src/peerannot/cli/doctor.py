@@ -214,6 +214,10 @@ def _registry(package: str) -> Registry[Any]:
             from peerannot.aggregation import STRATEGIES
 
             return STRATEGIES
+        case "allocation":
+            from peerannot.allocation import POLICIES
+
+            return POLICIES
         case "identification":
             from peerannot.identification import METHODS
 
