@@ -1,4 +1,4 @@
-"""Write the pages of strategies and formats: ``python docs/generate.py``.
+"""Write the pages of strategies, policies and formats: ``python docs/generate.py``.
 
 Docstrings are the source: model, update, options, cost, references; for formats, formats.toml
 beside them. A test checks that the pages are those of the code.
@@ -15,11 +15,13 @@ from pathlib import Path
 from peerannot._options import describe
 from peerannot.aggregation import STRATEGIES
 from peerannot.aggregation.capabilities import CAPABILITIES, ENGINES, MISSING, capabilities
+from peerannot.allocation import POLICIES
 from peerannot.io import FORMATS
 
 FORMATS_PAGE = Path(__file__).parent / "formats.md"
 HOME = Path(__file__).parent / "strategies"
 DEEP = Path(__file__).parent / "learning"
+POLICY = Path(__file__).parent / "policies"
 CAPABILITIES_PAGE = Path(__file__).parent / "capabilities.md"
 
 
@@ -45,6 +47,18 @@ def deep_page(name: str) -> str:
     return (
         f"# {name}\n\n`peerannot aggregate-deep DATASET -s {name}`{_also(cls)};"
         f' `train_on_votes(DATASET, strategy="{name}")`.\n\n'
+        f"{_text(cls)}\n\n{_options(cls)}"
+    )
+
+
+def policy_page(name: str) -> str:
+    """Markdown of the page of a policy of what to label next."""
+    cls = POLICIES[name]
+    value = f"gain in {cls.unit}" if cls.unit else "an order, without a gain"
+    more = "; needs `--probabilities`" if "probabilities" in cls.needs else ""
+    return (
+        f"# {name}\n\n`peerannot next DATASET --budget N -p {name}`{_also(cls)}; "
+        f"`from peerannot.allocation import {cls.__name__}`; {value}{more}.\n\n"
         f"{_text(cls)}\n\n{_options(cls)}"
     )
 
@@ -142,6 +156,7 @@ def _table(rows: list[list[str]]) -> str:
 def pages() -> dict[Path, str]:
     """Every page by its path."""
     found = {HOME / f"{name}.md": page(name) for name in STRATEGIES}
+    found |= {POLICY / f"{name}.md": policy_page(name) for name in POLICIES}
     found[FORMATS_PAGE] = formats_page()
     found[CAPABILITIES_PAGE] = capabilities_page()
     # End-to-end strategies are read off their classes, which need PyTorch.
@@ -153,7 +168,7 @@ def pages() -> dict[Path, str]:
 
 
 if __name__ == "__main__":
-    for home in (HOME, DEEP):
+    for home in (HOME, DEEP, POLICY):
         home.mkdir(exist_ok=True)
     for path, text in pages().items():
         path.write_text(text)
