@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from dataclasses import replace
 from itertools import product
@@ -21,6 +22,7 @@ from peerannot.answers import Answers
 from peerannot.errors import DataError, DataWarning, ParameterError
 
 ALL = {"sure": None}
+planning = sys.modules["peerannot.allocation.plan"]  # the function has its name
 GAINS = ("expected-accuracy", "likelihood-ratio", "mutual-information", "thompson")
 
 
@@ -250,7 +252,7 @@ def test_a_table_of_workers(tmp_path):
 
 
 @pytest.mark.parametrize("name", sorted(POLICIES))
-def test_a_sparse_posterior_of_many_classes(name):
+def test_a_sparse_posterior_of_many_classes(name, monkeypatch):
     rng = np.random.default_rng(0)
     label = rng.integers(0, 200, 60)
     answers = Answers.from_arrays(np.arange(60) % 30, np.arange(60) // 15, label, classes=200)
@@ -264,6 +266,7 @@ def test_a_sparse_posterior_of_many_classes(name):
     found = plan(small, 3, **asking, stop=ALL, per_worker=1)
     assert len({pick.task for pick in found.picks}) == 3
     same = replace(small, posterior=small.posterior.toarray())
+    monkeypatch.setattr(planning, "MANY", 999)  # all classes of the dense one
     again = plan(same, 3, **asking, stop=ALL, per_worker=1)
     gains = [None if pick.gain is None else pytest.approx(pick.gain) for pick in found.picks]
     assert [pick.gain for pick in again.picks] == gains
@@ -334,3 +337,21 @@ def test_listed_pairs_are_chosen_as_all_pairs_are(name, capacity, small, monkeyp
     monkeypatch.setattr(greedy, "LISTED", 0)
     assert listed == plan(small.result, 25, None, cost, mask=mask, **asked).table()
     assert len(listed["task"]) > 5
+
+
+@pytest.mark.filterwarnings("ignore:.*without history")
+@pytest.mark.parametrize("name", GAINS)
+def test_of_many_classes_the_likeliest_are_looked_at(name, monkeypatch):
+    """What the others have is little here, and so is the difference."""
+    rng = np.random.default_rng(0)
+    few = rng.dirichlet(np.ones(3), 20) * 0.999
+    rows = np.concatenate((few, np.full((20, 67), 0.001 / 67)), axis=1)
+    label = rng.integers(0, 70, 40)
+    answers = Answers.from_arrays(np.arange(40) % 20, np.arange(40) // 20, label, classes=70)
+    result = replace(OneCoin().fit(answers), posterior=rows, skill=np.array([0.6, 0.8]))
+    narrow = plan(result, 5, ["new"], answers=answers, policy=name, stop=ALL)
+    monkeypatch.setattr(planning, "MANY", 999)
+    whole = plan(result, 5, ["new"], answers=answers, policy=name, stop=ALL)
+    assert narrow.tasks.width == 32 and whole.tasks.width == 70
+    gains = [pick.gain for pick in whole.picks]
+    assert [pick.gain for pick in narrow.picks] == pytest.approx(gains, rel=0.02)

@@ -24,6 +24,7 @@ __all__ = ["GainPolicy", "OrderPolicy", "Policy", "Tasks"]
 
 CELLS = 2**18  # of the posterior at a time, so that temporaries stay in the cache
 LEAST_WIDTH = 16  # classes that a task without answers may be of, where rows are narrow
+WIDTH = 32  # likeliest classes of a dense row that are looked at, where rows are narrow
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +42,9 @@ class Tasks:
     probabilities : float64 array (n_models, n_tasks, n_classes) or None
         What classifiers say of the tasks.
     narrow : bool
-        Of a sparse posterior, rows hold the classes that have a probability, in any order, and
-        not all; who answers errs alike in all others.
+        Rows hold some classes of each task in any order, and who answers errs alike in all
+        others: of a sparse posterior those that have a probability, of a dense one the 32
+        likeliest, taken to be all.
     """
 
     result: Result
@@ -75,10 +77,16 @@ class Tasks:
     @cached_property
     def width(self) -> int:
         """Length of a row of the posterior: the number of classes, less where rows are narrow."""
-        if not self.narrow or isinstance(self.result.posterior, np.ndarray):
+        if not self.narrow:
             return self.n_classes
+        if isinstance(self.result.posterior, np.ndarray):
+            return min(self.n_classes, WIDTH)
         named = int(np.diff(self.result.posterior.indptr).max(initial=0))
         return min(self.n_classes, max(LEAST_WIDTH, named))
+
+    @property
+    def is_dense(self) -> bool:
+        return isinstance(self.result.posterior, np.ndarray)
 
     def __len__(self) -> int:
         return len(self.result.tasks)
@@ -93,7 +101,11 @@ class Tasks:
         """Rows of the posterior, (n, width); uniform where a sparse row is empty."""
         posterior = self.result.posterior
         if isinstance(posterior, np.ndarray):
-            return np.asarray(posterior[at], np.float64)
+            rows = np.asarray(posterior[at], np.float64)
+            if self.width < self.n_classes:
+                rows = np.partition(rows, -self.width, axis=1)[:, -self.width :]
+                rows = rows / rows.sum(1, keepdims=True)
+            return rows
         if self.width < self.n_classes:
             return packed(posterior, at, self.width)
         rows = posterior[at].toarray()
@@ -102,7 +114,7 @@ class Tasks:
 
     def blocks(self, at: NDArray[np.int64]) -> Iterator[NDArray[np.float64]]:
         """`posterior`, some rows at a time."""
-        size = max(1, CELLS // max(self.width, 1))
+        size = max(1, CELLS // max(self.n_classes if self.is_dense else self.width, 1))
         for i in range(0, len(at), size):
             yield self.posterior(at[i : i + size])
 

@@ -30,6 +30,8 @@ from peerannot.errors import DataError, DataWarning, ParameterError
 
 __all__ = ["Asking", "Plan", "next_tasks", "plan"]
 
+MANY = 64  # classes from which on the likeliest of a task are looked at, where workers err alike
+
 
 class Asking(TypedDict, total=False):
     """What `plan` and `next_tasks` take by name.
@@ -236,7 +238,8 @@ def plan(
         crowd.reckon(rule)
     if answers is not None and answers.tasks != result.tasks:
         raise DataError("answers: not those of the result, their tasks differ")
-    narrow = rule.by_worker and crowd.coins and not isinstance(result.posterior, np.ndarray)
+    sparse = not isinstance(result.posterior, np.ndarray)
+    narrow = rule.by_worker and crowd.coins and (sparse or len(result.classes) > MANY)
     tasks = Tasks(result, answers, _probabilities(rule, given, result), narrow=narrow)
     if narrow:
         crowd.narrow(tasks.width)
