@@ -15,8 +15,8 @@ from peerannot._progress import Progress, silent
 from peerannot.dataset.images import SPLITS, SUFFIXES
 from peerannot.errors import DataError, ParameterError
 from peerannot.learning.data.images import ImageStore
+from peerannot.learning.networks.classifier import Classifier
 from peerannot.learning.networks.model_file import ModelCard, find_model, load_network, read_model
-from peerannot.learning.networks.models import Classifier
 from peerannot.learning.results.calibration import probabilities
 
 __all__ = ["Predictions", "TrainedModel", "find_images", "load_model", "predict"]

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from peerannot._registry import Named, Registry
 from peerannot.answers import Answers
 from peerannot.errors import ParameterError
-from peerannot.learning.networks.models import Outputs
+from peerannot.learning.networks.classifier import Outputs
 
 __all__ = [
     "STRATEGIES",

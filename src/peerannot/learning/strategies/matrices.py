@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from peerannot.answers import Answers
-from peerannot.learning.networks.models import Outputs
+from peerannot.learning.networks.classifier import Outputs
 from peerannot.learning.strategies.base import BatchVotes, refuse_if_large, rows_of
 
 __all__ = [

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from peerannot.answers import Answers
 from peerannot.learning.data.splits import vote_shares
-from peerannot.learning.networks.models import Outputs
+from peerannot.learning.networks.classifier import Outputs
 from peerannot.learning.strategies.base import (
     STRATEGIES,
     BatchVotes,

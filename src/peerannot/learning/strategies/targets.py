@@ -12,7 +12,7 @@ from torch import Tensor
 from peerannot.aggregation import build
 from peerannot.answers import Answers
 from peerannot.learning.data.splits import vote_shares
-from peerannot.learning.networks.models import Outputs
+from peerannot.learning.networks.classifier import Outputs
 from peerannot.learning.results.metrics import soft_cross_entropy
 from peerannot.learning.strategies.base import (
     BatchVotes,

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from peerannot._options import option
 from peerannot.answers import Answers
-from peerannot.learning.networks.models import Outputs
+from peerannot.learning.networks.classifier import Outputs
 from peerannot.learning.strategies.base import (
     STRATEGIES,
     BatchVotes,

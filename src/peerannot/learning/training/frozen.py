@@ -21,7 +21,7 @@ from peerannot.dataset import Features, Image, read_features, write_features
 from peerannot.errors import DataError, DataWarning
 from peerannot.learning.data.eyes import Eyes
 from peerannot.learning.data.images import FeatureStore, ImageStore
-from peerannot.learning.networks.models import Classifier
+from peerannot.learning.networks.classifier import Classifier
 from peerannot.learning.options import TrainOptions
 from peerannot.learning.training.checkpoint import digest
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from peerannot.answers import Answers
-from peerannot.learning.networks.models import Classifier, Outputs
+from peerannot.learning.networks.classifier import Classifier, Outputs
 from peerannot.learning.results.metrics import soft_cross_entropy
 from peerannot.learning.strategies.base import BatchVotes, CrowdHead, Run
 from peerannot.learning.training.parallel import ALONE, Processes

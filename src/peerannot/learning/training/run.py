@@ -6,14 +6,13 @@ import dataclasses
 import hashlib
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
 from peerannot._file_set import file_set
@@ -25,10 +24,9 @@ from peerannot.dataset import Dataset, Features
 from peerannot.errors import DataWarning, ParameterError
 from peerannot.learning.data.eyes import Eyes
 from peerannot.learning.data.held_out import HeldOut
-from peerannot.learning.data.images import ImageStore, Inputs
-from peerannot.learning.data.splits import Split, Splits, labelled_splits, voted_splits
+from peerannot.learning.data.splits import Splits, labelled_splits, voted_splits
 from peerannot.learning.networks.model_file import ModelCard, write_model
-from peerannot.learning.networks.models import Classifier, build_model
+from peerannot.learning.networks.models import build_model
 from peerannot.learning.networks.own_eyes import resolved
 from peerannot.learning.options import TrainOptions
 from peerannot.learning.results.outputs import (
@@ -43,13 +41,9 @@ from peerannot.learning.results.outputs import (
 )
 from peerannot.learning.strategies.base import EndToEnd, make_strategy
 from peerannot.learning.training.checkpoint import CheckpointFile
-from peerannot.learning.training.frozen import (
-    FrozenFeatures,
-    foreign_features,
-    stores_of_file,
-)
+from peerannot.learning.training.inputs import read_inputs, with_features
 from peerannot.learning.training.learner import CrowdVotes, Learner, Objective, SoftTargets
-from peerannot.learning.training.parallel import local_processes, make_fabric, process_group
+from peerannot.learning.training.parallel import make_fabric, process_group
 from peerannot.learning.training.solve import run_or_solve
 from peerannot.learning.training.tensorboard import epoch_log
 from peerannot.learning.training.trainer import Outcome, Trainer, reproducible
@@ -162,7 +156,7 @@ def train(
     DownloadError
         Published weights cannot be had.
     """
-    options, eyes, foreign = _with_features(*_settle(options, "loss"))
+    options, eyes, foreign = with_features(*_settle(options, "loss"))
     data = _open(dataset, metadata_path, n_classes)
     name = _file_name(output_name or Path(labels).stem.removeprefix("labels_"))
     splits = labelled_splits(data, labels, path_remove=path_remove, seed=options.seed)
@@ -221,7 +215,7 @@ def train_on_votes(
         As `train`.
     """
     chosen, text = make_strategy(strategy)
-    options, eyes, foreign = _with_features(*_settle(options, chosen.select))
+    options, eyes, foreign = with_features(*_settle(options, chosen.select))
     if options.label_smoothing:
         raise ParameterError(
             "label smoothing is of labels, not of votes; use the strategy"
@@ -264,24 +258,6 @@ def _settle(
     return resolved(options)
 
 
-def _with_features(options: TrainOptions, eyes: Eyes) -> tuple[TrainOptions, Eyes, Features | None]:
-    """The options, and the features of another program where ``features`` names such a file: the
-    network is then a linear layer on them."""
-    if options.features is None:
-        return options, eyes, None
-    foreign = foreign_features(Path(options.features))
-    if foreign is None:
-        return dataclasses.replace(options, freeze=True), eyes, None
-    width = foreign.values.shape[1]
-    chosen: dict[str, Any] = {"model": "features", "n_params": width, "freeze": True}
-    return dataclasses.replace(options, pretrained=False, weights=None, **chosen), eyes, foreign
-
-
-def _split(part: Split, root: Path) -> str:
-    """Folder of the images of a part: those held out of train/ are there too."""
-    return part.images[0].path.relative_to(root).parts[0]
-
-
 def _file_name(name: str) -> str:
     if "/" in name or "\\" in name or name.startswith(".") or not name.strip():
         raise ParameterError(f"output name {name!r} must be the name of a file, without folders")
@@ -313,7 +289,16 @@ class _Run:
         checkpoint = CheckpointFile(weights_file.with_name(f"{self.name}.last.safetensors"))
         with reproducible(self.options.seed), process_group(fabric) as processes:
             model = build_model(self.options, self.dataset.n_classes)
-            train, val, test = self._read(model, fabric, progress)
+            train, val, test = read_inputs(
+                model,
+                self.splits,
+                self.options,
+                self.eyes,
+                self.foreign,
+                fabric,
+                self.dataset.path,
+                progress,
+            )
             learner = Learner(model, make_objective(model.n_features))
             first = processes.rank == 0
             with epoch_log(results / f"{self.name}_tensorboard", self.options, first) as log:
@@ -379,49 +364,6 @@ class _Run:
                 tuple(map(files.final, figures)),
                 outcome.resumed_at,
             )
-
-    def _read(
-        self, model: Classifier, fabric: Fabric, progress: Progress
-    ) -> tuple[Inputs, Inputs, Inputs | None]:
-        """Images, or the features of all of them where the network is frozen."""
-        parts = [p for p in (self.splits.train, self.splits.val, self.splits.test) if p is not None]
-        options = self.options
-        found: Sequence[Inputs]
-        named = [(_split(part, self.dataset.path), part.images) for part in parts]
-        n_bytes = 4 * model.n_features * sum(len(part.images) for part in parts)
-        changed = options.data_augmentation or options.mixup or options.cutmix
-        alone = fabric.world_size == 1 and n_bytes <= options.memory_gb * 1e9
-        if self.foreign is not None:
-            found = stores_of_file(self.foreign, named)
-        elif options.freeze and model.separable and alone and not changed:
-            frozen = FrozenFeatures(model, options, self.eyes, fabric, self.dataset.path, progress)
-            found = frozen.stores(named)
-        elif options.features is not None:
-            why = f"features of {n_bytes / 1e9:.1f} GB are more than --memory-gb"
-            if not model.separable:
-                why = f"what {options.model} has before its last layer are no vectors"
-            elif fabric.world_size > 1:
-                why = "several devices compute their own"
-            raise ParameterError(f"--features {options.features}: {why}; drop it")
-        else:
-            found = self._read_images(parts, progress)
-        return found[0], found[1], found[2] if len(found) > 2 else None
-
-    def _read_images(self, parts: Sequence[Split], progress: Progress) -> list[ImageStore]:
-        options = self.options
-        n_bytes = 3 * self.eyes.size**2 * sum(len(part.images) for part in parts)
-        # Each process of a machine keeps its own.
-        n_bytes *= local_processes(options)
-        return [
-            ImageStore(
-                part.paths,
-                self.eyes,
-                threads=options.num_workers,
-                keep=n_bytes <= options.memory_gb * 1e9,
-                progress=progress,
-            )
-            for part in parts
-        ]
 
     def _identity(self) -> dict[str, Any]:
         options = dataclasses.asdict(self.options)
