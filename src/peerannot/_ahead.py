@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 __all__ = ["ahead"]
@@ -16,13 +17,14 @@ def ahead(items: Iterable[T]) -> Iterator[T]:
 
     For items whose making leaves the interpreter to others: reading, decoding, compiled loops. One
     item more is in memory. What making them raises is raised where it would have been; who stops
-    early waits for the item that is being made.
+    early waits for the item that is being made. They are made with the sizes and threads that are
+    set where the first one is asked for.
     """
-    left = iter(items)
+    left, here = iter(items), copy_context()
     with ThreadPoolExecutor(1, "peerannot-ahead") as thread:
-        coming = thread.submit(_next, left)
+        coming = thread.submit(here.run, _next, left)
         while made := coming.result():
-            coming = thread.submit(_next, left)
+            coming = thread.submit(here.run, _next, left)
             yield made[0]
 
 

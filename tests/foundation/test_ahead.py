@@ -9,6 +9,8 @@ import pytest
 
 from helpers.waiting import PATIENCE
 from peerannot._ahead import ahead
+from peerannot._sizes import Sizes, sizes, with_sizes
+from peerannot._threads import threads, with_threads
 
 
 def test_the_same_items_in_order():
@@ -27,6 +29,12 @@ def test_the_next_is_made_while_one_is_worked_on():
     for item in ahead(items()):
         if item == 1:
             assert second.wait(timeout=PATIENCE)
+
+
+def test_items_are_made_with_the_sizes_and_threads_of_who_asks():
+    with with_sizes(Sizes(dense=7)), with_threads(3):
+        found = ahead((sizes().dense, threads()) for _ in range(3))
+        assert list(found) == [(7, 3)] * 3
 
 
 def test_one_item_ahead_and_no_more():
