@@ -162,6 +162,7 @@ def round_of(state: Path) -> int:
 WATCH = ["watch", "votes.csv", "--once", "--next", "next.csv", "--labels", "labels.csv"]
 FIRST = [votes(1, gold=True, images=True), WITH_IMAGES]
 SECOND = [*FIRST, ["aggregate", "D", "-s", "DS"], votes(2, gold=False), WITH_IMAGES]
+FROM_DISK = ["aggregate", "votes.csv", "--engine", "disk", "-s", "DS", "-o", "o.csv"]
 CASES = {
     "import": Case([*FIRST, votes(2, gold=False, images=True)], WITH_IMAGES),
     "append": Case(
@@ -218,6 +219,9 @@ CASES = {
         ["aggregate", "P", "--out-of-core", "-o", "O", "-s", "DS", "--force"],
         ("O",),
         named=lambda home: not (home / "O" / "manifest.json").exists(),
+    ),
+    "disk": Case(
+        [votes(1, gold=False), [*FROM_DISK], votes(2, gold=False)], [*FROM_DISK, "--force"], ()
     ),
 }  # fmt: skip
 # Exports that are one file; what has a case of its own is not repeated.
@@ -293,14 +297,19 @@ def copies_of(home: Path, folder: Path) -> Callable[[], None]:
     return copy
 
 
+def is_left(name: str) -> bool:
+    """Whether a file or folder may be left by a kill."""
+    return name.startswith(LEFT) or name.endswith((".tmp", ".scratch"))
+
+
 def content(home: Path) -> dict[str, str]:
     """Digest of every file that counts; links by where they lead."""
     found = {}
     for base, folders, names in os.walk(home):
-        folders[:] = sorted(f for f in folders if not f.startswith(LEFT) and f != "__pycache__")
+        folders[:] = sorted(f for f in folders if not is_left(f) and f != "__pycache__")
         for name in names:
             path = Path(base, name)
-            if name.startswith(LEFT) or name.endswith(".tmp"):
+            if is_left(name):
                 continue
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             found[path.relative_to(home).as_posix()] = digest[:12]
@@ -342,11 +351,7 @@ def killed(case: Case, base: Path, work: Path) -> Iterator[Path]:
 
 
 def leftovers(home: Path) -> list[str]:
-    return [
-        str(p.relative_to(home))
-        for p in home.rglob(".*")
-        if p.name.startswith(LEFT) or p.name.endswith(".tmp")
-    ]
+    return [str(p.relative_to(home)) for p in home.rglob(".*") if is_left(p.name)]
 
 
 def sweep(name: str, work: Path) -> dict[str, int]:
