@@ -17,6 +17,7 @@ PAGES = {
     "tutorials/add-dataset.md": (False, "coins/answers.json"),
     "tutorials/add-strategy.md": (False, "power_vote.py"),
     "tutorials/campaign.md": (False, "labels.csv"),
+    "tutorials/budget.md": (False, "curves.csv"),
     "tutorials/choosing.md": (False, "crowd/labels"),
     "tutorials/datasets.md": (False, "mirror"),
     "tutorials/label-studio.md": (True, "predictions.json"),

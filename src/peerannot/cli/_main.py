@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "aggregate-deep": ("aggregate_deep", "Train a network directly on the votes."),
     "agginfo": ("info", "List the aggregation strategies."),
     "audit": ("audit", "Have an expert judge some tasks, and tell what is true of all."),
+    "budget": ("budget", "Forecast what further answers would bring."),
     "check": ("check", "Check whether the model of a strategy fits the votes."),
     "compare": ("compare", "Compare strategies on your votes, with or without truth."),
     "completion": ("completion", "Print the script that completes commands in a shell."),

@@ -196,11 +196,11 @@ class Replay:
 
 
 def interval(values: NDArray[np.float64] | Sequence[float]) -> tuple[float, float] | None:
-    """Student's 95 % interval of a mean; None of one value."""
+    """Student's 95 % interval of a mean of shares; None of one value."""
     from scipy.special import stdtrit
 
     values = np.asarray(values, np.float64)
     if values.size < 2:
         return None
     half = stdtrit(values.size - 1, (1 + LEVEL) / 2) * values.std(ddof=1) / values.size**0.5
-    return float(values.mean() - half), float(values.mean() + half)
+    return max(float(values.mean() - half), 0.0), min(float(values.mean() + half), 1.0)
