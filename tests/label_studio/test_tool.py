@@ -14,7 +14,7 @@ import pytest
 from helpers.fake_label_studio import TOKEN
 from helpers.waiting import eventually
 from peerannot.campaign import Campaign, Rules
-from peerannot.errors import AwayError, ParameterError, StorageError
+from peerannot.errors import AwayError, DataError, ParameterError, StorageError
 from peerannot.label_studio import Client, LabelStudio, listening, place_of
 from peerannot.label_studio.project import read_project
 from peerannot.label_studio.queue import answered_by, openings
@@ -185,6 +185,16 @@ def test_openings():
     # 1, 2: nobody answered, open as they are; 3: one more; 4: not its turn; 5: done;
     # 6: somebody closed what nobody answered; 7: done without an answer.
     assert found == {3: (2, False), 4: (1, True), 6: (1, False), 7: (1, True)}
+
+
+def test_several_labels_in_one_answer(project, client, tmp_path):
+    project.answer(11, 1, "cat")
+    project.answer(12, 1, "cat")
+    project.tasks[12]["annotations"][0]["result"][0]["value"]["choices"] = ["cat", "dog"]
+    with pytest.raises(DataError, match="several labels in one answer"):
+        LabelStudio(client, 1, tmp_path / "set").pull(None)
+    pulled = LabelStudio(client, 1, tmp_path / "set", multiple="drop").pull(None)
+    assert pulled is not None and pulled.answers.n_answers == 1
 
 
 def test_another_folder(project, client, tmp_path):

@@ -50,23 +50,34 @@ def server_options(function: F) -> F:
     return function
 
 
+def answer_options(function: F) -> F:
+    """``--control``, ``--users`` and ``--multiple``: how answers are read."""
+    for option in (
+        click.option(
+            "--multiple",
+            type=click.Choice(["error", "drop"]),
+            default="error",
+            show_default=True,
+            help="What to do with several labels in one answer.",
+        ),
+        click.option(
+            "--users",
+            type=click.Choice(["email", "name", "id"]),
+            help="What names a worker.  [default: email]",
+        ),
+        click.option(
+            "--control", metavar="NAME", help="The control to read, where there are several."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 @label_studio.command()
 @click.argument("folder", metavar="FOLDER", type=FOLDER)
 @server_options
-@click.option("--control", metavar="NAME", help="The control to read, where there are several.")
-@click.option(
-    "--users",
-    type=click.Choice(["email", "name", "id"]),
-    help="What names a worker.  [default: email]",
-)
+@answer_options
 @click.option("--images", is_flag=True, help="Fetch the images of the tasks, too.")
-@click.option(
-    "--multiple",
-    type=click.Choice(["error", "drop"]),
-    default="error",
-    show_default=True,
-    help="What to do with several labels in one answer.",
-)
 @json_option
 def pull(
     folder: Path,
@@ -225,12 +236,7 @@ def push(
 @label_studio.command()
 @click.argument("folder", metavar="FOLDER", type=FOLDER)
 @server_options
-@click.option("--control", metavar="NAME", help="The control to read, where there are several.")
-@click.option(
-    "--users",
-    type=click.Choice(["email", "name", "id"]),
-    help="What names a worker.  [default: email]",
-)
+@answer_options
 @campaign_options
 @click.option(
     "--model-version",
@@ -251,6 +257,7 @@ def watch(
     project: int | None,
     control: str | None,
     users: Any,
+    multiple: str,
     model_version: str,
     columns: bool,
     webhook: str | None,
@@ -272,8 +279,8 @@ def watch(
     place = None if webhook is None else place_of(webhook)
     client, _, number = connect(folder, url, project)
     tool = LabelStudio(
-        client, number, folder, control=control, users=users, batch=rules.batch,
-        version=model_version, columns=columns,
+        client, number, folder, control=control, users=users, multiple=multiple,
+        batch=rules.batch, version=model_version, columns=columns,
     )  # fmt: skip
     wake = threading.Event()
     with contextlib.ExitStack() as stack:

@@ -41,7 +41,7 @@ class LabelStudio:
         The server, and the number of the project there.
     folder
         A new folder, or one that was pulled into before.
-    control, users
+    control, users, multiple
         As `peerannot.label_studio.pull` takes them.
     batch
         Tasks that are open at a time, of those that somebody answered already.
@@ -59,12 +59,13 @@ class LabelStudio:
         *,
         control: str | None = None,
         users: Users | None = None,
+        multiple: str = "error",
         batch: int = 100,
         version: str = VERSION,
         columns: bool = False,
     ) -> None:
         self.client, self.number, self.folder = client, project, Path(folder)
-        self.control, self.users = control, users
+        self.control, self.users, self.multiple = control, users, multiple
         self.batch, self.version, self.columns = batch, version, columns
         self._mirror: Mirror | None = None
         self._project: Project | None = None
@@ -111,7 +112,7 @@ class LabelStudio:
                 self._mirror, self._project = mirror, project
                 return None
             mirror.save()
-            imported = as_imported(mirror, project)
+            imported = as_imported(mirror, project, self.multiple)
             write_folder(imported, project, self.folder)
             self._mirror, self._project = mirror, project
         self._since = _digest(imported)
