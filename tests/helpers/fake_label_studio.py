@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -185,8 +186,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.json({"detail": "Invalid token."}, 401)
         elif path.startswith("/data/upload/"):
             self.reply(200, PIXEL, "image/png")
+        elif path == "/api/projects/1/model-versions/":
+            self.json(self._versions())
         elif path == "/api/projects/1/":
             if self.command == "PATCH":
+                if self.body.get("model_version", "") not in ("", *self._versions()):
+                    return self.json({"detail": "Model version doesn't exist"}, 400)
                 fake.settings |= self.body
             self.json({"id": 1, "title": fake.title, "label_config": fake.config, **fake.settings})
         elif path in ("/api/projects/1/annotators/", "/api/users/"):
@@ -215,6 +220,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.json(task)
         else:
             self.json({"detail": "Not found."}, 404)
+        return None
 
     def _page(self, query: dict[str, str]) -> None:
         fake = self.server_
@@ -232,6 +238,10 @@ class _Handler(BaseHTTPRequestHandler):
         if query["fields"] != "all":
             page = [{"id": task["id"]} for task in page]
         self.json({"tasks": page, "total": len(tasks), "total_annotations": whole})
+
+    def _versions(self) -> dict[str, int]:
+        tasks = self.server_.tasks.values()
+        return dict(Counter(p["model_version"] for task in tasks for p in task["predictions"]))
 
     def _import(self) -> None:
         fake = self.server_

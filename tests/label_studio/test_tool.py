@@ -118,7 +118,7 @@ def test_killed_at_any_write_it_ends_with_the_same(project, client, tmp_path):
     whole = state()
     writes = sum(m in ("PATCH", "POST") and "token" not in p for m, p, _ in project.requests)
     assert writes > 5
-    for stop in (0, 1, writes // 2, writes - 1):
+    for stop in (0, writes // 2, writes - 1):
         project.tasks, project.predictions = json.loads(json.dumps(began), object_hook=_numbers)
         project.settings["model_version"] = ""
         left, send = [stop], client._send

@@ -319,7 +319,7 @@ def show_scores(client: Client, project: Project, version: str = VERSION) -> boo
     It shows those of the project's model version. Predictions of that version are hidden from
     those who label at the same time: an answer that was read off one is no answer.
     """
-    if project.settings.get("model_version"):
+    if project.settings.get("model_version") or not _predicted(client, project, version):
         return False
     goal = {"model_version": version, "show_collab_predictions": False}
     client.patch(f"api/projects/{project.id}/", goal, f"project {project.id}")
@@ -338,7 +338,14 @@ def serve_by_score(client: Client, project: Project, version: str = VERSION) -> 
         "show_collab_predictions": False,
     }
     fresh = {key: value for key, value in goal.items() if project.settings.get(key) != value}
-    if fresh:
-        client.patch(f"api/projects/{project.id}/", fresh, f"project {project.id}")
-        project.settings.update(fresh)
-    return bool(fresh)
+    if not fresh or not _predicted(client, project, version):
+        return False
+    client.patch(f"api/projects/{project.id}/", fresh, f"project {project.id}")
+    project.settings.update(fresh)
+    return True
+
+
+def _predicted(client: Client, project: Project, version: str) -> bool:
+    """Whether there is a prediction of a version; a project takes no version of which none is."""
+    counts = client.get(f"api/projects/{project.id}/model-versions/", f"project {project.id}")
+    return isinstance(counts, dict) and version in counts
