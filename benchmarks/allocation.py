@@ -42,12 +42,17 @@ def speed(policies: list[str], n: int = 1_000_000, w: int = 10_000) -> None:
         answers, _ = crowd(n, w, k, 3, 0)
         result = OneCoin(max_iter=10, tol=1.0).fit(answers)
         for name in policies:
-            fresh = replace(result)  # without what was computed of it
-            start = time.process_time()
-            found = plan(fresh, 10_000, answers=answers, per_worker=20, policy=name)
-            seconds = time.process_time() - start
-            asked = np.unique([p.worker for p in found.picks], return_counts=True)[1]
-            print(f"| {name} | {k} | {len(found.picks):,} | {seconds:.1f} | {asked.max()} |")
+            more = {}
+            if "probabilities" in POLICIES[name].needs:
+                more["probabilities"] = np.random.default_rng(0).dirichlet(np.ones(k), n)
+            for budget in (10_000, 100_000):
+                fresh = replace(result)  # without what was computed of it
+                start = time.process_time()
+                found = plan(fresh, budget, answers=answers, per_worker=20, policy=name, **more)
+                seconds = time.process_time() - start
+                asked = np.unique([p.worker for p in found.picks], return_counts=True)[1]
+                row = [name, k, f"{len(found.picks):,}", f"{seconds:.1f}", asked.max()]
+                print("| " + " | ".join(map(str, row)) + " |", flush=True)
 
 
 def one_replay(name: str, seed: int, n: int = 400, w: int = 20, k: int = 4) -> list[float]:
@@ -76,6 +81,7 @@ def one_replay(name: str, seed: int, n: int = 400, w: int = 20, k: int = 4) -> l
 
 
 def replay(policies: list[str]) -> None:
+    policies = [name for name in policies if not POLICIES[name].needs]
     print("| policy | 2.0 answers a task | 2.5 | 3.0 | 3.5 | 4.0 |\n|---|---|---|---|---|---|")
     for name in policies:
         found = np.array([one_replay(name, seed) for seed in range(SEEDS)])

@@ -224,14 +224,14 @@ def _temperature(share: NDArray[np.float64], p: NDArray[np.float64]) -> float:
     a coarse grid, then a finer one."""
 
     def loss(temperatures: NDArray[np.float64]) -> NDArray[np.float64]:
-        total = np.zeros(len(temperatures))
+        total, ones = np.zeros(len(temperatures)), np.ones(p.shape[1])
         for part in _blocks(*p.shape):
             row, column = np.nonzero(share[part])
             with np.errstate(divide="ignore"):
                 log = np.log(p[part])
             said, much = log[row, column], share[part][row, column]
             for i, temperature in enumerate(temperatures):
-                norm = np.log(np.exp(log / temperature).sum(1))
+                norm = np.log(np.exp(log / temperature) @ ones)  # a sum over few is slow
                 scaled = np.maximum(said / temperature - norm[row], np.log(LEAST))
                 total[i] -= much @ scaled
         return total
