@@ -207,3 +207,21 @@ def test_bad_files_are_one_line(crowd, run, tmp_path, predicted, args, code, mes
                code=code, cwd=tmp_path)  # fmt: skip
     assert message in done.stderr.splitlines()[-1] and done.stdout == ""
     assert not (tmp_path / "next.csv").exists()
+
+
+def test_the_check_decides_whose_probabilities_count(crowd, run, tmp_path):
+    done = run("next", crowd, "--budget", 5)
+    assert "one-coin passes the check" in done.stderr or "decides, tempered" in done.stderr
+    facts = json.loads(run("next", crowd, "--budget", 5, "--json").stdout)
+    assert facts["check"]["sentence"] in done.stderr
+    for none in (("--check", "none"), ("--stop", "sure=none")):
+        facts = json.loads(run("next", crowd, "--budget", 5, "--json", *none).stdout)
+        assert facts["check"] is None
+    run("check", crowd, "--replicates", "19", "-o", tmp_path / "out")
+    stored = tmp_path / "out" / "check.json"
+    facts = json.loads(run("next", crowd, "--budget", 5, "--check", stored, "--json").stdout)
+    assert facts["check"]["passed"] is json.loads(stored.read_text())["passed"]
+    done = run("next", crowd, "--budget", 5, "--check", stored, "-s", "GLAD", code=3)
+    assert "one of one-coin, not of glad" in done.stderr
+    stored.write_text("[]")
+    assert "not a check.json" in run("next", crowd, "-n", 5, "--check", stored, code=3).stderr

@@ -22,6 +22,7 @@ from peerannot.cli._votes import answers_file_option, load_votes, reading_option
 
 if TYPE_CHECKING:
     from peerannot.allocation import Plan
+    from peerannot.predictive import Trusted
 
 __all__ = ["next_"]
 
@@ -109,6 +110,14 @@ FILE = LocalPath(dir_okay=False)
     help="When a task is done: sure=0.99 (the default; none for never), error=0.05, answers=5,"
     " hopeless=0.001, gain=0.001; repeatable.",
 )
+@click.option(
+    "--check",
+    "stored",
+    metavar="FILE|none",
+    help="Whether the model fits decides whose probabilities may end a task: a check.json of"
+    " 'peerannot check --output', or none to trust the strategy as it is.  [default: checked now,"
+    " on at most 5,000 answers]",
+)
 @answers_file_option
 @reading_options(without={"worker"})
 @click.option(
@@ -133,6 +142,7 @@ def next_(
     policy: str,
     strategy: str,
     rules: tuple[str, ...],
+    stored: str | None,
     answers_file: str,
     output: Path | None,
     to: str | None,
@@ -156,7 +166,8 @@ def next_(
 
     A strategy is fitted; then pairs of task and worker are chosen one after the other, the one
     whose answer is worth most per cost first, and nobody is asked a second time. Tasks that are
-    done are counted, with why.
+    done are counted, with why. Where the model of the strategy fails its check, the one that
+    relaxes what fails decides, with probabilities tempered by answers that it has not seen.
     """
     from peerannot._options import parse_pairs
     from peerannot.aggregation import build
@@ -185,7 +196,13 @@ def next_(
     known.must_be_of_use(chosen, rule)
     pairs = who.pairs(known.answers, allowed, forbidden)
     with spoken_warnings(), progress_bar(rule.name) as progress:
-        result = rule.fit(known.answers, progress=progress, **known.for_strategy(rule))
+        trust = None if stored == "none" else _trust(
+            rule, known.answers, stop, _stored(stored), known.for_strategy(rule), progress
+        )  # fmt: skip
+        if trust is None:
+            result = rule.fit(known.answers, progress=progress, **known.for_strategy(rule))
+        else:
+            result = trust.result
     with spoken_warnings(), progress_bar("next") as progress:
         found = plan(
             result, budget, **who.arguments(), **pairs, **known.for_policy(chosen), probes=probes,
@@ -202,6 +219,7 @@ def next_(
             {
                 "policy": chosen.name,
                 "strategy": rule.name,
+                "check": None if trust is None else trust.as_dict(),
                 "budget": budget,
                 "spent": found.spent,
                 "unit": chosen.unit or None,
@@ -216,7 +234,36 @@ def next_(
         return
     if output is None and found.picks:
         _print(table, costly=cost is not None)
+    if trust is not None:
+        note(trust.sentence)
     _tell(found, budget, output, done)
+
+
+def _stored(path: str | None) -> Any:
+    """A check that was written before; None where there is none."""
+    from peerannot._files import read_json
+    from peerannot.errors import DataError
+
+    if path is None:
+        return None
+    found = read_json(Path(path))
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: not a check.json of 'peerannot check --output'")
+    return found
+
+
+def _trust(
+    rule: Any, answers: Any, stop: Any, known: Any, given: Any, progress: Any
+) -> Trusted | None:
+    """Whose probabilities decide; None where none end a task."""
+    from peerannot.predictive import trusted
+
+    left = [v for v in (None if stop.sure is None else 1 - stop.sure, stop.error) if v is not None]
+    if not left:
+        return None
+    return trusted(
+        answers, rule, stored=known, tolerance=max(min(left), 0.001), progress=progress, **given
+    )
 
 
 def _print(table: dict[str, Any], *, costly: bool) -> None:

@@ -8,14 +8,17 @@ if TYPE_CHECKING:
     from peerannot.predictive.check import check_model
     from peerannot.predictive.model_check import Assumption, ModelCheck
     from peerannot.predictive.significance import Statistic
+    from peerannot.predictive.trust import Trusted, trusted
 
-__all__ = ["Assumption", "ModelCheck", "Statistic", "check_model"]
+__all__ = ["Assumption", "ModelCheck", "Statistic", "Trusted", "check_model", "trusted"]
 
 _HOMES = {
     "Assumption": "model_check",
     "ModelCheck": "model_check",
     "Statistic": "significance",
+    "Trusted": "trust",
     "check_model": "check",
+    "trusted": "trust",
 }
 
 
