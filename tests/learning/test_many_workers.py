@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 from peerannot.answers import Answers  # noqa: E402
 from peerannot.errors import ParameterError  # noqa: E402
 from peerannot.learning import TrainOptions, strategy_names, train_on_votes  # noqa: E402
-from peerannot.learning.networks.models import Outputs  # noqa: E402
+from peerannot.learning.networks.classifier import Outputs  # noqa: E402
 from peerannot.learning.strategies.base import make_strategy  # noqa: E402
 from peerannot.learning.training.learner import CrowdVotes  # noqa: E402
 

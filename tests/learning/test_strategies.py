@@ -13,7 +13,7 @@ from peerannot.checks import Check, checks_of  # noqa: E402
 from peerannot.checks.crowds import ragged_answers  # noqa: E402
 from peerannot.errors import ParameterError  # noqa: E402
 from peerannot.learning import STRATEGIES, TrainOptions, strategy_names, train_on_votes  # noqa: E402
-from peerannot.learning.networks.models import Outputs  # noqa: E402
+from peerannot.learning.networks.classifier import Outputs  # noqa: E402
 from peerannot.learning.strategies.base import make_strategy, rows_of  # noqa: E402
 from peerannot.learning.training.learner import CrowdVotes  # noqa: E402
 

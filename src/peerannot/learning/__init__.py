@@ -21,7 +21,9 @@ from peerannot.learning.options import TrainOptions
 from peerannot.learning.strategies import strategy_names
 
 if TYPE_CHECKING:
-    from peerannot.learning.networks.models import Outputs, build_model, list_models
+    from peerannot.learning.networks.classifier import Outputs
+    from peerannot.learning.networks.models import build_model
+    from peerannot.learning.networks.names import list_models
     from peerannot.learning.networks.onnx import write_onnx
     from peerannot.learning.results.predict import Predictions, TrainedModel, load_model, predict
     from peerannot.learning.strategies.base import (
@@ -85,12 +87,12 @@ _FOR_STRATEGIES = (
 
 _HOMES = {
     **dict.fromkeys(_FOR_STRATEGIES, "strategies.base"),
-    "Outputs": "networks.models",
+    "Outputs": "networks.classifier",
     "Predictions": "results.predict",
     "TrainReport": "training.run",
     "TrainedModel": "results.predict",
     "build_model": "networks.models",
-    "list_models": "networks.models",
+    "list_models": "networks.names",
     "load_model": "results.predict",
     "predict": "results.predict",
     "train": "training.run",

@@ -8,18 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from peerannot._files import atomic_write
 from peerannot._text import few
 from peerannot.errors import DataError
 from peerannot.learning.data.eyes import IMAGENET, Eyes
-from peerannot.learning.networks.models import Classifier, build_model
 from peerannot.learning.options import TrainOptions
 from peerannot.learning.training.checkpoint import digest
 
-__all__ = ["ModelCard", "find_model", "load_network", "read_model", "write_model"]
+__all__ = ["ModelCard", "find_model", "read_model", "write_model"]
 
 # Length of a SHA-256 in hexadecimal.
 _HEX = 64
@@ -198,27 +196,3 @@ def find_model(path: Path) -> Path:
 def _is_model(file: Path) -> bool:
     hidden = file.name.startswith(".")
     return not hidden and not file.stem.endswith((".last", ".last.previous"))
-
-
-def load_network(weights: dict[str, Tensor], card: ModelCard, file: Path) -> Classifier:
-    """The network of a card with its weights, ready to predict.
-
-    Raises
-    ------
-    DataError
-        Weights and card do not fit each other.
-    """
-    settings: dict[str, Any] = {
-        "model": card.model,
-        "img_size": card.img_size,
-        "stem": card.stem,
-        "n_params": card.n_params,
-    }
-    with torch.random.fork_rng():
-        model = build_model(TrainOptions(**settings), len(card.classes), bare=True)
-    try:
-        model.net.load_state_dict(weights)
-    except RuntimeError as error:
-        why = " ".join(str(error).split())[:120]
-        raise DataError(f"{file}: its weights are not of {card.model} ({why})") from None
-    return model.eval()

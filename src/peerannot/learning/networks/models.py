@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -15,44 +14,18 @@ import torch
 from torch import Tensor, nn
 
 from peerannot._optional import require
-from peerannot._text import did_you_mean
 from peerannot.errors import DataError, DataWarning, DownloadError, ParameterError
-from peerannot.learning.networks import OWN
-from peerannot.learning.networks.classifier import Classifier, Outputs
+from peerannot.learning.networks.classifier import Classifier
+from peerannot.learning.networks.names import ALIASES, known_name, timm_names
 from peerannot.learning.networks.own import FeatureHead, FrozenVGG, LogisticRegression, SmallCNN
 from peerannot.learning.networks.own_eyes import eyes_of
 from peerannot.learning.networks.packaged import PACKAGED, packaged_weights
 from peerannot.learning.options import TrainOptions
 
-__all__ = ["Classifier", "Outputs", "build_model", "known_name", "list_models"]
+__all__ = ["build_model"]
 
 # Below this size the stem of a ResNet (stride 4 in all) throws away most of the image.
 _SMALL = 65
-
-
-_ALIASES = {"logistic_regression": "logistic", "logisticregression": "logistic"}
-
-
-def list_models(pattern: str | None = None) -> list[str]:
-    """Names of all networks, offline; with a pattern (``resnet*``), those that match.
-
-    Ours come first; then those of timm and torchvision's classification models, in one order.
-    """
-    names = [*OWN, *sorted({*_timm_names(), *_torchvision_names()} - set(OWN))]
-    if pattern is None:
-        return names
-    fold = pattern.casefold()
-    return [name for name in names if fnmatchcase(name.casefold(), fold)]
-
-
-def _timm_names() -> list[str]:
-    timm = require("timm", extra="deep", feature="this network")
-    return list(timm.list_models())
-
-
-def _torchvision_names() -> list[str]:
-    models = require("torchvision.models", extra="deep", feature="this network")
-    return list(models.list_models(module=models))
 
 
 def build_model(options: TrainOptions, n_classes: int, *, bare: bool = False) -> Classifier:
@@ -70,7 +43,7 @@ def build_model(options: TrainOptions, n_classes: int, *, bare: bool = False) ->
         ``pretrained`` weights are not there and cannot be downloaded.
     """
     name = options.model.strip().casefold()
-    name = _ALIASES.get(name, name)
+    name = ALIASES.get(name, name)
     size, pretrained = eyes_of(options).size, options.pretrained
     frozen = options.freeze
     if name in ("modellabelme", "modelmusic"):
@@ -149,31 +122,9 @@ def _library_model(
 ) -> tuple[nn.Module, nn.Module]:
     name = known_name(name)
     with _downloading(name):
-        if name.partition(".")[0] in set(_timm_names()):
+        if name.partition(".")[0] in set(timm_names()):
             return _from_timm(name, size, n_classes, pretrained)
         return _from_torchvision(name.partition(".")[0], size, n_classes, pretrained)
-
-
-def known_name(name: str) -> str:
-    """The name as its library writes it, with timm's tag of the weights (``resnet18.a1_in1k``).
-
-    Raises
-    ------
-    ParameterError
-        There is no such network; near matches are named.
-    """
-    name = name.strip()
-    stem = name.partition(".")[0]
-    own = _ALIASES.get(stem.casefold(), stem.casefold())
-    if own in OWN:
-        return own
-    fold = {known.casefold(): known for known in (*_torchvision_names(), *_timm_names())}
-    if stem.casefold() not in fold:
-        near = did_you_mean(name, [*OWN, *fold.values()])
-        raise ParameterError(
-            f"unknown network {name!r}" + (near or "; `peerannot modelinfo` lists them")
-        )
-    return fold[stem.casefold()] + name[len(stem) :]
 
 
 @contextlib.contextmanager

@@ -9,6 +9,8 @@ from typing import Any
 from peerannot._optional import require
 from peerannot.errors import DataError, ParameterError
 from peerannot.learning.data.eyes import Eyes, parse_normalize
+from peerannot.learning.networks.model_file import read_model
+from peerannot.learning.networks.names import known_name
 from peerannot.learning.options import TrainOptions
 
 __all__ = ["eyes_of", "network_eyes", "resolved"]
@@ -69,8 +71,6 @@ def eyes_of(options: TrainOptions) -> Eyes:
     if options.weights is not None:
         own = _eyes_of_file(Path(options.weights))
     if own is None and (options.pretrained or options.weights is not None):
-        from peerannot.learning.networks.models import known_name
-
         own = network_eyes(known_name(options.model))
     eyes = own or Eyes(options.size)
     if options.img_size is not None:
@@ -83,8 +83,6 @@ def eyes_of(options: TrainOptions) -> Eyes:
 
 def _eyes_of_file(file: Path) -> Eyes | None:
     """The eyes of a model of ours, also by its ``.pth``; None for weights of others."""
-    from peerannot.learning.networks.model_file import read_model
-
     twin = file.with_suffix(".safetensors")
     if not twin.is_file():
         return None

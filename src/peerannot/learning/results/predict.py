@@ -10,13 +10,16 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from peerannot._progress import Progress, silent
 from peerannot.dataset.images import SPLITS, SUFFIXES
 from peerannot.errors import DataError, ParameterError
 from peerannot.learning.data.images import ImageStore
 from peerannot.learning.networks.classifier import Classifier
-from peerannot.learning.networks.model_file import ModelCard, find_model, load_network, read_model
+from peerannot.learning.networks.model_file import ModelCard, find_model, read_model
+from peerannot.learning.networks.models import build_model
+from peerannot.learning.options import TrainOptions
 from peerannot.learning.results.calibration import probabilities
 
 __all__ = ["Predictions", "TrainedModel", "find_images", "load_model", "predict"]
@@ -91,7 +94,31 @@ def load_model(path: str | Path) -> TrainedModel:
     """
     file = find_model(Path(path))
     weights, card = read_model(file)
-    return TrainedModel(file, card, load_network(weights, card, file))
+    return TrainedModel(file, card, _network(weights, card, file))
+
+
+def _network(weights: dict[str, Tensor], card: ModelCard, file: Path) -> Classifier:
+    """The network of a card with its weights, ready to predict.
+
+    Raises
+    ------
+    DataError
+        Weights and card do not fit each other.
+    """
+    settings: dict[str, Any] = {
+        "model": card.model,
+        "img_size": card.img_size,
+        "stem": card.stem,
+        "n_params": card.n_params,
+    }
+    with torch.random.fork_rng():
+        model = build_model(TrainOptions(**settings), len(card.classes), bare=True)
+    try:
+        model.net.load_state_dict(weights)
+    except RuntimeError as error:
+        why = " ".join(str(error).split())[:120]
+        raise DataError(f"{file}: its weights are not of {card.model} ({why})") from None
+    return model.eval()
 
 
 def find_images(path: str | Path) -> tuple[Path, list[Path]]:

@@ -19,7 +19,8 @@ from torch import Tensor
 from peerannot._progress import Progress, silent
 from peerannot.errors import ParameterError, PeerannotError
 from peerannot.learning.data.images import ImageStore, Inputs
-from peerannot.learning.networks.models import Outputs, build_model
+from peerannot.learning.networks.classifier import Outputs
+from peerannot.learning.networks.models import build_model
 from peerannot.learning.networks.own_eyes import resolved
 from peerannot.learning.options import TrainOptions
 from peerannot.learning.training.learner import Learner, Objective
