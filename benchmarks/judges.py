@@ -1,6 +1,10 @@
 """Judges who err together: labels, effective votes and groups found, as Markdown tables.
 
     python benchmarks/judges.py [--seeds N] [--tasks N]
+    python benchmarks/judges.py --published FOLDER
+
+The second is the alternative annotator test on a set of its authors (a folder of ``data`` in
+github.com/nitaytech/AltTest), one judge at a time as they have it, by ``--epsilon``.
 
 Nine or fifteen simulated judges (``correlated-judges``) of mean accuracy .75, latent correlation of
 errors .7 in a family and ``across`` between families. *Closed* is what `latent-factor` gains over
@@ -14,12 +18,15 @@ within a fifth.
 from __future__ import annotations
 
 import argparse
+import json
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from peerannot.aggregation import build
+from peerannot.answers import Answers
 from peerannot.identification import METHODS, Evidence
 from peerannot.simulation import SIMULATIONS, Crowd
 
@@ -69,11 +76,33 @@ def measure(design: tuple[int, int, float, float], k: int, tasks: int, seed: int
     ]  # fmt: skip
 
 
+def published(folder: Path, epsilon: float) -> None:
+    humans = json.loads((folder / "human_annotations.json").read_text())
+    print("| judge | winning rate | advantage probability | 95 % interval |\n|---|---|---|---|")
+    for judge, said in json.loads((folder / "llm_annotations.json").read_text()).items():
+        rows = [
+            (t, j, y) for j, own in {**humans, "the judge": said}.items() for t, y in own.items()
+        ]
+        answers = Answers.from_arrays(*map(list, zip(*rows, strict=True)))
+        kinds = ["model" if w == "the judge" else "human" for w in answers.workers]
+        table = METHODS["replacement"](epsilon=epsilon).run(Evidence(answers, kinds=kinds)).table
+        low, high = table["advantage_low"][0], table["advantage_high"][0]
+        print(
+            f"| {judge} | {table['winning_rate'][0]:.2f} |"
+            f" {table['advantage_probability'][0]:.2f} | {low:.2f} to {high:.2f} |"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--tasks", type=int, default=1000)
+    parser.add_argument("--published", type=Path, metavar="FOLDER")
+    parser.add_argument("--epsilon", type=float, default=0.2)
     given = parser.parse_args()
+    if given.published is not None:
+        published(given.published, given.epsilon)
+        return
     warnings.simplefilter("ignore")
     print(
         "| judges | families | largest | across | classes | dawid-skene | latent-factor |"
