@@ -16,6 +16,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import zipfile
 from pathlib import Path
@@ -39,11 +40,26 @@ def _target() -> str:
     return f"-target {machine}-linux-gnu.2.17" if sys.platform == "linux" else ""
 
 
+def _beside_headers(folder: Path) -> str:
+    """What ``Python.h`` of Debian includes from beside its own folder, named for a compiler that
+    does not look into ``/usr/include``, as it compiles for another glibc."""
+    headers = Path(sysconfig.get_path("include"))
+    kind = str(sysconfig.get_config_var("MULTIARCH") or "")
+    beside = headers.parent / kind / headers.name
+    if not kind or not beside.is_dir():
+        return ""
+    link = folder / "include" / kind / headers.name
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(beside)
+    return f"-I{shlex.quote(str(folder / 'include'))}"
+
+
 def _use_zig() -> None:
     """Name the compiler of the ``ziglang`` package, through scripts: CMake wants one path."""
     folder = Path(tempfile.gettempdir()) / f"peerannot-zig-{os.getpid()}"
     folder.mkdir(exist_ok=True)
-    target = _target() if os.environ.get("PEERANNOT_ZIG") else ""
+    target = f"{_target()} {_beside_headers(folder)}" if os.environ.get("PEERANNOT_ZIG") else ""
     for tool, options in (("cc", target), ("c++", target), ("ar", ""), ("ranlib", "")):
         script = folder / f"zig-{tool}"
         run = f'exec {shlex.quote(sys.executable)} -m ziglang {tool} {options} "$@"'

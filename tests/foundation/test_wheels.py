@@ -81,3 +81,17 @@ def test_a_machine_without_compiler_builds_with_ziglang(load, tmp_path, monkeypa
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc is Linux's")
 def test_wheels_ask_for_an_old_glibc(load):
     assert load("backend")._target().endswith("-linux-gnu.2.17")
+
+
+def test_headers_that_stand_beside_those_of_python_are_found(load, tmp_path, monkeypatch):
+    backend = load("backend")
+    headers, other = tmp_path / "python3.11", tmp_path / "x86_64-linux-gnu" / "python3.11"
+    monkeypatch.setattr(backend.sysconfig, "get_path", lambda _: str(headers))
+    monkeypatch.setattr(backend.sysconfig, "get_config_var", lambda _: "x86_64-linux-gnu")
+    folder = tmp_path / "tools"
+    assert backend._beside_headers(folder) == ""  # as where Python has them all
+    other.mkdir(parents=True)
+    (other / "pyconfig.h").touch()
+    for _ in range(2):
+        assert backend._beside_headers(folder) == f"-I{folder / 'include'}"
+    assert (folder / "include" / "x86_64-linux-gnu" / "python3.11" / "pyconfig.h").exists()
