@@ -2,10 +2,12 @@
 
     python benchmarks/allocation.py speed [POLICY...]
     python benchmarks/allocation.py replay [POLICY...]
+    python benchmarks/allocation.py real FOLDER [SET...]
 
 Replay: a crowd whose answers to all pairs are drawn beforehand; each policy starts from two answers
 a task and asks in rounds of 5 % of the tasks, the strategy is fitted again after each. A policy
-sees what was asked alone.
+sees what was asked alone. Real: `peerannot.replay` on FOLDER/SET with answers.csv and truth.csv,
+by default those of at least five answers a task.
 """
 
 from __future__ import annotations
@@ -13,12 +15,16 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from peerannot.aggregation import OneCoin
 from peerannot.allocation import POLICIES, build, plan
 from peerannot.answers import Answers, Ids
+from peerannot.io import read
+from peerannot.replay import replay as run
+from peerannot.selection import read_truth
 
 SEEDS = 5
 
@@ -89,5 +95,31 @@ def replay(policies: list[str]) -> None:
         print(f"| {name} | {cells} |", flush=True)
 
 
+SETS = ("bluebird", "rte", "CF_amt", "face", "MS", "web", "SP", "adult")
+STRATEGY, POLICIES_OF_REAL, REAL_SEEDS = "hierarchical-dawid-skene", ("MI", "entropy"), 2
+
+
+def real(arguments: list[str]) -> None:
+    folder, names = Path(arguments[0]), arguments[1:] or SETS
+    print("| set | policy | all | area | saved | when done: saved | accuracy | claimed | CPU s |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for name in names:
+        answers = read(folder / name / "answers.csv").answers
+        truth = read_truth(folder / name / "truth.csv", answers).classes
+        start = time.process_time()
+        found = run(answers, truth, POLICIES_OF_REAL, strategy=STRATEGY, seeds=REAL_SEEDS)
+        seconds = time.process_time() - start
+        for row in found.summary:
+            done = ("never", "", "")
+            if row.stopped is not None:
+                share = 1 - row.stopped / found.n_answers
+                done = f"{share:.0%}", f"{row.stopped_accuracy:.3f}", f"{row.stopped_expected:.3f}"
+            print(
+                f"| {name} | {row.policy} | {found.accuracy:.3f} | {row.area:.3f} |"
+                f" {row.saved:.0%} | {' | '.join(done)} | {seconds:.0f} |",
+                flush=True,
+            )
+
+
 if __name__ == "__main__":
-    {"speed": speed, "replay": replay}[sys.argv[1]](sys.argv[2:] or list(POLICIES))
+    {"speed": speed, "replay": replay, "real": real}[sys.argv[1]](sys.argv[2:] or list(POLICIES))
