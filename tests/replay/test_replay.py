@@ -12,7 +12,7 @@ from peerannot.aggregation import OneCoin, build
 from peerannot.allocation import build as build_policy
 from peerannot.answers import Answers, Ids
 from peerannot.errors import DataError, ParameterError
-from peerannot.replay import Replay, replay
+from peerannot.replay import Replay, draw_replay, replay
 from peerannot.replay import campaign as rounds
 from peerannot.replay.campaign import Pool, Run, campaign
 from peerannot.selection import evaluate
@@ -135,7 +135,7 @@ def test_tables_and_facts():
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_the_figure_is_written(tmp_path, suffix):
     pytest.importorskip("matplotlib")
-    path = small().draw(tmp_path / f"curves{suffix}")
+    path = draw_replay(small(), tmp_path / f"curves{suffix}")
     assert path.stat().st_size > 5000
 
 

@@ -63,10 +63,13 @@ class Forecast:
     target: float | None
     price: float
 
+    @property
+    def _scale(self) -> str:
+        return "accuracy" if self.by == "truth" else "expected accuracy"
+
     def sentence(self) -> str:
         """What the target needs, by each curve; without one, what as many answers more bring."""
-        unit = "accuracy" if self.by == "truth" else "expected accuracy"
-        now = f"{unit} is {self.accuracy:.3f} with {self.n_answers:,} answers"
+        now = f"{self._scale} is {self.accuracy:.3f} with {self.n_answers:,} answers"
         if self.target is None:
             ahead = [
                 f"{mean:.3f} ({low:.3f} to {high:.3f}) {_said(curve)}"
@@ -140,7 +143,10 @@ class Forecast:
         """Draw the curves; see `peerannot.budget.figure.draw`."""
         from peerannot.budget.figure import draw
 
-        return draw(self, path)
+        return draw(
+            self.curves, path, scale=self._scale, target=self.target,
+            title=f"{self.strategy}, {self.n_answers:,} answers at hand: {self.accuracy:.3f}",
+        )  # fmt: skip
 
 
 def _said(curve: Curve) -> str:

@@ -109,6 +109,7 @@ def replay(
     from peerannot.allocation import Stop
     from peerannot.allocation import build as build_policy
     from peerannot.io import may_write, write_table
+    from peerannot.replay import draw_replay
     from peerannot.replay import replay as run
     from peerannot.selection import read_truth
 
@@ -131,7 +132,7 @@ def replay(
         write_table(output, found.table())
         written.append(output)
     if figure is not None:
-        written.append(found.draw(figure))
+        written.append(draw_replay(found, figure))
     if as_json:
         emit_json("replay", {**found.as_dict(), **votes.facts})
     else:

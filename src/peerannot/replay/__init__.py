@@ -13,7 +13,8 @@
 """
 
 from peerannot.replay.campaign import Run
+from peerannot.replay.figure import draw_replay
 from peerannot.replay.outcome import Replay, Summary
 from peerannot.replay.replay import replay
 
-__all__ = ["Replay", "Run", "Summary", "replay"]
+__all__ = ["Replay", "Run", "Summary", "draw_replay", "replay"]

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from peerannot._figures import FIGURES, new_figure, save_figure
 from peerannot.io import may_write
+from peerannot.replay.outcome import Replay
 
-if TYPE_CHECKING:
-    from peerannot.replay.outcome import Replay
-
-__all__ = ["draw"]
+__all__ = ["draw_replay"]
 
 INK, QUIET = "#1b1b1b", "#8a8a8a"
 COLOURS = ("#4c78a8", "#d1495b", "#3a7d44", "#b8860b", "#7b5ea7", "#1b9aaa", "#a0522d", "#5c6b73")
 
 
-def draw(found: Replay, path: str | Path) -> Path:
+def draw_replay(found: Replay, path: str | Path) -> Path:
     """Draw mean curves, the spread of seeds, where rules stopped, and the accuracy of all answers.
 
     Raises

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -187,12 +186,6 @@ class Replay:
             "answers": self.grid.tolist(),
             "accuracy": {name: self.curves(name).mean(0).tolist() for name in self.policies},
         }
-
-    def draw(self, path: str | Path) -> Path:
-        """Draw the curves; see `peerannot.replay.figure.draw`."""
-        from peerannot.replay.figure import draw
-
-        return draw(self, path)
 
 
 def interval(values: NDArray[np.float64] | Sequence[float]) -> tuple[float, float] | None:
