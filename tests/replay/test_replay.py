@@ -173,3 +173,9 @@ def test_a_real_crowd_needs_half_its_answers(real_data):
     row = found.summary[0]
     assert row.saved >= 0.45
     assert row.stopped_accuracy >= found.accuracy - 0.01 and row.stopped < 0.55 * found.n_answers
+
+
+def test_a_curve_ends_where_a_fit_of_all_answers_is(real_data):
+    answers, truth = real_crowd(real_data / "answers" / "bluebird")
+    found = replay(answers, truth, ["uniform"], strategy=OneCoin(), seeds=2, batch=500)
+    assert [run.accuracy[-1] for run in found.runs] == pytest.approx([found.accuracy] * 2)

@@ -47,7 +47,7 @@ def replay(
     policies
         Names or policies. ``uniform`` is added where it is not among them.
     strategy
-        Fitted after each round, from where it was after the one before.
+        Fitted after each round, to what was asked until then alone.
     seeds
         Campaigns of each policy; those of the same seed begin with the same answers.
     start
