@@ -3,11 +3,12 @@
     python benchmarks/allocation.py speed [POLICY...]
     python benchmarks/allocation.py replay [POLICY...]
     python benchmarks/allocation.py real FOLDER [SET...]
+    python benchmarks/allocation.py peers [--peers PYTHON] [CROWD...]
 
 Replay: a crowd whose answers to all pairs are drawn beforehand; each policy starts from two answers
 a task and asks in rounds of 5 % of the tasks, the strategy is fitted again after each. A policy
 sees what was asked alone. Real: `peerannot.replay` on FOLDER/SET with answers.csv and truth.csv,
-by default those of at least five answers a task.
+by default those of at least five answers a task. Peers: see allocation_peers.py.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from allocation_peers import peers
 from peerannot.aggregation import OneCoin
 from peerannot.allocation import POLICIES, build, plan
 from peerannot.answers import Answers, Ids
@@ -122,4 +124,9 @@ def real(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    {"speed": speed, "replay": replay, "real": real}[sys.argv[1]](sys.argv[2:] or list(POLICIES))
+    if sys.argv[1] == "peers":
+        peers(sys.argv[2:])
+    else:
+        {"speed": speed, "replay": replay, "real": real}[sys.argv[1]](
+            sys.argv[2:] or list(POLICIES)
+        )
