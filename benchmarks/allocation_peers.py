@@ -164,7 +164,7 @@ def campaign(name: str, w: World, seed: int, peer: Peer | None) -> tuple[list[fl
             )  # fmt: skip
         else:
             here = rng.permutation(np.flatnonzero(room > 0))
-            if name == "activelab":
+            if name.startswith("activelab"):
                 more["probabilities"] = probabilities
             policy = build(f"{name}[seed={1000 * seed + turn}]" if name in SEEDED else name)
             found = plan(
@@ -192,7 +192,7 @@ def peers(arguments: list[str]) -> None:
         worlds = [world(name, seed) for seed in range(given.seeds)]
         names = [*OURS]
         if name == "digits":
-            names.insert(0, "activelab")
+            names += ["activelab", "activelab[temperature=votes]"]
         if peer:
             names += ["skactiveml-entropy", "skactiveml-entropy-interval"]
             names += ["cleanlab-activelab"] if name == "digits" else []

@@ -50,6 +50,17 @@ def test_curves_and_figure_in_files(crowd, run):
     assert "exists already" in run("replay", *args, code=2).stderr
 
 
+def test_a_classifier_is_read_from_a_file(crowd, run):
+    rows = ["task,p_0,p_1", *(f"t{t},0.{3 + t % 5},0.{7 - t % 5}" for t in range(30))]
+    (crowd / "said.csv").write_text("\n".join(rows) + "\n")
+    args = ["replay", crowd / "answers.csv", "--truth", crowd / "truth.csv", "-p", "activelab"]
+    done = run(*args, "--probabilities", crowd / "said.csv", "--seeds", 1)
+    assert "activelab" in done.stdout
+    assert "--probabilities FILE" in run(*args, code=2).stderr
+    (crowd / "said.csv").write_text("\n".join(rows[:-1]) + "\n")
+    assert "said.csv" in run(*args, "--probabilities", crowd / "said.csv", code=3).stderr
+
+
 def test_bad_input_is_one_line(crowd, run):
     (crowd / "other.csv").write_text("task,label\nx1,0\nx2,1\n")
     args = ["replay", crowd / "answers.csv", "--truth"]

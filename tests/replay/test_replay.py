@@ -96,6 +96,28 @@ def by_hand(*curves: list[float], tolerance: float = 0.0) -> Replay:
     return Replay("one-coin", 40, 10, 10, 1, 10, 0.8, tolerance, runs)
 
 
+def test_activelab_asks_where_the_classifier_is_unsure(monkeypatch):
+    answers, truth = crowd()
+    knows = np.where(np.eye(2)[truth] > 0, 0.99, 0.01)
+    picked, plan = [], rounds.plan
+
+    def spy(*args, **options):
+        found = plan(*args, **options)
+        if found.policy.name == "activelab":
+            picked.append(np.array([pick.task for pick in found.picks]))
+        return found
+
+    monkeypatch.setattr(rounds, "plan", spy)
+    shares = []
+    for sure in (np.arange(60) >= 30, np.arange(60) < 30):
+        picked.clear()
+        said = np.where(sure[:, None], knows, 0.5)
+        found = replay(answers, truth, ["activelab"], seeds=1, batch=12, probabilities=said)
+        assert found.policies == ("activelab", "uniform")
+        shares.append((picked[0] < 30).mean())
+    assert shares[0] > shares[1] + 0.1
+
+
 def test_area_and_answers_saved_by_hand():
     row = by_hand([0.6, 0.7, 0.9, 0.8]).summary[0]
     assert row.area == pytest.approx((0.65 + 0.8 + 0.85) / 3)
@@ -150,6 +172,9 @@ def test_the_figure_is_written(tmp_path, suffix):
         ({"policies": ["entropy", "entropy"]}, ParameterError, "twice"),
         ({"policies": ["entrpy"]}, ParameterError, "did you mean"),
         ({"strategy": "majority_voting"}, ParameterError, "needs skills"),
+        ({"policies": ["activelab"]}, ParameterError, "--probabilities FILE"),
+        ({"probabilities": np.ones((60, 2)) / 2}, ParameterError, "activelab alone"),
+        ({"policies": ["activelab"], "probabilities": np.ones((3, 2))}, DataError, "shape"),
     ],
 )
 def test_what_cannot_be_is_refused(change, error, text):

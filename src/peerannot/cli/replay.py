@@ -73,6 +73,13 @@ FILE = LocalPath(dir_okay=False)
     show_default=True,
     help="How much less accuracy than that of all answers counts as the same.",
 )
+@click.option(
+    "--probabilities",
+    type=FILE,
+    multiple=True,
+    help="What a classifier that has not seen these answers says of each task, for the policy"
+    " activelab: as next has it; repeatable.",
+)
 @answers_file_option
 @reading_options()
 @click.option("--output", "-o", type=FILE, help="Write the curves here (.csv, .parquet, .tsv).")
@@ -90,6 +97,7 @@ def replay(
     batch: int | None,
     rules: tuple[str, ...],
     tolerance: float,
+    probabilities: tuple[Path, ...],
     answers_file: str,
     output: Path | None,
     figure: Path | None,
@@ -106,7 +114,7 @@ def replay(
     from peerannot._figures import FIGURES
     from peerannot._options import parse_pairs
     from peerannot.aggregation import build
-    from peerannot.allocation import Stop
+    from peerannot.allocation import Stop, read_probabilities
     from peerannot.allocation import build as build_policy
     from peerannot.io import may_write, write_table
     from peerannot.replay import draw_replay
@@ -121,11 +129,14 @@ def replay(
     chosen, rule = [build_policy(policy) for policy in policies], build(strategy)
     stop = Stop.of(parse_pairs(rules, where="--stop"))
     votes = load_votes(dataset, answers_file=answers_file, truth=truth, **reading)
-    known = read_truth(truth, votes.answers, **truth_keywords(reading))
+    answers, said = votes.answers, None
+    if probabilities:
+        answers, said = read_probabilities(probabilities, answers)
+    known = read_truth(truth, answers, **truth_keywords(reading))
     with spoken_warnings(), progress_bar("replay") as progress:
         found = run(
-            votes.answers, known.classes, chosen, strategy=rule, seeds=seeds, start=start,
-            batch=batch, stop=stop, tolerance=tolerance, progress=progress,
+            answers, known.classes, chosen, strategy=rule, seeds=seeds, start=start,
+            batch=batch, stop=stop, tolerance=tolerance, probabilities=said, progress=progress,
         )  # fmt: skip
     written = []
     if output is not None:

@@ -54,13 +54,21 @@ class Pool:
     ----------
     known : int32 array (n_tasks, m)
         Accepted classes of the tasks, -1 for none.
+    probabilities : float64 array (n_models, n_tasks, n_classes) or None
+        What classifiers say of the tasks.
     """
 
-    def __init__(self, answers: Answers, known: NDArray[np.int32]) -> None:
+    def __init__(
+        self,
+        answers: Answers,
+        known: NDArray[np.int32],
+        probabilities: NDArray[np.float64] | None = None,
+    ) -> None:
         key = answers.task.astype(np.int64) * max(answers.n_workers, 1) + answers.worker
         last = np.append(np.diff(key) > 0, True)[: len(key)]
         self.answers = answers if last.all() else answers.rows(last)
         self.known = known
+        self.probabilities = probabilities
         self._key = key[last]
 
     def __len__(self) -> int:
@@ -152,6 +160,7 @@ def _ask(
     found = plan(
         result, batch, [answers.workers[int(j)] for j in order], answers=some, mask=mask,
         policy=policy, stop=stop,
+        probabilities=pool.probabilities if "probabilities" in policy.needs else None,
     )  # fmt: skip
     task = np.array([pick.task for pick in found.picks], np.int64)
     worker = np.array([pick.worker for pick in found.picks], np.int64)

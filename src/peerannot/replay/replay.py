@@ -11,7 +11,7 @@ from peerannot._options import check
 from peerannot._progress import Progress, silent
 from peerannot.aggregation import Strategy
 from peerannot.aggregation import build as build_strategy
-from peerannot.allocation import Policy, Stop, build
+from peerannot.allocation import Policy, Stop, build, check_probabilities
 from peerannot.answers import Answers, gold_classes
 from peerannot.errors import DataError, ParameterError
 from peerannot.replay.campaign import Pool, Run, campaign
@@ -34,6 +34,7 @@ def replay(
     batch: int | None = None,
     stop: Stop | Mapping[str, Any] | None = None,
     tolerance: float = 0.0,
+    probabilities: Any = None,
     progress: Progress = silent,
 ) -> Replay:
     """Replay campaigns: begin without answers, ask for some that exist, fit, and so on to the last.
@@ -60,6 +61,10 @@ def replay(
         campaign goes on without rules, so that every curve ends at all answers.
     tolerance
         How much less accuracy than that of all answers counts as the same.
+    probabilities
+        What classifiers say of all tasks, (n_tasks, n_classes) or (n_models, n_tasks, n_classes),
+        for the policies that need it. It stays as it is from the first round on, so a classifier
+        trained on these answers tells policies of answers that they have not asked for.
 
     Raises
     ------
@@ -89,16 +94,21 @@ def replay(
                 f"{policy.name} needs skills of workers, which {rule.name} does not estimate; take"
                 " a strategy that does (one-coin, DS), or the policy entropy"
             )
-        if "probabilities" in policy.needs:
+        if "probabilities" in policy.needs and probabilities is None:
             raise ParameterError(
-                f"{policy.name} needs what a classifier says of the tasks, which a replay has not;"
-                " leave it out"
+                f"{policy.name} needs what a classifier says of the tasks (probabilities,"
+                " --probabilities FILE), out of sample"
             )
+    if probabilities is not None:
+        if not any("probabilities" in policy.needs for policy in rules):
+            raise ParameterError("probabilities are of use to the policy activelab alone; add it")
+        shape = (answers.n_tasks, answers.n_classes)
+        probabilities = check_probabilities(probabilities, shape, answers.tasks)
     known = gold_classes(answers, truth)
     there = (known[:, 0] >= 0) & (answers.answers_per_task > 0)
     if not there.any():
         raise DataError("truth: no task that has answers has a known label")
-    pool = Pool(answers, np.where(there[:, None], known, -1).astype(np.int32))
+    pool = Pool(answers, np.where(there[:, None], known, -1).astype(np.int32), probabilities)
     n_first = int(np.minimum(pool.answers.answers_per_task, start).sum())
     if n_first == len(pool):
         raise DataError(
