@@ -78,6 +78,8 @@ def test_an_answer_that_is_pending_counts():
     )  # fmt: skip
     gain = [pick.gain for pick in found.picks]
     assert gain == sorted(gain, reverse=True)
+    alone = 1 - active_learning_scores(answers, p)
+    assert gain == pytest.approx([alone[q.task] / (q.pending + 1) for q in found.picks])
     assert {pick.pending for pick in found.picks} == {0, 1}
 
 

@@ -28,9 +28,9 @@ class ActiveLab(OrderPolicy):
     :math:`q_i` is the probability of the consensus label by CROWDLAB, of a task without answers
     that of the class which the classifier finds likeliest; :math:`w_j` and :math:`w_M` are
     CROWDLAB's weights of workers and of the classifier, :math:`\bar w` the mean of the workers'.
-    The gain is :math:`1 - s_i`. An answer that is asked for and not given counts as one of weight
-    :math:`\bar w` that leaves :math:`q_i` as it is, so a task is not asked twice in a batch before
-    others need it less.
+    The gain is :math:`1 - s_i`, with n answers pending 1 / (n + 1) of that, as of `Entropy`: one
+    more answer that leaves :math:`q_i` as it is does not raise the score of a task on which workers
+    disagree, which would get the whole batch.
 
     When to use: a classifier has been trained on what is labelled, and its predictions for all
     images are at hand (``--probabilities``), out of sample where there are answers. It needs no
@@ -60,7 +60,7 @@ class ActiveLab(OrderPolicy):
     temperature: Temperature = option("cleanlab", help="what the classifier's is fitted to")
 
     def score(self, tasks: Tasks, at: NDArray[np.int64], pending: int) -> NDArray[np.float64]:
-        return np.asarray(1 - self._found(tasks).score(at, pending))
+        return np.asarray((1 - self._found(tasks).score(at)) / (pending + 1))
 
     def reason(self, tasks: Tasks, task: int, pending: int) -> str:
         quality = self._found(tasks).quality[task]

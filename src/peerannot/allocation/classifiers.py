@@ -44,12 +44,10 @@ class ActiveScores:
     extra: float
     n_classes: int
 
-    def score(self, at: NDArray[np.int64] | slice = slice(None), more: int = 0) -> Any:
-        """Scores of tasks, with ``more`` answers of the mean weight that leave the label as it
-        is; the lowest needs an answer most."""
-        weight = self.weight[at] + more * self.extra
+    def score(self, at: NDArray[np.int64] | slice = slice(None)) -> Any:
+        """Scores of tasks; the lowest needs an answer most."""
         guess = self.extra / self.n_classes
-        return (self.quality[at] * weight + guess) / (weight + self.extra)
+        return (self.quality[at] * self.weight[at] + guess) / (self.weight[at] + self.extra)
 
 
 def check_probabilities(given: Any, shape: tuple[int, int], tasks: Any) -> NDArray[np.float64]:
