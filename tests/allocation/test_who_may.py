@@ -10,7 +10,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from helpers.small_crowds import Small, make
-from peerannot.allocation import plan
+from peerannot.allocation import greedy, plan
 from peerannot.allocation.workers import read_pairs
 from peerannot.errors import DataError, ParameterError
 
@@ -168,3 +168,22 @@ def test_of_a_thin_mask_nearly_all_pairs_are_asked():
     allowed = {(f"t{i}", f"w{j}") for i, j in zip(*np.nonzero(mask), strict=True)}
     assert set(pairs_of(found)) <= allowed - small.asked_before()
     assert len(found.picks) > 0.9 * len(allowed - small.asked_before())
+
+
+def test_many_who_cannot_be_asked_are_passed_over_at_once(monkeypatch):
+    small: Small = make(200, 80, 3, 2)
+    mask = np.zeros((200, 80), np.bool_)
+    mask[:2, :70] = True
+    looks: list[int] = []
+    push = greedy._Steps.push_best
+
+    def counted(self: greedy._Steps, task: int, pending: int) -> None:
+        looks.append(task)
+        push(self, task, pending)
+
+    monkeypatch.setattr(greedy._Steps, "push_best", counted)
+    forbidden = mask.copy()
+    forbidden[2:] = True
+    found = plan(small.result, 6, answers=small.answers, forbidden=forbidden, stop=OPEN)
+    assert found.picks
+    assert len(looks) <= 4 * (len(found.picks) + 4)

@@ -216,9 +216,13 @@ class _Steps:
 
     def active(self) -> list[int]:
         """Groups that can be asked, none of whom is outdone by another."""
-        n = len(self.weight)
-        here = [g for g in range(n) if self.pools[g]]
-        return [g for g in here if not any(self.pools[h] for h in self.above[g])]
+        here = self.left()
+        found: list[int] = np.flatnonzero(here & ~(self.above & here).any(1)).tolist()
+        return found
+
+    def left(self) -> NDArray[np.bool_]:
+        """Groups of whom somebody may be left."""
+        return np.array([self.pools[g] for g in range(len(self.weight))], np.bool_)
 
     def begin(self) -> None:
         """Put the groups that can be asked now in their order."""
@@ -274,8 +278,15 @@ class _Steps:
         if self.pools[g] or pending:
             if task not in self.rows:
                 self.rows[task] = np.full(len(self.weight), np.nan)
-            self.rows[task][g] = -np.inf
+            # All who cannot be asked at once: they would fail one by one, each after a look at all.
+            row, asked, before = self.rows[task], self.asked.get(task, ()), self.left()
+            row[g] = -np.inf
+            for h in np.flatnonzero(before & (row != -np.inf)).tolist():
+                if self.pools.find(task, h, asked) is None:
+                    row[h] = -np.inf
             self.push_best(task, pending)
+            if (self.left() != before).any():
+                self.begin()
         if not self.pools[g]:
             self.begin()
 
@@ -305,14 +316,15 @@ class _Steps:
     def push_best(self, task: int, pending: int) -> None:
         """Put the best pair of a task in the heap; values that are not known may be needed."""
         row = self.rows[task]
-        usable = {g for g in range(len(row)) if self.pools[g] and row[g] != -np.inf}
-        unknown = [g for g in usable if np.isnan(row[g]) and not usable & set(self.above[g])]
-        if unknown:
+        usable = self.left() & (row != -np.inf)
+        unknown = np.flatnonzero(usable & np.isnan(row) & ~(self.above & usable).any(1))
+        if unknown.size:
             values = self.policy.again(
                 self.tasks, task, pending, self.state(task), self.channels[unknown]
             )
             row[unknown] = values / (self.weight[unknown] * self.times[task])
-        best, g = max(((float(row[g]), -g) for g in usable if row[g] == row[g]), default=(0.0, 1))
+        known = np.flatnonzero(usable & ~np.isnan(row)).tolist()
+        best, g = max(((float(row[g]), -g) for g in known), default=(0.0, 1))
         if g <= 0 and best * self.weight[-g] * self.times[task] > self.least:
             heappush(self.heap, (-best, task, -g, pending))
 
@@ -332,12 +344,14 @@ class _Steps:
 
 def _above(
     cost: NDArray[np.float64], right: NDArray[np.float64], crowd: Crowd, policy: Policy
-) -> list[tuple[int, ...]]:
-    """Groups that each group is outdone by: of workers no dearer and no worse, if all err alike."""
+) -> NDArray[np.bool_]:
+    """Groups that each group (row) is outdone by: no dearer and no worse, if all err alike."""
     n = len(cost)
     if isinstance(policy, GainPolicy) and not (crowd.coins and policy.by_skill):
-        return [()] * n
-    better = (cost <= cost[:, None]) & (right >= right[:, None]) & np.isfinite(right)
+        return np.zeros((n, n), np.bool_)
+    better: NDArray[np.bool_] = (
+        (cost <= cost[:, None]) & (right >= right[:, None]) & np.isfinite(right)
+    )
     alike = better & better.T
     better &= ~alike | (np.arange(n) < np.arange(n)[:, None])
-    return [tuple(np.flatnonzero(row).tolist()) for row in better]
+    return better
