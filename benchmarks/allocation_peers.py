@@ -192,7 +192,7 @@ def peers(arguments: list[str]) -> None:
         worlds = [world(name, seed) for seed in range(given.seeds)]
         names = [*OURS]
         if name == "digits":
-            names += ["activelab", "activelab[temperature=votes]"]
+            names += ["activelab", "activelab[temperature=cleanlab]"]
         if peer:
             names += ["skactiveml-entropy", "skactiveml-entropy-interval"]
             names += ["cleanlab-activelab"] if name == "digits" else []

@@ -60,7 +60,7 @@ def test_without_any_answer_the_classifier_speaks_alone():
 
 def test_the_lowest_scores_are_asked_first_also_of_tasks_without_answers():
     answers, p = crowd(GOLDEN[0])
-    score = active_learning_scores(answers, p[0])
+    score = active_learning_scores(answers, p[0], temperature="votes")
     found = plan(
         MajorityVote().fit(answers), 6, ["new"], answers=answers, probabilities=p[0],
         policy="activelab", stop={"sure": None},
@@ -78,7 +78,7 @@ def test_an_answer_that_is_pending_counts():
     )  # fmt: skip
     gain = [pick.gain for pick in found.picks]
     assert gain == sorted(gain, reverse=True)
-    alone = 1 - active_learning_scores(answers, p)
+    alone = 1 - active_learning_scores(answers, p, temperature="votes")
     assert gain == pytest.approx([alone[q.task] / (q.pending + 1) for q in found.picks])
     assert {pick.pending for pick in found.picks} == {0, 1}
 

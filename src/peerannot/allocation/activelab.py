@@ -40,12 +40,14 @@ class ActiveLab(OrderPolicy):
     ----------
     temperature
         What the temperature of the classifier is fitted to: ``"votes"``, the shares of votes;
-        ``"cleanlab"``, what cleanlab 2.9 takes for them, so that scores are equal to its own. See
+        ``"cleanlab"``, what cleanlab 2.9 takes for them, so that scores are equal to its own, and
+        no better than chance in ``benchmarks/allocation.py peers``. See
         `peerannot.allocation.active_learning_scores`.
 
     Notes
     -----
-    The scores are cleanlab's, see `peerannot.allocation.active_learning_scores`. Cost: those of
+    With ``temperature="cleanlab"`` the scores are cleanlab's, see
+    `peerannot.allocation.active_learning_scores`. Cost: those of
     all tasks at once, O(20 tasks x K) and O(answers x K).
 
     References
@@ -57,7 +59,7 @@ class ActiveLab(OrderPolicy):
     unit = "1 - score"
     needs: ClassVar[tuple[str, ...]] = ("answers", "probabilities")
 
-    temperature: Temperature = option("cleanlab", help="what the classifier's is fitted to")
+    temperature: Temperature = option("votes", help="what the classifier's is fitted to")
 
     def score(self, tasks: Tasks, at: NDArray[np.int64], pending: int) -> NDArray[np.float64]:
         return np.asarray((1 - self._found(tasks).score(at)) / (pending + 1))
