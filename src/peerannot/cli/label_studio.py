@@ -12,6 +12,7 @@ import click
 
 from peerannot.cli._campaign import campaign_options, read_rules, run_campaign
 from peerannot.cli._common import emit, emit_json, json_option, note, progress_bar, spoken_warnings
+from peerannot.cli._paths import LocalPath
 
 if TYPE_CHECKING:
     from peerannot.label_studio import Client, Mirror, Pushed, Wanted
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["label_studio"]
 
 F = TypeVar("F", bound=Callable[..., Any])
-FOLDER = click.Path(file_okay=False, path_type=Path)
+FOLDER = LocalPath(file_okay=False)
 
 
 @click.group("label-studio")
