@@ -355,3 +355,22 @@ def test_of_many_classes_the_likeliest_are_looked_at(name, monkeypatch):
     assert narrow.tasks.width == 32 and whole.tasks.width == 70
     gains = [pick.gain for pick in whole.picks]
     assert [pick.gain for pick in narrow.picks] == pytest.approx(gains, rel=0.02)
+
+
+def test_workers_who_answered_are_not_looked_at_one_after_the_other(monkeypatch):
+    n_tasks, n_workers = 40, 30
+    rng = np.random.default_rng(4)
+    truth = rng.integers(2, size=n_tasks)
+    said = np.where(rng.random((n_tasks, n_workers)) < 0.6, truth[:, None], 1 - truth[:, None])
+    asked = rng.random(said.shape) < 0.4
+    votes = {
+        f"t{i}": {f"w{j}": int(said[i, j]) for j in np.flatnonzero(asked[i])}
+        for i in range(n_tasks)
+    }
+    answers = Answers.from_mapping(votes, classes=2)
+    failed = []
+    fail = greedy._Steps.fail
+    monkeypatch.setattr(greedy._Steps, "fail", lambda *a: (failed.append(a), fail(*a))[1])
+    found = plan(OneCoin().fit(answers), 100, answers=answers)
+    assert len(found.picks) > 50
+    assert len(failed) < len(found.picks)  # 6 times as many, one after the other

@@ -170,7 +170,8 @@ class _Steps:
         self.weight = np.array([g.cost if policy.by_worker else 1.0 for g in groups])
         self.channels = np.array([group.channel for group in groups])
         self.right = np.array([group.right for group in groups])
-        self.above = _above(np.array([group.cost for group in groups]), self.right, crowd, policy)
+        cost = np.array([group.cost for group in groups])
+        self.front = _Front(cost, self.right, alike=_err_alike(crowd, policy))
         self.comparable = not isinstance(policy, GainPolicy) or policy.by_skill
         self.times = np.ones(len(tasks)) if size is None or not policy.by_worker else size
         self.most = np.full(len(tasks), -np.inf)
@@ -216,13 +217,8 @@ class _Steps:
 
     def active(self) -> list[int]:
         """Groups that can be asked, none of whom is outdone by another."""
-        here = self.left()
-        found: list[int] = np.flatnonzero(here & ~(self.above & here).any(1)).tolist()
+        found: list[int] = np.flatnonzero(self.front(self.pools.some)).tolist()
         return found
-
-    def left(self) -> NDArray[np.bool_]:
-        """Groups of whom somebody may be left."""
-        return np.array([self.pools[g] for g in range(len(self.weight))], np.bool_)
 
     def begin(self) -> None:
         """Put the groups that can be asked now in their order."""
@@ -278,15 +274,9 @@ class _Steps:
         if self.pools[g] or pending:
             if task not in self.rows:
                 self.rows[task] = np.full(len(self.weight), np.nan)
-            # All who cannot be asked at once: they would fail one by one, each after a look at all.
-            row, asked, before = self.rows[task], self.asked.get(task, ()), self.left()
-            row[g] = -np.inf
-            for h in np.flatnonzero(before & (row != -np.inf)).tolist():
-                if self.pools.find(task, h, asked) is None:
-                    row[h] = -np.inf
+                self.leave_out(task)
+            self.rows[task][g] = -np.inf
             self.push_best(task, pending)
-            if (self.left() != before).any():
-                self.begin()
         if not self.pools[g]:
             self.begin()
 
@@ -298,12 +288,14 @@ class _Steps:
         elif pending == 0 and head is not None and task not in self.rows:
             left = int(min(self.pools.left / self.cheapest, len(self.open)))
             self.rows[task], best, value = head.second(task, left, self.asked)
-            if not self.pools[best]:
+            self.leave_out(task)
+            if not self.pools[best] or self.rows[task][best] == -np.inf:
                 self.push_best(task, 1)
             elif value * self.weight[best] * self.times[task] > self.least:
                 heappush(self.heap, (-value, task, best, 1))
         else:
             self.rows[task] = np.full(len(self.weight), np.nan)
+            self.leave_out(task)
             value = self.policy.most_again(self.tasks, task, pending + 1, self.state(task))
             if value > self.least:
                 cost = float(self.weight.min() * self.times[task])
@@ -316,17 +308,24 @@ class _Steps:
     def push_best(self, task: int, pending: int) -> None:
         """Put the best pair of a task in the heap; values that are not known may be needed."""
         row = self.rows[task]
-        usable = self.left() & (row != -np.inf)
-        unknown = np.flatnonzero(usable & np.isnan(row) & ~(self.above & usable).any(1))
+        usable = self.pools.some & (row != -np.inf)
+        unknown = np.flatnonzero(self.front(usable) & np.isnan(row))
         if unknown.size:
             values = self.policy.again(
                 self.tasks, task, pending, self.state(task), self.channels[unknown]
             )
             row[unknown] = values / (self.weight[unknown] * self.times[task])
-        known = np.flatnonzero(usable & ~np.isnan(row)).tolist()
-        best, g = max(((float(row[g]), -g) for g in known), default=(0.0, 1))
-        if g <= 0 and best * self.weight[-g] * self.times[task] > self.least:
-            heappush(self.heap, (-best, task, -g, pending))
+        known = np.where(usable & ~np.isnan(row), row, -np.inf)
+        g = int(known.argmax())
+        best = float(known[g])
+        if best > -np.inf and best * self.weight[g] * self.times[task] > self.least:
+            heappush(self.heap, (-best, task, g, pending))
+
+    def leave_out(self, task: int) -> None:
+        """Note the groups of which nobody can be asked about a task, all at once."""
+        nobody = self.pools.nobody(task, self.asked.get(task, ()))
+        if nobody is not None:
+            self.rows[task][nobody] = -np.inf
 
     def state(self, task: int) -> NDArray[np.float64]:
         """Outcomes of the answers that are pending on a task."""
@@ -342,16 +341,32 @@ class _Steps:
         return outcomes
 
 
-def _above(
-    cost: NDArray[np.float64], right: NDArray[np.float64], crowd: Crowd, policy: Policy
-) -> NDArray[np.bool_]:
-    """Groups that each group (row) is outdone by: no dearer and no worse, if all err alike."""
-    n = len(cost)
-    if isinstance(policy, GainPolicy) and not (crowd.coins and policy.by_skill):
-        return np.zeros((n, n), np.bool_)
-    better: NDArray[np.bool_] = (
-        (cost <= cost[:, None]) & (right >= right[:, None]) & np.isfinite(right)
-    )
-    alike = better & better.T
-    better &= ~alike | (np.arange(n) < np.arange(n)[:, None])
-    return better
+def _err_alike(crowd: Crowd, policy: Policy) -> bool:
+    """Whether of two workers the more skilled one is never worth less."""
+    return not isinstance(policy, GainPolicy) or bool(crowd.coins and policy.by_skill)
+
+
+class _Front:
+    """Which groups none outdoes: of workers no dearer and no worse, where all err alike.
+
+    Of groups that are the same the first counts.
+    """
+
+    def __init__(
+        self, cost: NDArray[np.float64], right: NDArray[np.float64], *, alike: bool
+    ) -> None:
+        self._alike = alike
+        self._order = np.lexsort((-right, cost))
+        self._right = right[self._order]
+
+    def __call__(self, some: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Those of some groups whom none of them outdoes."""
+        if not self._alike:
+            return some
+        # All who can outdo a group come before it, and one of them does if the best does.
+        here = some[self._order]
+        skilled = np.where(here & np.isfinite(self._right), self._right, -np.inf)
+        before = np.concatenate(([-np.inf], np.maximum.accumulate(skilled)[:-1]))
+        front = np.empty_like(some)
+        front[self._order] = here & ~((before >= self._right) & (before > -np.inf))
+        return front

@@ -63,6 +63,10 @@ class Pairs:
         found: list[int] = self._worker[self._ptr[task] : self._ptr[task + 1]].tolist()
         return found
 
+    def n_blocked(self, task: int) -> int:
+        """How many of whom may not be asked about a task."""
+        return int(self._ptr[task + 1] - self._ptr[task])
+
     def candidates(self, task: int) -> list[int] | None:
         """Who may be asked about a task if not blocked; None for everybody."""
         if self._allowed is None:

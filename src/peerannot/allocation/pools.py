@@ -25,6 +25,11 @@ class Pools:
         What the cost of an answer to each task is multiplied by.
     smallest
         The least of these of a task that may be asked.
+
+    Attributes
+    ----------
+    some : bool array (n_groups,)
+        Whether somebody of each group may be left.
     """
 
     def __init__(
@@ -41,12 +46,31 @@ class Pools:
         self._group = np.empty(len(crowd), np.int64)
         for g, group in enumerate(groups):
             self._group[group.workers] = g
+        self._size_of = np.array([len(group.workers) for group in groups], np.int64)
+        self._fewest = int(self._size_of.min()) if groups else 0
+        self.some = self._size_of > 0
         self._turn = [0] * len(crowd)
         self._turns = 0
 
     def __getitem__(self, group: int) -> bool:
         """Whether somebody of a group may be left."""
         return bool(self._waiting[group])
+
+    def nobody(self, task: int, with_us: Collection[int]) -> NDArray[np.bool_] | None:
+        """Of which groups nobody may be asked about a task, whoever has capacity; None if few
+        enough are out that none can be empty."""
+        n = len(self._waiting)
+        allowed = self._pairs.candidates(task)
+        if allowed is None and self._pairs.n_blocked(task) + len(with_us) < self._fewest:
+            return None
+        blocked = self._pairs.blocked(task)
+        if allowed is not None:
+            left = [j for j in allowed if j not in blocked and j not in with_us]
+            none_left: NDArray[np.bool_] = np.bincount(self._group[left], minlength=n) == 0
+            return none_left
+        gone = [*blocked, *with_us]
+        empty: NDArray[np.bool_] = np.bincount(self._group[gone], minlength=n) >= self._size_of
+        return empty
 
     def find(self, task: int, group: int, with_us: Collection[int]) -> int | None:
         """Who is next to be asked about a task; those who are gone for good leave."""
@@ -67,6 +91,7 @@ class Pools:
             cost = self._cost[worker]
             if self._capacity[worker] <= 0 or cost * self._smallest > self.left * HAIR:
                 del waiting[i]
+                self.some[group] = bool(waiting)
             elif worker in blocked or worker in with_us or cost * times > self.left * HAIR:
                 i += 1
             else:
@@ -79,7 +104,9 @@ class Pools:
         self._capacity[worker] -= 1
         self._turns += 1
         self._turn[worker] = self._turns
-        waiting = self._waiting[int(self._group[worker])]
+        group = int(self._group[worker])
+        waiting = self._waiting[group]
         waiting.remove(worker)
         if self._capacity[worker] > 0:
             waiting.append(worker)
+        self.some[group] = bool(waiting)
