@@ -61,6 +61,7 @@ class Strategy(Named, Options, ABC):
     takes_gold: ClassVar[bool] = False
     needs_gold: ClassVar[bool] = False
     takes_init: ClassVar[bool] = False
+    takes_classifier: ClassVar[bool] = False  # whether what it starts from is a classifier's
     estimates_skill: ClassVar[bool] = True  # whether the result has the skill of each worker
     counts_votes: ClassVar[bool] = False  # whether it only asks how many votes a class got
     relaxed_by: ClassVar[Mapping[str, str]] = {}

@@ -44,6 +44,10 @@ class Request:
         Known classes of some tasks, which stay fixed: by task, an array (n_tasks,), or a path.
     init
         Where to start from, see `Strategy.fit`.
+    features
+        File of features of the tasks, see `peerannot.dataset.read_features`, or `Features`: for
+        strategies that weigh a classifier, whose probabilities are then those of cross-validated
+        heads on them (`peerannot.engines.heads`).
     weights
         Weights of the answers: the name of a column, or an array (n_answers,) for `Answers`.
     task, worker, label : str or None
@@ -121,6 +125,7 @@ class Request:
     typed: str = ""
     gold: Any = None
     init: Any = None
+    features: Any = None
     weights: Any = None
     task: str | None = None
     worker: str | None = None

@@ -61,6 +61,12 @@ __all__ = ["aggregate"]
     type=LocalPath(dir_okay=False),
     help="Pruning file of tasks to leave out.",
 )
+@click.option(
+    "--features",
+    type=LocalPath(dir_okay=False),
+    help="File of features of the tasks (.npz, .npy, .parquet, .csv), by name: crowdlab weighs"
+    " heads on them, each of which has not seen the votes of the tasks that it tells.",
+)
 @reading_options()
 @click.option(
     "--output",

@@ -59,7 +59,7 @@ class Memory(Engine):
     name: ClassVar[str] = "memory"
     takes: ClassVar[frozenset[str]] = frozenset(
         {
-            "gold", "init", "weights", "task", "worker", "label", "classes", "labels",
+            "gold", "init", "features", "weights", "task", "worker", "label", "classes", "labels",
             "duplicates", "missing_label", "format", "read", "answers_file", "metadata",
             "path_remove", "output", "workers_output", "rows", "hard", "force", "strict",
             "save_state", "update", "calibrate", "intervals", "bootstrap", "sizes",
@@ -85,6 +85,9 @@ class Memory(Engine):
         if stateful and (folder is None or request.strategy is None):
             names = " and ".join(map(request.spell, ("save_state", "update")))
             raise ParameterError(f"{names}: name a DATASET folder and a strategy")
+        if stateful and request.features is not None:
+            names = " or ".join(map(request.spell, ("save_state", "update")))
+            raise ParameterError(f"{request.spell('features')} cannot be combined with {names}")
         # A state is read, changed and written by one at a time.
         with locked(folder) if stateful and folder is not None else contextlib.nullcontext():
             if stateful and folder is not None:
@@ -129,16 +132,19 @@ def _fit(request: Request) -> _Fitted:
         request.tell(f"auto: {strategy.name} predicts held-out answers best")
     # Where a strategy has no use for them, known labels still tell how often it is right.
     fixed = gold if strategy.takes_gold or not request.calibrate else None
-    result = strategy.fit(answers, gold=fixed, init=request.init, progress=request.progress)
+    init = request.init
+    if request.features is not None:
+        from peerannot.engines.heads import of_classifier
+
+        init = of_classifier(request, strategy, answers)
+    result = strategy.fit(answers, gold=fixed, init=init, progress=request.progress)
     result = replace(result, origin=origin)
     if not request.calibrate:
         return _Fitted(result, strategy, answers, gold, name, facts)
     from peerannot.aggregation.uncertainty.calibrate import find_calibration
 
     known = only_class(gold_classes(answers, gold))
-    found = find_calibration(
-        strategy, answers, gold=known, init=request.init, progress=request.progress
-    )
+    found = find_calibration(strategy, answers, gold=known, init=init, progress=request.progress)
     request.tell(f"calibrated: {found}")
     held = known >= 0 if strategy.takes_gold else None
     return _Fitted(

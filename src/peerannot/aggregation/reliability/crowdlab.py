@@ -47,7 +47,8 @@ class CROWDLAB(Strategy):
     three are measured on tasks with at least two answers. Weights are at least 1e-6.
 
     The classifier's probabilities must come from a model that did not see the tasks' own labels
-    in training (cross-validation).
+    in training (cross-validation). With ``--features FILE`` they are made so, of heads on features
+    of the tasks (docs/features.md).
 
     Parameters
     ----------
@@ -56,7 +57,8 @@ class CROWDLAB(Strategy):
         one pass over the majority vote finds likeliest, with which a second one is made.
     probabilities
         File ``.npy``, (n_tasks, n_classes), of the classifier's probabilities, rows in the order
-        of the tasks. Required, unless they are given as ``init``.
+        of the tasks. Required, unless they are given as ``init``, or features of the tasks are
+        given to `peerannot.aggregate`.
 
     Notes
     -----
@@ -64,7 +66,8 @@ class CROWDLAB(Strategy):
     position of the class that workers were compared with, which cleanlab calls the consensus
     label (the label here is the likeliest class). A task without answers has the
     classifier's probabilities. Where no task has two answers, workers are compared with the
-    classifier. Cost: O(answers + tasks x K), one pass.
+    classifier: where it is weak, labels are then worse than the majority vote's.
+    Cost: O(answers + tasks x K), one pass.
 
     References
     ----------
@@ -74,6 +77,7 @@ class CROWDLAB(Strategy):
     """
 
     takes_init: ClassVar[bool] = True
+    takes_classifier: ClassVar[bool] = True
 
     consensus: Literal["majority_vote", "best_quality"] = option(
         "majority_vote", help="what workers and the classifier are compared with"
@@ -131,7 +135,7 @@ class CROWDLAB(Strategy):
         if self.probabilities is None:
             raise ParameterError(
                 f"{self.name} needs a classifier: {self.name}[probabilities=FILE.npy],"
-                " (n_tasks, n_classes)"
+                " (n_tasks, n_classes), or features of the tasks (--features FILE)"
             )
         given = Content.of(self.probabilities, "probabilities")
         array, where = np.asarray(given.value), given.where
