@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from peerannot import aggregate, read_answers
-from peerannot.answers import Answers, Ids
+from peerannot.answers import Answers, Ids, random_places
 from peerannot.dataset import Features, read_features
 from peerannot.selection import evaluate, read_truth
 
@@ -43,14 +43,7 @@ def digits(seed: int) -> tuple[Answers, Features, dict[str, Any]]:
 
 def thinned(answers: Answers, per_task: int, seed: int) -> Answers:
     """So many answers to each task, drawn at random."""
-    rng = np.random.default_rng(seed)
-    order = np.lexsort((rng.random(answers.n_answers), answers.task))
-    place = np.arange(answers.n_answers) - np.repeat(
-        answers.task_ptr[:-1], np.diff(answers.task_ptr)
-    )
-    keep = np.zeros(answers.n_answers, np.bool_)
-    keep[order[place < per_task]] = True
-    return answers.rows(keep)
+    return answers.rows(random_places(answers, np.random.default_rng(seed)) < per_task)
 
 
 def main() -> None:

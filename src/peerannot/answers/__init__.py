@@ -15,6 +15,7 @@ from peerannot.answers._gold import (
 )
 from peerannot.answers.ids import Ids
 from peerannot.answers.labels import Meaning, check_meaning
+from peerannot.answers.places import random_places
 
 __all__ = [
     "Answers",
@@ -29,6 +30,7 @@ __all__ = [
     "gold_names",
     "labels_in",
     "only_class",
+    "random_places",
     "say_several",
     "table_of",
 ]

@@ -25,7 +25,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from peerannot.answers import Answers
+from peerannot.answers import Answers, random_places
 from peerannot.budget.curve import Curve
 
 __all__ = ["SHARES", "continued", "thinned"]
@@ -45,16 +45,14 @@ def thinned(
     Every task keeps an answer.
     """
     sizes, found = np.zeros(len(SHARES)), np.empty((seeds, len(SHARES)))
-    n, ptr, task = answers.answers_per_task, answers.task_ptr, answers.task
-    place = np.arange(len(answers)) - np.repeat(ptr[:-1], n)
+    n = answers.answers_per_task
     for seed in range(seeds):
         rng = np.random.default_rng(seed)
-        order = np.lexsort((rng.random(len(answers)), task))
+        place = random_places(answers, rng)
         chance = rng.random(len(n))
         for i, share in enumerate(SHARES):
             most = np.maximum(1, np.floor(share * n + chance))
-            kept = np.zeros(len(answers), np.bool_)
-            kept[order[place < most[task]]] = True
+            kept = place < most[answers.task]
             sizes[i] += kept.sum() / seeds
             found[seed, i] = judge(answers.rows(kept))
     return sizes / max(int((n > 0).sum()), 1), found

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 
 from peerannot.aggregation import Result, Strategy
 from peerannot.allocation import Policy, Stop, plan
-from peerannot.answers import Answers
+from peerannot.answers import Answers, random_places
 from peerannot.errors import ConvergenceWarning, DataWarning
 from peerannot.selection.metrics import judged
 
@@ -80,12 +80,7 @@ class Pool:
 
     def first(self, start: int, rng: np.random.Generator) -> NDArray[np.bool_]:
         """So many answers to each task, drawn at random."""
-        task, ptr = self.answers.task, self.answers.task_ptr
-        order = np.lexsort((rng.random(len(self)), task))
-        place = np.arange(len(self)) - np.repeat(ptr[:-1], np.diff(ptr))
-        asked = np.zeros(len(self), np.bool_)
-        asked[order[place < start]] = True
-        return asked
+        return random_places(self.answers, rng) < start
 
     def fit(self, rule: Strategy, asked: NDArray[np.bool_]) -> tuple[Answers, Result]:
         """What a strategy makes of some of the answers, as a fit of these alone does.

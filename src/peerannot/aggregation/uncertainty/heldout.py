@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot.aggregation.base import Strategy
-from peerannot.answers import Answers
+from peerannot.answers import Answers, random_places
 from peerannot.errors import ConvergenceWarning, ParameterError
 
 __all__ = ["SHRINK", "CrowdCounts", "answered_pairs", "deal", "log_probabilities", "predictive"]
@@ -34,12 +34,9 @@ TABLE_BYTES = 2**32
 def deal(answers: Answers, folds: int, seed: int) -> NDArray[np.int64]:
     """Fold of each answer, int64 (n_answers,): answers of a task differ in fold while they can."""
     rng = np.random.default_rng(seed)
-    order = np.lexsort((rng.random(answers.n_answers), answers.task))
-    rank = np.empty(answers.n_answers, np.int64)
-    rank[order] = np.arange(answers.n_answers)
-    rank -= answers.task_ptr[answers.task]
+    place = random_places(answers, rng)
     start = rng.integers(0, folds, answers.n_tasks)
-    return np.asarray((rank + start[answers.task]) % folds)
+    return np.asarray((place + start[answers.task]) % folds)
 
 
 def predictive(
