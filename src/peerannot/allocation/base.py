@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from peerannot._options import Options
 from peerannot._registry import Named
 from peerannot.aggregation import Result
 from peerannot.answers import Answers
+from peerannot.errors import ParameterError
 
 __all__ = ["GainPolicy", "OrderPolicy", "Policy", "Tasks"]
 
@@ -147,6 +148,26 @@ class Policy(Named, Options, ABC):
     """Why a task is done where even the answer of one who knows has no value."""
     unit: ClassVar[str]
     """What the column ``gain`` is in; empty where the policy is an order alone."""
+
+    def seeded(self, seed: int) -> Self:
+        """The policy with another seed, where it draws anything."""
+        changed: Self = self
+        if hasattr(self, "seed"):
+            changed = replace(self, seed=seed)  # type: ignore[call-arg]
+        return changed
+
+    def need_skills(self, strategy: str, *, there: bool) -> None:
+        """Refuse a strategy that does not say how workers answer, where the value depends on it.
+
+        Raises
+        ------
+        ParameterError
+        """
+        if self.by_worker and not there:
+            raise ParameterError(
+                f"{self.name} needs skills of workers, which {strategy} does not estimate; take"
+                " a strategy that does (one-coin, DS), or the policy entropy"
+            )
 
     @abstractmethod
     def first(

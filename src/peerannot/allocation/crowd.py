@@ -114,18 +114,8 @@ class Crowd:
         """Whether all workers err alike in all classes, as far as is known."""
         return self._skills is not None and self._skills.mean is None
 
-    def need_skills(self, policy: str) -> None:
-        """Refuse a strategy without skills, and tell who is taken for the mean of all.
-
-        Raises
-        ------
-        ParameterError
-        """
-        if not self.has_skills:
-            raise ParameterError(
-                f"{policy} needs skills of workers, which {self._result.strategy} does not"
-                " estimate; take a strategy that does (one-coin, DS), or the policy entropy"
-            )
+    def tell_of_new(self) -> None:
+        """Tell who is taken for the mean of all."""
         new = [self.ids[int(j)] for j in np.flatnonzero(~self.known)[:6]]
         if new:
             n = int((~self.known).sum())

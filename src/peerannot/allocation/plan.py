@@ -232,8 +232,9 @@ def plan(
     stops = Stop.of(given.stop)
     answers = given.answers
     crowd = Crowd(result, workers, cost, given.per_worker)
+    rule.need_skills(result.strategy, there=crowd.has_skills)
     if rule.by_worker:
-        crowd.need_skills(rule.name)
+        crowd.tell_of_new()
     if isinstance(rule, GainPolicy) and type(rule).skills is not GainPolicy.skills:
         crowd.reckon(rule)
     if answers is not None and answers.tasks != result.tasks:

@@ -15,7 +15,7 @@ from peerannot._text import few
 from peerannot.allocation.base import Tasks
 from peerannot.errors import ParameterError
 
-__all__ = ["Stop", "log_ratio"]
+__all__ = ["NEVER", "Stop", "log_ratio"]
 
 
 def log_ratio(tasks: Tasks) -> NDArray[np.float64]:
@@ -162,3 +162,7 @@ class Stop(Options):
         for code in range(len(rules), 0, -1):
             found[rules[code - 1][1]] = code
         return found, ("", *(text for text, _ in rules))
+
+
+NEVER = Stop(sure=None, gain=0.0)
+"""No task is done while anybody can be asked about it."""

@@ -261,11 +261,7 @@ def _check(
         raise ParameterError(f"seeds must be at least 2, for an interval, not {seeds}")
     for policy in rules:
         check(policy)
-        if policy.by_worker and not rule.estimates_skill:
-            raise ParameterError(
-                f"{policy.name} needs skills of workers, which {rule.name} does not estimate; take"
-                " a strategy that does (one-coin, DS), or the policy entropy"
-            )
+        policy.need_skills(rule.name, there=rule.estimates_skill)
         if "probabilities" in policy.needs:
             raise ParameterError(f"{policy.name} needs a classifier, which a forecast has not")
     if not rule.estimates_skill and rules:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,17 +10,16 @@ from scipy.special import stdtrit
 
 from peerannot.aggregation import Result, Strategy
 from peerannot.aggregation.drawing.base import draw_classes
-from peerannot.allocation import Policy, Stop, plan
+from peerannot.allocation import Policy, plan
 from peerannot.allocation.crowd import Crowd
+from peerannot.allocation.stop import NEVER
 from peerannot.answers import Answers, Ids
 from peerannot.budget.curve import Curve
-from peerannot.errors import ConvergenceWarning, DataWarning
 
 __all__ = ["simulated"]
 
 ROUNDS = 8
 PACE = 2  # times their share of the answers so far that workers give at most
-NEVER = Stop(sure=None, gain=0.0)
 LEVEL = 0.95
 
 
@@ -54,11 +51,9 @@ def simulated(
     skill who has answered none.
     """
     paths = np.empty((seeds, ROUNDS + 1))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        for seed in range(seeds):
-            paths[seed] = _campaign(answers, result, posterior, rule, policy, most, seed, judge)
+    for seed in range(seeds):
+        asking = policy.seeded(seed)
+        paths[seed] = _campaign(answers, result, posterior, rule, asking, most, seed, judge)
     # Of one campaign to come, not of their mean.
     spread = paths.std(0, ddof=1) * (1 + 1 / seeds) ** 0.5
     error = np.asarray(float(stdtrit(seeds - 1, (1 + LEVEL) / 2)) * spread)
@@ -71,8 +66,6 @@ def _campaign(
     policy: Policy, most: int, seed: int, judge: Callable[[Result, NDArray[np.int64]], float],
 ) -> NDArray[np.float64]:  # fmt: skip
     rng = np.random.default_rng(seed)
-    if hasattr(policy, "seed"):
-        policy = replace(policy, seed=seed)  # type: ignore[call-arg]
     classes = draw_classes(posterior, rng)
     own, w = list(answers.workers), answers.n_workers
     like = np.arange(w)

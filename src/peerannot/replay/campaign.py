@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,12 @@ from scipy.sparse import csr_array
 
 from peerannot.aggregation import Result, Strategy
 from peerannot.allocation import Policy, Stop, plan
+from peerannot.allocation.stop import NEVER
 from peerannot.answers import Answers, random_places
 from peerannot.errors import ConvergenceWarning, DataWarning
 from peerannot.selection.metrics import judged
 
 __all__ = ["Pool", "Run", "campaign"]
-
-NEVER = Stop(sure=None, gain=0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,8 +107,7 @@ def campaign(
     random, so that every curve ends at all answers.
     """
     rng = np.random.default_rng(seed)
-    if hasattr(policy, "seed"):
-        policy = replace(policy, seed=seed)  # type: ignore[call-arg]
+    policy = policy.seeded(seed)
     asked = pool.first(start, rng)
     points: list[tuple[int, float, float]] = []
     stopped = None

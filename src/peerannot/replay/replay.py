@@ -89,11 +89,7 @@ def replay(
     rule = build_strategy(strategy) if isinstance(strategy, str) else strategy
     rules, stops = _policies(policies), Stop.of(stop)
     for policy in rules:
-        if policy.by_worker and not rule.estimates_skill:
-            raise ParameterError(
-                f"{policy.name} needs skills of workers, which {rule.name} does not estimate; take"
-                " a strategy that does (one-coin, DS), or the policy entropy"
-            )
+        policy.need_skills(rule.name, there=rule.estimates_skill)
         if "probabilities" in policy.needs and probabilities is None:
             raise ParameterError(
                 f"{policy.name} needs what a classifier says of the tasks (probabilities,"
