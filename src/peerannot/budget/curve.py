@@ -7,7 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from peerannot.selection.curves import first_reaching
+
 __all__ = ["Curve"]
+
+SLACK = 1e-9  # of an accuracy
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +38,8 @@ class Curve:
         """Further answers until the curve has an accuracy, and until the upper and the lower end
         have it; None where it is not reached on the curve."""
         first, soonest, latest = (
-            _reached(self.more, values, target) for values in (self.accuracy, self.high, self.low)
+            first_reaching(self.more, values, target, SLACK)
+            for values in (self.accuracy, self.high, self.low)
         )
         return first, soonest, latest
 
@@ -42,14 +47,3 @@ class Curve:
         """Accuracy, and the ends, after some further answers."""
         found = [float(np.interp(more, self.more, v)) for v in (self.accuracy, self.low, self.high)]
         return found[0], found[1], found[2]
-
-
-def _reached(more: NDArray[np.float64], values: NDArray[np.float64], target: float) -> float | None:
-    over = np.flatnonzero(values >= target - 1e-9)
-    if not over.size:
-        return None
-    i = int(over[0])
-    if i == 0:
-        return float(more[0])
-    part = (target - values[i - 1]) / (values[i] - values[i - 1])
-    return float(more[i - 1] + min(max(part, 0.0), 1.0) * (more[i] - more[i - 1]))

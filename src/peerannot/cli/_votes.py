@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from peerannot.cli._common import note
+from peerannot.cli._paths import LocalPath
 
 if TYPE_CHECKING:
     from peerannot.io import ImportReport
@@ -27,6 +28,7 @@ __all__ = [
     "request_fields",
     "say",
     "truth_keywords",
+    "truth_option",
     "without_truth",
 ]
 
@@ -121,6 +123,17 @@ def answers_file_option(function: F) -> F:
         default="answers.json",
         show_default=True,
         help="File of votes in DATASET.",
+    )
+    return decorate(function)
+
+
+def truth_option(function: F) -> F:
+    """``--truth``, where a command is about known labels."""
+    decorate = click.option(
+        "--truth",
+        required=True,
+        type=LocalPath(exists=True, dir_okay=False),
+        help="Known labels: a table with task and label, a .npy in the order of tasks, or JSON.",
     )
     return decorate(function)
 

@@ -11,12 +11,12 @@ from peerannot.cli._common import (
     emit,
     emit_json,
     json_option,
-    must_write_csv,
     note,
     progress_bar,
     spoken_warnings,
     spreadsheet_option,
 )
+from peerannot.cli._curves import CurveFiles, curve_options
 from peerannot.cli._paths import LocalPath
 from peerannot.cli._strategy import strategy_option
 from peerannot.cli._votes import (
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from peerannot.budget import Forecast
 
 __all__ = ["budget"]
-
-FILE = LocalPath(dir_okay=False)
 
 
 @click.command(epilog="Strategies and their options: peerannot agginfo -v")
@@ -78,9 +76,7 @@ FILE = LocalPath(dir_okay=False)
 )
 @answers_file_option
 @reading_options()
-@click.option("--output", "-o", type=FILE, help="Write the curves here (.csv, .parquet, .tsv).")
-@click.option("--figure", type=FILE, help="Draw the curves here (.png, .svg, .pdf).")
-@click.option("--force", is_flag=True, help="Overwrite the outputs.")
+@curve_options
 @spreadsheet_option
 @json_option
 def budget(
@@ -105,42 +101,28 @@ def budget(
     curve of accuracy against answers is continued; and the fitted model is asked for more
     answers, by each policy.
     """
-    from peerannot._figures import FIGURES
     from peerannot.aggregation import build
     from peerannot.allocation import build as build_policy
     from peerannot.budget import forecast
-    from peerannot.io import may_write, write_table
     from peerannot.selection import read_truth
 
-    must_write_csv(*(path for path in (output,) if path is not None))
-    if output is not None:
-        may_write(output, force=force)
-    if figure is not None:
-        may_write(figure, force=force, suffixes=FIGURES)
+    files = CurveFiles(output, figure, force)
     chosen, rule = [build_policy(policy) for policy in policies], build(strategy)
+    votes = load_votes(dataset, answers_file=answers_file, truth=truth, **reading)
     known = None
-    if truth is None:
-        votes = load_votes(dataset, answers_file=answers_file, **reading)
-    else:
-        votes = load_votes(dataset, answers_file=answers_file, truth=truth, **reading)
+    if truth is not None:
         known = read_truth(truth, votes.answers, **truth_keywords(reading)).classes
     with spoken_warnings(), progress_bar("budget") as progress:
         found = forecast(
             votes.answers, target=target, truth=known, strategy=rule, policies=chosen, more=more,
             price=price, seeds=seeds, progress=progress,
         )  # fmt: skip
-    written = []
-    if output is not None:
-        write_table(output, found.table())
-        written.append(output)
-    if figure is not None:
-        written.append(found.draw(figure))
+    files.write(found.table, found.draw)
     if as_json:
         emit_json("budget", {**found.as_dict(), **votes.facts})
     else:
         _show(found)
-    for path in written:
-        note(str(path))
+    files.tell()
 
 
 def _show(found: Forecast) -> None:

@@ -11,7 +11,13 @@ import click
 from peerannot.cli._common import emit_json, json_option, note, progress_bar, spoken_warnings
 from peerannot.cli._paths import LocalPath
 from peerannot.cli._strategy import strategies_option
-from peerannot.cli._votes import answers_file_option, load_votes, reading_options, truth_keywords
+from peerannot.cli._votes import (
+    answers_file_option,
+    load_votes,
+    reading_options,
+    truth_keywords,
+    truth_option,
+)
 
 if TYPE_CHECKING:
     from peerannot.selection import Comparison
@@ -23,12 +29,7 @@ METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "brier", "ec
 
 @click.command(epilog="Strategies and their options: peerannot agginfo -v")
 @click.argument("dataset", default=".", metavar="[DATASET|FILE]")
-@click.option(
-    "--truth",
-    required=True,
-    type=LocalPath(exists=True, dir_okay=False),
-    help="Known labels: a table with task and label, a .npy in the order of tasks, or JSON.",
-)
+@truth_option
 @strategies_option("majority_voting", more=', "all" for all.')
 @answers_file_option
 @click.option(

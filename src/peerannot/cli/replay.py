@@ -10,15 +10,21 @@ import click
 from peerannot.cli._common import (
     emit_json,
     json_option,
-    must_write_csv,
     note,
     progress_bar,
     spoken_warnings,
     spreadsheet_option,
 )
+from peerannot.cli._curves import CurveFiles, curve_options
 from peerannot.cli._paths import LocalPath
 from peerannot.cli._strategy import strategy_option
-from peerannot.cli._votes import answers_file_option, load_votes, reading_options, truth_keywords
+from peerannot.cli._votes import (
+    answers_file_option,
+    load_votes,
+    reading_options,
+    truth_keywords,
+    truth_option,
+)
 
 if TYPE_CHECKING:
     from peerannot.replay import Replay
@@ -30,12 +36,7 @@ FILE = LocalPath(dir_okay=False)
 
 @click.command(epilog="Strategies and their options: peerannot agginfo -v")
 @click.argument("dataset", default=".", metavar="[DATASET|FILE]")
-@click.option(
-    "--truth",
-    required=True,
-    type=LocalPath(exists=True, dir_okay=False),
-    help="Known labels: a table with task and label, a .npy in the order of tasks, or JSON.",
-)
+@truth_option
 @click.option(
     "--policy",
     "-p",
@@ -82,9 +83,7 @@ FILE = LocalPath(dir_okay=False)
 )
 @answers_file_option
 @reading_options()
-@click.option("--output", "-o", type=FILE, help="Write the curves here (.csv, .parquet, .tsv).")
-@click.option("--figure", type=FILE, help="Draw the curves here (.png, .svg, .pdf).")
-@click.option("--force", is_flag=True, help="Overwrite the outputs.")
+@curve_options
 @spreadsheet_option
 @json_option
 def replay(
@@ -111,21 +110,15 @@ def replay(
     strategy is fitted again. Told are the share of right labels against answers, how many
     answers a policy saves at the accuracy of all of them, and what the rules to stop come to.
     """
-    from peerannot._figures import FIGURES
     from peerannot._options import parse_pairs
     from peerannot.aggregation import build
     from peerannot.allocation import Stop, read_probabilities
     from peerannot.allocation import build as build_policy
-    from peerannot.io import may_write, write_table
     from peerannot.replay import draw_replay
     from peerannot.replay import replay as run
     from peerannot.selection import read_truth
 
-    must_write_csv(*(path for path in (output,) if path is not None))
-    if output is not None:
-        may_write(output, force=force)
-    if figure is not None:
-        may_write(figure, force=force, suffixes=FIGURES)
+    files = CurveFiles(output, figure, force)
     chosen, rule = [build_policy(policy) for policy in policies], build(strategy)
     stop = Stop.of(parse_pairs(rules, where="--stop"))
     votes = load_votes(dataset, answers_file=answers_file, truth=truth, **reading)
@@ -138,18 +131,12 @@ def replay(
             answers, known.classes, chosen, strategy=rule, seeds=seeds, start=start,
             batch=batch, stop=stop, tolerance=tolerance, probabilities=said, progress=progress,
         )  # fmt: skip
-    written = []
-    if output is not None:
-        write_table(output, found.table())
-        written.append(output)
-    if figure is not None:
-        written.append(draw_replay(found, figure))
+    files.write(found.table, lambda path: draw_replay(found, path))
     if as_json:
         emit_json("replay", {**found.as_dict(), **votes.facts})
     else:
         _show(found)
-    for path in written:
-        note(str(path))
+    files.tell()
 
 
 def _show(found: Replay) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerannot.replay.campaign import Run
+from peerannot.selection.curves import first_reaching
 
 __all__ = ["Replay", "Summary", "interval"]
 
@@ -141,15 +142,7 @@ class Replay:
     def _reached(self, curve: NDArray[np.float64]) -> float | None:
         """First number of answers at which a curve has the accuracy of all, between rounds, too."""
         wanted = self.accuracy - self.tolerance - SLACK
-        over = np.flatnonzero(curve[:-1] >= wanted)
-        if not over.size:
-            return None
-        i = int(over[0])
-        if i == 0:
-            return float(self.grid[0])
-        low, high = curve[i - 1], curve[i]
-        part = (wanted - low) / (high - low)
-        return float(self.grid[i - 1] + min(max(part, 0.0), 1.0) * np.diff(self.grid)[i - 1])
+        return first_reaching(self.grid[:-1], curve[:-1], wanted)
 
     def _saved(self, curve: NDArray[np.float64]) -> float:
         reached = self._reached(curve)
