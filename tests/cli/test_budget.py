@@ -6,24 +6,15 @@ import csv
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
+
+from helpers.tables_of_crowds import write_tables
 
 
 @pytest.fixture
 def crowd(tmp_path: Path) -> Path:
     """A table of answers and one of truth: 30 tasks, four answers each of eight workers."""
-    rng = np.random.default_rng(1)
-    truth = rng.integers(0, 2, 30)
-    rows = ["task,worker,label"]
-    for t in range(30):
-        for w in rng.choice(8, 4, replace=False):
-            right = rng.random() < 0.55 + 0.04 * w
-            rows.append(f"t{t},w{w},{truth[t] if right else 1 - truth[t]}")
-    (tmp_path / "answers.csv").write_text("\n".join(rows) + "\n")
-    known = [f"t{t},{z}" for t, z in enumerate(truth)]
-    (tmp_path / "truth.csv").write_text("\n".join(["task,label", *known]) + "\n")
-    return tmp_path
+    return write_tables(tmp_path, seed=1, per_task=4, least=0.55, rise=0.04)
 
 
 def test_a_sentence_and_a_table(crowd, run):
