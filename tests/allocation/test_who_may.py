@@ -70,6 +70,19 @@ def test_costs_of_tasks_times_costs_of_workers(policy, small):
     assert found.spent == pytest.approx(sum(table["cost"])) and 19 < found.spent <= 20
 
 
+@pytest.mark.parametrize("policy", ["mutual-information", "round-robin", "entropy", "uniform"])
+def test_costs_count_the_same_where_pairs_are_listed(policy, small):
+    """A mask of all pairs is none: orders keep to the budget, and ask the cheap first."""
+    dear = [1.0 + i % 3 for i in range(12)]
+    cost = [2.0, 1.0, 3.0, 1.0, 2.0]
+    found, listed = (
+        plan(small.result, 20, None, cost, answers=small.answers, task_cost=dear, mask=mask,
+             policy=policy, stop=OPEN)
+        for mask in (None, np.ones((12, 5), np.bool_))
+    )  # fmt: skip
+    assert pairs_of(listed) == pairs_of(found) and listed.spent <= 20
+
+
 def test_of_tasks_alike_the_cheap_go_first(small):
     alike = replace(small.result, posterior=np.tile([0.5, 0.3, 0.2], (12, 1)))
     dear = [3.0] * 6 + [1.0] + [3.0] * 5

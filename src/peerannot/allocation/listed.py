@@ -33,7 +33,8 @@ def choose_listed(
     """Task, worker and number of earlier picks of the task, until the budget is spent.
 
     As `peerannot.allocation.greedy.allocate`, with each worker a group of one. Of workers of the
-    same value the one who was picked least goes first. ``least`` is a value that is none.
+    same value the one who was picked least goes first, of an order alone the cheapest. ``least``
+    is a value that is none.
 
     Notes
     -----
@@ -42,8 +43,10 @@ def choose_listed(
     task, worker = pairs.listed(open_)
     if not len(task):
         return []
-    cost = crowd.cost[worker] * (1.0 if size is None or not policy.by_worker else size[task])
-    rate = _values(policy, tasks, crowd, task, worker) / cost
+    cost = crowd.cost[worker] * (1.0 if size is None else size[task])
+    # An order is not weighed against costs; they only choose among workers.
+    per, cheap = (cost, np.zeros(len(task))) if policy.by_worker else (np.ones(len(task)), cost)
+    rate = _values(policy, tasks, crowd, task, worker) / per
     first = np.flatnonzero(np.diff(task, prepend=-1))
     spans = zip(task[first].tolist(), first.tolist(), [*first[1:].tolist(), len(task)], strict=True)
     at = {one: (i, j) for one, i, j in spans}
@@ -67,29 +70,30 @@ def choose_listed(
         if not known:
             channels = _channels(policy, crowd, worker[usable])
             state = states.get(one, np.empty((0, 0)))
-            rate[usable] = policy.again(tasks, one, len(before), state, channels) / cost[usable]
-        best = usable[np.lexsort((worker[usable], turn[worker[usable]], -rate[usable]))[0]]
-        if rate[best] * cost[best] <= least:
+            rate[usable] = policy.again(tasks, one, len(before), state, channels) / per[usable]
+        who = worker[usable]
+        best = usable[np.lexsort((who, turn[who], cheap[usable], -rate[usable]))[0]]
+        if rate[best] * per[best] <= least:
             continue
         if not known or -rate[best] > bound:
             heappush(heap, (-float(rate[best]), one, True))
             continue
-        who = int(worker[best])
-        picks.append((one, who, len(before)))
+        chosen = int(worker[best])
+        picks.append((one, chosen, len(before)))
         progress(len(picks))
         free[best] = False
-        capacity[who] -= 1
-        turn[who] = len(picks)
+        capacity[chosen] -= 1
+        turn[chosen] = len(picks)
         left -= float(cost[best])
-        before.append(who)
+        before.append(chosen)
         if answers is not None and tasks.n_answers[one] + len(before) >= answers:
             continue
         if policy.by_worker:
             state = states[one] if one in states else tasks.posterior(np.array([one]))
-            states[one] = after(state, crowd.channel(who))
+            states[one] = after(state, crowd.channel(chosen))
         state = states.get(one, np.empty((0, 0)))
         most = policy.most_again(tasks, one, len(before), state)
-        heappush(heap, (-most / float(cost[i:j].min()), one, False))
+        heappush(heap, (-most / float(per[i:j].min()), one, False))
     return picks
 
 
