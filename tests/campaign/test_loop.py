@@ -247,6 +247,16 @@ def test_who_passed_over_is_not_asked_again_and_only_listed_tasks_are(tmp_path):
     assert second.round.over == "all 2 tasks are done"
 
 
+def test_who_passed_over_is_not_asked_again_however_large_a_campaign_is(tmp_path, monkeypatch):
+    monkeypatch.setattr("peerannot.campaign.choose.CELLS", 0)
+    (only,) = rounds(
+        tmp_path,
+        votes(("a", "u", "x"), ("a", "v", "y"), ("b", "u", "x"), tasks=["a", "b", "c"],
+              workers=["u", "v"], passed_over=[("c", "u")]),
+    )  # fmt: skip
+    assert sorted(only.plan.table()["worker"]) == ["v", "v"]
+
+
 def test_nobody_left_to_ask_is_no_end_where_others_may_come(tmp_path):
     (only,) = rounds(tmp_path, votes(("a", "u", "x"), ("a", "v", "y"), tasks=["a"]))
     assert only.round.done == {"nobody left to ask": 1} and not only.round.over

@@ -22,7 +22,7 @@ from peerannot.errors import DataWarning
 
 __all__ = ["decide", "paid", "ready"]
 
-CELLS = 2**27  # tasks x workers up to which pairs that are not allowed are kept out
+CELLS = 2**27  # pairs of tasks that are asked about no more, up to which these are kept out
 
 
 def ready(known: Known, rules: Rules) -> str:
@@ -64,7 +64,7 @@ def decide(known: Known, result: Result, rules: Rules) -> Decision:
         warnings.simplefilter("ignore", DataWarning)
         found = plan(
             doubted, max(min(rules.batch * dear, left), 1e-9), workers, cost, answers=answers,
-            per_worker=rules.per_worker, mask=_mask(known, asked, workers),
+            per_worker=rules.per_worker, forbidden=_forbidden(known, asked, workers),
             # The first answers tell nothing of who is skilled: any pair is as good.
             policy=rules.policy if answers.n_answers else build("round-robin"), stop=rules.stop,
         )  # fmt: skip
@@ -113,18 +113,23 @@ def _asked(known: Known) -> NDArray[np.bool_]:
     return asked
 
 
-def _mask(known: Known, asked: NDArray[np.bool_], workers: list[str]) -> Any:
-    """Pairs that may be asked; None where all may that have no answer."""
-    tasks = known.answers.tasks
-    if (asked.all() and not known.passed_over) or len(tasks) * len(workers) > CELLS:
+def _forbidden(known: Known, asked: NDArray[np.bool_], workers: list[str]) -> Any:
+    """Pairs that may not be asked, besides those with an answer, as a sparse matrix; None for
+    none."""
+    tasks, n = known.answers.tasks, len(workers)
+    gone = np.flatnonzero(~asked)
+    if len(gone) * n > CELLS:
+        gone = gone[:0]
+    if not (len(gone) or known.passed_over):
         return None
-    mask = np.repeat(asked[:, None], len(workers), 1)
-    if known.passed_over:
-        pairs = sorted(known.passed_over)
-        task, worker = tasks.codes([t for t, _ in pairs]), Ids(workers).codes([w for _, w in pairs])
-        there = (task >= 0) & (worker >= 0)
-        mask[task[there], worker[there]] = False
-    return mask
+    from scipy.sparse import csr_array
+
+    pairs = sorted(known.passed_over)
+    task, worker = tasks.codes([t for t, _ in pairs]), Ids(workers).codes([w for _, w in pairs])
+    there = (task >= 0) & (worker >= 0)
+    task = np.append(np.repeat(gone, n), task[there])
+    worker = np.append(np.tile(np.arange(n), len(gone)), worker[there])
+    return csr_array((np.ones(len(task), np.bool_), (task, worker)), shape=(len(tasks), n))
 
 
 def _affordable(found: Plan, batch: int, left: float) -> list[Any]:
