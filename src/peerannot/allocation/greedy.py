@@ -50,7 +50,7 @@ def allocate(
     budget: float,
     answers: int | None,
     gain: float,
-    size: NDArray[np.float64] | None = None,
+    size: NDArray[np.float64],
     progress: Progress,
 ) -> list[Pick]:
     """Choose pairs until the budget is spent or nothing is gained.
@@ -68,7 +68,7 @@ def allocate(
     gain
         Least gain, not reached; of a policy with gains.
     size
-        What the cost of an answer to each task of all is multiplied by; None for 1.
+        What the cost of an answer to each task of all is multiplied by.
 
     Notes
     -----
@@ -159,12 +159,12 @@ class _Steps:
 
     def __init__(
         self, policy: Policy, tasks: Tasks, crowd: Crowd, open_: NDArray[np.int64],
-        most: NDArray[np.float64], pairs: Pairs, budget: float, size: NDArray[np.float64] | None,
+        most: NDArray[np.float64], pairs: Pairs, budget: float, size: NDArray[np.float64],
     ) -> None:  # fmt: skip
         self.policy, self.tasks, self.crowd = policy, tasks, crowd
         groups = crowd.groups(len(open_) * tasks.width, by_worker=policy.by_worker)
         n = len(groups)
-        smallest = 1.0 if size is None else float(size[open_].min())
+        smallest = float(size[open_].min())
         self.pools = Pools(crowd, groups, pairs, budget, size, smallest)
         self.cheapest = float(crowd.cost.min()) * smallest
         self.weight = np.array([g.cost if policy.by_worker else 1.0 for g in groups])
@@ -173,7 +173,7 @@ class _Steps:
         cost = np.array([group.cost for group in groups])
         self.front = _Front(cost, self.right, alike=_err_alike(crowd, policy))
         self.comparable = not isinstance(policy, GainPolicy) or policy.by_skill
-        self.times = np.ones(len(tasks)) if size is None or not policy.by_worker else size
+        self.times = size if policy.by_worker else np.ones(len(tasks))
         self.most = np.full(len(tasks), -np.inf)
         self.most[open_] = most / self.times[open_]
         self.upper = self.most.copy()  # that no group at most as good as `lowest` exceeds
@@ -258,7 +258,7 @@ class _Steps:
 
     def next_head(self, g: int) -> None:
         head = self.heads[g]
-        while head is not None and self.pools[g]:
+        while head is not None and self.pools.some[g]:
             following = head.next()
             if following is None or following[0] * self.times[following[1]] <= self.least:
                 self.heads[g] = None if following is None else head
@@ -271,13 +271,13 @@ class _Steps:
         """Nobody of a group can be asked about a task."""
         if pending == 0:
             self.next_head(g)
-        if self.pools[g] or pending:
+        if self.pools.some[g] or pending:
             if task not in self.rows:
                 self.rows[task] = np.full(len(self.weight), np.nan)
                 self.leave_out(task)
             self.rows[task][g] = -np.inf
             self.push_best(task, pending)
-        if not self.pools[g]:
+        if not self.pools.some[g]:
             self.begin()
 
     def go_on(self, task: int, g: int, pending: int) -> None:
@@ -289,7 +289,7 @@ class _Steps:
             left = int(min(self.pools.left / self.cheapest, len(self.open)))
             self.rows[task], best, value = head.second(task, left, self.asked)
             self.leave_out(task)
-            if not self.pools[best] or self.rows[task][best] == -np.inf:
+            if not self.pools.some[best] or self.rows[task][best] == -np.inf:
                 self.push_best(task, 1)
             elif value * self.weight[best] * self.times[task] > self.least:
                 heappush(self.heap, (-value, task, best, 1))
@@ -302,7 +302,7 @@ class _Steps:
                 heappush(self.heap, (-value / cost, task, UNKNOWN, pending + 1))
         if pending == 0:
             self.next_head(g)
-        if not self.pools[g]:
+        if not self.pools.some[g]:
             self.begin()
 
     def push_best(self, task: int, pending: int) -> None:

@@ -27,7 +27,7 @@ def choose_listed(
     budget: float,
     answers: int | None,
     least: float,
-    size: NDArray[np.float64] | None,
+    size: NDArray[np.float64],
     progress: Progress,
 ) -> list[tuple[int, int, int]]:
     """Task, worker and number of earlier picks of the task, until the budget is spent.
@@ -43,7 +43,7 @@ def choose_listed(
     task, worker = pairs.listed(open_)
     if not len(task):
         return []
-    cost = crowd.cost[worker] * (1.0 if size is None else size[task])
+    cost = crowd.cost[worker] * size[task]
     # An order is not weighed against costs; they only choose among workers.
     per, cheap = (cost, np.zeros(len(task))) if policy.by_worker else (np.ones(len(task)), cost)
     rate = _values(policy, tasks, crowd, task, worker) / per

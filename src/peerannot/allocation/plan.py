@@ -97,7 +97,7 @@ class Plan:
     why : tuple of str
     tasks : Tasks
         What was known of the tasks.
-    size : float64 array (n_tasks,) or None
+    size : float64 array (n_tasks,)
         What the cost of an answer to each task is multiplied by.
     n_candidates : int
         Tasks that might be asked.
@@ -110,7 +110,7 @@ class Plan:
     done: NDArray[np.int64]
     why: tuple[str, ...]
     tasks: Tasks
-    size: NDArray[np.float64] | None
+    size: NDArray[np.float64]
     n_candidates: int
 
     @property
@@ -119,8 +119,7 @@ class Plan:
         return float(sum(map(self._cost, self.picks)))
 
     def _cost(self, pick: Pick) -> float:
-        times = 1.0 if self.size is None else float(self.size[pick.task])
-        return float(self.crowd.cost[pick.worker]) * times
+        return float(self.crowd.cost[pick.worker] * self.size[pick.task])
 
     def table(self) -> dict[str, Any]:
         """Columns task, worker, gain (in the policy's unit; None where it has none), cost, reason,
@@ -269,10 +268,7 @@ def plan(
     probes: list[Pick] = []
     if known is not None:
         probes = give_probes(crowd, pairs, known, given.probes, left, size)
-        left -= sum(
-            float(crowd.cost[p.worker]) * (1.0 if size is None else float(size[p.task]))
-            for p in probes
-        )
+        left -= sum(float(crowd.cost[p.worker] * size[p.task]) for p in probes)
         crowd.capacity[np.unique(np.array([p.worker for p in probes], np.int64))] = 0
     picks = allocate(
         rule, tasks, crowd, open_, most[open_], pairs, budget=left, answers=stops.answers,
@@ -331,11 +327,8 @@ def _candidates(given: Iterable[Any] | None, result: Result) -> NDArray[np.int64
     return at
 
 
-def _sizes(
-    cost: Any, candidates: NDArray[np.int64] | None, result: Result
-) -> NDArray[np.float64] | None:
-    if cost is None:
-        return None
+def _sizes(cost: Any, candidates: NDArray[np.int64] | None, result: Result) -> NDArray[np.float64]:
+    """What the cost of an answer to each task of the result is multiplied by."""
     if candidates is None:
         return costs_of(cost, result.tasks, "task")
     found = np.ones(len(result.tasks))

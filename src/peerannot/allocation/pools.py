@@ -21,7 +21,7 @@ class Pools:
 
     Parameters
     ----------
-    size : float64 array (n_tasks,) or None
+    size : float64 array (n_tasks,)
         What the cost of an answer to each task is multiplied by.
     smallest
         The least of these of a task that may be asked.
@@ -34,11 +34,11 @@ class Pools:
 
     def __init__(
         self, crowd: Crowd, groups: list[Group], pairs: Pairs, budget: float,
-        size: NDArray[np.float64] | None, smallest: float,
+        size: NDArray[np.float64], smallest: float,
     ) -> None:  # fmt: skip
         self.left = budget
         self._pairs = pairs
-        self._size = None if size is None else size
+        self._size = size
         self._smallest = smallest
         self._cost: list[float] = crowd.cost.tolist()
         self._capacity: list[int] = crowd.capacity.tolist()
@@ -51,10 +51,6 @@ class Pools:
         self.some = self._size_of > 0
         self._turn = [0] * len(crowd)
         self._turns = 0
-
-    def __getitem__(self, group: int) -> bool:
-        """Whether somebody of a group may be left."""
-        return bool(self._waiting[group])
 
     def nobody(self, task: int, with_us: Collection[int]) -> NDArray[np.bool_] | None:
         """Of which groups nobody may be asked about a task, whoever has capacity; None if few
@@ -76,7 +72,7 @@ class Pools:
         """Who is next to be asked about a task; those who are gone for good leave."""
         blocked = self._pairs.blocked(task)
         some = self._pairs.candidates(task)
-        times = 1.0 if self._size is None else float(self._size[task])
+        times = float(self._size[task])
         waiting = self._waiting[group]
         if some is not None:
             fit = [
@@ -100,7 +96,7 @@ class Pools:
 
     def took(self, task: int, worker: int) -> None:
         """Spend a worker's answer, and put the worker behind all others of the group."""
-        self.left -= self._cost[worker] * (1.0 if self._size is None else float(self._size[task]))
+        self.left -= self._cost[worker] * float(self._size[task])
         self._capacity[worker] -= 1
         self._turns += 1
         self._turn[worker] = self._turns

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from peerannot.allocation.crowd import Crowd
 from peerannot.allocation.greedy import Pick
 from peerannot.allocation.pairs import Pairs
+from peerannot.allocation.pools import HAIR
 
 __all__ = ["give_probes"]
 
 
 def give_probes(
     crowd: Crowd, pairs: Pairs, label: NDArray[np.int32], probes: int, budget: float,
-    size: NDArray[np.float64] | None,
+    size: NDArray[np.float64],
 ) -> list[Pick]:  # fmt: skip
     """Ask workers of fewer than some answers about tasks whose label is known.
 
@@ -59,7 +60,6 @@ def give_probes(
         counts = asked.setdefault(worker, [0] * len(classes))
         mine = given.setdefault(worker, set())
         turn = sorted(range(len(classes)), key=lambda k: (counts[k], (k - worker) % len(classes)))
-
         some = ((k, t) for k in turn for t in classes[k] if t not in mine)
         found = next((p for p in some if _may(p[1], worker, cost, budget, pairs, size)), None)
         if found is None:
@@ -70,7 +70,7 @@ def give_probes(
         counts[k] += 1
         mine.add(task)
         picks.append(Pick(task, worker, None, 0, probe=True))
-        budget -= cost * (1.0 if size is None else float(size[task]))
+        budget -= cost * float(size[task])
         if n + 1 < probes and len(mine) < crowd.capacity[worker]:
             heappush(heap, (n + 1, cost, worker))
     return picks
@@ -78,8 +78,8 @@ def give_probes(
 
 def _may(
     task: int, worker: int, cost: float, budget: float, pairs: Pairs,
-    size: NDArray[np.float64] | None,
+    size: NDArray[np.float64],
 ) -> bool:  # fmt: skip
     some = pairs.candidates(task)
     here = worker not in pairs.blocked(task) and (some is None or worker in some)
-    return here and cost * (1.0 if size is None else float(size[task])) <= budget * (1 + 1e-12)
+    return here and cost * float(size[task]) <= budget * HAIR
