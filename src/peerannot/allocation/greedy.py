@@ -171,8 +171,8 @@ class _Steps:
         self.channels = np.array([group.channel for group in groups])
         self.right = np.array([group.right for group in groups])
         cost = np.array([group.cost for group in groups])
-        self.front = _Front(cost, self.right, alike=_err_alike(crowd, policy))
         self.comparable = not isinstance(policy, GainPolicy) or policy.by_skill
+        self.front = _Front(cost, self.right, comparable=self.comparable)
         self.times = size if policy.by_worker else np.ones(len(tasks))
         self.most = np.full(len(tasks), -np.inf)
         self.most[open_] = most / self.times[open_]
@@ -273,8 +273,7 @@ class _Steps:
             self.next_head(g)
         if self.pools.some[g] or pending:
             if task not in self.rows:
-                self.rows[task] = np.full(len(self.weight), np.nan)
-                self.leave_out(task)
+                self.know(task, np.full(len(self.weight), np.nan))
             self.rows[task][g] = -np.inf
             self.push_best(task, pending)
         if not self.pools.some[g]:
@@ -287,15 +286,14 @@ class _Steps:
             self.rows[task] = np.full(len(self.weight), -np.inf)
         elif pending == 0 and head is not None and task not in self.rows:
             left = int(min(self.pools.left / self.cheapest, len(self.open)))
-            self.rows[task], best, value = head.second(task, left, self.asked)
-            self.leave_out(task)
+            row, best, value = head.second(task, left, self.asked)
+            self.know(task, row)
             if not self.pools.some[best] or self.rows[task][best] == -np.inf:
                 self.push_best(task, 1)
             elif value * self.weight[best] * self.times[task] > self.least:
                 heappush(self.heap, (-value, task, best, 1))
         else:
-            self.rows[task] = np.full(len(self.weight), np.nan)
-            self.leave_out(task)
+            self.know(task, np.full(len(self.weight), np.nan))
             value = self.policy.most_again(self.tasks, task, pending + 1, self.state(task))
             if value > self.least:
                 cost = float(self.weight.min() * self.times[task])
@@ -321,11 +319,12 @@ class _Steps:
         if best > -np.inf and best * self.weight[g] * self.times[task] > self.least:
             heappush(self.heap, (-best, task, g, pending))
 
-    def leave_out(self, task: int) -> None:
-        """Note the groups of which nobody can be asked about a task, all at once."""
+    def know(self, task: int, row: NDArray[np.float64]) -> None:
+        """Note values of a task, and at once all groups of which nobody can be asked about it."""
         nobody = self.pools.nobody(task, self.asked.get(task, ()))
         if nobody is not None:
-            self.rows[task][nobody] = -np.inf
+            row[nobody] = -np.inf
+        self.rows[task] = row
 
     def state(self, task: int) -> NDArray[np.float64]:
         """Outcomes of the answers that are pending on a task."""
@@ -341,27 +340,22 @@ class _Steps:
         return outcomes
 
 
-def _err_alike(crowd: Crowd, policy: Policy) -> bool:
-    """Whether of two workers the more skilled one is never worth less."""
-    return not isinstance(policy, GainPolicy) or bool(crowd.coins and policy.by_skill)
-
-
 class _Front:
-    """Which groups none outdoes: of workers no dearer and no worse, where all err alike.
+    """Which groups none outdoes: of workers no dearer and no worse, where they can be compared.
 
     Of groups that are the same the first counts.
     """
 
     def __init__(
-        self, cost: NDArray[np.float64], right: NDArray[np.float64], *, alike: bool
+        self, cost: NDArray[np.float64], right: NDArray[np.float64], *, comparable: bool
     ) -> None:
-        self._alike = alike
+        self._comparable = comparable and bool(np.isfinite(right).any())
         self._order = np.lexsort((-right, cost))
         self._right = right[self._order]
 
     def __call__(self, some: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Those of some groups whom none of them outdoes."""
-        if not self._alike:
+        if not self._comparable:
             return some
         # All who can outdo a group come before it, and one of them does if the best does.
         here = some[self._order]

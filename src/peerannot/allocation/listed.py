@@ -11,7 +11,7 @@ from peerannot._progress import Progress
 from peerannot.allocation.base import Policy, Tasks
 from peerannot.allocation.crowd import Crowd
 from peerannot.allocation.pairs import Pairs
-from peerannot.allocation.pending import after
+from peerannot.allocation.pending import after, by_channel
 from peerannot.allocation.pools import HAIR
 
 __all__ = ["choose_listed"]
@@ -105,10 +105,7 @@ def _values(
         some, which = np.unique(task, return_inverse=True)
         return policy.first(tasks, some, np.empty((0, 0)))[which]
     found = np.empty(len(task))
-    order = np.argsort(worker, kind="stable")
-    starts = np.flatnonzero(np.diff(worker[order], prepend=-1))
-    for rows in np.split(order, starts[1:]):
-        channel = crowd.channel(int(worker[rows[0]]))
+    for channel, rows in by_channel(crowd, worker):
         found[rows] = policy.first(tasks, task[rows], channel)
     return found
 

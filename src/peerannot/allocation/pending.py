@@ -3,13 +3,15 @@ it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from peerannot.allocation.base import GainPolicy, OrderPolicy, Policy, Tasks
 from peerannot.allocation.crowd import Crowd
 
-__all__ = ["after", "gains"]
+__all__ = ["after", "by_channel", "gains"]
 
 OUTCOMES = 256  # of answers that are pending on a task, before some are taken together
 
@@ -52,12 +54,19 @@ def gains(
     for i in np.flatnonzero(np.isin(task, several)).tolist():
         before[i] = states[int(task[i])]
         states[int(task[i])] = after(before[i], crowd.channel(int(worker[i])))
-    order = np.argsort(worker, kind="stable")
-    starts = np.flatnonzero(np.diff(worker[order], prepend=-1))
-    for some in np.split(order, starts[1:]) if len(order) else ():
-        channel = crowd.channel(int(worker[some[0]]))
+    for channel, some in by_channel(crowd, worker):
         alone = some[pending[some] == 0]
         gain[alone] = policy.gain(tasks.posterior(task[alone]), channel)
         for i in some[pending[some] > 0].tolist():
             gain[i] = policy.gain(before[i], channel).sum()
     return gain
+
+
+def by_channel(
+    crowd: Crowd, worker: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.int64]]]:
+    """Confusion matrix of each worker of some pairs, and where in them that worker is."""
+    order = np.argsort(worker, kind="stable")
+    starts = np.flatnonzero(np.diff(worker[order], prepend=-1))
+    for some in np.split(order, starts[1:]) if len(order) else ():
+        yield crowd.channel(int(worker[some[0]])), some
