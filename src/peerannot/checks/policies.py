@@ -15,6 +15,7 @@ from peerannot.aggregation import DawidSkene, OneCoin, Result
 from peerannot.allocation import GainPolicy, Plan, Policy, plan
 from peerannot.allocation.base import Tasks
 from peerannot.allocation.skills import coins
+from peerannot.allocation.stop import NEVER
 from peerannot.answers import Answers
 from peerannot.checks.check import must
 from peerannot.checks.crowds import crowd
@@ -26,7 +27,6 @@ __all__ = ["PROMISES"]
 PROMISES: dict[str, Callable[[type[Policy]], None]] = {}
 """Each check by its name; its docstring says what is asked."""
 
-NEVER_SURE: dict[str, Any] = {"sure": None, "gain": 0.0}
 HAIR = 1e-9
 
 
@@ -44,7 +44,7 @@ def _fit(answers: Answers, rule: Any = None) -> Result:
 
 def _needed(cls: type[Policy], answers: Answers) -> dict[str, Any]:
     """What `plan` must be given for a policy."""
-    given: dict[str, Any] = {"answers": answers, "stop": NEVER_SURE}
+    given: dict[str, Any] = {"answers": answers, "stop": NEVER}
     if "probabilities" in cls.needs:
         shape = answers.n_classes, answers.n_tasks
         given["probabilities"] = np.random.default_rng(0).dirichlet(np.ones(shape[0]), shape[1])
