@@ -203,7 +203,7 @@ BAD = {
     "unknown policy": ({"policy": "entropie"}, "did you mean 'entropy'"),
     "capacity": ({"per_worker": 0}, "per_worker must be at least 1, not 0"),
     "nobody": ({"workers": []}, "there is nobody to ask"),
-    "twice": ({"workers": ["a", "a"]}, "'a' is there twice"),
+    "twice": ({"workers": ["a", "a"]}, "workers: 'a' is there twice; each has one row"),
     "a text": ({"workers": "ann"}, "must be a list of ids, not 'ann'"),
     "free": ({"cost": 0}, "must be above 0 and finite, not 0"),
     "cost of some": ({"cost": {"w0": 1}}, "none of worker 'w1'"),

@@ -87,13 +87,13 @@ class Crowd:
         if isinstance(workers, str):
             raise ParameterError(f"workers must be a list of ids, not {workers!r}")
         names = list(result.workers) if workers is None else [str(w) for w in workers]
-        self.ids = Ids(names)
         if not names:
             raise DataError("workers: there is nobody to ask")
         if len(set(names)) < len(names):
             seen: set[str] = set()
             twice = next(w for w in names if w in seen or seen.add(w))  # type: ignore[func-returns-value]
             raise DataError(f"workers: {twice!r} is there twice; each has one row")
+        self.ids = Ids(names)
         self.cost = costs_of(cost, names, "worker")
         self.capacity = _capacities(per_worker, names)
         self._result = result
